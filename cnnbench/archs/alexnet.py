@@ -1,0 +1,105 @@
+"""AlexNet. Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012.
+
+| layer | specification                                                | output (224x224 input) |
+|-------|--------------------------------------------------------------|------------------------|
+| conv1 | 11x11 / 4, padding 2, 96; ReLU; LRN; max pool 3x3 / 2        | 96x55x55 -> 96x27x27   |
+| conv2 | 5x5, padding 2, 256, two groups; ReLU; LRN; max pool 3x3 / 2 | 256x27x27 -> 256x13x13 |
+| conv3 | 3x3, padding 1, 384; ReLU                                    | 384x13x13              |
+| conv4 | 3x3, padding 1, 384, two groups; ReLU                        | 384x13x13              |
+| conv5 | 3x3, padding 1, 256, two groups; ReLU; max pool 3x3 / 2      | 256x13x13 -> 256x6x6   |
+| fc6   | fully connected, 4096; ReLU; dropout 0.5                     | 4096                   |
+| fc7   | fully connected, 4096; ReLU; dropout 0.5                     | 4096                   |
+| fc8   | fully connected                                              | classes                |
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from cnnbench.archs.layers import LocalResponseNorm, initialise, output_size, require_size
+
+SMALLEST_IMAGE = 63
+
+# Named forms of local response normalisation: arguments of layers.LocalResponseNorm, alpha on the sum.
+LRN_FORMS = {
+    "paper": dict(size=5, alpha=1e-4, beta=0.75, k=2.0),
+    "cuda_convnet": dict(size=5, alpha=2e-5, beta=0.75, k=2.0),  # the authors' code divides 1e-4 by the size
+    "caffe": dict(size=5, alpha=2e-5, beta=0.75, k=1.0),
+}
+
+
+class AlexNet(nn.Module):
+    """AlexNet as the paper's Figure 2 draws it: two groups, overlapping pooling, LRN after ReLU.
+
+    `lrn`: a key of LRN_FORMS. `split_lrn`: normalise each half of the channels on its own, as the authors' two-GPU
+    code did; the formula in the paper runs over all maps (the default). `bias`: start of the biases that the paper
+    sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        image_size: int = 224,
+        dropout: float = 0.5,
+        lrn: str = "paper",
+        split_lrn: bool = False,
+        bias: float = 1.0,
+    ) -> None:
+        super().__init__()
+        require_size("alexnet", image_size, SMALLEST_IMAGE)
+        if lrn not in LRN_FORMS:
+            raise ValueError(f"alexnet has no LRN form '{lrn}': choose one of {', '.join(LRN_FORMS)}")
+        halves = 2 if split_lrn else 1
+        side = output_size(image_size, 11, 4, 2)
+        for _ in range(3):
+            side = output_size(side, 3, 2)
+        self.features = nn.Sequential(
+            nn.Conv2d(in_channels, 96, 11, stride=4, padding=2),  # "224" of the paper needs this padding to give 55
+            nn.ReLU(inplace=True),
+            _SplitNorm(halves, LRN_FORMS[lrn]),
+            nn.MaxPool2d(3, stride=2),
+            nn.Conv2d(96, 256, 5, padding=2, groups=2),
+            nn.ReLU(inplace=True),
+            _SplitNorm(halves, LRN_FORMS[lrn]),
+            nn.MaxPool2d(3, stride=2),
+            nn.Conv2d(256, 384, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(384, 384, 3, padding=1, groups=2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(384, 256, 3, padding=1, groups=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, stride=2),
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(256 * side * side, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(4096, num_classes),
+        )
+        initialise(self, lambda weight: nn.init.normal_(weight, std=0.01))  # section 5
+        for layer in (self.features[4], self.features[10], self.features[12], self.classifier[0], self.classifier[3]):
+            nn.init.constant_(layer.bias, bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(x).flatten(1))
+
+
+class _SplitNorm(nn.Module):
+    """Local response normalisation over all channels, or over each of `parts` equal parts of them."""
+
+    def __init__(self, parts: int, form: dict[str, float]) -> None:
+        super().__init__()
+        self.parts = parts
+        self.norm = LocalResponseNorm(**form)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n, c, h, w = x.shape
+        return self.norm(x.reshape(n * self.parts, c // self.parts, h, w)).reshape(n, c, h, w)
+
+
+NETWORKS = {"alexnet": (AlexNet, {})}
