@@ -39,14 +39,25 @@ def build(name: str, num_classes: int = 1000, **options: Any) -> nn.Module:
 
     Raises ValueError, in one sentence, for an unknown name, an unknown option or an impossible value.
     """
-    if name not in FAMILIES:
-        raise ValueError(f"unknown network '{name}'{_nearest(name, names())}")
-    network, fixed = import_module(f"cnnbench.archs.{FAMILIES[name]}").NETWORKS[name]
-    known = list(inspect.signature(network).parameters)
+    network, fixed = _network(name)
+    known = options_of(name)
     for option in options:
         if option not in known:
             raise ValueError(f"{name} has no option '{option}'{_nearest(option, known)}; it takes: {', '.join(known)}")
     return network(**{**fixed, "num_classes": num_classes, **options})
+
+
+def options_of(name: str) -> list[str]:
+    """The keyword arguments that `build` takes for the network `name`. Raises ValueError for an unknown name."""
+    network, _ = _network(name)
+    return list(inspect.signature(network).parameters)
+
+
+def _network(name: str) -> tuple[type[nn.Module], dict[str, Any]]:
+    """The class of a network and the constructor arguments that make it that network."""
+    if name not in FAMILIES:
+        raise ValueError(f"unknown network '{name}'{_nearest(name, names())}")
+    return import_module(f"cnnbench.archs.{FAMILIES[name]}").NETWORKS[name]
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -1,0 +1,63 @@
+"""The command line: `cnnbench COMMAND key=value ...`. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cnnbench import __version__
+from cnnbench.commands import COMMANDS
+from cnnbench.errors import UserError, nearest
+
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
+
+    Exit status 0: done; 2: the user has to change something, said in one line; 130: interrupted; else a traceback.
+    """
+    # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        _run(sys.argv[1:] if words is None else words)
+    except UserError as error:
+        if os.environ.get("RANK", "0") == "0":
+            print(f"cnnbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("cnnbench: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _run(words: list[str]) -> None:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(_overview())
+    elif words[0] in ("--version", "-V"):
+        print(f"cnnbench {__version__}")
+    elif words[0] not in COMMANDS:
+        raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
+    elif {"--help", "-h"} & set(words):
+        from cnnbench.help import command_help
+
+        print(command_help(COMMANDS[words[0]], [word for word in words[1:] if not word.startswith("-")]))
+    else:
+        from cnnbench.compose import run
+
+        run(COMMANDS[words[0]], words[1:])
+
+
+def _overview() -> str:
+    commands = "\n".join(f"  {name:<8}{command.summary}" for name, command in COMMANDS.items())
+    examples = "\n".join(f"  {line}" for command in COMMANDS.values() for line in command.examples)
+    return f"""cnnbench {__version__}: the classical convolutional networks of ILSVRC, trained and tested exactly
+
+usage: cnnbench COMMAND [key=value ...] [--cfg job] [--multirun] [--help]
+
+commands:
+{commands}
+
+examples:
+{examples}
+
+`cnnbench COMMAND --help` explains every key, with its unit and value."""

@@ -1,0 +1,62 @@
+"""Every command: its one-line summary, the schema of its keys, the check across keys, and the function that runs it.
+
+The functions import what they need when they are called, so that help and config errors stay fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cnnbench import config
+
+
+@dataclass(frozen=True)
+class Command:
+    name: str
+    summary: str
+    examples: tuple[str, ...]
+    schema: type
+    check: Callable[[Any], None]
+    run: Callable[[Any], float]
+
+
+def _train(settings: config.TrainConfig) -> float:
+    from cnnbench.training.train import train
+
+    return train(settings)
+
+
+def _evaluate(settings: config.EvalConfig) -> float:
+    from cnnbench.evaluation.run import evaluate_command
+
+    return evaluate_command(settings)
+
+
+COMMANDS = {
+    "train": Command(
+        "train",
+        "train a network, or continue a run, and report its top-1 and top-5 error",
+        (
+            "cnnbench train arch=lenet recipe=quick",
+            "cnnbench train arch=vgg16 data=/imagenet run=vgg16",
+            "cnnbench train arch=resnet18 data=/imagenet batch=512 optimizer.lr=0.1 label_smoothing=0.1",
+            "cnnbench train --multirun recipe=quick seed=0,1,2",
+        ),
+        config.TrainConfig,
+        config.check_train,
+        _train,
+    ),
+    "eval": Command(
+        "eval",
+        "top-1 and top-5 error of a run, or of a checkpoint file, by exact counts",
+        (
+            "cnnbench eval run=vgg16",
+            "cnnbench eval arch=resnet50 weights=resnet50.pth data=/imagenet",
+        ),
+        config.EvalConfig,
+        config.check_eval,
+        _evaluate,
+    ),
+}

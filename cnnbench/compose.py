@@ -1,0 +1,199 @@
+"""From the words after `cnnbench COMMAND` to a checked config, by Hydra: groups, overrides, sweeps, plug-ins.
+
+Hydra runs in the front process only, without a folder or log file of its own. All that it and OmegaConf have to say
+about a wrong override becomes one UserError.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from cnnbench import runs
+from cnnbench.commands import Command
+from cnnbench.config import entries
+from cnnbench.errors import UserError, nearest
+
+# Hydra's options, and the words of which one must follow; None: any word, (): none.
+_SHOW = ("job", "hydra", "all")
+_INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+OPTIONS = {
+    **dict.fromkeys(("--cfg", "-c"), _SHOW),
+    **dict.fromkeys(("--info", "-i"), _INFO),
+    **dict.fromkeys(("--package", "-p", "--config-dir", "-cd"), None),
+    **dict.fromkeys(("--multirun", "-m", "--resolve", "--hydra-help", "--shell-completion", "-sc"), ()),
+}
+
+
+def run(command: Command, words: list[str]) -> None:
+    """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
+    overrides = _check_options(words)
+    _check_syntax(overrides)
+    words = [re.sub(r"^data=", "data.path=", word) for word in words]
+    if {"--cfg", "-c"} & set(words):
+        words.append("--resolve")
+    if {"--multirun", "-m"} & set(words):
+        words = _sweep_folder(words)
+
+    single: list[DictConfig] = []
+
+    def task(composed: DictConfig) -> Any:
+        job = HydraConfig.get()
+        if job.mode == RunMode.MULTIRUN:
+            config = _typed(command, composed, os.path.abspath(job.runtime.output_dir))
+            command.check(config)
+            return command.run(config)
+        single.append(composed)  # and run below, so that Hydra has no say in its errors
+        return None
+
+    _store_schema(command)
+    main = hydra.main(config_path="pkg://cnnbench.conf", config_name=command.name, version_base="1.3")(task)
+    with _arguments([f"cnnbench {command.name}", *words]):
+        try:
+            main()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(_explain(error, command.schema)) from error
+    for composed in single:
+        config = _typed(command, composed)
+        command.check(config)
+        command.run(config)
+
+
+def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
+    """The composed value of every key by its full dotted name, for the help text."""
+    _store_schema(command)
+    with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
+        try:
+            composed = hydra.compose(command.name, [re.sub(r"^data=", "data.path=", word) for word in overrides])
+            return {name: OmegaConf.select(composed, name) for name in entries(command.schema)}
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(_explain(error, command.schema)) from error
+
+
+def _store_schema(command: Command) -> None:
+    node = OmegaConf.structured(command.schema)
+    _thaw(node)
+    ConfigStore.instance().store(group="schema", name=command.name, node=node, package="_global_", provider="cnnbench")
+
+
+def _thaw(node: DictConfig) -> None:
+    """Let values be merged into nodes of frozen dataclasses, which OmegaConf marks as read-only."""
+    OmegaConf.set_readonly(node, None)
+    for name in node:
+        if isinstance(child := node._get_node(name), DictConfig) and not child._is_none():
+            _thaw(child)
+
+
+def _typed(command: Command, composed: DictConfig, job_folder: str | None = None) -> Any:
+    """The frozen dataclass of a composed config; a run without a name lies in `job_folder`, if there is one."""
+    known = entries(command.schema)
+    for name in _names(composed):
+        if name not in known and not name.startswith("arch.options."):
+            raise UserError(_unknown(name, command.schema))
+    if OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
+        composed.arch = None
+    config = OmegaConf.to_object(composed)
+    return dataclasses.replace(config, run=job_folder) if config.run is None else config
+
+
+def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for name in node:
+        yield f"{prefix}{name}"
+        if isinstance(child := node._get_node(name), DictConfig) and not child._is_none():
+            yield from _names(child, f"{prefix}{name}.")
+
+
+def _check_options(words: list[str]) -> list[str]:
+    """The words that are overrides; UserError for an option that Hydra has not, or a word that it does not take."""
+    overrides, rest = [], iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        if option not in OPTIONS:
+            raise UserError(f"unknown option '{option}'{nearest(option, [*OPTIONS, '--help'])}; see --help")
+        allowed = OPTIONS[option]
+        if allowed == ():
+            continue
+        value = value if equals else next(rest, "")
+        if not value or (allowed and value not in allowed):
+            raise UserError(f"{option} takes {'one of ' + ', '.join(allowed) if allowed else 'a word'}, not '{value}'")
+    return overrides
+
+
+def _check_syntax(overrides: list[str]) -> None:
+    parser = OverridesParser.create()
+    for word in overrides:
+        try:
+            parser.parse_override(word)
+        except HydraException as error:
+            fix = "put special characters in quotes" if "=" in word else "join a key and its value by '='"
+            raise UserError(f"cannot read '{word}': {fix}, as in epochs=10 or data='\"/my data\"'") from error
+
+
+def _sweep_folder(words: list[str]) -> list[str]:
+    """Give a sweep its folder: run=NAME names it, and its jobs are numbered below."""
+    if "RANK" in os.environ:
+        raise UserError("--multirun does not work under torchrun or srun: start one sweep without them")
+    if any(word.startswith("hydra.sweep.dir=") for word in words):
+        return words
+    names = [word for word in words if re.match(r"run=[^,]*$", word)]
+    folder = runs.folder(names[-1].removeprefix("run=")) if names else runs.new_folder("sweep")
+    return [word for word in words if word not in names] + [f"hydra.sweep.dir='{folder}'"]
+
+
+@contextmanager
+def _arguments(words: list[str]) -> Iterator[None]:
+    """Hand `words` to Hydra's main, which reads them from sys.argv, and have it raise its errors, not print them."""
+    before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = words, "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+
+
+def _explain(error: Exception, schema: type) -> str:
+    """One sentence for what Hydra or OmegaConf found wrong."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        hint, options = nearest(option, error.options), ", ".join(error.options)
+        return f"{group} has no option '{option}'{hint}; choose one of {options}"
+    cause = error.__cause__ or error
+    first = str(cause).strip().splitlines()[0]
+    if match := re.match(r"Could not override '([^']*)'", str(error)):
+        parent = getattr(cause, "parent_node", None)
+        return _unknown(match[1], schema, list(parent) if isinstance(parent, DictConfig) else [])
+    key = getattr(cause, "full_key", None)
+    return f"{key}: {first[0].lower()}{first[1:]}" if key else first
+
+
+def _unknown(name: str, schema: type, siblings: Iterable[str] = ()) -> str:
+    """'unknown key ...' with the nearest known key, found by its full name, its siblings, or its last part."""
+    group = name.rpartition(".")[0]
+    known = [*entries(schema), *(f"{group}.{sibling}" for sibling in siblings if group)]
+    if hint := nearest(name, known):
+        return f"unknown key '{name}'{hint}"
+    by_last: dict[str, str] = {full.rpartition(".")[2]: full for full in known}
+    close = [by_last[word] for word in by_last if word == name.rpartition(".")[2]]
+    hint = f", did you mean {close[0]}?" if close else nearest(name.rpartition(".")[2], by_last)
+    return f"unknown key '{name}'{hint or '; `cnnbench COMMAND --help` lists them'}"

@@ -1,0 +1,379 @@
+"""The schema of every key, with its unit, and the checks across keys. Values live in conf/.
+
+Everything below the command line gets these plain frozen dataclasses; omegaconf is used only here and in compose.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnnbench.errors import UserError, nearest
+
+MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
+
+
+def key(help: str, default: Any = "???", *, choices: tuple[str, ...] = (), note: str = "") -> Any:
+    """A field of the schema. `help` names the unit; "???" means that the YAML files give the value."""
+    metadata = {"help": help, "choices": choices, "note": note}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def group(cls: type, help: str) -> Any:
+    """A field that holds a whole group of keys."""
+    return field(default_factory=cls, metadata={"help": help, "choices": (), "note": ""})
+
+
+@dataclass(frozen=True)
+class ArchConfig:
+    name: str = key("key of the network")
+    image_size: int = key("native side of the input, pixels")
+    smallest_image: int = key("smallest side of the input that the network can take, pixels")
+    sample_image_size: int = key("side used by default on the bundled sample (28x28 images), pixels")
+    crop_ratio: float = key("evaluation: image_size / short side after resizing")
+    interpolation: str = key("resampling of images", choices=("bilinear", "bicubic"))
+    mean: list[float] = key("subtracted from each channel (R, G, B), in [0, 1]", [])
+    std: list[float] = key("divides each channel (R, G, B), in [0, 1]", [])
+    learning_rate: float = key("rate per 256 images at which plain SGD trains the network")
+    in_channels: int = key("input channels: 3, or 1 for grey-scale", 3)
+    dropout: float | None = key("dropout probability in [0, 1); null: the paper's", None)
+    options: dict[str, Any] = key("the network's own switches", {})
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    kind: str = key("update rule", choices=("sgd",))
+    lr: float = key("learning rate at `base_batch`; used: lr x batch / base_batch")
+    base_batch: int = key("global batch at which `lr` is stated, images", 256)
+    momentum: float = key("momentum in [0, 1)", 0.0)
+    dampening: float = key("dampening of momentum in [0, 1]", 0.0)
+    nesterov: bool = key("Nesterov momentum", False)
+    weight_decay: float = key("L2 penalty factor", 0.0)
+    decay_norms: bool = key("decay scales and shifts of normalisation layers too", True)
+    decay_biases: bool = key("decay biases too", True)
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    kind: str = key("form of the learning rate", choices=("constant", "step", "multi_step", "linear", "cosine"))
+    warmup_epochs: float = key("linear warm-up, epochs", 0.0)
+    warmup_start: float = key("factor on the rate at the first step of warm-up", 0.0)
+    step_epochs: float = key("step: epochs between two divisions", 30.0)
+    milestones: list[float] = key("multi_step: epochs at which the rate is multiplied by gamma", [])
+    gamma: float = key("step, multi_step: factor on the rate", 0.1)
+    final: float = key("linear, cosine: factor on the rate at the end", 0.0)
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    kind: str = key(
+        "random_resized: random area and aspect; random: short side to image_size / crop_ratio, then a random square; "
+        "center: as in evaluation",
+        "random_resized",
+        choices=("random_resized", "random", "center"),
+    )
+    scale: list[float] = key("random_resized: share of the image's area, from and to", [0.08, 1.0])
+    ratio: list[float] = key("random_resized: width / height, from and to", [3 / 4, 4 / 3])
+
+
+@dataclass(frozen=True)
+class FlipConfig:
+    p: float = key("probability of mirroring left to right", 0.0)
+
+
+@dataclass(frozen=True)
+class RotateConfig:
+    p: float = key("probability", 0.0)
+    degrees: float = key("largest angle to either side, degrees", 15.0)
+
+
+@dataclass(frozen=True)
+class ShiftConfig:
+    p: float = key("probability", 0.0)
+    fraction: float = key("largest shift along each axis, as a share of the side", 0.1)
+
+
+@dataclass(frozen=True)
+class ContrastConfig:
+    p: float = key("probability of contrast stretching, each channel on its own", 0.0)
+    cutoff: float = key("percent of the darkest and of the lightest pixels that saturate, in [0, 50)", 2.0)
+
+
+@dataclass(frozen=True)
+class EqualizeConfig:
+    p: float = key("probability of histogram equalisation, each channel on its own", 0.0)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    order: list[str] = key("the operations in their order", ["crop", "flip", "rotate", "shift", "contrast", "equalize"])
+    crop: CropConfig = group(CropConfig, "the training crop")
+    flip: FlipConfig = group(FlipConfig, "mirroring")
+    rotate: RotateConfig = group(RotateConfig, "rotation about the centre")
+    shift: ShiftConfig = group(ShiftConfig, "translation by whole pixels")
+    contrast: ContrastConfig = group(ContrastConfig, "contrast stretching")
+    equalize: EqualizeConfig = group(EqualizeConfig, "histogram equalisation")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    path: str | None = key(
+        "folder with train/ and val/, each with a folder per class; or `sample`, the bundled images", note=MAY_CHANGE
+    )
+    workers: int | None = key("loader processes per training process; null: one per core", None, note=MAY_CHANGE)
+    prefetch: int = key("batches that each worker prepares ahead", 4, note=MAY_CHANGE)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    run: str | None = key(
+        "folder of the run; a bare name means runs/NAME; null: a new readable name", None, note=MAY_CHANGE
+    )
+    recipe: str = key("name of the recipe")
+    arch: ArchConfig = group(ArchConfig, "the network")
+    data: DataConfig = group(DataConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    augment: AugmentConfig = group(AugmentConfig, "augmentation of training images")
+    optimizer: OptimizerConfig = group(OptimizerConfig, "the optimiser")
+    schedule: ScheduleConfig = group(ScheduleConfig, "the learning rate over time")
+    epochs: int = key("passes over the training images")
+    batch: int = key("GLOBAL batch of one optimiser step, images: over all processes and accumulated parts")
+    accumulate: int = key("parts into which each process cuts its share of the batch, to save memory", 1)
+    image_size: int | None = key("side of training and evaluation images, pixels; null: the network's", None)
+    label_smoothing: float = key("share of the target spread over all classes, in [0, 1)", 0.0)
+    clip_norm: float | None = key("largest norm of the gradient; null: no clipping", None)
+    weights: str | None = key("checkpoint file whose weights the run starts from; null: fresh", None)
+    seed: int = key("of initial weights, sample order, augmentation and dropout", 0)
+    device: str = key("where to train", "auto", choices=("auto", "cpu", "cuda"), note=MAY_CHANGE)
+    processes: int | None = key("training processes; null: one per GPU, one on a CPU", None, note=MAY_CHANGE)
+    precision: str = key(
+        "arithmetic of the forward and backward pass; auto: bf16 on a GPU that has it, else float32",
+        "auto",
+        choices=("auto", "float32", "bf16", "fp16"),
+    )
+    channels_last: bool = key("memory format N, H, W, C for images and weights", True, note=MAY_CHANGE)
+    compile: bool = key("compile the network with torch.compile", False, note=MAY_CHANGE)
+    deterministic: bool = key("only deterministic kernels (slower on a GPU)", False, note=MAY_CHANGE)
+    eval_batch: int = key("images per process and step in evaluation", 256, note=MAY_CHANGE)
+    evaluate_every: int = key("epochs between two evaluations (the last epoch always)", 1)
+    save_every: int = key("optimiser steps between two saves within an epoch", 1000, note=MAY_CHANGE)
+    log_every: int = key("seconds between two lines of progress where there is no terminal", 10, note=MAY_CHANGE)
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    run: str | None = key("run to evaluate: folder, or name in runs/", None)
+    checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
+    arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
+    weights: str | None = key("checkpoint file, where no run is given", None)
+    data: DataConfig = group(DataConfig, "the images (the val split); null path: the run's")
+    image_size: int | None = key("side of the crop, pixels; null: the run's, or the network's", None)
+    protocol: str = key("how a network is tested", "center", choices=("center",))
+    batch: int = key("images per process and step", 256)
+    device: str = key("where to evaluate", "auto", choices=("auto", "cpu", "cuda"))
+    processes: int | None = key("processes; null: one per GPU, one on a CPU", None)
+    precision: str = key(
+        "arithmetic; auto: the run's, or as in training", "auto", choices=("auto", "float32", "bf16", "fp16")
+    )
+    channels_last: bool = key("memory format N, H, W, C for images and weights", True)
+    output: str | None = key("file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None)
+
+
+def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:
+    """Every key below `schema` by its full dotted name, groups included."""
+    found: dict[str, dataclasses.Field] = {}
+    for item in dataclasses.fields(schema):
+        found[prefix + item.name] = item
+        if nested := _dataclass_of(item):
+            found |= entries(nested, f"{prefix}{item.name}.")
+    return found
+
+
+def _dataclass_of(item: dataclasses.Field) -> type | None:
+    """The dataclass that a field holds, also behind `| None`, or None for a plain value."""
+    named = globals().get(str(item.type).removesuffix(" | None"))
+    return named if dataclasses.is_dataclass(named) else None
+
+
+def from_dict(schema: type, values: dict[str, Any]) -> Any:
+    """The dataclass `schema` from the nested dict that dataclasses.asdict made of it; TypeError for other keys."""
+    settings = {}
+    for name, value in values.items():
+        item = schema.__dataclass_fields__.get(name)
+        nested = _dataclass_of(item) if item else None
+        settings[name] = from_dict(nested, value) if nested and value is not None else value
+    return schema(**settings)
+
+
+def check_train(config: TrainConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
+    _check_choices(config)
+    arch, augment, optimizer, schedule = config.arch, config.augment, config.optimizer, config.schedule
+    _check_arch(arch)
+    _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+    for name in ("epochs", "batch", "accumulate", "eval_batch", "evaluate_every", "save_every"):
+        _check_range(name, getattr(config, name), 1)
+    _check_range("log_every", config.log_every, 0)
+    _check_range("seed", config.seed, 0)
+    _check_range("label_smoothing", config.label_smoothing, 0, below=1)
+    _check_range("clip_norm", config.clip_norm, 0, open_low=True)
+    _check_range("optimizer.lr", optimizer.lr, 0)
+    _check_range("optimizer.base_batch", optimizer.base_batch, 1)
+    _check_range("optimizer.momentum", optimizer.momentum, 0, below=1)
+    _check_range("optimizer.dampening", optimizer.dampening, 0, 1)
+    _check_range("optimizer.weight_decay", optimizer.weight_decay, 0)
+    _require(
+        not optimizer.nesterov or (optimizer.momentum > 0 and optimizer.dampening == 0),
+        "optimizer.nesterov=true needs optimizer.momentum above 0 and optimizer.dampening=0",
+    )
+    _check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, config.epochs)
+    _check_range("schedule.warmup_start", schedule.warmup_start, 0, 1)
+    _check_range("schedule.step_epochs", schedule.step_epochs, 0, open_low=True)
+    _check_range("schedule.gamma", schedule.gamma, 0)
+    _check_range("schedule.final", schedule.final, 0, 1)
+    _check_augment(augment)
+    _check_loading(config)
+    _check_size(config, config.data.path)
+    _check_division(config)
+
+
+def check_eval(config: EvalConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
+    _check_choices(config)
+    _require(
+        config.run is not None or (config.arch is not None and config.weights is not None),
+        "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH",
+    )
+    if config.run is not None:
+        for name in ("arch", "weights"):
+            _require(getattr(config, name) is None, f"run= and {name}= exclude each other: the run has its own {name}")
+    else:
+        _check_arch(config.arch)
+        _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+        _check_size(config, config.data.path)
+    _check_range("batch", config.batch, 1)
+    _check_loading(config)
+
+
+def side(config: TrainConfig | EvalConfig) -> int:
+    """Side of the images in pixels: image_size, or the network's own for this data."""
+    arch = config.arch
+    native = arch.sample_image_size if config.data.path == "sample" else arch.image_size
+    return config.image_size if config.image_size is not None else native
+
+
+def check_division(batch: int, processes: int, accumulate: int) -> None:
+    """Raise UserError unless `batch` splits evenly over processes and accumulated parts."""
+    parts = processes * accumulate
+    if batch % parts:
+        near = max(parts, round(batch / parts) * parts)
+        split = f"{processes} processes x accumulate {accumulate}"
+        raise UserError(f"batch={batch} does not split evenly over {split}: use batch={near}")
+
+
+def _check_division(config: TrainConfig) -> None:
+    if config.processes is not None:
+        check_division(config.batch, config.processes, config.accumulate)
+
+
+def _check_arch(arch: ArchConfig) -> None:
+    _require(arch.in_channels in (1, 3), f"arch.in_channels={arch.in_channels} is not possible: use 1 (grey) or 3")
+    _check_range("arch.dropout", arch.dropout, 0, below=1)
+    _check_range("arch.crop_ratio", arch.crop_ratio, 0, 1, open_low=True)
+    for name in ("mean", "std"):
+        _require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
+    _require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
+
+
+def _check_size(config: TrainConfig | EvalConfig, path: str) -> None:
+    size, arch = side(config), config.arch
+    _require(
+        size >= arch.smallest_image,
+        f"image_size={size} is too small for {arch.name}: it needs at least {arch.smallest_image} pixels",
+    )
+
+
+def _check_augment(augment: AugmentConfig) -> None:
+    operations = [item.name for item in dataclasses.fields(augment) if item.name != "order"]
+    for name in augment.order:
+        _require(
+            name in operations,
+            f"augment.order has no operation '{name}'{nearest(name, operations)}; known: {', '.join(operations)}",
+        )
+    _require(augment.order.count("crop") == 1, "augment.order needs 'crop' exactly once: it sets the image size")
+    _require(len(set(augment.order)) == len(augment.order), "augment.order names an operation twice")
+    for name in operations:
+        if hasattr(getattr(augment, name), "p"):
+            _check_range(f"augment.{name}.p", getattr(augment, name).p, 0, 1)
+    _check_range("augment.rotate.degrees", augment.rotate.degrees, 0, 180)
+    _check_range("augment.shift.fraction", augment.shift.fraction, 0, 1)
+    _check_range("augment.contrast.cutoff", augment.contrast.cutoff, 0, below=50)
+    for name, low, high in (("scale", 0.0, 1.0), ("ratio", 0.0, float("inf"))):
+        pair = getattr(augment.crop, name)
+        _require(
+            len(pair) == 2 and low < pair[0] <= pair[1] <= high,
+            f"augment.crop.{name}={pair} is not a range: give two values above {low:g}, the smaller first"
+            + (f", at most {high:g}" if high < float("inf") else ""),
+        )
+
+
+def _check_loading(config: TrainConfig | EvalConfig) -> None:
+    _check_range("image_size", config.image_size, 1)
+    _check_range("processes", config.processes, 1)
+    _check_range("data.workers", config.data.workers, 0)
+    _check_range("data.prefetch", config.data.prefetch, 1)
+    if config.data.path not in (None, "sample"):
+        path = Path(config.data.path).expanduser()
+        _require(path.exists(), f"data={config.data.path}: there is no such folder{_sibling(path)}")
+        _require(path.is_dir(), f"data={config.data.path} is a file: give the folder that holds train/ and val/")
+    if config.weights is not None:
+        path = Path(config.weights).expanduser()
+        _require(path.is_file(), f"weights={config.weights}: there is no such file{_sibling(path)}")
+    _require(
+        config.device != "cpu" or config.precision != "fp16",
+        "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",
+    )
+
+
+def _sibling(path: Path) -> str:
+    try:
+        return nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+    except OSError:
+        return ""
+
+
+def _check_choices(config: Any, prefix: str = "") -> None:
+    for item in dataclasses.fields(config):
+        value, choices = getattr(config, item.name), item.metadata["choices"]
+        if dataclasses.is_dataclass(value):
+            _check_choices(value, f"{prefix}{item.name}.")
+        elif choices and value not in choices:
+            hint = nearest(str(value), choices)
+            raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
+
+
+def _check_range(
+    name: str,
+    value: float | None,
+    low: float,
+    high: float = float("inf"),
+    below: float = float("inf"),
+    open_low: bool = False,
+) -> None:
+    """Raise UserError unless low <= value <= high and value < below; None passes."""
+    if value is None:
+        return
+    if (low < value if open_low else low <= value) and value <= high and value < below:
+        return
+    bounds = [f"above {low:g}" if open_low else f"at least {low:g}"]
+    bounds += [f"at most {high:g}"] if high < float("inf") else []
+    bounds += [f"below {below:g}"] if below < float("inf") else []
+    raise UserError(f"{name}={value} is out of range: it must be {' and '.join(bounds)}")
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise UserError(sentence)

@@ -1,0 +1,34 @@
+"""Exact evaluation: every image once, integers added up over all processes at the end."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cnnbench.data.loader import Loader, Normalise
+from cnnbench.distributed import Process, sum_over_group
+from cnnbench.evaluation.metrics import Counts, wrong_counts
+from cnnbench.precision import Precision
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module, loader: Loader, normalise: Normalise, precision: Precision, process: Process
+) -> tuple[Counts, float]:
+    """Counts over the images of all processes, and their mean cross-entropy (natural log, no smoothing).
+
+    `model` maps float (N, C, H, W) to logits (N, classes). It is put into evaluation mode and left there. Processes
+    may have different numbers of batches: they meet only at the end.
+    """
+    model.eval()
+    counts = torch.zeros(3, dtype=torch.int64, device=normalise.device)
+    loss = torch.zeros((), dtype=torch.float64, device=normalise.device)
+    for images, labels in loader:
+        labels = labels.to(normalise.device, non_blocking=True)
+        with precision.autocast():
+            logits = model(normalise(images)).float()
+        counts += wrong_counts(logits, labels)
+        loss += F.cross_entropy(logits, labels, reduction="sum").double()
+    wrong1, wrong5, n = sum_over_group(counts, process).tolist()
+    return Counts(wrong1, wrong5, n), sum_over_group(loss, process).item() / n

@@ -1,0 +1,140 @@
+"""`cnnbench eval`: the error of a run, or of a checkpoint file, on the val split of a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnbench import distributed, runs
+from cnnbench.config import ArchConfig, EvalConfig, side
+from cnnbench.data.layouts import Split, data_folder, read_split
+from cnnbench.data.loader import Images, Loader, Normalise, evaluation_transform
+from cnnbench.data.sampler import evaluation_batches
+from cnnbench.distributed import Process
+from cnnbench.errors import UserError
+from cnnbench.evaluation.evaluate import evaluate
+from cnnbench.evaluation.metrics import Counts
+from cnnbench.evaluation.report import error_table
+from cnnbench.network import build_network
+from cnnbench.precision import choose_precision
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: all that a run, or the command line, says of it."""
+
+    title: str
+    weights: Path
+    classes: tuple[str, ...] | None  # None: those of the data
+    config: EvalConfig  # with arch, data and image size filled in
+
+
+def evaluate_command(config: EvalConfig) -> float:
+    """Evaluate what `config` names, in as many processes as the devices call for; its top-1 error in percent."""
+    device = distributed.choose_device(config.device)
+    if distributed.started_by_launcher():
+        with distributed.joined(device) as process:
+            return _evaluate(config, process, device)
+    subject = _subject(config)
+    data_folder(subject.config.data.path)  # unpacks the sample, once, before several processes ask for it
+    processes = distributed.choose_processes(config.processes, device)
+    if processes == 1:
+        return _evaluate(config, Process(), device)
+    return distributed.launch(_evaluate_child, processes, config, device)
+
+
+def _evaluate_child(config: EvalConfig, device: str) -> float:
+    with distributed.joined(device) as process:
+        return _evaluate(config, process, device)
+
+
+def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
+    subject = _subject(config)
+    settings, device = subject.config, distributed.device_of(process, device_name)
+    distributed.share_cores(process, device_name)
+    split = read_split(settings.data.path, "val", subject.classes)
+    model = build_network(settings.arch, len(split.classes), side(settings), str(subject.weights))
+    memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
+    model.to(device, memory_format=memory_format)
+    counts, loss = evaluate(
+        model,
+        _loader(settings, split, process, device),
+        Normalise(settings.arch, device, settings.channels_last),
+        choose_precision(settings.precision, device.type),
+        process,
+    )
+    if process.leads:
+        _tell(subject, counts, loss)
+    return counts.top1_error
+
+
+def _loader(settings: EvalConfig, split: Split, process: Process, device: torch.device) -> Loader:
+    size = side(settings)
+    images = Images(split, evaluation_transform(settings.arch, size), settings.arch.in_channels, size)
+    order = evaluation_batches(len(split), settings.batch, process.rank, process.world)
+    workers = settings.data.workers if settings.data.workers is not None else distributed.default_workers(process)
+    return Loader(images, order, workers, settings.data.prefetch, device.type == "cuda")
+
+
+def _subject(config: EvalConfig) -> Subject:
+    """The run's own settings, where a run is given and the command line does not say otherwise."""
+    if config.run is None:
+        return Subject(config.arch.name, Path(config.weights).expanduser(), None, config)
+    folder = runs.folder(config.run)
+    trained = runs.load_config(folder)
+    weights = folder / "checkpoints" / f"{config.checkpoint}.pt"
+    if not weights.exists():
+        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet")
+    content = _checkpoint(weights)
+    data = dataclasses.replace(config.data, path=config.data.path or trained.data.path)
+    settings = dataclasses.replace(
+        config,
+        arch=trained.arch,
+        data=data,
+        image_size=config.image_size if config.image_size is not None else side(trained),
+        precision=config.precision if config.precision != "auto" else trained.precision,
+    )
+    epoch = content["position"]["epoch"]
+    title = f"{trained.arch.name} after epoch {epoch} of {folder}"
+    return Subject(title, weights, tuple(content["classes"]), settings)
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    from cnnbench.training.checkpoint import load
+
+    return load(path)
+
+
+def _tell(subject: Subject, counts: Counts, loss: float) -> None:
+    """Print the table and write the result as JSON."""
+    config, size = subject.config, side(subject.config)
+    arch: ArchConfig = config.arch
+    short = round(size / arch.crop_ratio)
+    protocol = f"one centre crop of {size} from short side {short}, {arch.interpolation}, antialiased"
+    result = {
+        "arch": arch.name,
+        "top1_error": counts.top1_error,
+        "top5_error": counts.top5_error,
+        "wrong_top1": counts.wrong1,
+        "wrong_top5": counts.wrong5,
+        "n": counts.n,
+        "loss": loss,
+        "protocol": config.protocol,
+        "protocol_in_words": protocol,
+        "weights": str(subject.weights),
+        "data": config.data.path,
+    }
+    print(f"{subject.title}, {counts.n:,} images of {config.data.path}, {protocol}:\n{error_table(counts)}")
+    output = config.output
+    if output is None and config.run is not None:
+        output = str(runs.folder(config.run) / f"eval-{config.protocol}.json")
+    if output is not None:
+        try:
+            runs.write_json(Path(output).expanduser(), result)
+        except OSError as error:
+            raise UserError(f"cannot write {output}: {error.strerror}") from error
+        print(f"\nresult      {output}")

@@ -1,0 +1,74 @@
+"""`cnnbench COMMAND --help`: usage, config groups, and every key with its value, unit and meaning."""
+
+from __future__ import annotations
+
+import textwrap
+from importlib.resources import files
+
+from cnnbench.commands import Command
+from cnnbench.compose import defaults
+from cnnbench.config import entries
+
+WIDTH = 110
+COLUMN = 40
+
+
+def command_help(command: Command, overrides: list[str]) -> str:
+    """The help text of a command; values are those that `overrides` compose to."""
+    values = defaults(command, overrides)
+    lines = [
+        f"cnnbench {command.name}: {command.summary}",
+        "",
+        f"usage: cnnbench {command.name} [key=value ...] [group=option ...] [option]",
+        "",
+        "examples:",
+        *(f"  {example}" for example in command.examples),
+        "",
+        "groups (files of values, chosen with group=option):",
+        *(f"  {name:<12}{', '.join(options)}" for name, options in _groups(command).items()),
+        "",
+        "keys (with the value that this command line gives them):",
+    ]
+    for name, item in entries(command.schema).items():
+        value = values[name]
+        shown = name if hasattr(value, "keys") else f"{name}={'null' if value is None else _plain(value)}"
+        choices = f" [{' | '.join(item.metadata['choices'])}]" if item.metadata["choices"] else ""
+        lines += _entry(shown, item.metadata["help"] + choices + item.metadata["note"])
+        if name == "arch.options":
+            lines += [f"    {option}={_plain(setting)}" for option, setting in value.items()]
+    lines += [
+        "  * may change when a run is continued",
+        "",
+        "options:",
+        *_entry("--cfg job", "print the resolved config and leave"),
+        *_entry("--multirun, -m", "sweep: every combination of comma-separated values, as in seed=0,1,2"),
+        *_entry(
+            "--info", "what Hydra composes from where [all | config | defaults | defaults-tree | plugins | searchpath]"
+        ),
+        *_entry("--config-dir DIR", "a folder of your own with further groups and options"),
+        *_entry("--hydra-help", "Hydra's own options and keys"),
+        *_entry("--help", "this text; overrides beside it change the values shown"),
+    ]
+    return "\n".join(lines)
+
+
+def _groups(command: Command) -> dict[str, list[str]]:
+    """Each folder of conf/ that this command has a key for, with its options."""
+    known = entries(command.schema)
+    folders = [entry for entry in files("cnnbench.conf").iterdir() if entry.is_dir() and entry.name in known]
+    return {
+        folder.name: sorted(file.name[:-5] for file in folder.iterdir() if file.name.endswith(".yaml"))
+        for folder in sorted(folders, key=lambda folder: folder.name)
+    }
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).replace("'", "")
+
+
+def _entry(left: str, right: str) -> list[str]:
+    """`left` in its column and `right` wrapped beside it, below where `left` is too long."""
+    wrapped = textwrap.wrap(right, WIDTH - COLUMN)
+    if len(left) > COLUMN - 4:
+        return [f"  {left}", *(" " * COLUMN + line for line in wrapped)]
+    return [f"  {left:<{COLUMN - 2}}{wrapped[0]}", *(" " * COLUMN + line for line in wrapped[1:])]

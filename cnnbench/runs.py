@@ -1,0 +1,159 @@
+"""Run folders: their names, what lies in them, and whether a command may continue one.
+
+config.yaml       the resolved config
+environment.json  every start: when, where, which versions and which git commit
+metrics.jsonl     a line per epoch
+result.json       once the run has ended
+checkpoints/      last.pt, previous.pt, best.pt
+tensorboard/      the same figures as metrics.jsonl, and more often
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cnnbench import __version__
+from cnnbench.config import MAY_CHANGE, TrainConfig, entries, from_dict
+from cnnbench.errors import UserError, nearest
+
+RUNS = Path("runs")
+
+
+def folder(run: str) -> Path:
+    """The folder of a run: a bare name lies in runs/, anything with a slash is a path."""
+    path = Path(run).expanduser()
+    return path if len(path.parts) > 1 or run.startswith(".") else RUNS / path
+
+
+def new_folder(stem: str) -> Path:
+    """A new, empty folder in runs/ named after `stem` and the time, claimed against other processes."""
+    name = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    for suffix in ["", *(f"-{number}" for number in range(2, 1000))]:
+        path = RUNS / (name + suffix)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"cannot create the run folder {path}: {error.strerror}; give run=FOLDER") from error
+        return path
+    raise UserError(f"{RUNS} has a thousand runs named {name}: give run=NAME")
+
+
+def prepare(config: TrainConfig) -> Path:
+    """The folder of the run that `config` describes, new or to be continued, with config.yaml written into it.
+
+    Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change.
+    """
+    path = folder(config.run) if config.run is not None else new_folder(config.arch.name)
+    if (path / "config.yaml").exists():
+        _check_same(path, load_config(path), config)
+    elif path.is_dir() and any(path.iterdir()) and not (path / "checkpoints").is_dir():
+        raise UserError(f"{path} is not empty and not a run: give another run=NAME")
+    try:
+        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        settings = dataclasses.asdict(dataclasses.replace(config, run=str(path)))
+        write_text(path / "config.yaml", yaml.safe_dump(settings, sort_keys=False))
+        _record_start(path)
+    except OSError as error:
+        raise UserError(f"cannot write the run folder {path}: {error.strerror}") from error
+    return path
+
+
+def load_config(path: Path) -> TrainConfig:
+    """The config of the run in folder `path`."""
+    try:
+        settings = yaml.safe_load((path / "config.yaml").read_text())
+    except OSError as error:
+        known = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise UserError(f"there is no run in {path}{nearest(path.name, known)}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}/config.yaml is damaged: {str(error).splitlines()[0]}") from error
+    try:
+        return from_dict(TrainConfig, settings)
+    except (TypeError, AttributeError) as error:
+        raise UserError(f"{path}/config.yaml is not a config of cnnbench {__version__}: {error}") from error
+
+
+def load_result(path: Path) -> dict[str, Any] | None:
+    """The contents of result.json, or None while the run has not ended."""
+    try:
+        return json.loads((path / "result.json").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or, if that fails, leave the one before."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_text(text)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def _check_same(path: Path, before: TrainConfig, now: TrainConfig) -> None:
+    for name, item in entries(TrainConfig).items():
+        old, new = _value(before, name), _value(now, name)
+        if not dataclasses.is_dataclass(old) and item.metadata["note"] != MAY_CHANGE and old != new:
+            raise UserError(
+                f"{path} is a run with {name}={old}, not {new}: to continue it repeat its command, "
+                "for a new run give another run=NAME"
+            )
+
+
+def _value(config: Any, name: str) -> Any:
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def _record_start(path: Path) -> None:
+    """Add this start to environment.json."""
+    file = path / "environment.json"
+    starts = json.loads(file.read_text()) if file.exists() else []
+    starts.append(
+        {
+            "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "host": platform.node(),
+            "platform": platform.platform(),
+            "python": platform.python_version(),
+            "versions": {
+                "cnnbench": __version__,
+                **{name: version(name) for name in ("torch", "torchvision", "hydra-core", "numpy", "pillow")},
+            },
+            "git": git_state(),
+        }
+    )
+    write_json(file, starts)
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit and cleanliness of the checkout that cnnbench runs from, or None if it does not run from one."""
+    source = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=source, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "runs.py")
+        return {"commit": git("rev-parse", "HEAD"), "modified": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None

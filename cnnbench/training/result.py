@@ -1,0 +1,57 @@
+"""The end of a run: result.json, and a small table on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cnnbench import runs
+from cnnbench.evaluation.metrics import Counts
+from cnnbench.evaluation.report import error_table
+from cnnbench.training.loop import Position, Training
+
+
+def finish(training: Training, position: Position) -> None:
+    """Write result.json for the network after the last epoch, and print the table."""
+    config, counts = training.config, Counts(*position.counts)
+    result = {
+        "arch": config.arch.name,
+        "top1_error": counts.top1_error,
+        "top5_error": counts.top5_error,
+        "wrong_top1": counts.wrong1,
+        "wrong_top5": counts.wrong5,
+        "n": counts.n,
+        "protocol": "center",
+        "epoch": position.epoch,
+        "best_top1_error": position.best_top1_error,
+        "best_epoch": position.best_epoch,
+        "params": sum(parameter.numel() for parameter in training.model.parameters()),
+        "images_per_second": round(position.steps_timed * config.batch / position.seconds, 1),
+        "training_seconds": round(position.seconds, 1),
+        "recipe": config.recipe,
+        "data": config.data.path,
+        "seed": config.seed,
+    }
+    runs.write_json(training.folder / "result.json", result)
+    print(show(training.folder, result))
+
+
+def show(folder: Path, result: dict[str, Any]) -> str:
+    """The table of a run's result, and where everything lies."""
+    counts = Counts(result["wrong_top1"], result["wrong_top5"], result["n"])
+    best, epoch = result["best_top1_error"], result["best_epoch"]
+    speed, seconds = result["images_per_second"], result["training_seconds"]
+    return f"""
+{result["arch"]} after {result["epoch"]} epochs, {counts.n:,} validation images, one centre crop:
+{error_table(counts)}
+
+best        top-1 error {best:.2f} % after epoch {epoch}, chosen on these same images
+speed       {speed:,.0f} training images per second, {seconds:,.0f} s of training
+result      {folder}/result.json
+weights     {folder}/checkpoints/last.pt, best.pt
+curves      tensorboard --logdir {folder}
+again       cnnbench eval run={_name(folder)}"""
+
+
+def _name(folder: Path) -> str:
+    return folder.name if folder.parent == runs.RUNS else str(folder)

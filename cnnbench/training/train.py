@@ -1,0 +1,48 @@
+"""`cnnbench train` in the front process: the run's folder, the devices, the processes, the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnbench import distributed, runs
+from cnnbench.config import TrainConfig, check_division
+from cnnbench.data.layouts import data_folder
+from cnnbench.training.result import show
+from cnnbench.training.worker import train_process
+
+
+def train(config: TrainConfig) -> float:
+    """Train, or continue, the run that `config` describes; its top-1 error in percent.
+
+    Alone, starts the processes that the devices call for; under torchrun each process is one of the group and only
+    joins.
+    """
+    device = distributed.choose_device(config.device)
+    if distributed.started_by_launcher():
+        with distributed.joined(device) as process:
+            folder = distributed.from_leader(lambda: runs.prepare(config), process)
+            _train_unless_complete(folder, process, device)
+    else:
+        processes = distributed.choose_processes(config.processes, device)
+        check_division(config.batch, processes, config.accumulate)
+        data_folder(config.data.path)  # unpacks the sample, once, before several processes ask for it
+        folder = runs.prepare(config)
+        if processes == 1:
+            _train_unless_complete(folder, distributed.Process(), device)
+        else:
+            distributed.launch(_train_child, processes, folder, device)
+    return runs.load_result(folder)["top1_error"]
+
+
+def _train_child(folder: Path, device: str) -> None:
+    with distributed.joined(device) as process:
+        _train_unless_complete(folder, process, device)
+
+
+def _train_unless_complete(folder: Path, process: distributed.Process, device: str) -> None:
+    result = runs.load_result(folder)
+    if result is None:
+        train_process(folder, process, device)
+    elif process.leads:
+        print(f"{folder} is already complete; for a new run give another run=NAME\n")
+        print(show(folder, result))

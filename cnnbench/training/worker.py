@@ -1,0 +1,127 @@
+"""One training process: makes all that the loop needs from the config in the run's folder, then runs the loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnbench import distributed, runs
+from cnnbench.config import TrainConfig, check_division, side
+from cnnbench.data.layouts import Split, read_split
+from cnnbench.data.loader import (
+    Batch,
+    Images,
+    Loader,
+    Normalise,
+    evaluation_transform,
+    training_transform,
+)
+from cnnbench.data.sampler import evaluation_batches, training_batches
+from cnnbench.distributed import Process
+from cnnbench.errors import UserError
+from cnnbench.network import build_network
+from cnnbench.precision import choose_precision
+from cnnbench.training import checkpoint
+from cnnbench.training.banner import banner
+from cnnbench.training.log import Log
+from cnnbench.training.loop import Position, Training, restore, train_epochs
+from cnnbench.training.optim import build_optimizer, scaled_rate
+from cnnbench.training.result import finish
+
+
+def train_process(folder: Path, process: Process, device_name: str) -> None:
+    """Train the run in `folder` as `process` of its group, from its last checkpoint on, to its result."""
+    config = runs.load_config(folder)
+    check_division(config.batch, process.world, config.accumulate)
+    device = distributed.device_of(process, device_name)
+    _set_up_torch(config, process, device_name)
+    train = read_split(config.data.path, "train")
+    val = read_split(config.data.path, "val", train.classes)
+    if len(train) < config.batch:
+        raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
+    training = _prepare(config, folder, process, device, train, val)
+    content = checkpoint.load_last(folder / "checkpoints")
+    position = restore(training, content) if content is not None else Position()
+    if process.leads:
+        print(banner(training, position, train, val), flush=True)
+        start = position.epoch * training.steps_per_epoch + position.step
+        training.log = Log(folder, config.log_every, position.epoch, start)
+    try:
+        if position.epoch < config.epochs:
+            train_epochs(training, position, _batches(config, train, position, process, device))
+    finally:
+        if training.log is not None:
+            training.log.close()
+    if process.leads:
+        finish(training, position)
+
+
+def _prepare(
+    config: TrainConfig, folder: Path, process: Process, device: torch.device, train: Split, val: Split
+) -> Training:
+    torch.manual_seed(config.seed)
+    size = side(config)
+    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+    model = build_network(config.arch, len(train.classes), size, config.weights)
+    model.to(device, memory_format=memory_format)
+    optimizer = build_optimizer(model, config.optimizer, config.batch)
+    precision = choose_precision(config.precision, device.type)
+    network = torch.compile(model) if config.compile else model
+    images = Images(val, evaluation_transform(config.arch, size), config.arch.in_channels, size)
+    order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
+    return Training(
+        config=config,
+        folder=folder,
+        process=process,
+        model=model,
+        network=distributed.wrap(network, process, device),
+        optimizer=optimizer,
+        scaler=precision.scaler(),
+        precision=precision,
+        normalise=Normalise(config.arch, device, config.channels_last),
+        full_rate=scaled_rate(config.optimizer, config.batch),
+        steps_per_epoch=len(train) // config.batch,
+        validation=Loader(images, order, workers(config, process), config.data.prefetch, device.type == "cuda"),
+        record=_record(config, train.classes),
+        log=None,
+    )
+
+
+def _record(config: TrainConfig, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What a checkpoint says of itself, in plain values."""
+    return {"arch": config.arch.name, "classes": list(classes), "config": dataclasses.asdict(config)}
+
+
+def _batches(
+    config: TrainConfig, train: Split, position: Position, process: Process, device: torch.device
+) -> Iterator[Batch]:
+    """This process's training batches from `position` to the end of the run, over all epochs in one stream."""
+    size = side(config)
+    transform = training_transform(config.arch, config.augment, size, config.seed)
+    order = training_batches(
+        len(train),
+        config.batch,
+        config.seed,
+        config.epochs,
+        (position.epoch, position.step),
+        process.rank,
+        process.world,
+        config.accumulate,
+    )
+    images = Images(train, transform, config.arch.in_channels, size)
+    return iter(Loader(images, order, workers(config, process), config.data.prefetch, device.type == "cuda"))
+
+
+def workers(config: TrainConfig, process: Process) -> int:
+    return config.data.workers if config.data.workers is not None else distributed.default_workers(process)
+
+
+def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:
+    distributed.share_cores(process, device)
+    torch.use_deterministic_algorithms(config.deterministic)
+    torch.backends.cudnn.benchmark = not config.deterministic
+    torch.set_float32_matmul_precision("high")  # TensorFloat-32 for float32 on GPUs that have it
