@@ -1,0 +1,143 @@
+"""The real command: help, versions, and every mistake answered in one line with exit status 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from cnnbench import __version__
+
+# Words after `cnnbench`, and what the one line has to say.
+MISTAKES = [
+    ("trian", "did you mean train"),
+    ("train epochz=3", "did you mean epochs"),
+    ("train lr=0.1", "did you mean optimizer.lr"),
+    ("train +foo=1", "unknown key 'foo'"),
+    ("train optimizer.momentun=0.9", "did you mean optimizer.momentum"),
+    ("train arch.options.inti=paper", "did you mean arch.options.init"),
+    ("train arch=vgg61", "did you mean vgg16"),
+    ("train recipe=quikc", "did you mean quick"),
+    ("train optimizer=adamm", "optimizer has no option 'adamm'"),
+    ("train schedule.kind=cosin", "did you mean cosine"),
+    ("train epochs=two", "'two'"),
+    ("train optimizer.lr=fast", "'fast'"),
+    ("train epochs", "'='"),
+    ("train run=[1", "cannot read"),
+    ("train --foo", "unknown option '--foo'"),
+    ("train --cfg jobs", "--cfg takes one of"),
+    ("train label_smoothing=1.5", "below 1"),
+    ("train label_smoothing=nan", "below 1"),
+    ("train batch=63 processes=2", "batch=64"),
+    ("train batch=0", "at least 1"),
+    ("train epochs=-1", "at least 1"),
+    ("train arch.dropout=1", "below 1"),
+    ("train arch=alexnet image_size=62", "at least 63"),
+    ("train arch=vgg16 image_size=31", "at least 32"),
+    ("train data=/no/such/folder", "there is no such folder"),
+    ("train weights=/no/such/file.pt", "there is no such file"),
+    ("train augment.order=[crop,flop]", "did you mean flip"),
+    ("train augment.order=[flip]", "'crop' exactly once"),
+    ("train augment.crop.scale=[0.5,0.1]", "not a range"),
+    ("train schedule.warmup_epochs=1000", "at most"),
+    ("train precision=fp16 device=cpu", "needs a GPU"),
+    ("train optimizer.nesterov=true optimizer.momentum=0", "momentum above 0"),
+    ("eval", "nothing to evaluate"),
+    ("eval run=nope", "there is no run in runs/nope"),
+    ("eval run=a arch=lenet", "exclude each other"),
+    ("eval arch=lenet", "nothing to evaluate"),
+]
+
+
+@pytest.mark.parametrize(("words", "hint"), MISTAKES, ids=[words for words, _ in MISTAKES])
+def test_mistake_is_one_line_and_exit_status_2(cnnbench, tmp_path, words, hint):
+    done = cnnbench(*words.split())
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("cnnbench: ")
+    assert done.stderr.count("\n") == 1
+    assert hint in done.stderr
+    assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("train data={0}/empty", "no train/ folder"),
+        ("train data={0}/file", "is a file"),
+        ("train data={0}/no_classes", "no class folders"),
+        ("train data={0}/no_images", "no images"),
+        ("train data={0}/other_class", "class 'dog'"),
+        ("train data={0}/broken batch=1 recipe=quick", "broken/train/cat/a.png"),
+        ("train data={0}/other_class/train", "no train/ folder"),
+        ("train batch=10001", "more than the 10000 training images"),
+        ("train arch.options.init=zero", "no initialisation 'zero'"),
+        ("train arch=resnet18 arch.options.stride_in=5x5", "choose 3x3 or 1x1"),
+        ("eval arch=lenet data=sample weights={0}/file", "cannot be read as weights"),
+        ("eval arch=lenet data={0}/bad weights={0}/lenet.pt", "in the file"),
+        ("eval arch=resnet18 data={0}/bad weights={0}/lenet.pt", "does not fit ResNet"),
+    ],
+)
+def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
+    import torch
+
+    from cnnbench.archs import build
+
+    root = tmp_path / "data"
+    for folder in ("empty", "no_classes/train", "no_classes/val", "no_images/train/cat", "no_images/val/cat"):
+        (root / folder).mkdir(parents=True)
+    for folder in ("other_class/train/cat", "other_class/val/dog", "broken/train/cat", "broken/val/cat", "bad/val/cat"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "a.png").write_bytes(next((small_data / "val/bag").iterdir()).read_bytes())
+    broken = root / "broken/train/cat/a.png"
+    broken.write_bytes(broken.read_bytes()[:200])  # the header is whole, the pixels are not
+    (root / "other_class/train/val_images").mkdir()
+    (root / "file").write_text("not weights")
+    torch.save(build("lenet", 10).state_dict(), root / "lenet.pt")
+    done = cnnbench(*words.format(root).split(), "data.workers=1")
+    assert done.returncode == 2, done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_and_version(cnnbench):
+    assert cnnbench("--version").stdout == f"cnnbench {__version__}\n"
+    overview = cnnbench("--help").stdout
+    assert "train" in overview
+    assert "eval" in overview
+    text = cnnbench("train", "--help", "arch=alexnet").stdout
+    for word in ("arch.name=alexnet", "lrn=paper", "batch=", "GLOBAL", "resnet50", "simple90", "--multirun"):
+        assert word in text
+
+
+def test_every_key_has_help():
+    from cnnbench.commands import COMMANDS
+    from cnnbench.config import entries
+
+    for command in COMMANDS.values():
+        for name, item in entries(command.schema).items():
+            assert item.metadata.get("help"), name
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["train", "--help"], ["train", "--cfg", "job"], ["train", "epochz=3"]]
+)
+def test_fast_paths_do_not_import_torch(words, cache):
+    script = (
+        "import sys; from cnnbench.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_cfg_job_prints_the_resolved_config(cnnbench, tmp_path):
+    done = cnnbench("train", "arch=vgg16", "data=/imagenet", "--cfg", "job")
+    assert "path: /imagenet" in done.stdout
+    assert "lr: 0.01" in done.stdout  # interpolated from the network's file
+    assert "${" not in done.stdout
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,59 @@
+"""Every file in conf/ composes, and says of its network what is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnbench import archs, config
+from cnnbench.commands import COMMANDS
+from cnnbench.compose import defaults
+from cnnbench.errors import UserError
+
+CONF = Path(config.__file__).parents[1] / "conf"
+FILES = sorted(f"{file.parent.name}={file.stem}" for file in CONF.glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("override", FILES)
+def test_every_option_composes(override):
+    values = defaults(COMMANDS["train"], [override])
+    missing = [name for name, value in values.items() if value == "???"]
+    assert not missing
+
+
+@pytest.mark.parametrize("name", archs.names())
+def test_every_network_has_a_config_that_agrees_with_it(name):
+    values = defaults(COMMANDS["train"], [f"arch={name}"])
+    assert values["arch.name"] == name
+    options = dict(values["arch.options"])
+    assert set(options) <= set(archs.options_of(name))
+    sized = "image_size" in archs.options_of(name)
+    smallest = values["arch.smallest_image"]
+    assert smallest <= values["arch.sample_image_size"] <= values["arch.image_size"]
+    with torch.device("meta"):
+        model = archs.build(name, 7, **options, **({"image_size": smallest} if sized else {})).eval()
+        assert model(torch.empty(1, 3, smallest, smallest)).shape == (1, 7)
+        default = archs.build(name, 7)
+        chosen = archs.build(name, 7, **options)
+    assert [p.shape for p in default.parameters()] == [p.shape for p in chosen.parameters()]
+    if sized:
+        with pytest.raises(ValueError, match="too small"):
+            archs.build(name, 7, image_size=smallest - 1)
+
+
+def test_configs_survive_a_round_trip_through_plain_values():
+    import dataclasses
+
+    whole = config.TrainConfig(recipe="x", arch=config.ArchConfig(name="lenet"), epochs=3, batch=2)
+    assert config.from_dict(config.TrainConfig, dataclasses.asdict(whole)) == whole
+
+
+@pytest.mark.parametrize(
+    ("batch", "processes", "accumulate", "near"), [(100, 3, 1, 99), (10, 4, 2, 8), (1, 2, 1, 2), (13, 2, 2, 12)]
+)
+def test_a_batch_that_does_not_split_names_the_nearest_that_does(batch, processes, accumulate, near):
+    with pytest.raises(UserError, match=f"batch={near}$"):
+        config.check_division(batch, processes, accumulate)
+    config.check_division(near, processes, accumulate)
