@@ -39,14 +39,48 @@ class LocalResponseNorm(nn.LocalResponseNorm):
             return super().forward(x.float()).to(x.dtype)
 
 
-def initialise(module: nn.Module, weight: Callable[[torch.Tensor], object], bias: float = 0.0) -> None:
+def require_choice(network: str, option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError if `value` of `option` is none of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{network} has no {option} '{value}': choose one of {', '.join(choices)}")
+
+
+def stem_layers(network: str, form: str, in_channels: int, channels: int) -> tuple[nn.Conv2d, nn.Module]:
+    """First convolution of a residual or dense network, and the pooling that follows it.
+
+    `form`: "imagenet" (7x7 / 2, later max pool 3x3 / 2: maps of a quarter of the side) or "cifar" (3x3, no pooling).
+    """
+    require_choice(network, "stem", form, ("imagenet", "cifar"))
+    if form == "cifar":
+        return nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.Identity()
+    conv = nn.Conv2d(in_channels, channels, 7, stride=2, padding=3, bias=False)
+    return conv, nn.MaxPool2d(3, stride=2, padding=1)
+
+
+def stage_widths(network: str, depths: tuple[int, ...], widths: tuple[int, ...], widen: float) -> list[int]:
+    """Width of each stage of a residual network, `widths` times `widen`; ValueError if the numbers make no network."""
+    if len(depths) != len(widths) or min(depths) < 1:
+        raise ValueError(f"{network} cannot have depths {tuple(depths)}: give {len(widths)} numbers of at least 1")
+    if min(widths) * widen < 1:
+        raise ValueError(f"{network} cannot be widened by {widen}: its narrowest stage needs at least one channel")
+    return [round(width * widen) for width in widths]
+
+
+def initialise(
+    module: nn.Module,
+    weight: Callable[[torch.Tensor], object],
+    bias: float = 0.0,
+    linear: Callable[[torch.Tensor], object] | None = None,
+) -> None:
     """Initialise every convolution and linear layer below `module`: weights by `weight`, biases to `bias`.
 
-    Batch normalisation keeps torch's start: scale 1, shift 0.
+    `linear`, if given, takes the place of `weight` for linear layers. Batch normalisation keeps torch's start:
+    scale 1, shift 0.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            weight(layer.weight)
+            fill = linear if linear is not None and isinstance(layer, nn.Linear) else weight
+            fill(layer.weight)
             if layer.bias is not None:
                 nn.init.constant_(layer.bias, bias)
 
@@ -54,3 +88,12 @@ def initialise(module: nn.Module, weight: Callable[[torch.Tensor], object], bias
 def he_normal(weight: torch.Tensor) -> None:
     """He initialisation over the fan-out, N(0, 2 / (k k c_out)), as in fb.resnet.torch (He et al. 2015)."""
     nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
+
+
+def fan_in_uniform(weight: torch.Tensor) -> None:
+    """Uniform in +-1 / sqrt(fan-in): Torch's start of a linear layer, which fb.resnet.torch leaves as it is.
+
+    For a classifier, unlike `he_normal`, it does not grow as the number of classes shrinks.
+    """
+    bound = weight[0].numel() ** -0.5
+    nn.init.uniform_(weight, -bound, bound)
