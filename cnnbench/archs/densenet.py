@@ -19,7 +19,7 @@ alone, with three blocks of (depth - 4) / 6 layers at 32x32, 16x16 and 8x8.
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -83,14 +83,14 @@ class DenseBlock(nn.Sequential):
     """Dense layers in turn; each sees the block's input and the outputs of all layers before it."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        features = [x]
+        features = (x,)  # a tuple: a layer that recomputes in the backward pass needs it unchanged
         for layer in self:
-            features.append(layer(features))
+            features += (layer(features),)
         return torch.cat(features, 1)
 
 
 class DenseLayer(nn.Module):
-    """BN, ReLU, 1x1 to 4k; BN, ReLU, 3x3 to k. Takes the list of feature maps and returns the new one."""
+    """BN, ReLU, 1x1 to 4k; BN, ReLU, 3x3 to k. Takes all feature maps so far and returns the new one."""
 
     def __init__(self, channels: int, growth: int, dropout: float, memory_saving: bool) -> None:
         super().__init__()
@@ -103,39 +103,43 @@ class DenseLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.memory_saving = memory_saving
 
-    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+    def forward(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
         y = self._recomputed(features) if self.memory_saving else self._bottleneck(features)
         y = self.relu2(self.norm2(self.dropout(y)))
         return self.dropout(self.conv2(y))
 
-    def _bottleneck(self, features: list[torch.Tensor]) -> torch.Tensor:
+    def _bottleneck(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return self.conv1(self.relu1(self.norm1(torch.cat(features, 1))))
 
-    def _recomputed(self, features: list[torch.Tensor]) -> torch.Tensor:
-        # conv1 is inside because its backward needs its input; the input is recomputed, the convolution is not.
-        return checkpoint(
-            self._bottleneck,
-            features,
-            use_reentrant=False,
-            preserve_rng_state=False,  # nothing random inside
-            context_fn=lambda: (nullcontext(), _WithoutStatistics(self.norm1)),
-        )
+    def _recomputed(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        # torch.compile takes no such context, and needs none: it recomputes values, not updates.
+        context = {} if torch.compiler.is_compiling() else dict(context_fn=self._contexts)
+        # conv1 is inside because its backward needs its input; the input is computed again, the convolution is not.
+        # Nothing inside is random.
+        return checkpoint(self._bottleneck, features, use_reentrant=False, preserve_rng_state=False, **context)
+
+    def _contexts(self) -> tuple[AbstractContextManager, AbstractContextManager]:
+        """Contexts of the forward pass and of the recomputation."""
+        return nullcontext(), _KeptStatistics(self.norm1)
 
 
-class _WithoutStatistics:
-    """Context in which `norm`, in training mode, normalises by the batch and leaves its running statistics alone.
+class _KeptStatistics(AbstractContextManager):
+    """Context in which `norm` updates copies of its running statistics, so that a recomputation counts no batch twice.
 
-    Without it a recomputation would update them a second time. It can be entered again, for a second backward pass.
+    It can be entered again, for a second backward pass.
     """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
         self.norm = norm
 
     def __enter__(self) -> None:
-        self.norm.track_running_stats = False
+        self.statistics = dict(self.norm.named_buffers())
+        for name, statistic in self.statistics.items():
+            setattr(self.norm, name, statistic.clone())
 
     def __exit__(self, *_: object) -> None:
-        self.norm.track_running_stats = True
+        for name, statistic in self.statistics.items():
+            setattr(self.norm, name, statistic)
 
 
 def _transition(channels: int, dropout: float) -> nn.Sequential:
