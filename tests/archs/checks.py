@@ -9,6 +9,8 @@ from torch import nn
 
 from cnnbench.archs import build
 
+torch.set_num_threads(1)  # maps of a few pixels: more threads only wait for each other
+
 
 def build_meta(name: str, num_classes: int = 1000, **options: Any) -> nn.Module:
     """The network without storage: shapes only, no time spent on weights."""
