@@ -51,7 +51,7 @@ class DenseNet(nn.Module):
         memory_saving: bool = False,
     ) -> None:
         super().__init__()
-        if min(*depths, growth) < 1:
+        if not depths or min(*depths, growth) < 1:
             raise ValueError(f"densenet cannot have depths {tuple(depths)} and growth {growth}: each is at least 1")
         channels = 2 * growth
         conv, pool = stem_layers("densenet", stem, in_channels, channels)

@@ -59,7 +59,7 @@ def test_a_block_adds_to_an_untouched_shortcut(name, last):
 
 
 @pytest.mark.parametrize("name", ["preact_resnet18", "preact_resnet50"])
-def test_every_convolution_but_the_stem_and_projections_sees_activations(name):
+def test_every_convolution_but_the_stem_sees_activations(name):
     torch.manual_seed(0)
     network = build(name, num_classes=3)
     smallest = {}
