@@ -1,0 +1,148 @@
+"""One small table type and its four forms: aligned plain text, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+FORMS = ("table", "markdown", "csv", "json")
+WIDTH = 120  # columns of plain text
+NARROWEST = 12  # columns that a narrowed text column keeps
+
+Cell = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, named columns, rows of cells and notes below.
+
+    `columns` maps each name to the format of its numbers, such as ".2f"; "" shows whole numbers with thousands
+    separators and other numbers as they are. None is an empty cell.
+    """
+
+    title: str
+    columns: dict[str, str]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"table '{self.title}': {len(self.columns)} columns, but a row of {len(row)}: {row}")
+
+
+def render(tables: Table | Iterable[Table], form: str = "table", width: int = WIDTH) -> str:
+    """All tables as one text in one of FORMS, without a final newline. Raises ValueError for another form.
+
+    Plain text is at most `width` columns wide, as long as breaking the longest texts into lines can do it. CSV holds
+    the rows as they are (several tables: one after another, an empty line between), JSON also titles and notes.
+    """
+    tables = [tables] if isinstance(tables, Table) else list(tables)
+    if form == "json":
+        contents = [_as_dict(table) for table in tables]
+        return json.dumps(contents[0] if len(contents) == 1 else contents, indent=2, ensure_ascii=False)
+    if form == "table":
+        return "\n\n".join(_plain(table, width) for table in tables)
+    if form == "markdown":
+        return "\n\n".join(_markdown(table) for table in tables)
+    if form == "csv":
+        return "\n\n".join(as_csv(list(table.columns), table.rows) for table in tables)
+    raise ValueError(f"no table form '{form}': choose one of {', '.join(FORMS)}")
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """A header and rows with commas, quoted where needed; None is empty. No final newline."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _as_dict(table: Table) -> dict[str, Any]:
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    return {"title": table.title, "rows": rows, "notes": list(table.notes)}
+
+
+def _plain(table: Table, width: int) -> str:
+    cells, right = _text_cells(table), _numeric_columns(table)
+    widths = _widths(table, cells, right, width)
+    lines = [table.title, ""] if table.title else []
+    for row in (list(table.columns), ["-" * w for w in widths], *cells):
+        wrapped = [_wrap(cell, w) for cell, w in zip(row, widths, strict=True)]
+        for parts in zip_longest(*wrapped, fillvalue=""):
+            padded = (p.rjust(w) if r else p.ljust(w) for p, w, r in zip(parts, widths, right, strict=True))
+            lines.append("  ".join(padded).rstrip())
+    if table.notes:
+        lines.append("")
+    for note in table.notes:
+        lines += textwrap.wrap(note, width, initial_indent="- ", subsequent_indent="  ")
+    return "\n".join(lines)
+
+
+def _widths(table: Table, cells: list[list[str]], right: list[bool], width: int) -> list[int]:
+    """Columns as wide as their cells and the longest word of their name; if too wide, the widest texts narrowed."""
+    names = [max(map(len, name.split())) for name in table.columns]
+    widths = [max(name, *(len(row[i]) for row in cells), 0) for i, name in enumerate(names)]
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        texts = [i for i in range(len(widths)) if not right[i] and widths[i] > max(NARROWEST, names[i])]
+        if not texts:
+            break
+        widths[max(texts, key=lambda i: widths[i])] -= 1
+    return widths
+
+
+def _wrap(cell: str, width: int) -> list[str]:
+    """`cell` in lines of `width` columns, broken at spaces; a longer word loses its middle."""
+    lines = textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return [_shorten(line, width) for line in lines]
+
+
+def _markdown(table: Table) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    rule = ["---:" if right else "---" for right in _numeric_columns(table)]
+    lines = [f"**{table.title}**", ""] if table.title else []
+    lines += [line(table.columns), line(rule), *(line(row) for row in _text_cells(table))]
+    if table.notes:
+        lines += ["", *(f"- {note}" for note in table.notes)]
+    return "\n".join(lines)
+
+
+def _text_cells(table: Table) -> list[list[str]]:
+    formats = table.columns.values()
+    return [[_text(cell, form) for cell, form in zip(row, formats, strict=True)] for row in table.rows]
+
+
+def _text(cell: Cell, form: str) -> str:
+    if cell is None:
+        return "-"
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return format(cell, form or ("," if isinstance(cell, int) else ""))
+
+
+def _numeric_columns(table: Table) -> list[bool]:
+    """Which columns hold numbers only, and so are aligned right."""
+    return [all(_is_number(row[i]) for row in table.rows) for i in range(len(table.columns))]
+
+
+def _is_number(cell: Cell) -> bool:
+    return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
+
+
+def _shorten(text: str, width: int) -> str:
+    """`text` in `width` columns: a longer one loses its middle."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 2 // 3
+    return f"{text[: width - 1 - tail]}…{text[-tail:]}"

@@ -1,0 +1,60 @@
+"""Published facts of the networks, kept as data in facts.json: paper, size, cost and the errors that papers print.
+
+Numbers follow the conventions in the same file: errors in percent, multiply-adds of convolutions and fully connected
+layers, each error with its protocol, its split and the table that prints it. Importing this does not import torch.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from cnnbench.archs import _nearest
+
+
+def facts(name: str) -> dict[str, Any]:
+    """The facts of the network `name`.
+
+    Keys: key, family, paper (title, authors, year first posted, venue, arxiv), input (channels, size in pixels),
+    num_classes, depth (value, counts), params (total, with_aux where there are auxiliary heads), macs, quoted (what
+    the paper says of itself), results (split, protocol, top1_err, top5_err, where, status; perhaps detail, and `of`
+    where the number belongs to another network or an ensemble) and weights (public ones, with their errors).
+
+    Raises ValueError for a network without facts.
+    """
+    networks = _load()["networks"]
+    if name not in networks:
+        raise ValueError(f"no published facts of a network '{name}'{_nearest(name, list(networks))}")
+    return {"key": name, **copy.deepcopy(networks[name])}
+
+
+def all_facts() -> list[dict[str, Any]]:
+    """The facts of every network: those for ILSVRC in the order of the papers, then those for CIFAR."""
+    return [facts(name) for name in _load()["networks"]]
+
+
+def conventions() -> dict[str, Any]:
+    """What the numbers mean: how parameters and multiply-adds are counted; protocols and splits, each in one line."""
+    return copy.deepcopy(_load()["conventions"])
+
+
+def headline(entry: dict[str, Any]) -> dict[str, Any] | None:
+    """The result of `entry` (from `facts`) that stands for it: its first result that is of the network itself.
+
+    Networks that no paper tests fall back on the first public weights; None where there are none either.
+    """
+    for result in entry["results"]:
+        if "of" not in result:
+            return result
+    if entry["weights"]:
+        weights = entry["weights"][0]
+        return {"split": "val", **weights, "where": f"{weights['publisher']}, {weights['name']}"}
+    return None
+
+
+@cache
+def _load() -> dict[str, Any]:
+    return json.loads(files("cnnbench.archs").joinpath("facts.json").read_text(encoding="utf-8"))
