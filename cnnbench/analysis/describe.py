@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -81,7 +82,8 @@ def describe(model: nn.Module, image_size: int, in_channels: int = 3) -> Descrip
         raise ValueError(f"cannot describe {in_channels} channels of {image_size} pixels: both must be at least 1")
     tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     on_meta = {name: tensor.detach().to("meta") for name, tensor in tensors.items()}
-    image = torch.empty(1, in_channels, image_size, image_size, device="meta")
+    dtype = next((tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()), torch.float32)
+    image = torch.empty(1, in_channels, image_size, image_size, dtype=dtype, device="meta")
     training = {module: module.training for module in model.modules()}
     tracer = Tracer(image)
     recorder = _Recorder(tracer)
@@ -104,6 +106,7 @@ def describe(model: nn.Module, image_size: int, in_channels: int = 3) -> Descrip
     return Description(image_size, in_channels, tuple(recorder.layers), totals)
 
 
+@cache
 def describe_named(name: str, **options: Any) -> Description:
     """Describe the network of that key at its published input size, built on the meta device.
 

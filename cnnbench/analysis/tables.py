@@ -87,14 +87,17 @@ def _plain(table: Table, width: int) -> str:
 
 
 def _widths(table: Table, cells: list[list[str]], right: list[bool], width: int) -> list[int]:
-    """Columns as wide as their cells and the longest word of their name; if too wide, the widest texts narrowed."""
-    names = [max(map(len, name.split())) for name in table.columns]
-    widths = [max(name, *(len(row[i]) for row in cells), 0) for i, name in enumerate(names)]
-    while sum(widths) + 2 * (len(widths) - 1) > width:
-        texts = [i for i in range(len(widths)) if not right[i] and widths[i] > max(NARROWEST, names[i])]
-        if not texts:
-            break
-        widths[max(texts, key=lambda i: widths[i])] -= 1
+    """Widths that show all in one line; if that is too wide, names and then texts are broken, the widest first."""
+    widths = [max(len(name), *(len(row[i]) for row in cells), 0) for i, name in enumerate(table.columns)]
+    words = [max(map(len, name.split())) for name in table.columns]
+    bodies = [max(words[i], *(len(row[i]) for row in cells), 0) for i in range(len(widths))]
+    texts = [body if r else min(body, max(NARROWEST, word)) for body, word, r in zip(bodies, words, right, strict=True)]
+    for narrowest in (bodies, texts):
+        while sum(widths) + 2 * (len(widths) - 1) > width:
+            room = [i for i in range(len(widths)) if widths[i] > narrowest[i]]
+            if not room:
+                break
+            widths[max(room, key=lambda i: widths[i])] -= 1
     return widths
 
 

@@ -55,6 +55,17 @@ def headline(entry: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+def published(name: str, **wanted: Any) -> dict[str, Any]:
+    """The one result of the network `name` with these entries, such as protocol="10 crops"; None: has no such entry.
+
+    Raises ValueError if no result fits, or several.
+    """
+    fitting = [r for r in facts(name)["results"] if all(r.get(key) == value for key, value in wanted.items())]
+    if len(fitting) != 1:
+        raise ValueError(f"{len(fitting)} published results of {name} with {wanted}, not one")
+    return fitting[0]
+
+
 @cache
 def _load() -> dict[str, Any]:
     return json.loads(files("cnnbench.archs").joinpath("facts.json").read_text(encoding="utf-8"))

@@ -15,13 +15,21 @@ def test_plain_text_aligns_numbers_right_and_shows_empty_cells():
     assert render(TABLE).splitlines() == [
         "Nets",
         "",
+        "net  error (%)  params",
+        "---  ---------  ------",
+        "a|b       1.50   1,234",
+        "c            -       5",
+        "",
+        "- a note",
+    ]
+
+
+def test_names_of_columns_are_broken_before_texts():
+    assert render(TABLE, width=18).splitlines()[2:6] == [
         "net  error  params",
         "       (%)",
         "---  -----  ------",
         "a|b   1.50   1,234",
-        "c        -       5",
-        "",
-        "- a note",
     ]
 
 

@@ -1,0 +1,102 @@
+"""The lecture's claims about whole networks. Needs the whole zoo."""
+
+import sys
+
+import pytest
+
+from cnnbench.analysis.lecture import LECTURE, densenet, errors, filters, inception, networks, operations, wide_resnet
+from cnnbench.analysis.tables import FORMS, render
+
+
+def rows(table) -> dict:
+    return {row[0]: row[1:] for row in table.rows}
+
+
+@pytest.mark.parametrize("name", [name for name in LECTURE if name != "wide_resnet"])
+def test_every_claim_runs_without_arguments_and_renders(name):
+    tables = LECTURE[name][1]()
+    for form in FORMS:
+        assert render(tables, form)
+    assert all(len(line) <= 120 for line in render(tables).splitlines())
+
+
+def test_googlenet_against_alexnet():
+    (table,) = networks.googlenet_alexnet()
+    assert [round(row[3], 1) for row in table.rows] == [8.7, 10.2, 4.6, 9.2, 8.8]
+    assert "96.2 % of AlexNet's parameters" in table.notes[1]
+
+
+def test_plain_against_residual():
+    table, removed = networks.plain_residual()
+    assert rows(table)["plain18"] == (11_515_688, pytest.approx(1.794805760), 27.94)
+    assert rows(table)["resnet18"] == (11_515_688, pytest.approx(1.794805760), 27.88)
+    assert rows(table)["plain34"][::2] == (21_623_848, 28.54)
+    assert rows(table)["resnet34"][::2] == (21_623_848, 25.03)
+    assert "plain +0.60 points, residual -2.85" in table.notes[0]
+    assert rows(removed)["resnext50_32x4d"] == (22.2, 26.1, pytest.approx(3.9))
+
+
+def test_resnet_against_resnext():
+    (table,) = networks.resnet_resnext()
+    shown = rows(table)
+    assert shown["all"][:2] == (25_557_032, 25_028_904)
+    assert shown["all"][3:5] == (pytest.approx(4089.184256), pytest.approx(4230.479872))
+    stages = [shown[stage] for stage in networks.STAGES]
+    for i in (0, 1, 3, 4):
+        assert sum(stage[i] for stage in stages) == pytest.approx(shown["all"][i])
+    assert "69,632 and 70,144" in table.notes[1]
+
+
+def test_inception_ladder():
+    steps, successors = inception.ladder()
+    assert rows(steps)["GoogLeNet"][3] == pytest.approx(1.582671872)
+    assert rows(steps)["Inception-v2"][3] == pytest.approx(5.885964480)
+    assert rows(steps)["+ factorised 7x7"][3] == pytest.approx(6.299294304)
+    assert "10-crop error (9.15); with a single crop, as the other rows, it has 10.07" in steps.notes[0]
+    assert all(row[3] for row in successors.rows)
+
+
+def test_wide_resnet_is_timed():
+    (table,) = wide_resnet.time_per_batch(image_size=32, batch=2)
+    times = [row[7] for row in table.rows]
+    assert all(time > 0 for time in times)
+    assert [row[8] for row in table.rows] == [pytest.approx(time / times[0]) for time in times]
+    assert [row[5] for row in table.rows] == [49, 82, 115, 93]
+    assert all(row[3] == pytest.approx(row[4], abs=0.06) for row in table.rows)
+
+
+def test_densenet_against_resnet():
+    (table,) = densenet.densenet_resnet()
+    assert rows(table)["densenet201"] == (pytest.approx(20.013928), pytest.approx(4.291365888), 22.58, "Table 3")
+    assert rows(table)["resnet101"][2:] == (22.44, "fb.resnet.torch")
+
+
+def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ValueError, match="plots need matplotlib, which is not installed: pip install matplotlib"):
+        densenet.densenet_resnet(plot=tmp_path / "plot.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors():
+    lecture, papers = errors.errors()
+    here = {row[0]: row[2] for row in lecture.rows}
+    assert here["AlexNet (9 layers) on one slide"] == "layers with weights: 8"
+    assert here["GoogLeNet: 12x less parameters than AlexNet"] == "ratio: 8.7"
+    assert here["dropout: AlexNet and ZFNet only"] == "rates in googlenet: 0.7, 0.7, 0.4"
+    assert here["LeNet: CONV-POOL-CONV-POOL-FC-FC"] == "fully connected layers: 3"
+    assert {row[0]: row[2] for row in papers.rows}["DenseNet, Table 1"] == "265 layers with weights"
+    (winners,) = errors.winners()
+    assert rows(winners)["AlexNet"][-1] == "18.2 (10 crops)"
+
+
+def test_resnext_forms_are_one_function():
+    (table,) = operations.resnext_forms()
+    assert len(table.rows) == 3
+    assert all(row[1] < 1e-12 for row in table.rows)
+
+
+def test_receptive_fields_of_the_zoo():
+    (table,) = filters.receptive_field()
+    shown = {row[0]: row[2] for row in table.rows}
+    assert (shown["zfnet"], shown["googlenet"], shown["resnet152"], shown["densenet121"]) == (171, 715, 1451, 2071)
