@@ -17,24 +17,17 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import LocalResponseNorm, initialise, output_size, require_size
+from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, output_size, require_choice, require_size
 
 SMALLEST_IMAGE = 63
-
-# Named forms of local response normalisation: arguments of layers.LocalResponseNorm, alpha on the sum.
-LRN_FORMS = {
-    "paper": dict(size=5, alpha=1e-4, beta=0.75, k=2.0),
-    "cuda_convnet": dict(size=5, alpha=2e-5, beta=0.75, k=2.0),  # the authors' code divides 1e-4 by the size
-    "caffe": dict(size=5, alpha=2e-5, beta=0.75, k=1.0),
-}
 
 
 class AlexNet(nn.Module):
     """AlexNet as the paper's Figure 2 draws it: two groups, overlapping pooling, LRN after ReLU.
 
-    `lrn`: a key of LRN_FORMS. `split_lrn`: normalise each half of the channels on its own, as the authors' two-GPU
-    code did; the formula in the paper runs over all maps (the default). `bias`: start of the biases that the paper
-    sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1.
+    `lrn`: a key of layers.LRN_FORMS. `split_lrn`: normalise each half of the channels on its own, as the authors'
+    two-GPU code did; the formula in the paper runs over all maps (the default). `bias`: start of the biases that the
+    paper sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1.
     """
 
     def __init__(
@@ -49,8 +42,7 @@ class AlexNet(nn.Module):
     ) -> None:
         super().__init__()
         require_size("alexnet", image_size, SMALLEST_IMAGE)
-        if lrn not in LRN_FORMS:
-            raise ValueError(f"alexnet has no LRN form '{lrn}': choose one of {', '.join(LRN_FORMS)}")
+        require_choice("alexnet", "LRN form", lrn, LRN_FORMS)
         halves = 2 if split_lrn else 1
         side = output_size(image_size, 11, 4, 2)
         for _ in range(3):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -24,6 +24,21 @@ def require_size(network: str, image_size: int, smallest: int) -> None:
         raise ValueError(f"image size {image_size} is too small for {network}: it needs at least {smallest}")
 
 
+def require_choice(network: str, what: str, value: object, allowed: Iterable[object]) -> None:
+    """Raise ValueError if `value` is not one of `allowed` for the option of `network` that `what` describes."""
+    allowed = list(allowed)
+    if value not in allowed:
+        raise ValueError(f"{network} has no {what} '{value}': choose one of {', '.join(map(str, allowed))}")
+
+
+# Named forms of local response normalisation: arguments of LocalResponseNorm, alpha on the sum.
+LRN_FORMS: dict[str, dict[str, float]] = {
+    "paper": dict(size=5, alpha=1e-4, beta=0.75, k=2.0),
+    "cuda_convnet": dict(size=5, alpha=2e-5, beta=0.75, k=2.0),  # the AlexNet authors' code divides 1e-4 by the size
+    "caffe": dict(size=5, alpha=2e-5, beta=0.75, k=1.0),
+}
+
+
 class LocalResponseNorm(nn.LocalResponseNorm):
     """Local response normalisation over channels, computed in float32 also under autocast (a sum of squares).
 
@@ -35,13 +50,8 @@ class LocalResponseNorm(nn.LocalResponseNorm):
         super().__init__(size, alpha * size, beta, k)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(x.float()).to(x.dtype)  # autocast lowers none of its operations below float32
-
-
-def require_choice(network: str, option: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError if `value` of `option` is none of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{network} has no {option} '{value}': choose one of {', '.join(choices)}")
+        # No operation in it is one that autocast would lower again; torch.autocast itself rejects the meta device.
+        return super().forward(x.float()).to(x.dtype)
 
 
 def stem_layers(network: str, form: str, in_channels: int, channels: int) -> tuple[nn.Conv2d, nn.Module]:

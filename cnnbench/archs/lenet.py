@@ -16,18 +16,32 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import initialise, output_size, require_size
+from cnnbench.archs.layers import initialise, output_size, require_choice, require_size
 
 SMALLEST_IMAGE = 32
 
+# The paper's Table I: the maps of S2 that each map of C3 sees.
+# fmt: off
+C3_INPUTS = [
+    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
+    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
+    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
+    (0, 1, 2, 3, 4, 5),
+]
+# fmt: on
+
 
 class LeNet(nn.Module):
-    """LeNet-5 in its modern form: every map of C3 sees every map of S2, pooling has no weights, the output is linear.
+    """LeNet-5. By default its modern form: every map of C3 sees every map of S2, and pooling has no weights.
 
-    Deviations from the paper, each a line below: full C3, plain average pooling, linear output for the RBF units.
-    `dropout` (not in the paper) acts before the output layer. `init`: "efficient_backprop" (default), N(0, 1 / fan-in),
-    of the same author and year (Efficient BackProp, section 4.6), or "paper", uniform in +-2.4 / fan-in, which starts
-    so flat that it needs the paper's second-order rates: plain SGD stays at the loss of guessing for epochs.
+    `sparse_c3=True` connects C3 by the paper's Table I; `trainable_pooling=True` gives each map of S2 and S4 a
+    coefficient, a bias and a squashing function. With both, one input channel and the output layer left out of the
+    count, these are the paper's 60,000 parameters. The output is linear in either form. `dropout` (not in the paper)
+    acts before the output layer.
+
+    `init`: "efficient_backprop" (default), N(0, 1 / fan-in), of the same author and year (Efficient BackProp, section
+    4.6), or "paper", uniform in +-2.4 / fan-in, which starts so flat that it needs the paper's second-order rates:
+    plain SGD stays at the loss of guessing for epochs.
     """
 
     def __init__(
@@ -36,29 +50,55 @@ class LeNet(nn.Module):
         in_channels: int = 3,
         image_size: int = 32,
         dropout: float = 0.0,
+        sparse_c3: bool = False,
+        trainable_pooling: bool = False,
         init: str = "efficient_backprop",
     ) -> None:
         super().__init__()
         require_size("lenet", image_size, SMALLEST_IMAGE)
-        if init not in INITIALISATIONS:
-            raise ValueError(f"lenet has no initialisation '{init}': choose one of {', '.join(INITIALISATIONS)}")
+        require_choice("lenet", "initialisation", init, INITIALISATIONS)
         side = output_size(output_size(image_size, 5), 2, 2)
         side = output_size(output_size(side, 5), 2, 2)
         self.c1 = nn.Conv2d(in_channels, 6, 5)
-        self.c3 = nn.Conv2d(6, 16, 5)  # paper: sparse table of connections, 1516 weights instead of 2416
+        self.s2 = _Subsampling(6) if trainable_pooling else nn.AvgPool2d(2)
+        self.c3 = _SparseConv() if sparse_c3 else nn.Conv2d(6, 16, 5)
+        self.s4 = _Subsampling(16) if trainable_pooling else nn.AvgPool2d(2)
         self.c5 = nn.Linear(16 * side * side, 120)  # the paper's 5x5 convolution over the whole 5x5 map
         self.f6 = nn.Linear(120, 84)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(84, num_classes)  # paper: Euclidean RBF units with fixed 84-bit codes
-        self.pool = nn.AvgPool2d(2)  # paper: trainable coefficient and bias, then squashing
         initialise(self, INITIALISATIONS[init])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.pool(squash(self.c1(x)))
-        x = self.pool(squash(self.c3(x)))
+        x = self.s2(squash(self.c1(x)))
+        x = self.s4(squash(self.c3(x)))
         x = squash(self.c5(x.flatten(1)))
         x = squash(self.f6(x))
         return self.output(self.dropout(x))
+
+
+class _SparseConv(nn.Module):
+    """C3 of the paper: one small 5x5 convolution per output map, (N, 6, H, W) -> (N, 16, H - 4, W - 4)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = nn.ModuleList(nn.Conv2d(len(inputs), 1, 5) for inputs in C3_INPUTS)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([conv(x[:, inputs]) for conv, inputs in zip(self.maps, C3_INPUTS, strict=True)], 1)
+
+
+class _Subsampling(nn.Module):
+    """S2 and S4 of the paper: the sum of 2x2 pixels times a coefficient plus a bias, one pair per map, squashed."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.coefficient = nn.Parameter(torch.empty(channels, 1, 1).uniform_(-2.4 / 4, 2.4 / 4))  # fan-in 4
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.average = nn.AvgPool2d(2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return squash(4 * self.coefficient * self.average(x) + self.bias)
 
 
 def squash(x: torch.Tensor) -> torch.Tensor:

@@ -9,36 +9,49 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import initialise, require_size
-
-# Columns of the paper's Table 1: output channels of each convolution.
-D = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
+from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, require_choice, require_size
 
 SMALLEST_IMAGE = 32
+
+# Columns of the paper's Table 1: output channels of each convolution; (channels, 1) is a 1x1 convolution.
+# fmt: off
+COLUMNS: dict[str, list[int | str | tuple[int, int]]] = {
+    "A": [64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"],
+    "A-LRN": [64, "LRN", "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"],
+    "B": [64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"],
+    "C": [64, 64, "M", 128, 128, "M", 256, 256, (256, 1), "M", 512, 512, (512, 1), "M", 512, 512, (512, 1), "M"],
+    "D": [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"],
+    "E": [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M"],
+}
+# fmt: on
 
 
 class VGG(nn.Module):
     """A network of Table 1. The first fully connected layer is as wide as the last map at `image_size`.
 
-    `init`: "glorot" (default) or "paper". The paper draws N(0, 0.01) by variance and starts the deep nets from a
-    trained net A; its authors then found Glorot initialisation to make that start unnecessary (section 3.1).
+    `column`: a key of COLUMNS; "C" and "A-LRN" have no key of their own: build("vgg16", column="C"),
+    build("vgg11", column="A-LRN"). `batch_norm` (not in the paper) follows each convolution, which keeps its bias, as
+    in torchvision. `init`: "glorot" (default) or "paper". The paper draws N(0, 0.01) by variance and starts the deep
+    nets from a trained net A; its authors then found Glorot initialisation to make that start unnecessary (section
+    3.1).
     """
 
     def __init__(
         self,
-        layers: list[int | str],
+        column: str,
         num_classes: int = 1000,
         in_channels: int = 3,
         image_size: int = 224,
         dropout: float = 0.5,
+        batch_norm: bool = False,
         init: str = "glorot",
     ) -> None:
         super().__init__()
         require_size("vgg", image_size, SMALLEST_IMAGE)
-        if init not in INITIALISATIONS:
-            raise ValueError(f"vgg has no initialisation '{init}': choose one of {', '.join(INITIALISATIONS)}")
-        self.features = _features(layers, in_channels)
-        side = image_size // 2 ** layers.count("M")
+        require_choice("vgg", "column", column, COLUMNS)
+        require_choice("vgg", "initialisation", init, INITIALISATIONS)
+        self.features = _features(COLUMNS[column], in_channels, batch_norm)
+        side = image_size // 2 ** COLUMNS[column].count("M")
         self.classifier = nn.Sequential(
             nn.Linear(512 * side * side, 4096),
             nn.ReLU(inplace=True),
@@ -54,13 +67,19 @@ class VGG(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-def _features(layers: list[int | str], channels: int) -> nn.Sequential:
+def _features(layers: list[int | str | tuple[int, int]], channels: int, batch_norm: bool) -> nn.Sequential:
     modules: list[nn.Module] = []
-    for width in layers:
-        if width == "M":
+    for layer in layers:
+        if layer == "M":
             modules.append(nn.MaxPool2d(2))
+        elif layer == "LRN":
+            modules.append(LocalResponseNorm(**LRN_FORMS["paper"]))  # section 2.1: with the constants of AlexNet
         else:
-            modules += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+            width, kernel = layer if isinstance(layer, tuple) else (layer, 3)
+            modules.append(nn.Conv2d(channels, width, kernel, padding=kernel // 2))
+            if batch_norm:
+                modules.append(nn.BatchNorm2d(width))
+            modules.append(nn.ReLU(inplace=True))
             channels = width
     return nn.Sequential(*modules)
 
@@ -70,4 +89,13 @@ INITIALISATIONS = {
     "paper": lambda weight: nn.init.normal_(weight, std=0.1),  # variance 1e-2
 }
 
-NETWORKS = {"vgg16": (VGG, {"layers": D})}
+NETWORKS = {
+    "vgg11": (VGG, {"column": "A"}),
+    "vgg11_bn": (VGG, {"column": "A", "batch_norm": True}),
+    "vgg13": (VGG, {"column": "B"}),
+    "vgg13_bn": (VGG, {"column": "B", "batch_norm": True}),
+    "vgg16": (VGG, {"column": "D"}),
+    "vgg16_bn": (VGG, {"column": "D", "batch_norm": True}),
+    "vgg19": (VGG, {"column": "E"}),
+    "vgg19_bn": (VGG, {"column": "E", "batch_norm": True}),
+}

@@ -1,0 +1,88 @@
+"""Blocks that the networks of the Inception papers share: the convolution unit, chains and parallel branches of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+# A convolution in the tables of this family: output channels, kernel[, stride[, padding]], as BasicConv takes them.
+Conv = tuple[int, int | tuple[int, int]] | tuple[int, int, int] | tuple[int, int, int, int]
+
+
+class BasicConv(nn.Module):
+    """Convolution, batch normalisation, ReLU; with `batch_norm=False` convolution with bias, ReLU.
+
+    `kernel`: side, or (height, width). `padding` None keeps the size at stride 1 (half the kernel); 0 is the papers'
+    "V". `eps` of batch normalisation: 1e-3 in the authors' code and in torchvision.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        padding: int | None = None,
+        batch_norm: bool = True,
+        eps: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+        self.conv = nn.Conv2d(
+            channels,
+            out,
+            (height, width),
+            stride=stride,
+            padding=(height // 2, width // 2) if padding is None else padding,
+            bias=not batch_norm,
+        )
+        self.bn = nn.BatchNorm2d(out, eps=eps) if batch_norm else nn.Identity()
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.relu(self.bn(self.conv(x)))
+
+
+class Concat(nn.Module):
+    """Named branches side by side over the same input, their outputs concatenated along the channels."""
+
+    def __init__(self, **branches: nn.Module) -> None:
+        super().__init__()
+        for name, branch in branches.items():
+            self.add_module(name, branch)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([branch(x) for branch in self.children()], 1)
+
+
+def chain(channels: int, *convs: Conv, batch_norm: bool = True, eps: float = 1e-3) -> nn.Module:
+    """One branch: convolution units in a row, from `channels` input channels; a single one stands for itself."""
+    units = []
+    for conv in convs:
+        units.append(BasicConv(channels, *conv, batch_norm=batch_norm, eps=eps))
+        channels = conv[0]
+    return units[0] if len(units) == 1 else nn.Sequential(*units)
+
+
+def reduction_a(channels: int, k: int, l: int, m: int, n: int) -> Concat:  # noqa: E741 (the paper's letters)
+    """35x35 to 17x17 reduction of Szegedy et al. 2016b, Figure 7 and Table 1: `channels` -> n + m + `channels`."""
+    return Concat(
+        branch0=chain(channels, (n, 3, 2, 0)),
+        branch1=chain(channels, (k, 1), (l, 3), (m, 3, 2, 0)),
+        branch2=nn.MaxPool2d(3, stride=2),
+    )
+
+
+def pool_projection(channels: int, out: int) -> nn.Sequential:
+    """3x3 average pool without the padding in its mean (as the authors' code averages), 1x1 convolution to `out`."""
+    return nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False), BasicConv(channels, out, 1))
+
+
+def truncated_normal(weight: torch.Tensor, std: float) -> None:
+    """N(0, std^2) cut at two standard deviations, TensorFlow's truncated normal."""
+    nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+
+
+def variance_scaling(weight: torch.Tensor) -> None:
+    """He initialisation over the fan-in, N(0, 2 / fan_in), the default of the authors' published code."""
+    nn.init.kaiming_normal_(weight, mode="fan_in", nonlinearity="relu")
