@@ -89,13 +89,11 @@ class GoogLeNet(nn.Module):
         self.maxpool4 = nn.MaxPool2d(last_pool, stride=2, ceil_mode=True)
         self.aux_weights = (0.3, 0.3) if aux_heads else ()
         if aux_heads:
-            if torchvision:
-                side, pool = 4, nn.AdaptiveAvgPool2d(4)  # other windows than the paper's at 14x14
-            else:
+            if not torchvision:
                 require_size("googlenet with auxiliary heads", image_size, SMALLEST_IMAGE_WITH_AUX)
-                side, pool = output_size(_side_at_4a(image_size), 5, 3), nn.AvgPool2d(5, stride=3)
-            self.aux1 = AuxiliaryHead(512, pool, side, num_classes, aux_dropout, batch_norm)
-            self.aux2 = AuxiliaryHead(528, pool, side, num_classes, aux_dropout, batch_norm)
+            side = None if torchvision else output_size(_side_at_4a(image_size), 5, 3)
+            self.aux1 = AuxiliaryHead(512, num_classes, aux_dropout, batch_norm, side)
+            self.aux2 = AuxiliaryHead(528, num_classes, aux_dropout, batch_norm, side)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(1024, num_classes)
         INITIALISATIONS[init](self)
@@ -116,15 +114,17 @@ class GoogLeNet(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """Classifier on an intermediate map (section 5), which `pool` brings to (N, channels, side, side)."""
+    """Classifier on an intermediate map (section 5), (N, channels, H, W) -> (N, num_classes).
 
-    def __init__(
-        self, channels: int, pool: nn.Module, side: int, num_classes: int, dropout: float, batch_norm: bool
-    ) -> None:
+    `side`: of the map that the paper's 5x5 / 3 pooling leaves; None pools any map to torchvision's 4x4, with other
+    windows than the paper's where both give 4x4.
+    """
+
+    def __init__(self, channels: int, num_classes: int, dropout: float, batch_norm: bool, side: int | None) -> None:
         super().__init__()
-        self.pool = pool
+        self.pool = nn.AdaptiveAvgPool2d(4) if side is None else nn.AvgPool2d(5, stride=3)
         self.conv = BasicConv(channels, 128, 1, batch_norm=batch_norm)
-        self.fc1 = nn.Linear(128 * side * side, 1024)
+        self.fc1 = nn.Linear(128 * (side or 4) ** 2, 1024)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(1024, num_classes)

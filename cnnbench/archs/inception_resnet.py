@@ -1,16 +1,18 @@
 """Inception-ResNet as its figures draw it. Szegedy, Ioffe, Vanhoucke, Alemi: Inception-v4, Inception-ResNet and the
 Impact of Residual Connections on Learning, AAAI 2017, Figures 10 to 19. The released v2 is in inception_resnet_v2.py.
 
-| layer       | v1                                            | output (299x299) | v2                         | output     |
-|-------------|-----------------------------------------------|------------------|----------------------------|------------|
-| stem        | 3x3 / 2, 32; 3x3, 32; 3x3 padding 1, 64; pool | 64x73x73         | stem of Inception-v4       |            |
-|             | 1x1, 80; 3x3, 192; 3x3 / 2, 256               | 256x35x35        |                            | 384x35x35  |
-| 5 A         | 32; (32, 3x3 32); (32, 3x3 32, 3x3 32)        | 256x35x35        | 32; (32, 32); (32, 48, 64) | 384x35x35  |
-| reduction A | k, l, m, n = 192, 192, 256, 384               | 896x17x17        | 256, 256, 384, 384         | 1152x17x17 |
-| 10 B        | 128; (128, 1x7 128, 7x1 128)                  | 896x17x17        | 192; (128, 160, 192)       | 1152x17x17 |
-| reduction B | (256, 384); (256, 256); (256, 256, 256); pool | 1792x8x8         | 384; 288; (288, 320)       | 2144x8x8   |
-| 5 C         | 192; (192, 1x3 192, 3x1 192)                  | 1792x8x8         | 192; (192, 224, 256)       | 2144x8x8   |
-| head        | global average; dropout 0.2; fully connected  | classes          | the same                   | classes    |
+| layer       | v1                                     | output (299x299) | v2                         | output     |
+|-------------|----------------------------------------|------------------|----------------------------|------------|
+| stem        | 3x3 / 2, 32; 3x3, 32; 3x3 p1, 64; pool | 64x73x73         | stem of Inception-v4       |            |
+|             | 1x1, 80; 3x3, 192; 3x3 / 2, 256        | 256x35x35        |                            | 384x35x35  |
+| 5 A         | 32; (32, 3x3 32); (32, 3x3 32, 3x3 32) | 256x35x35        | 32; (32, 32); (32, 48, 64) | 384x35x35  |
+| reduction A | k, l, m, n = 192, 192, 256, 384        | 896x17x17        | 256, 256, 384, 384         | 1152x17x17 |
+| 10 B        | 128; (128, 1x7 128, 7x1 128)           | 896x17x17        | 192; (128, 160, 192)       | 1152x17x17 |
+| reduction B | 384; 256; (256, 256); pool             | 1792x8x8         | 384; 288; (288, 320)       | 2144x8x8   |
+| 5 C         | 192; (192, 1x3 192, 3x1 192)           | 1792x8x8         | 192; (192, 224, 256)       | 2144x8x8   |
+| head        | average; dropout 0.2; fully connected  | classes          | the same                   | classes    |
+
+Each branch of reduction B begins with a 1x1 convolution of 256.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, Conv, chain, reduction_a, variance_scaling
 from cnnbench.archs.inception_v4 import KERNEL_ORDERS, stem
-from cnnbench.archs.layers import initialise
+from cnnbench.archs.layers import initialise, require_choice
 
 SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C in the released code; the paper: between 0.1 and 0.3
 PAPER_DEPTHS = (5, 10, 5)
@@ -65,6 +67,9 @@ class InceptionResNet(nn.Module):
         scales: tuple[float, float, float] = SCALES,
     ) -> None:
         super().__init__()
+        require_choice("inception_resnet", "version", version, FILTERS)
+        if len(depths) != 3 or min(depths) < 1:
+            raise ValueError(f"inception_resnet needs three depths of at least 1, for its A, B, C blocks, not {depths}")
         filters = FILTERS[version]
         self.stem, channels = STEMS[version](in_channels)
         self.block_a = residual_blocks(depths[0], channels, filters["a"], scales[0])

@@ -1,18 +1,18 @@
 """Inception-v4. Szegedy, Ioffe, Vanhoucke, Alemi: Inception-v4, Inception-ResNet and the Impact of Residual
 Connections on Learning, AAAI 2017, Figures 3 to 9.
 
-| layer       | specification                                                                         | output (299x299) |
-|-------------|---------------------------------------------------------------------------------------|------------------|
-| stem        | 3x3 / 2, 32; 3x3, 32; 3x3 padding 1, 64                                               | 64x147x147       |
-|             | max pool 3x3 / 2 beside 3x3 / 2, 96                                                   | 160x73x73        |
-|             | (1x1, 64; 3x3, 96) beside (1x1, 64; 7x1, 64; 1x7, 64; 3x3, 96)                        | 192x71x71        |
-|             | 3x3 / 2, 192 beside max pool 3x3 / 2                                                  | 384x35x35        |
-| 4 A         | 96; (64, 3x3 96); (64, 3x3 96, 3x3 96); average pool, 96                              | 384x35x35        |
-| reduction A | 3x3 / 2, 384; (192, 3x3 224, 3x3 / 2 256); max pool                                   | 1024x17x17       |
-| 7 B         | 384; (192, 1x7 224, 7x1 256); (192, 1x7 192, 7x1 224, 1x7 224, 7x1 256); average, 128 | 1024x17x17       |
-| reduction B | (192, 3x3 / 2 192); (256, 1x7 256, 7x1 320, 3x3 / 2 320); max pool                    | 1536x8x8         |
-| 3 C         | 256; (384, {1x3, 3x1} 256); (384, 1x3 448, 3x1 512, {1x3, 3x1} 256); average, 256     | 1536x8x8         |
-| head        | global average; dropout 0.2; fully connected                                          | classes          |
+| layer       | specification                                                                     | output (299x299) |
+|-------------|-----------------------------------------------------------------------------------|------------------|
+| stem        | 3x3 / 2, 32; 3x3, 32; 3x3 padding 1, 64                                           | 64x147x147       |
+|             | max pool 3x3 / 2 beside 3x3 / 2, 96                                               | 160x73x73        |
+|             | (1x1, 64; 3x3, 96) beside (1x1, 64; 7x1, 64; 1x7, 64; 3x3, 96)                    | 192x71x71        |
+|             | 3x3 / 2, 192 beside max pool 3x3 / 2                                              | 384x35x35        |
+| 4 A         | 96; (64, 3x3 96); (64, 3x3 96, 3x3 96); average pool, 96                          | 384x35x35        |
+| reduction A | 3x3 / 2, 384; (192, 3x3 224, 3x3 / 2 256); max pool                               | 1024x17x17       |
+| 7 B         | 384; (192, 1x7 224, 7x1 256); (192, 1x7 192, 7x1 224, 1x7 224, 7x1 256); avg, 128 | 1024x17x17       |
+| reduction B | (192, 3x3 / 2 192); (256, 1x7 256, 7x1 320, 3x3 / 2 320); max pool                | 1536x8x8         |
+| 3 C         | 256; (384, {1x3, 3x1} 256); (384, 1x3 448, 3x1 512, {1x3, 3x1} 256); average, 256 | 1536x8x8         |
+| head        | global average; dropout 0.2; fully connected                                      | classes          |
 """
 
 from __future__ import annotations

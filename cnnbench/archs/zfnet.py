@@ -21,7 +21,7 @@ from torch import nn
 
 from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, output_size, require_choice, require_size
 
-SMALLEST_IMAGE = 47
+SMALLEST_IMAGE = 63
 
 VARIANTS = {"a": (384, 384, 256), "b": (512, 1024, 512)}  # conv3, conv4, conv5 (section 5.1)
 
