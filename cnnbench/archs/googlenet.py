@@ -90,7 +90,11 @@ class GoogLeNet(nn.Module):
         self.aux_weights = (0.3, 0.3) if aux_heads else ()
         if aux_heads:
             if not torchvision:
-                require_size("googlenet with auxiliary heads", image_size, SMALLEST_IMAGE_WITH_AUX)
+                require_size(
+                    "googlenet with auxiliary heads (aux_heads=False leaves them out)",
+                    image_size,
+                    SMALLEST_IMAGE_WITH_AUX,
+                )
             side = None if torchvision else output_size(_side_at_4a(image_size), 5, 3)
             self.aux1 = AuxiliaryHead(512, num_classes, aux_dropout, batch_norm, side)
             self.aux2 = AuxiliaryHead(528, num_classes, aux_dropout, batch_norm, side)

@@ -65,7 +65,11 @@ class InceptionV2(nn.Module):
         super().__init__()
         require_size("inception_v2", image_size, SMALLEST_IMAGE)
         if aux_heads:
-            require_size("inception_v2 with its auxiliary head", image_size, SMALLEST_IMAGE_WITH_AUX)
+            require_size(
+                "inception_v2 with its auxiliary head (aux_heads=False leaves it out)",
+                image_size,
+                SMALLEST_IMAGE_WITH_AUX,
+            )
         require_choice("inception_v2", "number of 17x17 modules", modules_17, WIDTHS)
         require_choice("inception_v2", "stem", stem, STEMS)
         require_choice("inception_v2", "second reduction", reduction_b, REDUCTIONS)
@@ -90,7 +94,7 @@ class InceptionV2(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         x = self.mixed_17(self.reduction_a(self.mixed_35(self.stem(x))))
-        aux = tuple(self.aux(x) for _ in self.aux_weights) if self.training else ()
+        aux = (self.aux(x),) if self.training and self.aux_weights else ()
         x = self.mixed_8(self.reduction_b(x))
         logits = self.fc(self.dropout(x.mean((2, 3))))
         return (logits, *aux) if aux else logits

@@ -54,7 +54,11 @@ class InceptionV3(nn.Module):
         super().__init__()
         require_size("inception_v3", image_size, SMALLEST_IMAGE)
         if aux_heads:
-            require_size("inception_v3 with its auxiliary head", image_size, SMALLEST_IMAGE_WITH_AUX)
+            require_size(
+                "inception_v3 with its auxiliary head (aux_heads=False leaves it out)",
+                image_size,
+                SMALLEST_IMAGE_WITH_AUX,
+            )
         self.Conv2d_1a_3x3 = BasicConv(in_channels, 32, 3, stride=2, padding=0)
         self.Conv2d_2a_3x3 = BasicConv(32, 32, 3, padding=0)
         self.Conv2d_2b_3x3 = BasicConv(32, 64, 3)
@@ -62,7 +66,7 @@ class InceptionV3(nn.Module):
         self.Conv2d_3b_1x1 = BasicConv(64, 80, 1)
         self.Conv2d_4a_3x3 = BasicConv(80, 192, 3, padding=0)
         self.maxpool2 = nn.MaxPool2d(3, stride=2)
-        self.Mixed_5b = InceptionA(192, 32, middle=5)  # the paper's Figure 5 has two 3x3 at most
+        self.Mixed_5b = InceptionA(192, 32, middle=5)  # paper, Figure 5: 3x3; the released code kept the 5x5
         self.Mixed_5c = InceptionA(256, 64, middle=5)
         self.Mixed_5d = InceptionA(288, 64, middle=5)
         self.Mixed_6a = ReductionA(288)
@@ -86,7 +90,7 @@ class InceptionV3(nn.Module):
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))
         x = self.Mixed_6a(x)
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(x))))
-        aux = tuple(self.AuxLogits(x) for _ in self.aux_weights) if self.training else ()
+        aux = (self.AuxLogits(x),) if self.training and self.aux_weights else ()
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
         logits = self.fc(self.dropout(x.mean((2, 3))))
         return (logits, *aux) if aux else logits
