@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # our own sentence is enough
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # our own sentence is enough
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -150,8 +152,11 @@ def wrap(model: nn.Module, process: Process, device: torch.device) -> nn.Module:
     if process.world == 1:
         return model
     ids = [device.index] if device.type == "cuda" else None
-    # Buffers (batch normalisation's statistics) are averaged before each evaluation and save, not sent at every step.
-    return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True)
+    with warnings.catch_warnings():
+        # Newer torch has another name for broadcast_buffers, which torch 2.8 does not know.
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*broadcast_buffers")
+        # Buffers (batch normalisation's statistics) are averaged before an evaluation or save, not sent at every step.
+        return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
 def without_averaging(model: nn.Module) -> AbstractContextManager[None]:

@@ -6,10 +6,11 @@ to its class and the constructor arguments that make it that key. Importing this
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from cnnbench.errors import nearest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,7 +105,7 @@ def build(name: str, num_classes: int = 1000, **options: Any) -> nn.Module:
     known = options_of(name)
     for option in options:
         if option not in known:
-            raise ValueError(f"{name} has no option '{option}'{_nearest(option, known)}; it takes: {', '.join(known)}")
+            raise ValueError(f"{name} has no option '{option}'{nearest(option, known)}; it takes: {', '.join(known)}")
     return network(**{**fixed, "num_classes": num_classes, **options})
 
 
@@ -117,11 +118,5 @@ def options_of(name: str) -> list[str]:
 def _network(name: str) -> tuple[type[nn.Module], dict[str, Any]]:
     """The class of a network and the constructor arguments that make it that network."""
     if name not in FAMILIES:
-        raise ValueError(f"unknown network '{name}'{_nearest(name, names())}")
+        raise ValueError(f"unknown network '{name}'{nearest(name, names())}")
     return import_module(f"cnnbench.archs.{FAMILIES[name]}").NETWORKS[name]
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    """', did you mean ...?' for a misspelt word, or nothing."""
-    close = difflib.get_close_matches(word, known, n=3)
-    return f", did you mean {' or '.join(close)}?" if close else ""

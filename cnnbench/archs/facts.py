@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from cnnbench.archs import _nearest
+from cnnbench.errors import nearest
 
 
 def facts(name: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def facts(name: str) -> dict[str, Any]:
     """
     networks = _load()["networks"]
     if name not in networks:
-        raise ValueError(f"no published facts of a network '{name}'{_nearest(name, list(networks))}")
+        raise ValueError(f"no published facts of a network '{name}'{nearest(name, networks)}")
     return {"key": name, **copy.deepcopy(networks[name])}
 
 

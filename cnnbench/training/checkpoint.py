@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cnnbench.errors import UserError
+from cnnbench.errors import UserError, reason
 
 LAST, PREVIOUS, BEST = "last.pt", "previous.pt", "best.pt"
 
@@ -62,7 +62,7 @@ def load(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UserError(f"there is no checkpoint {path}") from error
     except Exception as error:  # torch.load has no common type for what a damaged file makes it raise
-        raise UserError(f"{path} is damaged: {str(error).strip().splitlines()[0]}") from error
+        raise UserError(f"{path} is damaged: {reason(error)}") from error
     if not isinstance(content, dict) or "model" not in content:
         raise UserError(f"{path} is not a checkpoint of a run")
     return content

@@ -122,14 +122,14 @@ def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: 
     config, optimizer, scaler = training.config, training.optimizer, training.scaler
     for parameters in optimizer.param_groups:
         parameters["lr"] = rate
-    # Dropout is a function of (seed, step, process) too: no generator has to be saved.
-    torch.manual_seed(_seed(config.seed, global_step, training.process.rank))
     total, waited = 0.0, 0.0
     for part in range(config.accumulate):
         before = time.perf_counter()
         images, labels = next(batches)
         waited += time.perf_counter() - before
         labels = labels.to(training.normalise.device, non_blocking=True)
+        # Dropout is a function of (seed, step, part, process) too: no generator has to be saved.
+        torch.manual_seed(_seed(config.seed, global_step, part, training.process.rank))
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
             with training.precision.autocast():

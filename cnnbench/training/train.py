@@ -21,28 +21,25 @@ def train(config: TrainConfig) -> float:
     if distributed.started_by_launcher():
         with distributed.joined(device) as process:
             folder = distributed.from_leader(lambda: runs.prepare(config), process)
-            _train_unless_complete(folder, process, device)
-    else:
-        processes = distributed.choose_processes(config.processes, device)
-        check_division(config.batch, processes, config.accumulate)
-        data_folder(config.data.path)  # unpacks the sample, once, before several processes ask for it
-        folder = runs.prepare(config)
-        if processes == 1:
-            _train_unless_complete(folder, distributed.Process(), device)
-        else:
-            distributed.launch(_train_child, processes, folder, device)
-    return runs.load_result(folder)["top1_error"]
+            return _train_unless_complete(folder, process, device)
+    processes = distributed.choose_processes(config.processes, device)
+    check_division(config.batch, processes, config.accumulate)
+    data_folder(config.data.path)  # unpacks the sample, once, before several processes ask for it
+    folder = runs.prepare(config)
+    if processes == 1:
+        return _train_unless_complete(folder, distributed.Process(), device)
+    return distributed.launch(_train_child, processes, folder, device)
 
 
-def _train_child(folder: Path, device: str) -> None:
+def _train_child(folder: Path, device: str) -> float:
     with distributed.joined(device) as process:
-        _train_unless_complete(folder, process, device)
+        return _train_unless_complete(folder, process, device)
 
 
-def _train_unless_complete(folder: Path, process: distributed.Process, device: str) -> None:
-    result = runs.load_result(folder)
+def _train_unless_complete(folder: Path, process: distributed.Process, device: str) -> float:
+    result = distributed.from_leader(lambda: runs.load_result(folder), process)
     if result is None:
-        train_process(folder, process, device)
-    elif process.leads:
-        print(f"{folder} is already complete; for a new run give another run=NAME\n")
-        print(show(folder, result))
+        return train_process(folder, process, device)
+    if process.leads:
+        print(f"{folder} is already complete; for a new run give another run=NAME\n{show(folder, result)}")
+    return result["top1_error"]

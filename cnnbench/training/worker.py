@@ -23,6 +23,7 @@ from cnnbench.data.loader import (
 from cnnbench.data.sampler import evaluation_batches, training_batches
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
+from cnnbench.evaluation.metrics import Counts
 from cnnbench.network import build_network
 from cnnbench.precision import choose_precision
 from cnnbench.training import checkpoint
@@ -33,8 +34,8 @@ from cnnbench.training.optim import build_optimizer, scaled_rate
 from cnnbench.training.result import finish
 
 
-def train_process(folder: Path, process: Process, device_name: str) -> None:
-    """Train the run in `folder` as `process` of its group, from its last checkpoint on, to its result."""
+def train_process(folder: Path, process: Process, device_name: str) -> float:
+    """Train the run in `folder` as `process` of its group, from its last checkpoint on; its top-1 error in percent."""
     config = runs.load_config(folder)
     check_division(config.batch, process.world, config.accumulate)
     device = distributed.device_of(process, device_name)
@@ -58,6 +59,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> None:
             training.log.close()
     if process.leads:
         finish(training, position)
+    return Counts(*position.counts).top1_error
 
 
 def _prepare(

@@ -1,0 +1,44 @@
+"""The bundled sample: balanced, real, and safe to unpack from several processes at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from PIL import Image
+
+
+def test_sample_is_balanced_and_readable(sample):
+    for split, count in (("train", 1000), ("val", 200)):
+        classes = sorted(folder.name for folder in (sample / split).iterdir())
+        assert len(classes) == 10
+        assert all(len(list((sample / split / name).iterdir())) == count for name in classes)
+    with Image.open(next((sample / "train/bag").iterdir())) as image:
+        assert (image.format, image.size, image.mode) == ("PNG", (28, 28), "L")
+    assert "Zalando" in (sample / "LICENSE").read_text()
+
+
+def test_several_processes_may_unpack_at_once(tmp_path):
+    script = (
+        "from cnnbench.data.sample import sample_folder; f = sample_folder(); print(f, len(list(f.rglob('*.png'))))"
+    )
+    environment = {**os.environ, "CNNBENCH_CACHE": str(tmp_path)}
+    started = [
+        subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    answers = {process.communicate()[0].strip() for process in started}
+    assert len(answers) == 1
+    assert answers.pop().endswith(" 12000")
+    assert len(list(tmp_path.iterdir())) == 1, "no scratch folder is left"
+
+
+def test_unwritable_cache_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    environment = {**os.environ, "CNNBENCH_CACHE": str(tmp_path / "file" / "cache")}
+    command = [sys.executable, "-m", "cnnbench", "train", "recipe=quick"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "set CNNBENCH_CACHE" in done.stderr
+    assert done.stderr.count("\n") == 1

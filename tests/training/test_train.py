@@ -1,0 +1,183 @@
+"""The real command trains: it learns, it continues where it was killed, and several processes agree with one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
+
+
+def metrics(run: Path) -> list[dict]:
+    """The lines of metrics.jsonl, without what depends on the clock."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("images_per_second", "data_wait")} for line in lines]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run / "checkpoints/last.pt", weights_only=True)["model"]
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_lenet_learns_the_sample(cnnbench, tmp_path):
+    done = cnnbench("train", "arch=lenet", "recipe=quick", "epochs=3", "run=demo")
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "runs/demo"
+    losses = [line["train_loss"] for line in metrics(run)]
+    assert losses[0] > losses[1] > losses[2]
+    result = json.loads((run / "result.json").read_text())
+    assert result["top1_error"] < 20
+    assert result["top5_error"] < 3
+    assert result["top1_error"] == 100 * result["wrong_top1"] / 2000
+    assert (result["n"], result["epoch"], result["params"], result["protocol"]) == (2000, 3, 62006, "center")
+    for text in ("62,006 parameters", "bundled sample", "0.025 = 0.1 x 64/256", "global 64 = 1 process x 64", "top-5"):
+        assert text in done.stdout
+    assert {path.name for path in run.iterdir()} >= {"config.yaml", "environment.json", "tensorboard", "checkpoints"}
+    start = json.loads((run / "environment.json").read_text())[0]
+    assert start["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert yaml.safe_load((run / "config.yaml").read_text())["epochs"] == 3
+
+    again = cnnbench("train", "arch=lenet", "recipe=quick", "epochs=3", "run=demo")
+    assert "already complete" in again.stdout
+    other = cnnbench("train", "arch=lenet", "recipe=quick", "epochs=4", "run=demo")
+    assert other.returncode == 2
+    assert "epochs=3, not 4" in other.stderr
+
+    for words in (["processes=1", "batch=256"], ["processes=2", "batch=77"], ["processes=3", "batch=1000"]):
+        evaluated = cnnbench("eval", "run=demo", "output=counts.json", "data.workers=1", *words)
+        assert evaluated.returncode == 0, evaluated.stderr
+        counts = json.loads((tmp_path / "counts.json").read_text())
+        assert {key: counts[key] for key in ("wrong_top1", "wrong_top5", "n")} == {
+            key: result[key] for key in ("wrong_top1", "wrong_top5", "n")
+        }
+
+    file = cnnbench("eval", "arch=lenet", "data=sample", f"weights={run}/checkpoints/best.pt")
+    assert f"{result['wrong_top1']}/2,000" in file.stdout or result["best_epoch"] != 3
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, small_data, processes):
+    """Killed in the middle of epochs, twice, and continued with another number of workers: the same bits."""
+    words = [
+        "train", f"data={small_data}", *SMALL, "epochs=25", "save_every=2", f"processes={processes}",
+        "augment=lecture", "arch.dropout=0.3", "label_smoothing=0.1", "clip_norm=1", "accumulate=2",
+    ]  # fmt: skip
+    whole = cnnbench(*words, "run=whole")
+    assert whole.returncode == 0, whole.stderr
+    for epochs in (3, 9):
+        started = subprocess.Popen(
+            [sys.executable, "-m", "cnnbench", *words, "run=killed"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        file = tmp_path / "runs/killed/metrics.jsonl"
+        while started.poll() is None and (not file.exists() or len(file.read_text().splitlines()) < epochs):
+            time.sleep(0.002)
+        os.killpg(started.pid, signal.SIGKILL)
+        assert started.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    rest = cnnbench(*words, "run=killed", "data.workers=2")
+    assert rest.returncode == 0, rest.stderr
+    assert "continues after epoch" in rest.stdout
+    assert same(weights(tmp_path / "runs/killed"), weights(tmp_path / "runs/whole"))
+    assert metrics(tmp_path / "runs/killed") == metrics(tmp_path / "runs/whole")
+
+
+def test_processes_and_accumulation_do_not_change_the_run(cnnbench, tmp_path, small_data):
+    """LeNet has no batch statistics: the same global batches give the same losses, but for rounding."""
+    expected = None
+    for name, words in {"one": [], "two": ["processes=2"], "three": ["processes=3", "accumulate=2"]}.items():
+        done = cnnbench("train", f"data={small_data}", *SMALL, "epochs=3", f"run={name}", *words)
+        assert done.returncode == 0, done.stderr
+        losses = [line["train_loss"] for line in metrics(tmp_path / "runs" / name)]
+        expected = expected or losses
+        assert losses == pytest.approx(expected, rel=1e-5)
+
+
+def test_batch_statistics_of_all_processes_end_in_the_checkpoint(cnnbench, tmp_path, small_data):
+    words = ("arch=resnet18", "image_size=32", f"data={small_data}", *SMALL, "epochs=1", "processes=2")
+    done = cnnbench("train", *words, "run=bn")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "runs/bn/result.json").read_text())
+    alone = cnnbench("eval", "run=bn", "processes=1")
+    assert f"{result['wrong_top1']}/23" in alone.stdout
+
+
+def test_a_group_of_processes_says_once_what_is_wrong(cnnbench, tmp_path, small_data):
+    import shutil
+
+    shutil.copytree(small_data, tmp_path / "data")
+    broken = sorted((tmp_path / "data/train/bag").iterdir())[3]
+    broken.write_bytes(broken.read_bytes()[:300])
+    done = cnnbench("train", f"data={tmp_path / 'data'}", *SMALL, "processes=3", "epochs=1")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert str(broken) in done.stderr
+
+
+def test_torchrun_joins(tmp_path, small_data, cache):
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "cnnbench",
+        "train", f"data={small_data}", *SMALL, "epochs=2",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("cnnbench 0.") == 1, "one process speaks"
+    assert "2 processes x 6" in done.stdout
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_bf16_compile_and_channels_first_run(cnnbench, tmp_path, small_data):
+    words = ("train", f"data={small_data}", *SMALL, "epochs=1", "precision=bf16", "channels_last=false")
+    done = cnnbench(*words, "compile=true", "run=x")
+    assert done.returncode == 0, done.stderr
+    assert not any("_orig_mod" in name or "module." in name for name in weights(tmp_path / "runs/x"))
+
+
+def test_a_sweep_gives_each_job_its_folder(cnnbench, tmp_path, small_data):
+    done = cnnbench("train", "-m", f"data={small_data}", *SMALL, "epochs=1", "seed=0,1", "run=sweep")
+    assert done.returncode == 0, done.stderr
+    results = [json.loads((tmp_path / f"runs/sweep/{job}/result.json").read_text()) for job in (0, 1)]
+    assert [result["seed"] for result in results] == [0, 1]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["sweep"]
+
+
+def test_plug_in_launchers_and_sweepers_are_found(cnnbench, tmp_path, small_data, monkeypatch):
+    """A launcher of the user's own, found as Hydra's plug-ins are, runs the jobs."""
+    plugin = tmp_path / "plugins/hydra_plugins/loud/__init__.py"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(
+        "from dataclasses import dataclass\n"
+        "from hydra._internal.core_plugins.basic_launcher import BasicLauncher\n"
+        "from hydra.core.config_store import ConfigStore\n"
+        "class LoudLauncher(BasicLauncher):\n"
+        "    def launch(self, job_overrides, initial_job_idx):\n"
+        "        print('LOUD', len(job_overrides))\n"
+        "        results = super().launch(job_overrides, initial_job_idx)\n"
+        "        print('RETURNED', [result.return_value for result in results])\n"
+        "        return results\n"
+        "@dataclass\n"
+        "class Config:\n"
+        "    _target_: str = 'hydra_plugins.loud.LoudLauncher'\n"
+        "ConfigStore.instance().store(group='hydra/launcher', name='loud', node=Config)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "plugins"))
+    done = cnnbench("train", "-m", "hydra/launcher=loud", f"data={small_data}", *SMALL, "epochs=1", "seed=0,1")
+    assert "LOUD 2" in done.stdout, done.stderr
+    errors = [
+        json.loads(path.read_text())["top1_error"] for path in sorted((tmp_path / "runs").glob("*/*/result.json"))
+    ]
+    assert f"RETURNED {errors}" in done.stdout
