@@ -1,0 +1,63 @@
+"""Measure the README's figures on this machine and print them as Markdown: python tools/measure.py [--suite]
+
+Needs cnnbench installed in the Python that runs it. --suite times the whole test suite too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CNNBENCH = [sys.executable, "-m", "cnnbench"]
+
+
+def seconds(command: list[str], folder: str, repeats: int = 1, expected: int = 0) -> float:
+    """Median wall-clock seconds of a command, whose exit status has to be `expected`."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        times.append(time.perf_counter() - start)
+        if done.returncode != expected:
+            sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return statistics.median(times)
+
+
+def main() -> None:
+    cores = len(os.sched_getaffinity(0))
+    print(f"{cores} cores of {processor()}, Python {platform.python_version()}, torch {version('torch')}\n")
+    print("| what | command | seconds |\n|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        row("help", "cnnbench --help", seconds([*CNNBENCH, "--help"], folder, 5))
+        row("help of a command", "cnnbench train --help", seconds([*CNNBENCH, "train", "--help"], folder, 5))
+        row("a typo", "cnnbench train epochz=3", seconds([*CNNBENCH, "train", "epochz=3"], folder, 5, expected=2))
+        demo = "train arch=lenet recipe=quick run=demo"
+        row("demo", f"cnnbench {demo}", seconds([*CNNBENCH, *demo.split()], folder))
+        row("evaluation", "cnnbench eval run=demo", seconds([*CNNBENCH, "eval", "run=demo"], folder))
+        result = json.loads((Path(folder) / "runs/demo/result.json").read_text())
+    if "--suite" in sys.argv:
+        row("test suite", "make test", seconds(["make", "test"], str(ROOT)))
+    print(f"\ndemo: top-1 error {result['top1_error']:.2f} %, top-5 error {result['top5_error']:.2f} %")
+
+
+def row(what: str, command: str, duration: float) -> None:
+    print(f"| {what} | `{command}` | {duration:.2f} |", flush=True)
+
+
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()
