@@ -44,11 +44,17 @@ def _run(words: list[str]) -> None:
     else:
         from cnnbench.compose import run
 
-        run(COMMANDS[words[0]], words[1:])
+        run(COMMANDS[words[0]], _named(*words))
+
+
+def _named(command: str, *words: str) -> list[str]:
+    """The words after a command; the bare name of a claim, as in `lecture relu`, becomes name=relu."""
+    bare = command == "lecture" and words and words[0].isidentifier()
+    return [f"name={words[0]}", *words[1:]] if bare else list(words)
 
 
 def _overview() -> str:
-    commands = "\n".join(f"  {name:<8}{command.summary}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items())
     examples = "\n".join(f"  {line}" for command in COMMANDS.values() for line in command.examples)
     return f"""cnnbench {__version__}: the classical convolutional networks of ILSVRC, trained and tested exactly
 

@@ -19,7 +19,7 @@ class Command:
     examples: tuple[str, ...]
     schema: type
     check: Callable[[Any], None]
-    run: Callable[[Any], float]
+    run: Callable[[Any], float | None]
 
 
 def _train(settings: config.TrainConfig) -> float:
@@ -32,6 +32,24 @@ def _evaluate(settings: config.EvalConfig) -> float:
     from cnnbench.evaluation.run import evaluate_command
 
     return evaluate_command(settings)
+
+
+def _zoo(settings: config.ZooConfig) -> None:
+    from cnnbench.analysis.show import show_zoo
+
+    show_zoo(settings)
+
+
+def _describe(settings: config.DescribeConfig) -> None:
+    from cnnbench.analysis.show import show_description
+
+    show_description(settings)
+
+
+def _lecture(settings: config.LectureConfig) -> None:
+    from cnnbench.analysis.show import show_lecture
+
+    show_lecture(settings)
 
 
 COMMANDS = {
@@ -58,5 +76,29 @@ COMMANDS = {
         config.EvalConfig,
         config.check_eval,
         _evaluate,
+    ),
+    "zoo": Command(
+        "zoo",
+        "all networks: parameters, multiply-adds, published errors",
+        ("cnnbench zoo", "cnnbench zoo family=resnet sort=macs format=markdown"),
+        config.ZooConfig,
+        config.check_zoo,
+        _zoo,
+    ),
+    "describe": Command(
+        "describe",
+        "a network layer by layer: output size, receptive field, parameters, multiply-adds",
+        ("cnnbench describe arch=resnet50", "cnnbench describe arch=vgg16 image_size=384 format=json"),
+        config.DescribeConfig,
+        config.check_describe,
+        _describe,
+    ),
+    "lecture": Command(
+        "lecture",
+        "the lecture's tables and claims, computed now, beside what was published",
+        ("cnnbench lecture", "cnnbench lecture small_filters", "cnnbench lecture densenet_resnet plot=densenet.png"),
+        config.LectureConfig,
+        config.check_zoo,
+        _lecture,
     ),
 }

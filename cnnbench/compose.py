@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -27,6 +28,8 @@ from cnnbench import runs
 from cnnbench.commands import Command
 from cnnbench.config import entries
 from cnnbench.errors import UserError, nearest
+
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 
 # Hydra's options, and the words of which one must follow; None: any word, (): none.
 _SHOW = ("job", "hydra", "all")
@@ -65,7 +68,7 @@ def run(command: Command, words: list[str]) -> None:
     with _arguments([f"cnnbench {command.name}", *words]):
         try:
             main()
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
     for composed in single:
         config = _typed(command, composed)
@@ -80,7 +83,7 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
         try:
             composed = hydra.compose(command.name, [re.sub(r"^data=", "data.path=", word) for word in overrides])
             return {name: OmegaConf.select(composed, name) for name in entries(command.schema)}
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
 
 
@@ -104,10 +107,10 @@ def _typed(command: Command, composed: DictConfig, job_folder: str | None = None
     for name in _names(composed):
         if name not in known and not name.startswith("arch.options."):
             raise UserError(_unknown(name, command.schema))
-    if OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
+    if "arch" in composed and OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
         composed.arch = None
     config = OmegaConf.to_object(composed)
-    return dataclasses.replace(config, run=job_folder) if config.run is None else config
+    return dataclasses.replace(config, run=job_folder) if getattr(config, "run", "") is None else config
 
 
 def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -182,6 +182,38 @@ class EvalConfig:
     output: str | None = key("file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None)
 
 
+FORMATS = ("table", "markdown", "csv", "json")
+
+
+@dataclass(frozen=True)
+class ZooConfig:
+    family: str | None = key("only networks of this family", None)
+    name: str | None = key("only keys that contain this, or match it as a pattern (*, ?, [])", None)
+    sort: str | None = key("column to sort by, ascending", None)
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class DescribeConfig:
+    arch: ArchConfig | None = group(ArchConfig, "the network")
+    image_size: int | None = key("side of the input, pixels; null: the network's own", None)
+    num_classes: int | None = key("classes; null: those of the paper", None)
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class LectureConfig:
+    name: str | None = key("the claim to show; `lecture NAME` is short for `lecture name=NAME`; null: list them", None)
+    format: str = key("form of the output", "table", choices=FORMATS)
+    image_size: int | None = key("wide_resnet: side of the images that are timed, pixels", None)
+    batch: int | None = key("wide_resnet: images in a timed batch", None)
+    repeats: int | None = key("wide_resnet: timed batches, of which the median counts", None)
+    device: str | None = key("wide_resnet: where to time", None, choices=("cpu", "cuda"))
+    channels: int | None = key("small_filters: channels in and out", None)
+    map_side: int | None = key("reduction: side of the feature map, pixels", None)
+    plot: str | None = key("densenet_resnet: PNG file to write (needs matplotlib)", None)
+
+
 def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:
     """Every key below `schema` by its full dotted name, groups included."""
     found: dict[str, dataclasses.Field] = {}
@@ -256,6 +288,22 @@ def check_eval(config: EvalConfig) -> None:
         _check_size(config, config.data.path)
     _check_range("batch", config.batch, 1)
     _check_loading(config)
+
+
+def check_describe(config: DescribeConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
+    _check_choices(config)
+    _require(config.arch is not None, "nothing to describe: give arch=NETWORK; `cnnbench zoo` lists them")
+    _check_arch(config.arch)
+    _check_range("image_size", config.image_size, config.arch.smallest_image)
+    _check_range("num_classes", config.num_classes, 1)
+
+
+def check_zoo(config: ZooConfig | LectureConfig) -> None:
+    """Raise UserError for a key outside its choices or range."""
+    _check_choices(config)
+    for name in ("image_size", "batch", "repeats", "channels", "map_side"):
+        _check_range(name, getattr(config, name, None), 1)
 
 
 def side(config: TrainConfig | EvalConfig) -> int:
@@ -350,7 +398,7 @@ def _check_choices(config: Any, prefix: str = "") -> None:
         value, choices = getattr(config, item.name), item.metadata["choices"]
         if dataclasses.is_dataclass(value):
             _check_choices(value, f"{prefix}{item.name}.")
-        elif choices and value not in choices:
+        elif choices and value not in choices and not (value is None and item.default is None):
             hint = nearest(str(value), choices)
             raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
 

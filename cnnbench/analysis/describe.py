@@ -6,7 +6,7 @@ The network runs once in inference mode on the meta device: shapes only, no data
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -118,12 +118,44 @@ def describe_named(name: str, **options: Any) -> Description:
     return describe(model, known["input"]["size"], options.get("in_channels", 3))
 
 
-def render_description(description: Description, form: str = "table", title: str = "") -> str:
-    """`description` as one text in one of tables.FORMS; JSON holds `layers` and `totals`, with whole names."""
+def render_description(
+    description: Description, form: str = "table", title: str = "", known: dict[str, Any] | None = None
+) -> str:
+    """`description` as one text in one of tables.FORMS; JSON holds `layers` and `totals`, with whole names.
+
+    `known`: the facts of the network (archs.facts), whose totals are then set beside the counted ones.
+    """
     if form == "json":
         contents = {"layers": [asdict(layer) for layer in description.layers], "totals": asdict(description.totals)}
+        if known:
+            contents["published"] = {
+                "params": known["params"]["total"],
+                "macs": known["macs"],
+                "quoted": known["quoted"],
+            }
         return json.dumps(contents, indent=2)
-    return render(as_table(description, title), form)
+    table = as_table(description, title)
+    return render(
+        replace(table, notes=[*table.notes, *_published(description.totals, known)]) if known else table, form
+    )
+
+
+def _published(totals: Totals, known: dict[str, Any]) -> list[str]:
+    """The totals of the published network with the deviation of the counted ones, and what its paper says of them."""
+    size, classes = known["input"]["size"], known["num_classes"]
+    parts = [
+        f"{published:,} {name} ({(counted - published) / published:+.2%})"
+        for name, counted, published in (
+            ("parameters", totals.params, known["params"]["total"]),
+            ("multiply-adds", totals.macs, known["macs"]),
+        )
+        if published
+    ]
+    quoted = "; ".join(f"{quote['what']} {quote['value']}" for quote in known["quoted"])
+    return [
+        f"reference, for {size}x{size} and {classes} classes, and the deviation from it: {', '.join(parts)}",
+        *([f"the paper or its release says: {quoted}"] if quoted else []),
+    ]
 
 
 def as_table(description: Description, title: str = "") -> Table:
