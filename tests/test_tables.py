@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_zoo_lists_every_network_in_every_form(cnnbench):
     assert {row["key"] for row in rows} == set(names())
     table = list(csv.DictReader(io.StringIO(cnnbench("zoo", "format=csv", "family=vgg", "sort=params").stdout)))
     assert [row["key"] for row in table][:2] == ["vgg11", "vgg11_bn"]
-    assert all(int(a["params"]) <= int(b["params"]) for a, b in zip(table, table[1:], strict=False))
+    assert all(int(a["params"]) <= int(b["params"]) for a, b in pairwise(table))
     markdown = cnnbench("zoo", "name=*50*", "format=markdown").stdout
     assert "| resnet50 |" in markdown
     assert "vgg" not in markdown
