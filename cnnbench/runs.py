@@ -36,11 +36,16 @@ def folder(run: str) -> Path:
     return path if len(path.parts) > 1 or run.startswith(".") else RUNS / path
 
 
+def name(path: Path) -> str:
+    """What to give as run= for the run in folder `path`."""
+    return path.name if path.parent == RUNS else str(path)
+
+
 def new_folder(stem: str) -> Path:
     """A new, empty folder in runs/ named after `stem` and the time, claimed against other processes."""
-    name = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    stamped = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
     for suffix in ["", *(f"-{number}" for number in range(2, 1000))]:
-        path = RUNS / (name + suffix)
+        path = RUNS / (stamped + suffix)
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -48,7 +53,7 @@ def new_folder(stem: str) -> Path:
         except OSError as error:
             raise UserError(f"cannot create the run folder {path}: {error.strerror}; give run=FOLDER") from error
         return path
-    raise UserError(f"{RUNS} has a thousand runs named {name}: give run=NAME")
+    raise UserError(f"{RUNS} has a thousand runs named {stamped}: give run=NAME")
 
 
 def prepare(config: TrainConfig) -> Path:

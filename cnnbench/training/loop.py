@@ -71,9 +71,9 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
             metrics |= _evaluate(training, position)
         if training.log is not None:
             training.log.end_epoch(position.epoch * training.steps_per_epoch, metrics)
-        _save(training, position, checkpoint.LAST)
-        if position.best_epoch == position.epoch:
+        if position.best_epoch == position.epoch:  # before `last`: what comes after `last` is lost if the run is killed
             _save(training, position, checkpoint.BEST)
+        _save(training, position, checkpoint.LAST)
 
 
 def _train_epoch(training: Training, position: Position, batches: Iterator[Batch]) -> dict[str, float | int]:

@@ -50,8 +50,4 @@ speed       {speed:,.0f} training images per second, {seconds:,.0f} s of trainin
 result      {folder}/result.json
 weights     {folder}/checkpoints/last.pt, best.pt
 curves      tensorboard --logdir {folder}
-again       cnnbench eval run={_name(folder)}"""
-
-
-def _name(folder: Path) -> str:
-    return folder.name if folder.parent == runs.RUNS else str(folder)
+again       cnnbench eval run={runs.name(folder)}"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from cnnbench import distributed, runs
@@ -26,9 +27,13 @@ def train(config: TrainConfig) -> float:
     check_division(config.batch, processes, config.accumulate)
     data_folder(config.data.path)  # unpacks the sample, once, before several processes ask for it
     folder = runs.prepare(config)
-    if processes == 1:
-        return _train_unless_complete(folder, distributed.Process(), device)
-    return distributed.launch(_train_child, processes, folder, device)
+    try:
+        if processes == 1:
+            return _train_unless_complete(folder, distributed.Process(), device)
+        return distributed.launch(_train_child, processes, folder, device)
+    except KeyboardInterrupt:
+        print(f"\nto continue from the last save, repeat the command with run={runs.name(folder)}", file=sys.stderr)
+        raise
 
 
 def _train_child(folder: Path, device: str) -> float:
