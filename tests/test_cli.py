@@ -73,7 +73,7 @@ def test_mistake_is_one_line_and_exit_status_2(cnnbench, tmp_path, words, hint):
         ("train data={0}/other_class/train", "no train/ folder"),
         ("train batch=10001", "more than the 10000 training images"),
         ("train arch.options.init=zero", "no initialisation 'zero'"),
-        ("train arch=resnet18 arch.options.stride_in=5x5", "choose one of 3x3, 1x1"),
+        ("train arch=resnet50 arch.options.stride_in=5x5", "choose one of 3x3, 1x1"),
         ("eval arch=lenet data=sample weights={0}/file", "cannot be read as weights"),
         ("eval arch=lenet data={0}/bad weights={0}/lenet.pt", "in the file"),
         ("eval arch=resnet18 data={0}/bad weights={0}/lenet.pt", "does not fit ResNet"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from cnnbench import archs, config
 from cnnbench.commands import COMMANDS
@@ -35,12 +36,32 @@ def test_every_network_has_a_config_that_agrees_with_it(name):
     with torch.device("meta"):
         model = archs.build(name, 7, **options, **({"image_size": smallest} if sized else {})).eval()
         assert model(torch.empty(1, 3, smallest, smallest)).shape == (1, 7)
+        assert takes(model, smallest)
+        assert sized or not takes(model, smallest - 1)
         default = archs.build(name, 7)
         chosen = archs.build(name, 7, **options)
     assert [p.shape for p in default.parameters()] == [p.shape for p in chosen.parameters()]
     if sized:
         with pytest.raises(ValueError, match="too small"):
             archs.build(name, 7, image_size=smallest - 1)
+
+
+def takes(model: nn.Module, side: int) -> bool:
+    """Whether every layer works on images of this side, and each that shrinks a map meets more than one pixel."""
+    met: list[int] = []
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, inputs: met.append(inputs[0].shape[-1]))
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) and layer.stride not in (1, (1, 1))
+    ]
+    try:
+        model(torch.empty(1, 3, side, side))
+    except RuntimeError:
+        return False
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return min(met) > 1
 
 
 def test_configs_survive_a_round_trip_through_plain_values():

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, truncated_normal, variance_scaling
 from cnnbench.archs.layers import initialise, require_choice
@@ -127,12 +128,23 @@ def _module(
     branches["branch2"] = chain(channels, (reduce3, 1), (three, 3, stride, 1), eps=EPS)
     branches["branch3"] = chain(channels, (reduce_double, 1), (double, 3), (double, 3, stride, 1), eps=EPS)
     if projection is None:
-        branches["branch4"] = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        branches["branch4"] = _Halving()
     else:
         average = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_padding)
         pooling = average if pool == "average" else nn.MaxPool2d(3, stride=1, padding=1)
         branches["branch4"] = nn.Sequential(pooling, chain(channels, (projection, 1), eps=EPS))
     return Concat(**branches)
+
+
+class _Halving(nn.MaxPool2d):
+    """Max pooling 3x3 / 2, rounded up, to the size that the strided convolutions beside it give: half, rounded up."""
+
+    def __init__(self) -> None:
+        super().__init__(3, stride=2, ceil_mode=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        odd = (x.shape[2] % 2, x.shape[3] % 2)  # a side that only other images than 224x224 have: padded, or one short
+        return functional.max_pool2d(x, self.kernel_size, self.stride, padding=odd, ceil_mode=True)
 
 
 NETWORKS = {"bn_inception": (BNInception, {})}

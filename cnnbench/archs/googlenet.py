@@ -29,6 +29,7 @@ from cnnbench.archs.layers import (
     require_size,
 )
 
+SMALLEST_IMAGE = 31
 SMALLEST_IMAGE_WITH_AUX = 79  # the 5x5 average pool of the auxiliary heads needs a 5x5 map
 
 # Input channels, then output channels of: 1x1 | 3x3 reduction, 3x3 | 5x5 reduction, 5x5 | pool projection.
@@ -72,6 +73,7 @@ class GoogLeNet(nn.Module):
         init: str = "caffe",
     ) -> None:
         super().__init__()
+        require_size("googlenet", image_size, SMALLEST_IMAGE)
         require_choice("googlenet", "LRN form", lrn, LRN_FORMS)
         require_choice("googlenet", "initialisation", init, INITIALISATIONS)
         # torchvision inherited a 3x3 where the paper has the 5x5, and a 2x2 for the last strided pooling.

@@ -12,7 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from cnnbench.archs.inception_blocks import BasicConv
-from cnnbench.archs.layers import initialise
+from cnnbench.archs.layers import initialise, output_size
+
+SMALLEST_IMAGE_WITH_AUX = 107  # the 5x5 average pool of the auxiliary head needs a 5x5 map
 
 
 class InceptionA(nn.Module):
@@ -126,19 +128,29 @@ class AuxiliaryHead(nn.Module):
     """Classifier on the last 17x17 map: average pool 5x5 / 3; 1x1, 128; 5x5, 768; fully connected (Figure 8).
 
     The 5x5 convolution covers the whole 5x5 map, so it is a fully connected layer; `batch_norm` normalises it as well
-    (the paper's BN-auxiliary), otherwise it has a bias.
+    (the paper's BN-auxiliary), otherwise it has a bias. Where images of side `image_size` leave it a smaller map, its
+    kernel is as large as that map, as in the authors' code.
     """
 
-    def __init__(self, channels: int, num_classes: int, batch_norm: bool) -> None:
+    def __init__(self, channels: int, num_classes: int, batch_norm: bool, image_size: int) -> None:
         super().__init__()
         self.pool = nn.AvgPool2d(5, stride=3)
         self.conv0 = BasicConv(channels, 128, 1)
-        self.conv1 = BasicConv(128, 768, 5, padding=0, batch_norm=batch_norm)
+        kernel = min(5, output_size(_side_of_17(image_size), 5, 3))
+        self.conv1 = BasicConv(128, 768, kernel, padding=0, batch_norm=batch_norm)
         self.fc = nn.Linear(768, num_classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv1(self.conv0(self.pool(x)))
         return self.fc(x.mean((2, 3)))  # one pixel at 299; a larger image leaves more, which torchvision averages too
+
+
+def _side_of_17(image_size: int) -> int:
+    """Side of the map that is 17x17 for images of 299x299; the layers before it shrink a map alike in v2 and v3."""
+    side = image_size
+    for stride in (2, 1, 2, 1, 2, 2):  # 3x3 convolutions and poolings without padding
+        side = output_size(side, 3, stride)
+    return side
 
 
 def initialise_factorised(network: nn.Module) -> None:

@@ -22,6 +22,7 @@ from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain
 from cnnbench.archs.inception_factorised import (
+    SMALLEST_IMAGE_WITH_AUX,
     AuxiliaryHead,
     InceptionA,
     InceptionB,
@@ -33,7 +34,6 @@ from cnnbench.archs.inception_factorised import (
 from cnnbench.archs.layers import require_choice, require_size
 
 SMALLEST_IMAGE = 75
-SMALLEST_IMAGE_WITH_AUX = 299  # the auxiliary head needs a 17x17 map
 
 # Widths of the 17x17 modules by their number. Four are those of the released Inception-v3; the fifth is an assumption.
 WIDTHS = {4: (128, 160, 160, 192), 5: (128, 160, 160, 160, 192)}
@@ -46,7 +46,7 @@ class InceptionV2(nn.Module):
     fewer than 25 million parameters). `stem`: "factorised" (default, Table 1) or "7x7" (7x7 / 2, 64 in place of the
     first three convolutions; the paper does not specify it further). `reduction_b`: "figure10" (default) or "released"
     (the factorised one of Inception-v3). `aux_heads=False` leaves the auxiliary head out; `aux_batch_norm` normalises
-    its fully connected layer too. `image_size` is only checked: the auxiliary head needs 299, the rest 75. `dropout`
+    its fully connected layer too. `image_size` only sizes that head: with it at least 107, without it 75. `dropout`
     (not in the paper; 0.2 in the released code) acts before the classifier.
     """
 
@@ -85,7 +85,7 @@ class InceptionV2(nn.Module):
         self.mixed_17 = nn.Sequential(*(InceptionB(768, width) for width in WIDTHS[modules_17]))
         self.aux_weights = (0.4,) if aux_heads else ()  # common practice; the paper gives no weight
         if aux_heads:
-            self.aux = AuxiliaryHead(768, num_classes, aux_batch_norm)
+            self.aux = AuxiliaryHead(768, num_classes, aux_batch_norm, image_size)
         self.reduction_b = REDUCTIONS[reduction_b](768)
         self.mixed_8 = nn.Sequential(InceptionC(1280), InceptionC(2048))
         self.dropout = nn.Dropout(dropout)

@@ -19,6 +19,7 @@ from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv
 from cnnbench.archs.inception_factorised import (
+    SMALLEST_IMAGE_WITH_AUX,
     AuxiliaryHead,
     InceptionA,
     InceptionB,
@@ -30,13 +31,12 @@ from cnnbench.archs.inception_factorised import (
 from cnnbench.archs.layers import require_size
 
 SMALLEST_IMAGE = 75
-SMALLEST_IMAGE_WITH_AUX = 299  # the auxiliary head needs a 17x17 map
 
 
 class InceptionV3(nn.Module):
     """Inception-v3; torchvision's state dict loads as it is, auxiliary head included.
 
-    `image_size` is only checked: the auxiliary head needs 299, the rest 75. `dropout`: 0.5 as in torchvision;
+    `image_size` only sizes the auxiliary head: with it at least 107, without it 75. `dropout`: 0.5 as in torchvision;
     TensorFlow-slim has 0.2, the paper none.
     """
 
@@ -76,7 +76,7 @@ class InceptionV3(nn.Module):
         self.Mixed_6e = InceptionB(768, 192)
         self.aux_weights = (0.4,) if aux_heads else ()  # common practice; the paper gives no weight
         if aux_heads:
-            self.AuxLogits = AuxiliaryHead(768, num_classes, batch_norm=True)
+            self.AuxLogits = AuxiliaryHead(768, num_classes, True, image_size)
         self.Mixed_7a = ReductionB(768)
         self.Mixed_7b = InceptionC(1280)
         self.Mixed_7c = InceptionC(2048)

@@ -279,13 +279,13 @@ def test_dropout_and_normalisation_as_in_torchvision(key, reference):
     assert settings(build_meta(key)) == expected
 
 
-# Smallest images: the auxiliary heads of googlenet need a 5x5 map after 4a, those of inception_v2 and v3 a 17x17 one.
+# Smallest images: the auxiliary heads of googlenet, inception_v2 and inception_v3 need a 5x5 map.
 SMALLEST = {
     "googlenet": ({"image_size": 79}, 79),
-    "googlenet_tv": ({}, 32),
-    "bn_inception": ({}, 32),
-    "inception_v2": ({}, 299),
-    "inception_v3": ({}, 299),
+    "googlenet_tv": ({}, 31),
+    "bn_inception": ({}, 23),
+    "inception_v2": ({"image_size": 107}, 107),
+    "inception_v3": ({"image_size": 107}, 107),
     "inception_v4": ({}, 75),
     "inception_resnet_v1": ({}, 75),
     "inception_resnet_v2": ({}, 75),
@@ -313,7 +313,7 @@ def test_gradients_of_variants(key, options, size):
     check_gradients(build(key, num_classes=4, **options), size)
 
 
-@pytest.mark.parametrize(("key", "smallest"), [("googlenet", 79), ("inception_v2", 299), ("inception_v3", 299)])
+@pytest.mark.parametrize(("key", "smallest"), [("googlenet", 79), ("inception_v2", 107), ("inception_v3", 107)])
 def test_too_small_an_image_for_auxiliary_heads(key, smallest):
     build_meta(key, image_size=smallest)
     build_meta(key, image_size=smallest - 1, aux_heads=False)
@@ -321,10 +321,35 @@ def test_too_small_an_image_for_auxiliary_heads(key, smallest):
         build_meta(key, image_size=smallest - 1)
 
 
-@pytest.mark.parametrize("key", ["inception_v2", "inception_v3"])
-def test_too_small_an_image(key):
-    with pytest.raises(ValueError, match=f"image size 74 is too small for {key}: it needs at least 75"):
-        build_meta(key, image_size=74, aux_heads=False)
+@pytest.mark.parametrize(
+    ("key", "smallest"), [("googlenet", 31), ("googlenet_tv", 31), ("inception_v2", 75), ("inception_v3", 75)]
+)
+def test_too_small_an_image(key, smallest):
+    build_meta(key, image_size=smallest, aux_heads=False)(torch.empty(1, 3, smallest, smallest, device="meta"))
+    message = f"image size {smallest - 1} is too small for {key.removesuffix('_tv')}: it needs at least {smallest}"
+    with pytest.raises(ValueError, match=message):
+        build_meta(key, image_size=smallest - 1, aux_heads=False)
+
+
+@pytest.mark.parametrize(("key", "head"), [("inception_v2", "aux"), ("inception_v3", "AuxLogits")])
+@pytest.mark.parametrize(
+    ("size", "kernel"), [(107, 1), (154, 1), (155, 2), (202, 2), (203, 3), (298, 4), (299, 5), (400, 5)]
+)
+def test_auxiliary_head_of_small_images(key, head, size, kernel):
+    network = build_meta(key, image_size=size).train()
+    assert network.get_submodule(head).conv1.conv.kernel_size == (kernel, kernel)
+    logits, aux = network(torch.empty(2, 3, size, size, device="meta"))
+    assert logits.shape == aux.shape
+
+
+def test_bn_inception_takes_maps_of_an_odd_side():
+    # At an even side the pooling is the paper's; at an odd one it gives as many pixels as the convolutions beside it.
+    network = build_meta("bn_inception")
+    pool = network.inception.get_submodule("3c").branch4
+    maps = torch.rand(2, 3, 28, 28)
+    torch.testing.assert_close(pool(maps), nn.functional.max_pool2d(maps, 3, stride=2, ceil_mode=True))
+    sides = {size: stage_shapes(network, size, ["inception.3c"])["inception.3c"] for size in (224, 72)}
+    assert sides == {224: (576, 14, 14), 72: (576, 5, 5)}
 
 
 @pytest.mark.parametrize(
