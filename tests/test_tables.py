@@ -30,7 +30,7 @@ def test_describe_counts_and_sets_the_published_figures_beside(cnnbench):
     assert len([layer for layer in description["layers"] if layer["type"] in ("Conv2d", "Linear")]) == 16
     text = cnnbench("describe", "arch=vgg16", "image_size=32", "num_classes=10").stdout
     assert "input 3x32x32, 10 classes" in text
-    assert "(-75.7" in text, "the deviation from the published form is said"
+    assert "(-75.69%)" in text, "the deviation from the published form is said"
 
 
 def test_describe_counts_auxiliary_heads_apart(cnnbench):
