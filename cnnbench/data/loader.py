@@ -69,6 +69,7 @@ class Loader:
     def __init__(
         self, images: Images, order: Iterable[list[tuple[int, int]]], workers: int, prefetch: int, pin: bool
     ) -> None:
+        self.order = order
         self.loader = DataLoader(
             images,
             batch_sampler=_Order(order),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from cnnbench.data.loader import Loader, Normalise
 from cnnbench.distributed import Process, sum_over_group
@@ -19,12 +20,15 @@ def evaluate(
     """Counts over the images of all processes, and their mean cross-entropy (natural log, no smoothing).
 
     `model` maps float (N, C, H, W) to logits (N, classes). It is put into evaluation mode and left there. Processes
-    may have different numbers of batches: they meet only at the end.
+    may have different numbers of batches: they meet only at the end. The leader shows a bar on a terminal.
     """
     model.eval()
     counts = torch.zeros(3, dtype=torch.int64, device=normalise.device)
     loss = torch.zeros((), dtype=torch.float64, device=normalise.device)
-    for images, labels in loader:
+    bar = tqdm(
+        loader, "evaluation", len(loader.order), leave=False, unit="batch", disable=None if process.leads else True
+    )
+    for images, labels in bar:
         labels = labels.to(normalise.device, non_blocking=True)
         with precision.autocast():
             logits = model(normalise(images)).float()

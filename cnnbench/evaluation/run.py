@@ -75,7 +75,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
 def _loader(settings: EvalConfig, split: Split, process: Process, device: torch.device) -> Loader:
     size = side(settings)
     images = Images(split, evaluation_transform(settings.arch, size), settings.arch.in_channels, size)
-    order = evaluation_batches(len(split), settings.batch, process.rank, process.world)
+    order = list(evaluation_batches(len(split), settings.batch, process.rank, process.world))
     workers = settings.data.workers if settings.data.workers is not None else distributed.default_workers(process)
     return Loader(images, order, workers, settings.data.prefetch, device.type == "cuda")
 

@@ -46,6 +46,8 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
     training = _prepare(config, folder, process, device, train, val)
     content = checkpoint.load_last(folder / "checkpoints")
+    if content is not None:
+        _check_data(folder, content, training.record)
     position = restore(training, content) if content is not None else Position()
     if process.leads:
         print(banner(training, position, train, val), flush=True)
@@ -88,14 +90,30 @@ def _prepare(
         full_rate=scaled_rate(config.optimizer, config.batch),
         steps_per_epoch=len(train) // config.batch,
         validation=Loader(images, order, workers(config, process), config.data.prefetch, device.type == "cuda"),
-        record=_record(config, train.classes),
+        record=_record(config, train),
         log=None,
     )
 
 
-def _record(config: TrainConfig, classes: tuple[str, ...]) -> dict[str, Any]:
+def _record(config: TrainConfig, train: Split) -> dict[str, Any]:
     """What a checkpoint says of itself, in plain values."""
-    return {"arch": config.arch.name, "classes": list(classes), "config": dataclasses.asdict(config)}
+    return {
+        "arch": config.arch.name,
+        "classes": list(train.classes),
+        "images": len(train),
+        "config": dataclasses.asdict(config),
+    }
+
+
+def _check_data(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise UserError if a run would continue on other data than it began with: its order of images would be lost."""
+    for name in ("images", "classes"):
+        if before[name] != now[name]:
+            raise UserError(
+                f"{folder} was trained on {before['images']} images of {len(before['classes'])} classes, and the data "
+                f"now has {now['images']} images of {len(now['classes'])} classes with other names or numbers: "
+                "continue on the same data, or give another run=NAME"
+            )
 
 
 def _batches(

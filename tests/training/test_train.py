@@ -96,6 +96,20 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, smal
     assert metrics(tmp_path / "runs/killed") == metrics(tmp_path / "runs/whole")
 
 
+def test_a_run_does_not_continue_on_other_data(cnnbench, tmp_path, small_data):
+    import shutil
+
+    data = shutil.copytree(small_data, tmp_path / "data")
+    words = ("train", f"data={data}", *SMALL, "run=moved")
+    done = cnnbench(*words, "epochs=1")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "runs/moved/result.json").unlink()
+    next((data / "train/bag").iterdir()).unlink()
+    again = cnnbench(*words, "epochs=1")
+    assert again.returncode == 2
+    assert "61 images of 3 classes, and the data now has 60" in again.stderr
+
+
 def test_processes_and_accumulation_do_not_change_the_run(cnnbench, tmp_path, small_data):
     """LeNet has no batch statistics: the same global batches give the same losses, but for rounding."""
     expected = None
