@@ -29,6 +29,8 @@ from cnnbench.commands import Command
 from cnnbench.config import entries
 from cnnbench.errors import UserError, nearest
 
+SHOWN = 12  # options of a group that an error message lists
+
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 
 # Hydra's options, and the words of which one must follow; None: any word, (): none.
@@ -179,8 +181,9 @@ def _explain(error: Exception, schema: type) -> str:
     """One sentence for what Hydra or OmegaConf found wrong."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        hint, options = nearest(option, error.options), ", ".join(error.options)
-        return f"{group} has no option '{option}'{hint}; choose one of {options}"
+        hint, few = nearest(option, error.options), len(error.options) <= SHOWN
+        rest = f"choose one of {', '.join(error.options)}" if few else "`cnnbench COMMAND --help` lists all"
+        return f"{group} has no option '{option}'{hint}; {rest}"
     cause = error.__cause__ or error
     first = str(cause).strip().splitlines()[0]
     if match := re.match(r"Could not override '([^']*)'", str(error)):

@@ -22,7 +22,7 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def multiply_adds(network: nn.Module, size: int) -> int:
+def multiply_adds(network: nn.Module, size: int, channels: int = 3) -> int:
     """Of convolutions and linear layers, for one image; `network` is on the meta device."""
     total = 0
 
@@ -31,7 +31,7 @@ def multiply_adds(network: nn.Module, size: int) -> int:
         total += output.numel() * layer.weight[0].numel()
 
     hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    network(torch.empty(1, 3, size, size, device="meta"))
+    network(torch.empty(1, channels, size, size, device="meta"))
     for hook in hooks:
         hook.remove()
     return total

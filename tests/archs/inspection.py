@@ -1,4 +1,4 @@
-"""What the tests of networks measure: parameters, multiply-adds, shapes of named submodules, gradients."""
+"""What the tests of networks with auxiliary heads measure beside checks.py: shapes, gradients, equal outputs."""
 
 from __future__ import annotations
 
@@ -6,35 +6,8 @@ import functools
 from typing import Any
 
 import torch
+from checks import build_meta
 from torch import nn
-
-from cnnbench.archs import build
-
-torch.set_num_threads(1)  # small batches: a second thread costs more than it brings
-
-
-def build_meta(name: str, **options: Any) -> nn.Module:
-    """The network in eval mode on the meta device: shapes without memory or arithmetic."""
-    with torch.device("meta"):
-        return build(name, **options).eval()
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def multiply_adds(network: nn.Module, size: int, channels: int = 3) -> int:
-    """Multiply-adds of convolutions and linear layers for one image of side `size`, counted by hooks."""
-    counts = []
-
-    def count(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        counts.append(output.numel() * layer.weight[0].numel())  # each output sums one filter
-
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(count)
-    network(torch.empty(1, channels, size, size, device="meta"))
-    return sum(counts)
 
 
 def stage_shapes(network: nn.Module, size: int, stages: list[str]) -> dict[str, tuple[int, ...]]:

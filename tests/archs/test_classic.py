@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from inspection import (
-    build_meta,
-    check_gradients,
-    check_same_outputs,
-    multiply_adds,
-    parameters,
-    random_state,
-    stage_shapes,
-)
+from checks import build_meta, multiply_adds, parameters
+from inspection import check_gradients, check_same_outputs, random_state, stage_shapes
 from torch import nn
 from torchvision import models
 
