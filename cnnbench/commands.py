@@ -52,6 +52,12 @@ def _lecture(settings: config.LectureConfig) -> None:
     show_lecture(settings)
 
 
+def _export(settings: config.ExportConfig) -> float:
+    from cnnbench.analysis.export_command import export_command
+
+    return export_command(settings)
+
+
 COMMANDS = {
     "train": Command(
         "train",
@@ -100,5 +106,16 @@ COMMANDS = {
         config.LectureConfig,
         config.check_zoo,
         _lecture,
+    ),
+    "export": Command(
+        "export",
+        "write the network of a run, or of a weights file, as safetensors, ONNX or a torch.export program",
+        (
+            "cnnbench export run=vgg16 checkpoint=best",
+            "cnnbench export arch=resnet50 weights=torchvision form=onnx output=resnet50.onnx",
+        ),
+        config.ExportConfig,
+        config.check_export,
+        _export,
     ),
 }

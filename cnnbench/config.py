@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cnnbench.archs.renames import TORCHVISION
 from cnnbench.errors import UserError, nearest
 
 MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
+SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
 
 
 def key(help: str, default: Any = "???", *, choices: tuple[str, ...] = (), note: str = "") -> Any:
@@ -145,7 +147,11 @@ class TrainConfig:
     image_size: int | None = key("side of training and evaluation images, pixels; null: the network's", None)
     label_smoothing: float = key("share of the target spread over all classes, in [0, 1)", 0.0)
     clip_norm: float | None = key("largest norm of the gradient; null: no clipping", None)
-    weights: str | None = key("checkpoint file whose weights the run starts from; null: fresh", None)
+    weights: str | None = key(
+        "file whose weights the run starts from, with a new classifier if its classes are others in number; or "
+        "torchvision, or torchvision:IMAGENET1K_V2; null: fresh",
+        None,
+    )
     seed: int = key("of initial weights, sample order, augmentation and dropout", 0)
     device: str = key("where to train", "auto", choices=("auto", "cpu", "cuda"), note=MAY_CHANGE)
     processes: int | None = key("training processes; null: one per GPU, one on a CPU", None, note=MAY_CHANGE)
@@ -168,7 +174,7 @@ class EvalConfig:
     run: str | None = key("run to evaluate: folder, or name in runs/", None)
     checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
     arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
-    weights: str | None = key("checkpoint file, where no run is given", None)
+    weights: str | None = key("file of weights, or torchvision, where no run is given", None)
     data: DataConfig = group(DataConfig, "the images (the val split); null path: the run's")
     image_size: int | None = key("side of the crop, pixels; null: the run's, or the network's", None)
     protocol: str = key("how a network is tested", "center", choices=("center",))
@@ -212,6 +218,23 @@ class LectureConfig:
     channels: int | None = key("small_filters: channels in and out", None)
     map_side: int | None = key("reduction: side of the feature map, pixels", None)
     plot: str | None = key("densenet_resnet: PNG file to write (needs matplotlib)", None)
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    run: str | None = key("run to export: folder, or name in runs/", None)
+    checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
+    arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
+    weights: str | None = key("file of weights, or torchvision, where no run is given", None)
+    num_classes: int | None = key("classes of the weights, where no run is given; null: 1000", None)
+    image_size: int | None = key("side of the images, pixels; null: the run's, or the network's", None)
+    form: str = key(
+        "safetensors: weights; onnx: weights and graph (needs the packages of cnnbench[export]); torch_export: weights "
+        "and graph, for torch.export.load",
+        "safetensors",
+        choices=tuple(SUFFIXES),
+    )
+    output: str | None = key("file to write; null: named after the network, in the run's folder or this one", None)
 
 
 def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:
@@ -268,7 +291,7 @@ def check_train(config: TrainConfig) -> None:
     _check_range("schedule.final", schedule.final, 0, 1)
     _check_augment(augment)
     _check_loading(config)
-    _check_size(config, config.data.path)
+    check_size(config.arch, side(config))
     _check_division(config)
 
 
@@ -279,13 +302,11 @@ def check_eval(config: EvalConfig) -> None:
         config.run is not None or (config.arch is not None and config.weights is not None),
         "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH",
     )
-    if config.run is not None:
-        for name in ("arch", "weights"):
-            _require(getattr(config, name) is None, f"run= and {name}= exclude each other: the run has its own {name}")
-    else:
+    _check_alone(config, "arch", "weights")
+    if config.run is None:
         _check_arch(config.arch)
         _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-        _check_size(config, config.data.path)
+        check_size(config.arch, side(config))
     _check_range("batch", config.batch, 1)
     _check_loading(config)
 
@@ -306,11 +327,42 @@ def check_zoo(config: ZooConfig | LectureConfig) -> None:
         _check_range(name, getattr(config, name, None), 1)
 
 
+def check_export(config: ExportConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
+    _check_choices(config)
+    _require(
+        config.run is not None or (config.arch is not None and config.weights is not None),
+        "nothing to export: give run=NAME, or arch=NETWORK weights=FILE",
+    )
+    _check_alone(config, "arch", "weights", "num_classes")
+    if config.run is None:
+        _check_arch(config.arch)
+        _check_weights(config.weights, config.arch)
+        check_size(config.arch, config.image_size if config.image_size is not None else config.arch.image_size)
+    _check_range("num_classes", config.num_classes, 1)
+    if config.output is not None:
+        suffix = SUFFIXES[config.form]
+        _require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
+
+
+def from_torchvision(weights: str) -> bool:
+    """Whether `weights` means what torchvision publishes, not a file: torchvision, or torchvision:NAME."""
+    return weights.partition(":")[0] == "torchvision"
+
+
 def side(config: TrainConfig | EvalConfig) -> int:
     """Side of the images in pixels: image_size, or the network's own for this data."""
     arch = config.arch
     native = arch.sample_image_size if config.data.path == "sample" else arch.image_size
     return config.image_size if config.image_size is not None else native
+
+
+def check_size(arch: ArchConfig, size: int) -> None:
+    """Raise UserError if images of side `size` are too small for the network."""
+    _require(
+        size >= arch.smallest_image,
+        f"image_size={size} is too small for {arch.name}: it needs at least {arch.smallest_image} pixels",
+    )
 
 
 def check_division(batch: int, processes: int, accumulate: int) -> None:
@@ -334,14 +386,6 @@ def _check_arch(arch: ArchConfig) -> None:
     for name in ("mean", "std"):
         _require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
     _require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
-
-
-def _check_size(config: TrainConfig | EvalConfig, path: str) -> None:
-    size, arch = side(config), config.arch
-    _require(
-        size >= arch.smallest_image,
-        f"image_size={size} is too small for {arch.name}: it needs at least {arch.smallest_image} pixels",
-    )
 
 
 def _check_augment(augment: AugmentConfig) -> None:
@@ -378,12 +422,28 @@ def _check_loading(config: TrainConfig | EvalConfig) -> None:
         _require(path.exists(), f"data={config.data.path}: there is no such folder{_sibling(path)}")
         _require(path.is_dir(), f"data={config.data.path} is a file: give the folder that holds train/ and val/")
     if config.weights is not None:
-        path = Path(config.weights).expanduser()
-        _require(path.is_file(), f"weights={config.weights}: there is no such file{_sibling(path)}")
+        _check_weights(config.weights, config.arch)
     _require(
         config.device != "cpu" or config.precision != "fp16",
         "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",
     )
+
+
+def _check_weights(weights: str, arch: ArchConfig) -> None:
+    if from_torchvision(weights):
+        _require(
+            arch.name in TORCHVISION,
+            f"weights={weights}: torchvision has no weights of {arch.name}; it has those of {', '.join(TORCHVISION)}",
+        )
+    else:
+        path = Path(weights).expanduser()
+        _require(path.is_file(), f"weights={weights}: there is no such file{_sibling(path)}")
+
+
+def _check_alone(config: EvalConfig | ExportConfig, *names: str) -> None:
+    """A run says what the keys `names` say otherwise."""
+    for name in names if config.run is not None else ():
+        _require(getattr(config, name) is None, f"run= and {name}= exclude each other: the run has its own {name}")
 
 
 def _sibling(path: Path) -> str:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from cnnbench.archs import build, options_of
-from cnnbench.archs.weights import load_weights
-from cnnbench.config import ArchConfig
+from cnnbench.archs import build, load_weights, options_of
+from cnnbench.archs.weights import torchvision_weights
+from cnnbench.config import ArchConfig, from_torchvision
 from cnnbench.errors import UserError
 
 
-def build_network(arch: ArchConfig, num_classes: int, image_size: int, weights: str | None = None) -> nn.Module:
-    """`arch` for `num_classes` classes and images of side `image_size`, with the weights of a file if one is given."""
+def build_network(
+    arch: ArchConfig,
+    num_classes: int,
+    image_size: int,
+    weights: str | None = None,
+    new_classifier: bool = False,
+    tell: Callable[[str], None] | None = None,
+) -> nn.Module:
+    """`arch` for `num_classes` classes and images of side `image_size`, with `weights` (a file or torchvision).
+
+    `new_classifier`: whether weights for another number of classes are taken, without their classifier, or refused.
+    `tell` gets a line for each thing that loading did besides (a leader passes print). Raises UserError.
+    """
+    file = None if weights is None else weights_file(arch.name, weights)
     try:
         model = build(arch.name, num_classes, **_options(arch, image_size))
-        if weights is not None:
-            load_weights(model, weights)
+        notes = [] if file is None else load_weights(model, file, new_classifier)
     except ValueError as error:
         raise UserError(str(error)) from error
+    if tell is not None:
+        for note in notes:
+            tell(f"weights     {note}")
     return model
 
 
@@ -38,3 +54,11 @@ def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:
     if "image_size" in options_of(arch.name):
         options["image_size"] = image_size
     return options
+
+
+def weights_file(name: str, weights: str) -> Path:
+    """The file that `weights` means for the network `name`, fetched if it is torchvision's and not in the cache."""
+    try:
+        return torchvision_weights(name, weights) if from_torchvision(weights) else Path(weights).expanduser()
+    except ValueError as error:
+        raise UserError(str(error)) from error

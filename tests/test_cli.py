@@ -47,6 +47,18 @@ MISTAKES = [
     ("eval run=nope", "there is no run in runs/nope"),
     ("eval run=a arch=lenet", "exclude each other"),
     ("eval arch=lenet", "nothing to evaluate"),
+    ("eval arch=lenet weights=torchvision data=sample", "torchvision has no weights of lenet; it has those of alexnet"),
+    ("export", "nothing to export"),
+    ("export arch=lenet", "nothing to export"),
+    ("export run=nope", "there is no run in runs/nope"),
+    ("export run=a weights=b", "exclude each other"),
+    ("export run=a num_classes=5", "exclude each other"),
+    ("export run=a form=onx", "did you mean onnx"),
+    ("export run=a form=onnx output=a.safetensors", "needs the ending .onnx"),
+    ("export arch=resnet18 weights=/no/such/file.pt", "there is no such file"),
+    ("export arch=resnet18 weights=torchvision num_classes=0", "at least 1"),
+    ("export arch=resnet18 weights=torchvision image_size=31", "at least 32"),
+    ("export arch=resnet18 weights=torchvision:V3", "no weights V3 of resnet18: choose one of IMAGENET1K_V1"),
 ]
 
 
@@ -76,7 +88,11 @@ def test_mistake_is_one_line_and_exit_status_2(cnnbench, tmp_path, words, hint):
         ("train arch=resnet50 arch.options.stride_in=5x5", "choose one of 3x3, 1x1"),
         ("eval arch=lenet data=sample weights={0}/file", "cannot be read as weights"),
         ("eval arch=lenet data={0}/bad weights={0}/lenet.pt", "in the file"),
-        ("eval arch=resnet18 data={0}/bad weights={0}/lenet.pt", "does not fit ResNet"),
+        ("eval arch=resnet18 data={0}/bad weights={0}/lenet.pt", "does not fit ResNet: it lacks"),
+        ("eval arch=resnet18 data={0}/bad weights={0}/lenet.pt", "it looks like lenet"),
+        ("eval arch=lenet data={0}/bad weights={0}/cut.pt", "cut short or damaged"),
+        ("eval arch=lenet data={0}/bad weights={0}/module.pt", "holds Python objects (cnnbench.archs.lenet.LeNet)"),
+        ("train arch=resnet18 data={0}/bad weights={0}/lenet.pt batch=1 epochs=1", "it looks like lenet"),
     ],
 )
 def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
@@ -87,7 +103,10 @@ def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
     root = tmp_path / "data"
     for folder in ("empty", "no_classes/train", "no_classes/val", "no_images/train/cat", "no_images/val/cat"):
         (root / folder).mkdir(parents=True)
-    for folder in ("other_class/train/cat", "other_class/val/dog", "broken/train/cat", "broken/val/cat", "bad/val/cat"):
+    for folder in (
+        *("other_class/train/cat", "other_class/val/dog", "broken/train/cat"),
+        *("broken/val/cat", "bad/train/cat", "bad/val/cat"),
+    ):
         (root / folder).mkdir(parents=True)
         (root / folder / "a.png").write_bytes(next((small_data / "val/bag").iterdir()).read_bytes())
     broken = root / "broken/train/cat/a.png"
@@ -95,6 +114,8 @@ def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
     (root / "other_class/train/val_images").mkdir()
     (root / "file").write_text("not weights")
     torch.save(build("lenet", 10).state_dict(), root / "lenet.pt")
+    torch.save(build("lenet", 10), root / "module.pt")
+    (root / "cut.pt").write_bytes((root / "lenet.pt").read_bytes()[:5000])
     done = cnnbench(*words.format(root).split(), "data.workers=1")
     assert done.returncode == 2, done.stderr
     assert hint in done.stderr

@@ -1,4 +1,5 @@
-"""The networks: `build(name)` gives a module, `names()` the keys. Nothing here knows of training, Hydra or files.
+"""The networks: `build(name)` gives a module, `names()` the keys, `load_weights` fills one. Nothing here knows of
+training or Hydra, and only `load_weights` of files.
 
 Each family is one file: the paper's table on top, one class below. A family module holds `NETWORKS`, which maps a key
 to its class and the constructor arguments that make it that key. Importing this package does not import torch.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnbench.errors import nearest
@@ -107,6 +109,16 @@ def build(name: str, num_classes: int = 1000, **options: Any) -> nn.Module:
         if option not in known:
             raise ValueError(f"{name} has no option '{option}'{nearest(option, known)}; it takes: {', '.join(known)}")
     return network(**{**fixed, "num_classes": num_classes, **options})
+
+
+def load_weights(model: nn.Module, path: str | Path, new_classifier: bool = True) -> list[str]:
+    """Load a public or own weights file into `model`; what was done besides, a sentence each. See weights.py.
+
+    Raises ValueError, in one sentence, for a file that cannot be read or does not fit.
+    """
+    from cnnbench.archs import weights
+
+    return weights.load_weights(model, path, new_classifier)
 
 
 def options_of(name: str) -> list[str]:

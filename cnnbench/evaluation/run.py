@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from cnnbench import distributed, runs
-from cnnbench.config import ArchConfig, EvalConfig, side
+from cnnbench.config import EvalConfig, side
 from cnnbench.data.layouts import Split, data_folder, read_split
 from cnnbench.data.loader import Images, Loader, Normalise, evaluation_transform
 from cnnbench.data.sampler import evaluation_batches
@@ -19,18 +17,9 @@ from cnnbench.errors import UserError
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
-from cnnbench.network import build_network
+from cnnbench.network import build_network, weights_file
 from cnnbench.precision import choose_precision
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is evaluated: all that a run, or the command line, says of it."""
-
-    title: str
-    weights: Path
-    classes: tuple[str, ...] | None  # None: those of the data
-    config: EvalConfig  # with arch, data and image size filled in
+from cnnbench.subject import Subject, find_subject
 
 
 def evaluate_command(config: EvalConfig) -> float:
@@ -39,8 +28,10 @@ def evaluate_command(config: EvalConfig) -> float:
     if distributed.started_by_launcher():
         with distributed.joined(device) as process:
             return _evaluate(config, process, device)
-    subject = _subject(config)
-    data_folder(subject.config.data.path)  # unpacks the sample, once, before several processes ask for it
+    subject = find_subject(config)
+    # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
+    data_folder(_settings(config, subject).data.path)
+    weights_file(subject.arch.name, subject.weights)
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device)
@@ -53,11 +44,12 @@ def _evaluate_child(config: EvalConfig, device: str) -> float:
 
 
 def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
-    subject = _subject(config)
-    settings, device = subject.config, distributed.device_of(process, device_name)
+    subject = find_subject(config)
+    settings, device = _settings(config, subject), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
     split = read_split(settings.data.path, "val", subject.classes)
-    model = build_network(settings.arch, len(split.classes), side(settings), str(subject.weights))
+    tell = print if process.leads else None
+    model = build_network(settings.arch, len(split.classes), side(settings), subject.weights, tell=tell)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model.to(device, memory_format=memory_format)
     counts, loss = evaluate(
@@ -68,7 +60,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
         process,
     )
     if process.leads:
-        _tell(subject, counts, loss)
+        _tell(subject, settings, counts, loss)
     return counts.top1_error
 
 
@@ -80,39 +72,23 @@ def _loader(settings: EvalConfig, split: Split, process: Process, device: torch.
     return Loader(images, order, workers, settings.data.prefetch, device.type == "cuda")
 
 
-def _subject(config: EvalConfig) -> Subject:
-    """The run's own settings, where a run is given and the command line does not say otherwise."""
-    if config.run is None:
-        return Subject(config.arch.name, Path(config.weights).expanduser(), None, config)
-    folder = runs.folder(config.run)
-    trained = runs.load_config(folder)
-    weights = folder / "checkpoints" / f"{config.checkpoint}.pt"
-    if not weights.exists():
-        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet")
-    content = _checkpoint(weights)
-    data = dataclasses.replace(config.data, path=config.data.path or trained.data.path)
-    settings = dataclasses.replace(
+def _settings(config: EvalConfig, subject: Subject) -> EvalConfig:
+    """`config` with arch filled in, and with the run's own settings where the command line does not say otherwise."""
+    trained = subject.trained
+    if trained is None:
+        return config
+    return dataclasses.replace(
         config,
-        arch=trained.arch,
-        data=data,
+        arch=subject.arch,
+        data=dataclasses.replace(config.data, path=config.data.path or trained.data.path),
         image_size=config.image_size if config.image_size is not None else side(trained),
         precision=config.precision if config.precision != "auto" else trained.precision,
     )
-    epoch = content["position"]["epoch"]
-    title = f"{trained.arch.name} after epoch {epoch} of {folder}"
-    return Subject(title, weights, tuple(content["classes"]), settings)
 
 
-def _checkpoint(path: Path) -> dict[str, Any]:
-    from cnnbench.training.checkpoint import load
-
-    return load(path)
-
-
-def _tell(subject: Subject, counts: Counts, loss: float) -> None:
+def _tell(subject: Subject, config: EvalConfig, counts: Counts, loss: float) -> None:
     """Print the table and write the result as JSON."""
-    config, size = subject.config, side(subject.config)
-    arch: ArchConfig = config.arch
+    arch, size = config.arch, side(config)
     short = round(size / arch.crop_ratio)
     protocol = f"one centre crop of {size} from short side {short}, {arch.interpolation}, antialiased"
     result = {
@@ -125,7 +101,7 @@ def _tell(subject: Subject, counts: Counts, loss: float) -> None:
         "loss": loss,
         "protocol": config.protocol,
         "protocol_in_words": protocol,
-        "weights": str(subject.weights),
+        "weights": subject.weights,
         "data": config.data.path,
     }
     print(f"{subject.title}, {counts.n:,} images of {config.data.path}, {protocol}:\n{error_table(counts)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from cnnbench import distributed, runs
 from cnnbench.config import TrainConfig, check_division
 from cnnbench.data.layouts import data_folder
+from cnnbench.network import weights_file
 from cnnbench.training.result import show
 from cnnbench.training.worker import train_process
 
@@ -25,7 +26,10 @@ def train(config: TrainConfig) -> float:
             return _train_unless_complete(folder, process, device)
     processes = distributed.choose_processes(config.processes, device)
     check_division(config.batch, processes, config.accumulate)
-    data_folder(config.data.path)  # unpacks the sample, once, before several processes ask for it
+    # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
+    data_folder(config.data.path)
+    if config.weights is not None:
+        weights_file(config.arch.name, config.weights)
     folder = runs.prepare(config)
     try:
         if processes == 1:

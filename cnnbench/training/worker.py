@@ -70,7 +70,8 @@ def _prepare(
     torch.manual_seed(config.seed)
     size = side(config)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-    model = build_network(config.arch, len(train.classes), size, config.weights)
+    tell = print if process.leads else None
+    model = build_network(config.arch, len(train.classes), size, config.weights, new_classifier=True, tell=tell)
     model.to(device, memory_format=memory_format)
     optimizer = build_optimizer(model, config.optimizer, config.batch)
     precision = choose_precision(config.precision, device.type)

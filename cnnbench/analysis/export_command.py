@@ -1,0 +1,69 @@
+"""`cnnbench export`: the network of a run, or a weights file's, as safetensors, ONNX or a torch.export program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cnnbench import runs
+from cnnbench.analysis.export import ExportReport, export
+from cnnbench.config import SUFFIXES, ArchConfig, ExportConfig, check_size, side
+from cnnbench.errors import UserError
+from cnnbench.network import build_network
+from cnnbench.subject import Subject, find_subject
+
+
+def export_command(config: ExportConfig) -> float:
+    """Export what `config` names and print where it lies; the largest difference between the file's logits and ours."""
+    subject = find_subject(config)
+    arch, size, classes = subject.arch, _size(config, subject), _classes(config, subject)
+    check_size(arch, size)
+    model = build_network(arch, classes, size, subject.weights, tell=print)
+    folder = runs.folder(config.run) if config.run is not None else Path()
+    path = Path(config.output or folder / f"{arch.name}{SUFFIXES[config.form]}").expanduser()
+    try:
+        report = export(model, path, config.form, size, arch.in_channels, _record(subject, size, classes))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    print(_show(report, subject, size, classes))
+    return report.difference
+
+
+def _size(config: ExportConfig, subject: Subject) -> int:
+    if config.image_size is not None:
+        return config.image_size
+    return side(subject.trained) if subject.trained is not None else subject.arch.image_size
+
+
+def _classes(config: ExportConfig, subject: Subject) -> int:
+    return len(subject.classes) if subject.classes is not None else config.num_classes or 1000
+
+
+def _record(subject: Subject, size: int, classes: int) -> dict[str, str]:
+    """What a user of the file has to know, as text; lists as JSON."""
+    arch = subject.arch
+    return {
+        "arch": arch.name,
+        "options": json.dumps(arch.options),
+        "num_classes": str(classes),
+        "classes": json.dumps(subject.classes),
+        "image_size": str(size),
+        "in_channels": str(arch.in_channels),
+        "mean": json.dumps(_of_channels(arch.mean, arch)),
+        "std": json.dumps(_of_channels(arch.std, arch)),
+    }
+
+
+def _of_channels(values: list[float], arch: ArchConfig) -> list[float]:
+    """Three values (R, G, B) as the network's channels take them: a grey image their mean, as in data.loader."""
+    return values if arch.in_channels == 3 else [sum(values) / len(values)]
+
+
+def _show(report: ExportReport, subject: Subject, size: int, classes: int) -> str:
+    arch = subject.arch
+    mean, std = _of_channels(arch.mean, arch), _of_channels(arch.std, arch)
+    return f"""{subject.title} -> {report.form}
+file        {report.path}, {report.size / 1e6:,.1f} MB
+images      float32 (N, {arch.in_channels}, {size}, {size}): pixels in [0, 1], less {mean}, divided by {std}
+logits      float32 (N, {classes})
+compared    read back, run on random images: largest difference {report.difference:.2g}, allowed {report.bound:.2g}"""

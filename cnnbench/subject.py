@@ -1,0 +1,35 @@
+"""The network that a command is about: that of a run, with its trained weights, or one with a weights file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnbench import runs
+from cnnbench.config import ArchConfig, EvalConfig, ExportConfig, TrainConfig
+from cnnbench.errors import UserError
+from cnnbench.training import checkpoint
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that a run, or the command line, says of a trained network."""
+
+    title: str
+    arch: ArchConfig
+    weights: str  # as the key `weights`: a file, or torchvision
+    classes: tuple[str, ...] | None  # WordNet ids or names in the order of the logits; None where no run is given
+    trained: TrainConfig | None  # the run's own config
+
+
+def find_subject(config: EvalConfig | ExportConfig) -> Subject:
+    """What `config` names by run and checkpoint, or by arch and weights. UserError if there is no such run."""
+    if config.run is None:
+        return Subject(config.arch.name, config.arch, config.weights, None, None)
+    folder = runs.folder(config.run)
+    trained = runs.load_config(folder)
+    weights = folder / "checkpoints" / f"{config.checkpoint}.pt"
+    if not weights.exists():
+        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet")
+    content = checkpoint.load(weights)
+    title = f"{trained.arch.name} after epoch {content['position']['epoch']} of {folder}"
+    return Subject(title, trained.arch, str(weights), tuple(content["classes"]), trained)
