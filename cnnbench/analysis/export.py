@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,6 +105,8 @@ def _load_safetensors(model: nn.Module, path: Path) -> nn.Module:
 
 def _pack_onnx(model: nn.Module, images: torch.Tensor, record: dict[str, str]) -> bytes:
     _onnx_packages()
+    for library in ("onnxscript", "onnx_ir"):  # they report every pass of their optimiser
+        logging.getLogger(library).setLevel(logging.WARNING)
     program = torch.onnx.export(
         model,
         (images,),

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs import build, names
+from cnnbench.archs.facts import facts
 from cnnbench.archs.renames import AUXILIARY, CLASSIFIERS, NAMINGS
 from cnnbench.archs.weights import COUNTER, Weights, WeightsFile, renamed
 
@@ -18,6 +19,10 @@ VARIANTS = {
     "inception_v4": {"kernel_order": "released"},
     **{name: {"shortcut": "B"} for name in ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")},
 }
+
+# Numbers in a file as a share of the published parameters, which are without auxiliary heads: fewer with
+# fewer classes, more with auxiliary heads or many classes. Only networks within are built: that takes the time.
+SMALLEST, LARGEST = 0.4, 2.5
 
 
 @dataclass(frozen=True)
@@ -42,19 +47,26 @@ def likeness(file: WeightsFile, model: nn.Module) -> str:
     own = _shapes(model)
     if own.fits(shapes.get(own.kind, plain)):
         return "its tensors have the shapes of this very network, under names that are not known here"
-    found = [label for label, network in _zoo().items() if network.fits(shapes.get(network.kind, plain))]
+    size = sum(value.numel() for value in file.weights.values())
+    found = [
+        label
+        for name in names()
+        if SMALLEST <= size / facts(name)["params"]["total"] <= LARGEST
+        for label, network in _networks(name).items()
+        if network.fits(shapes.get(network.kind, plain))
+    ]
     return f"it looks like {' or '.join(found)}" if found else "it looks like none of the networks here"
 
 
 @cache
-def _zoo() -> dict[str, Shapes]:
-    """Every network and variant by a label; a few seconds, without storage."""
+def _networks(name: str) -> dict[str, Shapes]:
+    """The network `name`, and its variant if it has one, by a label; without storage."""
     with torch.device("meta"):
-        zoo = {name: _shapes(build(name)) for name in names()}
-        for name, options in VARIANTS.items():
+        found = {name: _shapes(build(name))}
+        if options := VARIANTS.get(name):
             label = f"{name} with {', '.join(f'{option}={value}' for option, value in options.items())}"
-            zoo[label] = _shapes(build(name, **options))
-    return zoo
+            found[label] = _shapes(build(name, **options))
+    return found
 
 
 def _shapes(model: nn.Module) -> Shapes:
