@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cnnbench import config
+from cnnbench import checks, config
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Command:
     schema: type
     check: Callable[[Any], None]
     run: Callable[[Any], float | None]
+    makes_run: bool = False  # whether each job of a sweep has a run folder of its own
 
 
 def _train(settings: config.TrainConfig) -> float:
@@ -69,8 +70,9 @@ COMMANDS = {
             "cnnbench train --multirun recipe=quick seed=0,1,2",
         ),
         config.TrainConfig,
-        config.check_train,
+        checks.check_train,
         _train,
+        makes_run=True,
     ),
     "eval": Command(
         "eval",
@@ -80,7 +82,7 @@ COMMANDS = {
             "cnnbench eval arch=resnet50 weights=resnet50.pth data=/imagenet",
         ),
         config.EvalConfig,
-        config.check_eval,
+        checks.check_eval,
         _evaluate,
     ),
     "zoo": Command(
@@ -88,7 +90,7 @@ COMMANDS = {
         "all networks: parameters, multiply-adds, published errors",
         ("cnnbench zoo", "cnnbench zoo family=resnet sort=macs format=markdown"),
         config.ZooConfig,
-        config.check_zoo,
+        checks.check_zoo,
         _zoo,
     ),
     "describe": Command(
@@ -96,7 +98,7 @@ COMMANDS = {
         "a network layer by layer: output size, receptive field, parameters, multiply-adds",
         ("cnnbench describe arch=resnet50", "cnnbench describe arch=vgg16 image_size=384 format=json"),
         config.DescribeConfig,
-        config.check_describe,
+        checks.check_describe,
         _describe,
     ),
     "lecture": Command(
@@ -104,7 +106,7 @@ COMMANDS = {
         "the lecture's tables and claims, computed now, beside what was published",
         ("cnnbench lecture", "cnnbench lecture small_filters", "cnnbench lecture densenet_resnet plot=densenet.png"),
         config.LectureConfig,
-        config.check_zoo,
+        checks.check_zoo,
         _lecture,
     ),
     "export": Command(
@@ -115,7 +117,7 @@ COMMANDS = {
             "cnnbench export arch=resnet50 weights=torchvision form=onnx output=resnet50.onnx",
         ),
         config.ExportConfig,
-        config.check_export,
+        checks.check_export,
         _export,
     ),
 }

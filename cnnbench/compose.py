@@ -112,7 +112,7 @@ def _typed(command: Command, composed: DictConfig, job_folder: str | None = None
     if "arch" in composed and OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
         composed.arch = None
     config = OmegaConf.to_object(composed)
-    return dataclasses.replace(config, run=job_folder) if getattr(config, "run", "") is None else config
+    return dataclasses.replace(config, run=job_folder) if command.makes_run and config.run is None else config
 
 
 def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:

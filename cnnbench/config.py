@@ -1,4 +1,4 @@
-"""The schema of every key, with its unit, and the checks across keys. Values live in conf/.
+"""The schema of every key, with its unit. Values live in conf/, checks across keys in checks.py.
 
 Everything below the command line gets these plain frozen dataclasses; omegaconf is used only here and in compose.py.
 """
@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from cnnbench.archs.renames import TORCHVISION
-from cnnbench.errors import UserError, nearest
 
 MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
@@ -263,93 +259,6 @@ def from_dict(schema: type, values: dict[str, Any]) -> Any:
     return schema(**settings)
 
 
-def check_train(config: TrainConfig) -> None:
-    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
-    _check_choices(config)
-    arch, augment, optimizer, schedule = config.arch, config.augment, config.optimizer, config.schedule
-    _check_arch(arch)
-    _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-    for name in ("epochs", "batch", "accumulate", "eval_batch", "evaluate_every", "save_every"):
-        _check_range(name, getattr(config, name), 1)
-    _check_range("log_every", config.log_every, 0)
-    _check_range("seed", config.seed, 0)
-    _check_range("label_smoothing", config.label_smoothing, 0, below=1)
-    _check_range("clip_norm", config.clip_norm, 0, open_low=True)
-    _check_range("optimizer.lr", optimizer.lr, 0)
-    _check_range("optimizer.base_batch", optimizer.base_batch, 1)
-    _check_range("optimizer.momentum", optimizer.momentum, 0, below=1)
-    _check_range("optimizer.dampening", optimizer.dampening, 0, 1)
-    _check_range("optimizer.weight_decay", optimizer.weight_decay, 0)
-    _require(
-        not optimizer.nesterov or (optimizer.momentum > 0 and optimizer.dampening == 0),
-        "optimizer.nesterov=true needs optimizer.momentum above 0 and optimizer.dampening=0",
-    )
-    _check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, config.epochs)
-    _check_range("schedule.warmup_start", schedule.warmup_start, 0, 1)
-    _check_range("schedule.step_epochs", schedule.step_epochs, 0, open_low=True)
-    _check_range("schedule.gamma", schedule.gamma, 0)
-    _check_range("schedule.final", schedule.final, 0, 1)
-    _check_augment(augment)
-    _check_loading(config)
-    check_size(config.arch, side(config))
-    _check_division(config)
-
-
-def check_eval(config: EvalConfig) -> None:
-    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
-    _check_choices(config)
-    _require(
-        config.run is not None or (config.arch is not None and config.weights is not None),
-        "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH",
-    )
-    _check_alone(config, "arch", "weights")
-    if config.run is None:
-        _check_arch(config.arch)
-        _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-        check_size(config.arch, side(config))
-    _check_range("batch", config.batch, 1)
-    _check_loading(config)
-
-
-def check_describe(config: DescribeConfig) -> None:
-    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
-    _check_choices(config)
-    _require(config.arch is not None, "nothing to describe: give arch=NETWORK; `cnnbench zoo` lists them")
-    _check_arch(config.arch)
-    _check_range("image_size", config.image_size, config.arch.smallest_image)
-    _check_range("num_classes", config.num_classes, 1)
-
-
-def check_zoo(config: ZooConfig | LectureConfig) -> None:
-    """Raise UserError for a key outside its choices or range."""
-    _check_choices(config)
-    for name in ("image_size", "batch", "repeats", "channels", "map_side"):
-        _check_range(name, getattr(config, name, None), 1)
-
-
-def check_export(config: ExportConfig) -> None:
-    """Raise UserError for the first key, or combination of keys, that cannot work. Does not import torch."""
-    _check_choices(config)
-    _require(
-        config.run is not None or (config.arch is not None and config.weights is not None),
-        "nothing to export: give run=NAME, or arch=NETWORK weights=FILE",
-    )
-    _check_alone(config, "arch", "weights", "num_classes")
-    if config.run is None:
-        _check_arch(config.arch)
-        _check_weights(config.weights, config.arch)
-        check_size(config.arch, config.image_size if config.image_size is not None else config.arch.image_size)
-    _check_range("num_classes", config.num_classes, 1)
-    if config.output is not None:
-        suffix = SUFFIXES[config.form]
-        _require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
-
-
-def from_torchvision(weights: str) -> bool:
-    """Whether `weights` means what torchvision publishes, not a file: torchvision, or torchvision:NAME."""
-    return weights.partition(":")[0] == "torchvision"
-
-
 def side(config: TrainConfig | EvalConfig) -> int:
     """Side of the images in pixels: image_size, or the network's own for this data."""
     arch = config.arch
@@ -357,131 +266,6 @@ def side(config: TrainConfig | EvalConfig) -> int:
     return config.image_size if config.image_size is not None else native
 
 
-def check_size(arch: ArchConfig, size: int) -> None:
-    """Raise UserError if images of side `size` are too small for the network."""
-    _require(
-        size >= arch.smallest_image,
-        f"image_size={size} is too small for {arch.name}: it needs at least {arch.smallest_image} pixels",
-    )
-
-
-def check_division(batch: int, processes: int, accumulate: int) -> None:
-    """Raise UserError unless `batch` splits evenly over processes and accumulated parts."""
-    parts = processes * accumulate
-    if batch % parts:
-        near = max(parts, round(batch / parts) * parts)
-        split = f"{processes} processes x accumulate {accumulate}"
-        raise UserError(f"batch={batch} does not split evenly over {split}: use batch={near}")
-
-
-def _check_division(config: TrainConfig) -> None:
-    if config.processes is not None:
-        check_division(config.batch, config.processes, config.accumulate)
-
-
-def _check_arch(arch: ArchConfig) -> None:
-    _require(arch.in_channels in (1, 3), f"arch.in_channels={arch.in_channels} is not possible: use 1 (grey) or 3")
-    _check_range("arch.dropout", arch.dropout, 0, below=1)
-    _check_range("arch.crop_ratio", arch.crop_ratio, 0, 1, open_low=True)
-    for name in ("mean", "std"):
-        _require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
-    _require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
-
-
-def _check_augment(augment: AugmentConfig) -> None:
-    operations = [item.name for item in dataclasses.fields(augment) if item.name != "order"]
-    for name in augment.order:
-        _require(
-            name in operations,
-            f"augment.order has no operation '{name}'{nearest(name, operations)}; known: {', '.join(operations)}",
-        )
-    _require(augment.order.count("crop") == 1, "augment.order needs 'crop' exactly once: it sets the image size")
-    _require(len(set(augment.order)) == len(augment.order), "augment.order names an operation twice")
-    for name in operations:
-        if hasattr(getattr(augment, name), "p"):
-            _check_range(f"augment.{name}.p", getattr(augment, name).p, 0, 1)
-    _check_range("augment.rotate.degrees", augment.rotate.degrees, 0, 180)
-    _check_range("augment.shift.fraction", augment.shift.fraction, 0, 1)
-    _check_range("augment.contrast.cutoff", augment.contrast.cutoff, 0, below=50)
-    for name, low, high in (("scale", 0.0, 1.0), ("ratio", 0.0, float("inf"))):
-        pair = getattr(augment.crop, name)
-        _require(
-            len(pair) == 2 and low < pair[0] <= pair[1] <= high,
-            f"augment.crop.{name}={pair} is not a range: give two values above {low:g}, the smaller first"
-            + (f", at most {high:g}" if high < float("inf") else ""),
-        )
-
-
-def _check_loading(config: TrainConfig | EvalConfig) -> None:
-    _check_range("image_size", config.image_size, 1)
-    _check_range("processes", config.processes, 1)
-    _check_range("data.workers", config.data.workers, 0)
-    _check_range("data.prefetch", config.data.prefetch, 1)
-    if config.data.path not in (None, "sample"):
-        path = Path(config.data.path).expanduser()
-        _require(path.exists(), f"data={config.data.path}: there is no such folder{_sibling(path)}")
-        _require(path.is_dir(), f"data={config.data.path} is a file: give the folder that holds train/ and val/")
-    if config.weights is not None:
-        _check_weights(config.weights, config.arch)
-    _require(
-        config.device != "cpu" or config.precision != "fp16",
-        "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",
-    )
-
-
-def _check_weights(weights: str, arch: ArchConfig) -> None:
-    if from_torchvision(weights):
-        _require(
-            arch.name in TORCHVISION,
-            f"weights={weights}: torchvision has no weights of {arch.name}; it has those of {', '.join(TORCHVISION)}",
-        )
-    else:
-        path = Path(weights).expanduser()
-        _require(path.is_file(), f"weights={weights}: there is no such file{_sibling(path)}")
-
-
-def _check_alone(config: EvalConfig | ExportConfig, *names: str) -> None:
-    """A run says what the keys `names` say otherwise."""
-    for name in names if config.run is not None else ():
-        _require(getattr(config, name) is None, f"run= and {name}= exclude each other: the run has its own {name}")
-
-
-def _sibling(path: Path) -> str:
-    try:
-        return nearest(path.name, [entry.name for entry in path.parent.iterdir()])
-    except OSError:
-        return ""
-
-
-def _check_choices(config: Any, prefix: str = "") -> None:
-    for item in dataclasses.fields(config):
-        value, choices = getattr(config, item.name), item.metadata["choices"]
-        if dataclasses.is_dataclass(value):
-            _check_choices(value, f"{prefix}{item.name}.")
-        elif choices and value not in choices and not (value is None and item.default is None):
-            hint = nearest(str(value), choices)
-            raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
-
-
-def _check_range(
-    name: str,
-    value: float | None,
-    low: float,
-    high: float = float("inf"),
-    below: float = float("inf"),
-    open_low: bool = False,
-) -> None:
-    """Raise UserError unless low <= value <= high and value < below; None passes."""
-    if value is None:
-        return
-    if (low < value if open_low else low <= value) and value <= high and value < below:
-        return
-    bounds = [f"above {low:g}" if open_low else f"at least {low:g}"]
-    bounds += [f"at most {high:g}"] if high < float("inf") else []
-    bounds += [f"below {below:g}"] if below < float("inf") else []
-    raise UserError(f"{name}={value} is out of range: it must be {' and '.join(bounds)}")
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise UserError(sentence)
+def from_torchvision(weights: str) -> bool:
+    """Whether `weights` means what torchvision publishes, not a file: torchvision, or torchvision:NAME."""
+    return weights.partition(":")[0] == "torchvision"

@@ -57,7 +57,7 @@ MISTAKES = [
     ("export run=a form=onnx output=a.safetensors", "needs the ending .onnx"),
     ("export arch=resnet18 weights=/no/such/file.pt", "there is no such file"),
     ("export arch=resnet18 weights=torchvision num_classes=0", "at least 1"),
-    ("export arch=resnet18 weights=torchvision image_size=31", "at least 32"),
+    ("export arch=resnet18 weights=torchvision image_size=16", "at least 17"),
     ("export arch=resnet18 weights=torchvision:V3", "no weights V3 of resnet18: choose one of IMAGENET1K_V1"),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench import archs, config
+from cnnbench import archs, checks, config
 from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
 from cnnbench.errors import UserError
@@ -76,5 +76,5 @@ def test_configs_survive_a_round_trip_through_plain_values():
 )
 def test_a_batch_that_does_not_split_names_the_nearest_that_does(batch, processes, accumulate, near):
     with pytest.raises(UserError, match=f"batch={near}$"):
-        config.check_division(batch, processes, accumulate)
-    config.check_division(near, processes, accumulate)
+        checks.check_division(batch, processes, accumulate)
+    checks.check_division(near, processes, accumulate)

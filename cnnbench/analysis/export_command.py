@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cnnbench import runs
 from cnnbench.analysis.export import ExportReport, export
-from cnnbench.config import SUFFIXES, ArchConfig, ExportConfig, check_size, side
+from cnnbench.checks import check_size
+from cnnbench.config import SUFFIXES, ArchConfig, ExportConfig, side
 from cnnbench.errors import UserError
 from cnnbench.network import build_network
 from cnnbench.subject import Subject, find_subject

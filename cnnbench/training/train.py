@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from cnnbench import distributed, runs
-from cnnbench.config import TrainConfig, check_division
+from cnnbench.checks import check_division
+from cnnbench.config import TrainConfig
 from cnnbench.data.layouts import data_folder
 from cnnbench.network import weights_file
 from cnnbench.training.result import show

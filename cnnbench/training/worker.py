@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from cnnbench import distributed, runs
-from cnnbench.config import TrainConfig, check_division, side
+from cnnbench.checks import check_division
+from cnnbench.config import TrainConfig, side
 from cnnbench.data.layouts import Split, read_split
 from cnnbench.data.loader import (
     Batch,
