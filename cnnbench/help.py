@@ -24,9 +24,7 @@ def command_help(command: Command, overrides: list[str]) -> str:
         "examples:",
         *(f"  {example}" for example in command.examples),
         "",
-        "groups (files of values, chosen with group=option):",
-        *(f"  {name:<12}{', '.join(options)}" for name, options in _groups(command).items()),
-        "",
+        *_group_lines(command),
         "keys (with the value that this command line gives them):",
     ]
     for name, item in entries(command.schema).items():
@@ -37,7 +35,7 @@ def command_help(command: Command, overrides: list[str]) -> str:
         if name == "arch.options":
             lines += [f"    {option}={_plain(setting)}" for option, setting in value.items()]
     lines += [
-        "  * may change when a run is continued",
+        *(["  * may change when a run is continued"] if command.makes_run else []),
         "",
         "options:",
         *_entry("--cfg job", "print the resolved config and leave"),
@@ -50,6 +48,12 @@ def command_help(command: Command, overrides: list[str]) -> str:
         *_entry("--help", "this text; overrides beside it change the values shown"),
     ]
     return "\n".join(lines)
+
+
+def _group_lines(command: Command) -> list[str]:
+    groups = _groups(command)
+    lines = [line for name, options in groups.items() for line in _entry(name, ", ".join(options), column=14)]
+    return ["groups (files of values, chosen with group=option):", *lines, ""] if groups else []
 
 
 def _groups(command: Command) -> dict[str, list[str]]:
@@ -66,9 +70,9 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value).replace("'", "")
 
 
-def _entry(left: str, right: str) -> list[str]:
-    """`left` in its column and `right` wrapped beside it, below where `left` is too long."""
-    wrapped = textwrap.wrap(right, WIDTH - COLUMN)
-    if len(left) > COLUMN - 4:
-        return [f"  {left}", *(" " * COLUMN + line for line in wrapped)]
-    return [f"  {left:<{COLUMN - 2}}{wrapped[0]}", *(" " * COLUMN + line for line in wrapped[1:])]
+def _entry(left: str, right: str, column: int = COLUMN) -> list[str]:
+    """`left` and, from `column` on, `right` wrapped beside it, or below where `left` is too long."""
+    wrapped = textwrap.wrap(right, WIDTH - column)
+    if len(left) > column - 4:
+        return [f"  {left}", *(" " * column + line for line in wrapped)]
+    return [f"  {left:<{column - 2}}{wrapped[0]}", *(" " * column + line for line in wrapped[1:])]
