@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -52,16 +53,37 @@ def shapes(network: nn.Module, size: int, names: list[str]) -> list[tuple[int, .
 
 
 def assert_gradients(name: str, size: int = 32) -> None:
-    """A backward pass in training mode reaches every parameter of the network with a finite gradient, not all zero."""
+    """`assert_trains` for the network of that key, with 5 classes, on images of side `size`."""
     torch.manual_seed(0)
-    network = build(name, num_classes=5)
-    logits = network(torch.randn(2, 3, size, size))
-    assert logits.shape == (2, 5)
-    nn.functional.cross_entropy(logits, torch.tensor([1, 4])).backward()
-    for key, parameter in network.named_parameters():
-        assert parameter.grad is not None, f"{name}: {key} has no gradient"
-        assert parameter.grad.isfinite().all(), f"{name}: the gradient of {key} is not finite"
-        assert parameter.grad.any(), f"{name}: the gradient of {key} is zero everywhere"
+    assert_trains(build(name, num_classes=5), size)
+
+
+def assert_trains(network: nn.Module, size: int) -> None:
+    """One step on two images changes every parameter; eval mode is deterministic; the state dict is the whole state."""
+    torch.manual_seed(0)
+    before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+    outputs = network.train()(torch.randn(2, 3, size, size))
+    heads = outputs if isinstance(outputs, tuple) else (outputs,)
+    assert len(heads) == 1 + len(getattr(network, "aux_weights", ()))
+    assert len({head.shape for head in heads}) == 1
+    target = torch.tensor([0, heads[0].shape[1] - 1])
+    sum(nn.functional.cross_entropy(head, target) for head in heads).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, f"{name} has no gradient"
+        assert parameter.grad.isfinite().all(), f"the gradient of {name} is not finite"
+    torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-30).step()  # its length does not hang on the gradient's
+    same = [name for name, parameter in network.named_parameters() if torch.equal(parameter, before[name])]
+    assert not same, f"not changed: {same}"
+
+    network.eval()
+    twin = copy.deepcopy(network).to("meta").eval()
+    twin.load_state_dict(network.state_dict(), assign=True)
+    image = torch.randn(1, 3, size, size)
+    with torch.no_grad():
+        logits = network(image)
+        assert isinstance(logits, torch.Tensor), "auxiliary heads are for training only"
+        assert torch.equal(logits, network(image))
+        assert torch.equal(logits, twin(image))
 
 
 def assert_same(ours: nn.Module, theirs: nn.Module, size: int = 33) -> None:

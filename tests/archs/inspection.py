@@ -49,19 +49,6 @@ def _noise(size: int) -> torch.Tensor:
     return noise.repeat(size // len(noise) + 1)[:size]
 
 
-def check_gradients(network: nn.Module, size: int) -> None:
-    """One backward pass in training mode, batch 2: every parameter must receive a finite gradient, not None."""
-    torch.manual_seed(0)
-    outputs = network.train()(torch.randn(2, 3, size, size))
-    logits, *aux_logits = outputs if isinstance(outputs, tuple) else (outputs,)
-    assert len(aux_logits) == len(getattr(network, "aux_weights", ()))
-    target = torch.tensor([0, 1])
-    sum(nn.functional.cross_entropy(output, target) for output in (logits, *aux_logits)).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-
-
 def check_same_outputs(name: str, reference: nn.Module, size: int, **options: Any) -> None:
     """Load one random state dict into `reference` (on meta) and into our network; both modes must agree exactly enough.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checks import build_meta, multiply_adds, parameters
-from inspection import check_gradients, check_same_outputs, random_state, stage_shapes
+from checks import assert_trains, build_meta, multiply_adds, parameters
+from inspection import check_same_outputs, random_state, stage_shapes
 from torch import nn
 from torchvision import models
 
@@ -165,12 +165,12 @@ def test_dropout_stands_where_torchvision_has_it():
 @pytest.mark.parametrize("key", GOLDENS)
 def test_gradients(key):
     options = {} if key == "alexnet_tv" else {"image_size": SMALLEST.get(key, 32)}
-    check_gradients(build(key, num_classes=4, **options), SMALLEST.get(key, 32))
+    assert_trains(build(key, num_classes=4, **options), SMALLEST.get(key, 32))
 
 
 @pytest.mark.parametrize("options", [{"sparse_c3": True}, {"trainable_pooling": True}])
 def test_lenet_gradients(options):
-    check_gradients(build("lenet", num_classes=4, **options), 32)
+    assert_trains(build("lenet", num_classes=4, **options), 32)
 
 
 @pytest.mark.parametrize("key", ["lenet", "alexnet", "zfnet", "vgg16"])
