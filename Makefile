@@ -1,15 +1,16 @@
-# make demo: train LeNet on the bundled sample.   make test: lint and run the tests.   Both set themselves up in .venv.
+# make demo: train LeNet on the bundled sample.   make test: lint and run the tests.   make docs: generated tables.
+# Each sets itself up in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/cnnbench train arch=lenet recipe=quick
 
 test: lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -18,6 +19,10 @@ lint: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/installed
+	{ echo '# Networks'; echo; echo 'Written by `make docs` (`cnnbench zoo format=markdown`).'; echo; \
+	  $(BIN)/cnnbench zoo format=markdown; } > docs/networks.md
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "needs Python's venv module (Debian: apt install python3-venv)" >&2; exit 1; }
