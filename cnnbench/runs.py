@@ -14,6 +14,7 @@ import dataclasses
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -74,6 +75,13 @@ def prepare(config: TrainConfig) -> Path:
     except OSError as error:
         raise UserError(f"cannot write the run folder {path}: {error.strerror}") from error
     return path
+
+
+def discard_unstarted(path: Path) -> None:
+    """Remove the folder of a run that failed before it began to log: it holds its config, and nothing of value."""
+    unstarted = {entry.name for entry in path.iterdir()} == {"config.yaml", "environment.json", "checkpoints"}
+    if unstarted and not any((path / "checkpoints").iterdir()):
+        shutil.rmtree(path)
 
 
 def load_config(path: Path) -> TrainConfig:

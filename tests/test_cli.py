@@ -121,6 +121,8 @@ def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+    started = hint.startswith("broken/")  # an image that cannot be decoded is found while training
+    assert len(list((tmp_path / "runs").glob("*"))) == started, "a run that did not begin leaves no folder"
 
 
 def test_help_and_version(cnnbench):

@@ -33,8 +33,9 @@ def test_every_network_has_a_config_that_agrees_with_it(name):
     sized = "image_size" in archs.options_of(name)
     smallest = values["arch.smallest_image"]
     assert smallest <= values["arch.sample_image_size"] <= values["arch.image_size"]
+    bare = {**options, "aux_heads": False} if "aux_heads" in options else options
     with torch.device("meta"):
-        model = archs.build(name, 7, **options, **({"image_size": smallest} if sized else {})).eval()
+        model = archs.build(name, 7, **bare, **({"image_size": smallest} if sized else {})).eval()
         assert model(torch.empty(1, 3, smallest, smallest)).shape == (1, 7)
         assert takes(model, smallest)
         assert sized or not takes(model, smallest - 1)
@@ -62,6 +63,14 @@ def takes(model: nn.Module, side: int) -> bool:
         for hook in hooks:
             hook.remove()
     return min(met) > 1
+
+
+@pytest.mark.parametrize(("name", "smallest"), [("inception_v2", 107), ("inception_v3", 107), ("googlenet", 79)])
+def test_auxiliary_heads_need_a_larger_image_and_say_so(name, smallest):
+    with torch.device("meta"):
+        archs.build(name, 7, image_size=smallest)
+        with pytest.raises(ValueError, match=f"aux_heads=False leaves .* out.* at least {smallest}"):
+            archs.build(name, 7, image_size=smallest - 1)
 
 
 def test_configs_survive_a_round_trip_through_plain_values():

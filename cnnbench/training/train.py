@@ -9,6 +9,7 @@ from cnnbench import distributed, runs
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig
 from cnnbench.data.layouts import data_folder
+from cnnbench.errors import UserError
 from cnnbench.network import weights_file
 from cnnbench.training.result import show
 from cnnbench.training.worker import train_process
@@ -36,6 +37,9 @@ def train(config: TrainConfig) -> float:
         if processes == 1:
             return _train_unless_complete(folder, distributed.Process(), device)
         return distributed.launch(_train_child, processes, folder, device)
+    except (UserError, SystemExit):
+        runs.discard_unstarted(folder)
+        raise
     except KeyboardInterrupt:
         print(f"\nto continue from the last save, repeat the command with run={runs.name(folder)}", file=sys.stderr)
         raise
