@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cnnbench import runs
 from cnnbench.commands import Command
 from cnnbench.config import entries
-from cnnbench.errors import UserError, nearest
+from cnnbench.errors import UserError, nearest, reason
 
 SHOWN = 12  # options of a group that an error message lists
 
@@ -185,7 +185,7 @@ def _explain(error: Exception, schema: type) -> str:
         rest = f"choose one of {', '.join(error.options)}" if few else "`cnnbench COMMAND --help` lists all"
         return f"{group} has no option '{option}'{hint}; {rest}"
     cause = error.__cause__ or error
-    first = str(cause).strip().splitlines()[0]
+    first = reason(cause)
     if match := re.match(r"Could not override '([^']*)'", str(error)):
         parent = getattr(cause, "parent_node", None)
         return _unknown(match[1], schema, list(parent) if isinstance(parent, DictConfig) else [])

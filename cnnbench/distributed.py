@@ -137,8 +137,10 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def default_workers(process: Process) -> int:
-    """Loader processes for each process: this machine's usable cores shared out, at least one."""
+def choose_workers(configured: int | None, process: Process) -> int:
+    """Loader processes for each process: as configured, else this machine's usable cores shared out, at least one."""
+    if configured is not None:
+        return configured
     return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", process.world)))
 
 

@@ -26,7 +26,7 @@ import yaml
 
 from cnnbench import __version__
 from cnnbench.config import MAY_CHANGE, TrainConfig, entries, from_dict
-from cnnbench.errors import UserError, nearest
+from cnnbench.errors import UserError, nearest, reason
 
 RUNS = Path("runs")
 
@@ -92,7 +92,7 @@ def load_config(path: Path) -> TrainConfig:
         known = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UserError(f"there is no run in {path}{nearest(path.name, known)}") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{path}/config.yaml is damaged: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path}/config.yaml is damaged: {reason(error)}") from error
     try:
         return from_dict(TrainConfig, settings)
     except (TypeError, AttributeError) as error:

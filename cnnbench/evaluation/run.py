@@ -68,7 +68,7 @@ def _loader(settings: EvalConfig, split: Split, process: Process, device: torch.
     size = side(settings)
     images = Images(split, evaluation_transform(settings.arch, size), settings.arch.in_channels, size)
     order = list(evaluation_batches(len(split), settings.batch, process.rank, process.world))
-    workers = settings.data.workers if settings.data.workers is not None else distributed.default_workers(process)
+    workers = distributed.choose_workers(settings.data.workers, process)
     return Loader(images, order, workers, settings.data.prefetch, device.type == "cuda")
 
 

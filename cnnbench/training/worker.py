@@ -91,7 +91,13 @@ def _prepare(
         normalise=Normalise(config.arch, device, config.channels_last),
         full_rate=scaled_rate(config.optimizer, config.batch),
         steps_per_epoch=len(train) // config.batch,
-        validation=Loader(images, order, workers(config, process), config.data.prefetch, device.type == "cuda"),
+        validation=Loader(
+            images,
+            order,
+            distributed.choose_workers(config.data.workers, process),
+            config.data.prefetch,
+            device.type == "cuda",
+        ),
         record=_record(config, train),
         log=None,
     )
@@ -135,11 +141,15 @@ def _batches(
         config.accumulate,
     )
     images = Images(train, transform, config.arch.in_channels, size)
-    return iter(Loader(images, order, workers(config, process), config.data.prefetch, device.type == "cuda"))
-
-
-def workers(config: TrainConfig, process: Process) -> int:
-    return config.data.workers if config.data.workers is not None else distributed.default_workers(process)
+    return iter(
+        Loader(
+            images,
+            order,
+            distributed.choose_workers(config.data.workers, process),
+            config.data.prefetch,
+            device.type == "cuda",
+        )
+    )
 
 
 def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:
