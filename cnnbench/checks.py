@@ -168,10 +168,10 @@ def _check_loading(config: TrainConfig | EvalConfig) -> None:
     _check_range("processes", config.processes, 1)
     _check_range("data.workers", config.data.workers, 0)
     _check_range("data.prefetch", config.data.prefetch, 1)
+    _check_range("data.train_fraction", config.data.train_fraction, 0, 1, open_low=True)
     if config.data.path not in (None, "sample"):
         path = Path(config.data.path).expanduser()
         _require(path.exists(), f"data={config.data.path}: there is no such folder{_sibling(path)}")
-        _require(path.is_dir(), f"data={config.data.path} is a file: give the folder that holds train/ and val/")
     if config.weights is not None:
         _check_weights(config.weights, config.arch)
     _require(

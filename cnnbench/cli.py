@@ -6,7 +6,7 @@ import os
 import sys
 
 from cnnbench import __version__
-from cnnbench.commands import COMMANDS
+from cnnbench.commands import COMMANDS, Command
 from cnnbench.errors import UserError, nearest
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -35,26 +35,39 @@ def _run(words: list[str]) -> None:
         print(_overview())
     elif words[0] in ("--version", "-V"):
         print(f"cnnbench {__version__}")
-    elif words[0] not in COMMANDS:
-        raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
-    elif {"--help", "-h"} & set(words):
-        from cnnbench.help import command_help
-
-        print(command_help(COMMANDS[words[0]], [word for word in words[1:] if not word.startswith("-")]))
     else:
-        from cnnbench.compose import run
+        command, rest = _command(words)
+        if {"--help", "-h"} & set(rest):
+            from cnnbench.help import command_help
 
-        run(COMMANDS[words[0]], _named(*words))
+            print(command_help(command, [word for word in rest if not word.startswith("-")]))
+        else:
+            from cnnbench.compose import run
+
+            run(command, _named(command, rest))
 
 
-def _named(command: str, *words: str) -> list[str]:
+def _command(words: list[str]) -> tuple[Command, list[str]]:
+    """The command that the first word, or the first two, name, and the words after it."""
+    for count in (2, 1):
+        if (name := " ".join(words[:count])) in COMMANDS:
+            return COMMANDS[name], words[count:]
+    families = {name.partition(" ")[0] for name in COMMANDS if " " in name}
+    if words[0] in families:
+        known = [name for name in COMMANDS if name.startswith(f"{words[0]} ")]
+        said = " ".join(words[:2])
+        raise UserError(f"'{said}' is no command{nearest(said, known)}; there are {', '.join(known)}")
+    raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
+
+
+def _named(command: Command, words: list[str]) -> list[str]:
     """The words after a command; the bare name of a claim, as in `lecture relu`, becomes name=relu."""
-    bare = command == "lecture" and words and words[0].isidentifier()
-    return [f"name={words[0]}", *words[1:]] if bare else list(words)
+    bare = command.name == "lecture" and words and words[0].isidentifier()
+    return [f"name={words[0]}", *words[1:]] if bare else words
 
 
 def _overview() -> str:
-    commands = "\n".join(f"  {name:<10}{command.summary}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  {name:<14}{command.summary}" for name, command in COMMANDS.items())
     examples = "\n".join(f"  {line}" for command in COMMANDS.values() for line in command.examples)
     return f"""cnnbench {__version__}: the classical convolutional networks of ILSVRC, trained and tested exactly
 

@@ -22,6 +22,11 @@ class Command:
     run: Callable[[Any], float | None]
     makes_run: bool = False  # whether each job of a sweep has a run folder of its own
 
+    @property
+    def config_name(self) -> str:
+        """Its file in conf/, without the ending: data_check for `cnnbench data check`."""
+        return self.name.replace(" ", "_")
+
 
 def _train(settings: config.TrainConfig) -> float:
     from cnnbench.training.train import train

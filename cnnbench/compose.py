@@ -66,7 +66,7 @@ def run(command: Command, words: list[str]) -> None:
         return None
 
     _store_schema(command)
-    main = hydra.main(config_path="pkg://cnnbench.conf", config_name=command.name, version_base="1.3")(task)
+    main = hydra.main(config_path="pkg://cnnbench.conf", config_name=command.config_name, version_base="1.3")(task)
     with _arguments([f"cnnbench {command.name}", *words]):
         try:
             main()
@@ -83,7 +83,7 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
     _store_schema(command)
     with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
         try:
-            composed = hydra.compose(command.name, [re.sub(r"^data=", "data.path=", word) for word in overrides])
+            composed = hydra.compose(command.config_name, [re.sub(r"^data=", "data.path=", word) for word in overrides])
             return {name: OmegaConf.select(composed, name) for name in entries(command.schema)}
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
@@ -92,7 +92,9 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
 def _store_schema(command: Command) -> None:
     node = OmegaConf.structured(command.schema)
     _thaw(node)
-    ConfigStore.instance().store(group="schema", name=command.name, node=node, package="_global_", provider="cnnbench")
+    ConfigStore.instance().store(
+        group="schema", name=command.config_name, node=node, package="_global_", provider="cnnbench"
+    )
 
 
 def _thaw(node: DictConfig) -> None:

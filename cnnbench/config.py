@@ -120,10 +120,31 @@ class AugmentConfig:
 @dataclass(frozen=True)
 class DataConfig:
     path: str | None = key(
-        "folder with train/ and val/, each with a folder per class; or `sample`, the bundled images", note=MAY_CHANGE
+        "the data set, its layout recognised by a look at it; or `sample`, the bundled images", note=MAY_CHANGE
     )
-    workers: int | None = key("loader processes per training process; null: one per core", None, note=MAY_CHANGE)
-    prefetch: int = key("batches that each worker prepares ahead", 4, note=MAY_CHANGE)
+    classes: str | None = key("file with the class names (WordNet ids) to use, one per line; null: all", None)
+    train_fraction: float = key("share of each class's training images that is used, in (0, 1]", 1.0)
+    engine: str = key(
+        "decoder of JPEG files; auto: the fastest that is installed (all give the same pixels)",
+        "auto",
+        choices=("auto", "nvimgcodec", "simplejpeg", "pillow"),
+        note=MAY_CHANGE,
+    )
+    pixels: str = key(
+        "exact: antialiased, as the field's reference evaluations; loose: faster, not antialiased",
+        "exact",
+        choices=("exact", "loose"),
+    )
+    workers: int | None = key(
+        "loader workers per training process; 0: none beside it; null: one per core", None, note=MAY_CHANGE
+    )
+    worker_kind: str = key(
+        "what a worker is; auto: a process on Linux, else a thread",
+        "auto",
+        choices=("auto", "process", "thread"),
+        note=MAY_CHANGE,
+    )
+    prefetch: int = key("batches that are prepared ahead", 4, note=MAY_CHANGE)
 
 
 @dataclass(frozen=True)

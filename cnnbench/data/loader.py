@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 from cnnbench.config import ArchConfig, AugmentConfig
 from cnnbench.data.augment import evaluation_image, training_image
 from cnnbench.data.decode import read_image
-from cnnbench.data.layouts import Split
 from cnnbench.data.sampler import image_random
+from cnnbench.data.split import Split
 from cnnbench.errors import UserError
 
 Transform = Callable[[Image.Image, int, int], Image.Image]  # (image, epoch, index of the image)
@@ -56,7 +56,9 @@ class Images(Dataset):
         slots = images.numpy()
         try:
             for slot, (epoch, index) in zip(slots, chosen, strict=True):
-                image = self.transform(read_image(self.split.path(index), self.channels), epoch, index)
+                image = self.transform(
+                    read_image(self.split.read(index), self.split.name(index), self.channels), epoch, index
+                )
                 slot[:] = np.asarray(image).reshape(slot.shape)
         except UserError as error:
             return error

@@ -9,9 +9,10 @@ import torch
 
 from cnnbench import distributed, runs
 from cnnbench.config import EvalConfig, side
-from cnnbench.data.layouts import Split, data_folder, read_split
+from cnnbench.data.layouts import data_folder, read_split
 from cnnbench.data.loader import Images, Loader, Normalise, evaluation_transform
 from cnnbench.data.sampler import evaluation_batches
+from cnnbench.data.split import Split
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
 from cnnbench.evaluation.evaluate import evaluate
@@ -47,7 +48,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     subject = find_subject(config)
     settings, device = _settings(config, subject), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
-    split = read_split(settings.data.path, "val", subject.classes)
+    split = read_split(settings.data, "val", subject.classes)
     tell = print if process.leads else None
     model = build_network(settings.arch, len(split.classes), side(settings), subject.weights, tell=tell)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format

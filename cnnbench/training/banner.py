@@ -6,7 +6,7 @@ import torch
 
 from cnnbench import __version__
 from cnnbench.config import AugmentConfig, TrainConfig, side
-from cnnbench.data.layouts import Split
+from cnnbench.data.split import Split
 from cnnbench.training.loop import Position, Training
 from cnnbench.training.optim import scaled_rate
 

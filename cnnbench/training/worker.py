@@ -12,7 +12,7 @@ import torch
 from cnnbench import distributed, runs
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig, side
-from cnnbench.data.layouts import Split, read_split
+from cnnbench.data.layouts import read_split
 from cnnbench.data.loader import (
     Batch,
     Images,
@@ -22,6 +22,7 @@ from cnnbench.data.loader import (
     training_transform,
 )
 from cnnbench.data.sampler import evaluation_batches, training_batches
+from cnnbench.data.split import Split
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
 from cnnbench.evaluation.metrics import Counts
@@ -41,8 +42,8 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     check_division(config.batch, process.world, config.accumulate)
     device = distributed.device_of(process, device_name)
     _set_up_torch(config, process, device_name)
-    train = read_split(config.data.path, "train")
-    val = read_split(config.data.path, "val", train.classes)
+    train = read_split(config.data, "train")
+    val = read_split(config.data, "val", train.classes)
     if len(train) < config.batch:
         raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
     training = _prepare(config, folder, process, device, train, val)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnnbench.config import ArchConfig, AugmentConfig, CropConfig, FlipConfig, RotateConfig, ShiftConfig
+from cnnbench.config import ArchConfig, AugmentConfig, CropConfig, DataConfig, FlipConfig, RotateConfig, ShiftConfig
 from cnnbench.data.layouts import read_split
 from cnnbench.data.loader import Images, Loader, Normalise, training_transform
 from cnnbench.data.sampler import epoch_order, evaluation_batches, image_random, training_batches
@@ -61,7 +61,9 @@ def test_images_do_not_depend_on_workers(small_data, channels):
     config = AugmentConfig(
         crop=CropConfig(), flip=FlipConfig(p=0.5), rotate=RotateConfig(p=0.5), shift=ShiftConfig(p=0.5)
     )
-    images = Images(read_split(str(small_data), "train"), training_transform(ARCH, config, 32, 5), channels, 32)
+    images = Images(
+        read_split(DataConfig(path=str(small_data)), "train"), training_transform(ARCH, config, 32, 5), channels, 32
+    )
     order = batches(epochs=2)[0]
 
     def all_of(workers: int) -> tuple[torch.Tensor, torch.Tensor]:
