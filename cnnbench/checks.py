@@ -52,7 +52,7 @@ def check_train(config: TrainConfig) -> None:
     _check_range("schedule.step_epochs", schedule.step_epochs, 0, open_low=True)
     _check_range("schedule.gamma", schedule.gamma, 0)
     _check_range("schedule.final", schedule.final, 0, 1)
-    _check_augment(augment)
+    _check_augment(augment, side(config))
     _check_loading(config)
     check_size(config.arch, side(config))
     _check_division(config)
@@ -139,8 +139,8 @@ def _check_arch(arch: ArchConfig) -> None:
     _require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
 
 
-def _check_augment(augment: AugmentConfig) -> None:
-    operations = [item.name for item in dataclasses.fields(augment) if item.name != "order"]
+def _check_augment(augment: AugmentConfig, size: int) -> None:
+    operations = [item.name for item in dataclasses.fields(augment) if dataclasses.is_dataclass(item.default_factory)]
     for name in augment.order:
         _require(
             name in operations,
@@ -148,12 +148,20 @@ def _check_augment(augment: AugmentConfig) -> None:
         )
     _require(augment.order.count("crop") == 1, "augment.order needs 'crop' exactly once: it sets the image size")
     _require(len(set(augment.order)) == len(augment.order), "augment.order names an operation twice")
+    early = augment.order[: augment.order.index("crop")]
+    _require(
+        augment.device == "cpu" or not early,
+        f"augment.device=gpu needs every operation after the crop, where images have one size: move crop before "
+        f"{', '.join(early)} in augment.order, or leave augment.device=cpu",
+    )
     for name in operations:
         if hasattr(getattr(augment, name), "p"):
             _check_range(f"augment.{name}.p", getattr(augment, name).p, 0, 1)
     _check_range("augment.rotate.degrees", augment.rotate.degrees, 0, 180)
     _check_range("augment.shift.fraction", augment.shift.fraction, 0, 1)
     _check_range("augment.contrast.cutoff", augment.contrast.cutoff, 0, below=50)
+    _check_range("augment.clahe.clip_limit", augment.clahe.clip_limit, 0, 256, open_low=True)
+    _check_range("augment.clahe.grid", augment.clahe.grid, 1, size)
     for name, low, high in (("scale", 0.0, 1.0), ("ratio", 0.0, float("inf"))):
         pair = getattr(augment.crop, name)
         _require(

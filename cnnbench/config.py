@@ -107,14 +107,30 @@ class EqualizeConfig:
 
 
 @dataclass(frozen=True)
+class ClaheConfig:
+    p: float = key("probability of adaptive histogram equalisation (CLAHE)", 0.0)
+    clip_limit: float = key("most pixels of a level in a tile, in multiples of the mean over all levels", 2.0)
+    grid: int = key("tiles along each side of the image", 8)
+    channels: str = key("luma: the lightness alone; each: every channel on its own", "luma", choices=("luma", "each"))
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
-    order: list[str] = key("the operations in their order", ["crop", "flip", "rotate", "shift", "contrast", "equalize"])
+    order: list[str] = key(
+        "the operations in their order", ["crop", "flip", "rotate", "shift", "contrast", "equalize", "clahe"]
+    )
+    device: str = key(
+        "where operations after the crop run: cpu: in the loader; gpu: on the training device, as a batch",
+        "cpu",
+        choices=("cpu", "gpu"),
+    )
     crop: CropConfig = group(CropConfig, "the training crop")
     flip: FlipConfig = group(FlipConfig, "mirroring")
     rotate: RotateConfig = group(RotateConfig, "rotation about the centre")
     shift: ShiftConfig = group(ShiftConfig, "translation by whole pixels")
     contrast: ContrastConfig = group(ContrastConfig, "contrast stretching")
     equalize: EqualizeConfig = group(EqualizeConfig, "histogram equalisation")
+    clahe: ClaheConfig = group(ClaheConfig, "adaptive histogram equalisation")
 
 
 @dataclass(frozen=True)

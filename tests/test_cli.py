@@ -40,6 +40,8 @@ MISTAKES = [
     ("train augment.order=[crop,flop]", "did you mean flip"),
     ("train augment.order=[flip]", "'crop' exactly once"),
     ("train augment.crop.scale=[0.5,0.1]", "not a range"),
+    ("train augment.device=gpu augment.order=[shift,crop,flip]", "move crop before shift"),
+    ("train augment.clahe.clip_limit=0", "above 0"),
     ("train schedule.warmup_epochs=1000", "at most"),
     ("train precision=fp16 device=cpu", "needs a GPU"),
     ("train optimizer.nesterov=true optimizer.momentum=0", "momentum above 0"),

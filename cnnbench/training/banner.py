@@ -92,8 +92,12 @@ def describe_augment(augment: AugmentConfig) -> str:
         if name == "crop":
             parts.append(f"crop({operation.kind})")
         elif operation.p > 0:
-            parts.append(f"{name}({', '.join(f'{key}={value:g}' for key, value in vars(operation).items())})")
-    return " -> ".join(parts)
+            parts.append(f"{name}({', '.join(f'{key}={_short(value)}' for key, value in vars(operation).items())})")
+    return " -> ".join(parts) + " (after the crop: on the training device)" * (augment.device == "gpu")
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _device(training: Training) -> str:

@@ -1,0 +1,35 @@
+"""What an operation on training images is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One way to change an image, its form for one image on the CPU and its form for a batch on any device.
+
+    parameters: how many numbers describe one draw.
+    draw: (the operation's group of keys, generator) -> those numbers. They do not depend on the size of the image:
+        shares of a side, degrees, values of keys.
+    apply: (image uint8 (H, W, C) with C = 1 or 3, numbers) -> a new image of the same shape.
+    apply_batch: (images uint8 (N, C, H, W) on any device, numbers float64 (N, parameters) on the CPU) -> new images of
+        the same shape, dtype and device. The numbers stay where they were drawn, so that a GPU is never waited for;
+        float32 numbers may move a shift that falls between two pixels to the other one.
+    """
+
+    parameters: int
+    draw: Callable[[Any, Random], tuple[float, ...]]
+    apply: Callable[[np.ndarray, tuple[float, ...]], np.ndarray]
+    apply_batch: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A small tensor of the CPU on `device`, without waiting for what runs there (hence by way of pinned memory)."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
