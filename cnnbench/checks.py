@@ -14,6 +14,7 @@ from cnnbench.config import (
     SUFFIXES,
     ArchConfig,
     AugmentConfig,
+    BenchConfig,
     DescribeConfig,
     EvalConfig,
     ExportConfig,
@@ -72,6 +73,17 @@ def check_eval(config: EvalConfig) -> None:
         check_size(config.arch, side(config))
     _check_range("batch", config.batch, 1)
     _check_loading(config)
+
+
+def check_bench(config: BenchConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    _check_choices(config)
+    _check_arch(config.arch)
+    _check_augment(config.augment)
+    _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+    for name in ("images", "loader_images", "batch", "rounds"):
+        _check_range(name, getattr(config, name), 1)
+    _check_data(config)
 
 
 def check_describe(config: DescribeConfig) -> None:
@@ -171,15 +183,20 @@ def _check_augment(augment: AugmentConfig, size: int) -> None:
         )
 
 
-def _check_loading(config: TrainConfig | EvalConfig) -> None:
+def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
     _check_range("image_size", config.image_size, 1)
-    _check_range("processes", config.processes, 1)
     _check_range("data.workers", config.data.workers, 0)
     _check_range("data.prefetch", config.data.prefetch, 1)
+    _check_range("data.max_bad", config.data.max_bad, 0)
     _check_range("data.train_fraction", config.data.train_fraction, 0, 1, open_low=True)
     if config.data.path not in (None, "sample"):
         path = Path(config.data.path).expanduser()
         _require(path.exists(), f"data={config.data.path}: there is no such folder{_sibling(path)}")
+
+
+def _check_loading(config: TrainConfig | EvalConfig) -> None:
+    _check_range("processes", config.processes, 1)
+    _check_data(config)
     if config.weights is not None:
         _check_weights(config.weights, config.arch)
     _require(

@@ -40,6 +40,12 @@ def _evaluate(settings: config.EvalConfig) -> float:
     return evaluate_command(settings)
 
 
+def _bench(settings: config.BenchConfig) -> None:
+    from cnnbench.analysis.bench import bench_command
+
+    bench_command(settings)
+
+
 def _zoo(settings: config.ZooConfig) -> None:
     from cnnbench.analysis.show import show_zoo
 
@@ -89,6 +95,14 @@ COMMANDS = {
         config.EvalConfig,
         checks.check_eval,
         _evaluate,
+    ),
+    "bench": Command(
+        "bench",
+        "measured speed: CPU time per image by stage, and whole loaders, beside torchvision's",
+        ("cnnbench bench what=loader data=/imagenet",),
+        config.BenchConfig,
+        checks.check_bench,
+        _bench,
     ),
     "zoo": Command(
         "zoo",

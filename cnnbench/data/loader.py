@@ -1,126 +1,240 @@
-"""From lists of image numbers to uint8 batches, made by worker processes; and on the device to normalised floats."""
+"""From lists of image numbers to uint8 batches, prepared ahead in slots of memory that all workers share.
+
+A batch is cut into parts, so that all workers share the first one too. The slots are anonymous shared memory: nothing
+is pickled but numbers, nothing lies in /dev/shm, and no more memory is taken however long it runs.
+"""
 
 from __future__ import annotations
 
-import signal
+import itertools
+import mmap
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from torch.utils.data import DataLoader, Dataset
 
-from cnnbench.config import ArchConfig, AugmentConfig
-from cnnbench.data.augment import evaluation_image, training_image
-from cnnbench.data.decode import read_image
-from cnnbench.data.sampler import image_random
+from cnnbench.config import DataConfig
+from cnnbench.data.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.split import Split
+from cnnbench.data.transform import TrainingTransform, Transform
+from cnnbench.data.workers import Answer, Inline, Processes, Threads
 from cnnbench.errors import UserError
 
-Transform = Callable[[Image.Image, int, int], Image.Image]  # (image, epoch, index of the image)
-Batch = tuple[torch.Tensor, torch.Tensor]  # images uint8 (N, H, W, C), labels int64 (N,)
+Chosen = list[tuple[int, int]]  # (epoch, number of the image in its split)
+PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
+BROKEN = -1  # the label of an image that could not be decoded, where it must not be replaced
+TRIES = 20  # images in a row that may be broken before a replacement is given up
 
 
-def training_transform(arch: ArchConfig, augment: AugmentConfig, size: int, seed: int) -> Transform:
-    """Augmentation that depends on (seed, epoch, image) alone."""
-    return partial(_augmented, arch=arch, augment=augment, size=size, seed=seed)
+@dataclass(frozen=True)
+class Batch:
+    """`images` uint8 (N, H, W, C), `labels` int64 (N,), `parameters` float64 (N, P): what is left to do on the device.
+
+    They are views of a slot, valid until the next batch is asked for.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    parameters: torch.Tensor
 
 
-def evaluation_transform(arch: ArchConfig, size: int) -> Transform:
-    """The central crop."""
-    return partial(_central, arch=arch, size=size)
+@dataclass(frozen=True)
+class Images:
+    """How the images of a split are made. `replace`: a broken one becomes the next whole one (else label BROKEN)."""
+
+    split: Split
+    transform: Transform
+    channels: int
+    engine: str
+    loose: bool = False
+    replace: bool = False
+
+    @cached_property
+    def _open(self) -> Any:
+        return make_engine(choose_engine(self.engine), self.loose)
+
+    def fill(self, chosen: Chosen, batch: Batch) -> list[tuple[int, str]]:
+        """Make the images `chosen` in `batch`; the numbers of those that are broken, and why."""
+        images, labels, parameters = batch.images.numpy(), batch.labels.numpy(), batch.parameters.numpy()
+        broken: list[tuple[int, str]] = []
+        for place, (epoch, index) in enumerate(chosen):
+            used = self._make(epoch, index, images[place], parameters[place], broken)
+            labels[place] = BROKEN if used is None else self.split.labels[used]
+        return broken
+
+    def _make(
+        self, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray, broken: list[tuple[int, str]]
+    ) -> int | None:
+        """Make image `index`, or its replacement, in `slot`; the number of the image made, None if there is none."""
+        for number in range(index, index + TRIES if self.replace else index + 1):
+            number %= len(self.split)
+            try:
+                picture = open_picture(self.split.read(number), self.split.name(number), self._open)
+                self.transform(picture, epoch, number, slot, parameters)
+                return number
+            except UserError as error:
+                broken.append((number, str(error)))
+        slot[:], parameters[:] = 0, 0
+        return None
 
 
-def _augmented(
-    image: Image.Image, epoch: int, index: int, arch: ArchConfig, augment: AugmentConfig, size: int, seed: int
-) -> Image.Image:
-    random = image_random(seed, epoch, index)
-    return training_image(image, augment, size, arch.crop_ratio, arch.interpolation, random)
+@dataclass
+class Supply:
+    """What a loader has done: for a run's log, and to say how much it could supply."""
 
+    images: int = 0
+    seconds: float = 0.0  # of work, added up over the workers
 
-def _central(image: Image.Image, epoch: int, index: int, arch: ArchConfig, size: int) -> Image.Image:
-    return evaluation_image(image, size, arch.crop_ratio, arch.interpolation)
-
-
-class Images(Dataset):
-    """Makes whole batches, so that a worker hands over one block of memory per batch."""
-
-    def __init__(self, split: Split, transform: Transform, channels: int, size: int) -> None:
-        self.split, self.transform, self.channels, self.size = split, transform, channels, size
-
-    def __getitems__(self, chosen: list[tuple[int, int]]) -> Batch | UserError:
-        """The batch of the given (epoch, index) pairs; a UserError is returned, so that it arrives as it is."""
-        images = torch.empty(len(chosen), self.size, self.size, self.channels, dtype=torch.uint8)
-        slots = images.numpy()
-        try:
-            for slot, (epoch, index) in zip(slots, chosen, strict=True):
-                image = self.transform(
-                    read_image(self.split.read(index), self.split.name(index), self.channels), epoch, index
-                )
-                slot[:] = np.asarray(image).reshape(slot.shape)
-        except UserError as error:
-            return error
-        return images, torch.from_numpy(self.split.labels[[index for _, index in chosen]])
+    def rate(self, workers: int) -> float:
+        """Images per second that `workers` could make if they never had to wait for the consumer."""
+        return max(1, workers) * self.images / self.seconds if self.seconds else 0.0
 
 
 class Loader:
-    """Iterates over the batches of `order` (lists of (epoch, image)), prepared ahead by `workers` processes."""
+    """Iterates over the batches of `order`, prepared by `workers` up to `prefetch` batches ahead.
+
+    `broken` holds the images that could not be decoded, number -> reason, as they are met; more than `max_bad` of them
+    raise a UserError. The pixels do not depend on the workers' number or kind. Each iteration starts workers of its
+    own, and ends them.
+    """
 
     def __init__(
-        self, images: Images, order: Iterable[list[tuple[int, int]]], workers: int, prefetch: int, pin: bool
+        self,
+        images: Images,
+        order: Iterable[Chosen],
+        workers: int,
+        kind: str = "auto",
+        prefetch: int = 4,
+        pin: bool = False,
+        max_bad: int | None = None,
     ) -> None:
-        self.order = order
-        self.loader = DataLoader(
-            images,
-            batch_sampler=_Order(order),
-            collate_fn=_unchanged,
-            num_workers=workers,
-            prefetch_factor=prefetch if workers else None,
-            pin_memory=pin,
-            worker_init_fn=_start_worker,
-            # Linux's own way also inside a launcher that has set another: workers share the index, and start at once.
-            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
-        )
+        self.images, self.order, self.workers, self.prefetch, self.pin = images, order, workers, prefetch, pin
+        self.max_bad = max_bad
+        self.kind = ("process" if sys.platform == "linux" else "thread") if kind == "auto" else kind
+        self.supply = Supply()
+        self.broken: dict[int, str] = {}
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self.loader:
-            if isinstance(batch, UserError):
-                raise batch
+        batches = iter(self.order)
+        first = next(batches, None)
+        if first is None:
+            return
+        ring = _Ring(self.images, len(first), self.prefetch + 1, self.pin)
+        crew = self._crew(ring)
+        try:
+            yield from self._serve(ring, crew, itertools.chain([first], batches))
+        finally:
+            crew.close()
+            ring.close()
+
+    def _serve(self, ring: _Ring, crew: Inline | Threads | Processes, batches: Iterator[Chosen]) -> Iterator[Batch]:
+        sizes: list[int] = [0] * ring.slots  # images of the batch in each slot
+        missing = [0] * ring.slots  # parts of it that are not done
+        asked = 0
+        for given in itertools.count():
+            while asked < given + ring.slots and (chosen := next(batches, None)) is not None:
+                slot = asked % ring.slots
+                parts = _parts(slot, chosen, self.workers)
+                sizes[slot], missing[slot], asked = len(chosen), len(parts), asked + 1
+                for part in parts:
+                    crew.submit(part)
+            if given == asked:
+                return
+            slot = given % ring.slots
+            while missing[slot]:
+                for answer in crew.receive():
+                    self._note(answer)
+                    missing[answer.task.slot] -= 1
+            batch = ring.batch(slot, 0, sizes[slot])
+            if self.images.replace and (batch.labels == BROKEN).any():
+                last = list(self.broken.values())[-1]
+                raise UserError(f"more than {TRIES} images in a row are broken, the last: {last}")
             yield batch
 
+    def _note(self, answer: Answer) -> None:
+        self.supply.images += len(answer.task.chosen)
+        self.supply.seconds += answer.seconds
+        self.broken.update(answer.result)
+        if self.max_bad is not None and len(self.broken) > self.max_bad:
+            few = "; ".join(list(self.broken.values())[:5])
+            raise UserError(
+                f"{len(self.broken)} broken images, more than data.max_bad={self.max_bad}: {few}"
+                "; `cnnbench data check` finds them all"
+            )
 
-class _Order:
-    """An iterable that DataLoader accepts as a batch sampler without asking for its length."""
-
-    def __init__(self, batches: Iterable[list[tuple[int, int]]]) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(self.batches)
-
-
-def _unchanged(batch: Batch | UserError) -> Batch | UserError:
-    return batch
-
-
-def _start_worker(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
+    def _crew(self, ring: _Ring) -> Inline | Threads | Processes:
+        if self.workers == 0:
+            return Inline(ring.fill)
+        return (Processes if self.kind == "process" else Threads)(ring.fill, self.workers)
 
 
-class Normalise:
-    """uint8 (N, H, W, C) on any device -> float32 (N, C, H, W) on `device`, (x / 255 - mean) / std."""
+def loader_of(
+    split: Split,
+    transform: Transform,
+    channels: int,
+    data: DataConfig,
+    order: Iterable[Chosen],
+    workers: int,
+    pin: bool,
+) -> Loader:
+    """The loader that `data` describes. A training transform has broken images replaced, up to data.max_bad of them."""
+    training = isinstance(transform, TrainingTransform)
+    loose = training and data.pixels == "loose"
+    images = Images(split, transform, channels, data.engine, loose, replace=training)
+    max_bad = data.max_bad if training else None
+    return Loader(images, order, workers, data.worker_kind, data.prefetch, pin, max_bad)
 
-    def __init__(self, arch: ArchConfig, device: torch.device, channels_last: bool) -> None:
-        mean, std = torch.tensor(arch.mean), torch.tensor(arch.std)
-        if arch.in_channels == 1:
-            mean, std = mean.mean(0, keepdim=True), std.mean(0, keepdim=True)
-        self.scale = (1 / (255 * std)).to(device).view(1, -1, 1, 1)
-        self.offset = (mean / std).to(device).view(1, -1, 1, 1)
-        self.device = device
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        images = images.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        return images.to(torch.float32, memory_format=self.memory_format).mul_(self.scale).sub_(self.offset)
+@dataclass(frozen=True)
+class Part:
+    """Images that one worker makes, from `start` on in the batch in `slot`."""
+
+    slot: int
+    start: int
+    chosen: Chosen
+
+    def __str__(self) -> str:
+        return f"images {', '.join(str(index) for _, index in self.chosen)}"
+
+
+def _parts(slot: int, chosen: Chosen, workers: int) -> list[Part]:
+    size = max(1, min(PART, -(-len(chosen) // max(1, workers))))
+    return [Part(slot, start, chosen[start : start + size]) for start in range(0, len(chosen), size)]
+
+
+class _Ring:
+    """Slots for whole batches in memory that forked workers share; used in turn."""
+
+    def __init__(self, images: Images, batch: int, slots: int, pin: bool) -> None:
+        self.maker, self.slots = images, slots
+        size, transform = images.transform.size, images.transform
+        self.images = _shared((slots, batch, size, size, images.channels), torch.uint8)
+        self.labels = _shared((slots, batch), torch.int64)
+        self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
+        self.pinned = pin and _pin(self.images)
+
+    def batch(self, slot: int, start: int, end: int) -> Batch:
+        return Batch(*(memory[slot, start:end] for memory in (self.images, self.labels, self.parameters)))
+
+    def fill(self, part: Part) -> list[tuple[int, str]]:
+        return self.maker.fill(part.chosen, self.batch(part.slot, part.start, part.start + len(part.chosen)))
+
+    def close(self) -> None:
+        if self.pinned:
+            torch.cuda.cudart().cudaHostUnregister(self.images.data_ptr())
+
+
+def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """Zeros that this process and those forked from it see alike."""
+    count = int(np.prod(shape))
+    memory = mmap.mmap(-1, max(1, count * dtype.itemsize))
+    return torch.frombuffer(memory, dtype=dtype, count=count).view(shape) if count else torch.empty(shape, dtype=dtype)
+
+
+def _pin(memory: torch.Tensor) -> bool:
+    """Lock `memory` for copies to a GPU that run beside the computation; whether it could be done."""
+    return torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), memory.numel(), 0) == 0

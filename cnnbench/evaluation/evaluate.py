@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from cnnbench.data.loader import Loader, Normalise
+from cnnbench.data.loader import BROKEN, Loader
+from cnnbench.data.normalise import Normalise, on_device
 from cnnbench.distributed import Process, sum_over_group
 from cnnbench.evaluation.metrics import Counts, wrong_counts
 from cnnbench.precision import Precision
@@ -19,6 +22,8 @@ def evaluate(
 ) -> tuple[Counts, float]:
     """Counts over the images of all processes, and their mean cross-entropy (natural log, no smoothing).
 
+    An image that cannot be decoded counts as wrong, not in the mean, and is named.
+
     `model` maps float (N, C, H, W) to logits (N, classes). It is put into evaluation mode and left there. Processes
     may have different numbers of batches: they meet only at the end. The leader shows a bar on a terminal.
     """
@@ -28,11 +33,13 @@ def evaluate(
     bar = tqdm(
         loader, "evaluation", len(loader.order), leave=False, unit="batch", disable=None if process.leads else True
     )
-    for images, labels in bar:
-        labels = labels.to(normalise.device, non_blocking=True)
+    for batch in on_device(bar, normalise.device):
         with precision.autocast():
-            logits = model(normalise(images)).float()
-        counts += wrong_counts(logits, labels)
-        loss += F.cross_entropy(logits, labels, reduction="sum").double()
+            logits = model(normalise(batch)).float()
+        counts += wrong_counts(logits, batch.labels)
+        loss += F.cross_entropy(logits, batch.labels, reduction="sum", ignore_index=BROKEN).double()
+    for reason in loader.broken.values():
+        print(f"counted as wrong: {reason}", file=sys.stderr)
     wrong1, wrong5, n = sum_over_group(counts, process).tolist()
-    return Counts(wrong1, wrong5, n), sum_over_group(loss, process).item() / n
+    broken = sum_over_group(torch.tensor(len(loader.broken), device=normalise.device), process).item()
+    return Counts(wrong1, wrong5, n), sum_over_group(loss, process).item() / max(1, n - broken)

@@ -35,10 +35,12 @@ def rank_of_target(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     logits (N, classes), any float; target int64 (N,). Of equal logits the lower class number stands first. A row with
     a value that is not a number counts as wrong at every k.
     """
+    broken = target < 0  # an image that could not be decoded
+    target = target.clamp(min=0)
     own = logits.gather(1, target[:, None])
     classes = torch.arange(logits.shape[1], device=logits.device)
     before = (logits > own) | ((logits == own) & (classes < target[:, None]))
-    return torch.where(logits.isnan().any(1), logits.shape[1], before.sum(1))
+    return torch.where(logits.isnan().any(1) | broken, logits.shape[1], before.sum(1))
 
 
 def wrong_counts(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -10,9 +10,11 @@ import torch
 from cnnbench import distributed, runs
 from cnnbench.config import EvalConfig, side
 from cnnbench.data.layouts import data_folder, read_split
-from cnnbench.data.loader import Images, Loader, Normalise, evaluation_transform
+from cnnbench.data.loader import Loader, loader_of
+from cnnbench.data.normalise import Normalise
 from cnnbench.data.sampler import evaluation_batches
 from cnnbench.data.split import Split
+from cnnbench.data.transform import EvaluationTransform
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
 from cnnbench.evaluation.evaluate import evaluate
@@ -66,11 +68,11 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
 
 
 def _loader(settings: EvalConfig, split: Split, process: Process, device: torch.device) -> Loader:
-    size = side(settings)
-    images = Images(split, evaluation_transform(settings.arch, size), settings.arch.in_channels, size)
+    transform = EvaluationTransform(settings.arch, side(settings))
     order = list(evaluation_batches(len(split), settings.batch, process.rank, process.world))
     workers = distributed.choose_workers(settings.data.workers, process)
-    return Loader(images, order, workers, settings.data.prefetch, device.type == "cuda")
+    pin = device.type == "cuda"
+    return loader_of(split, transform, settings.arch.in_channels, settings.data, order, workers, pin)
 
 
 def _settings(config: EvalConfig, subject: Subject) -> EvalConfig:

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from cnnbench.config import TrainConfig
-from cnnbench.data.loader import Batch, Loader, Normalise
+from cnnbench.data.loader import Batch, Loader
+from cnnbench.data.normalise import Normalise
 from cnnbench.distributed import Process, average_buffers, sum_over_group, without_averaging
 from cnnbench.errors import UserError
 from cnnbench.evaluation.evaluate import evaluate
@@ -125,16 +126,15 @@ def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: 
     total, waited = 0.0, 0.0
     for part in range(config.accumulate):
         before = time.perf_counter()
-        images, labels = next(batches)
+        batch = next(batches)
         waited += time.perf_counter() - before
-        labels = labels.to(training.normalise.device, non_blocking=True)
         # Dropout is a function of (seed, step, part, process) too: no generator has to be saved.
         torch.manual_seed(_seed(config.seed, global_step, part, training.process.rank))
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
             with training.precision.autocast():
-                outputs = training.network(training.normalise(images))
-            loss = training_loss(outputs, labels, config.label_smoothing, training.model) / config.accumulate
+                outputs = training.network(training.normalise(batch))
+            loss = training_loss(outputs, batch.labels, config.label_smoothing, training.model) / config.accumulate
             scaler.scale(loss).backward()
         total = total + loss.detach()
     if config.clip_norm is not None:

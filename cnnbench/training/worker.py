@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,11 @@ from cnnbench import distributed, runs
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig, side
 from cnnbench.data.layouts import read_split
-from cnnbench.data.loader import (
-    Batch,
-    Images,
-    Loader,
-    Normalise,
-    evaluation_transform,
-    training_transform,
-)
+from cnnbench.data.loader import Chosen, Loader, loader_of
+from cnnbench.data.normalise import Normalise, on_device
 from cnnbench.data.sampler import evaluation_batches, training_batches
 from cnnbench.data.split import Split
+from cnnbench.data.transform import EvaluationTransform, TrainingTransform, Transform
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
 from cnnbench.evaluation.metrics import Counts
@@ -57,7 +52,8 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         training.log = Log(folder, config.log_every, position.epoch, start)
     try:
         if position.epoch < config.epochs:
-            train_epochs(training, position, _batches(config, train, position, process, device))
+            loader = _training_loader(config, train, position, process, device)
+            train_epochs(training, position, on_device(loader, device))
     finally:
         if training.log is not None:
             training.log.close()
@@ -78,7 +74,6 @@ def _prepare(
     optimizer = build_optimizer(model, config.optimizer, config.batch)
     precision = choose_precision(config.precision, device.type)
     network = torch.compile(model) if config.compile else model
-    images = Images(val, evaluation_transform(config.arch, size), config.arch.in_channels, size)
     order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
     return Training(
         config=config,
@@ -89,16 +84,10 @@ def _prepare(
         optimizer=optimizer,
         scaler=precision.scaler(),
         precision=precision,
-        normalise=Normalise(config.arch, device, config.channels_last),
+        normalise=Normalise(config.arch, device, config.channels_last, config.augment),
         full_rate=scaled_rate(config.optimizer, config.batch),
         steps_per_epoch=len(train) // config.batch,
-        validation=Loader(
-            images,
-            order,
-            distributed.choose_workers(config.data.workers, process),
-            config.data.prefetch,
-            device.type == "cuda",
-        ),
+        validation=_loader(config, val, EvaluationTransform(config.arch, size), order, process, device),
         record=_record(config, train),
         log=None,
     )
@@ -125,12 +114,13 @@ def _check_data(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> No
             )
 
 
-def _batches(
+def _training_loader(
     config: TrainConfig, train: Split, position: Position, process: Process, device: torch.device
-) -> Iterator[Batch]:
+) -> Loader:
     """This process's training batches from `position` to the end of the run, over all epochs in one stream."""
-    size = side(config)
-    transform = training_transform(config.arch, config.augment, size, config.seed)
+    transform = TrainingTransform(
+        config.arch, config.augment, side(config), config.seed, loose=config.data.pixels == "loose"
+    )
     order = training_batches(
         len(train),
         config.batch,
@@ -141,16 +131,19 @@ def _batches(
         process.world,
         config.accumulate,
     )
-    images = Images(train, transform, config.arch.in_channels, size)
-    return iter(
-        Loader(
-            images,
-            order,
-            distributed.choose_workers(config.data.workers, process),
-            config.data.prefetch,
-            device.type == "cuda",
-        )
-    )
+    return _loader(config, train, transform, order, process, device)
+
+
+def _loader(
+    config: TrainConfig,
+    split: Split,
+    transform: Transform,
+    order: Iterable[Chosen],
+    process: Process,
+    device: torch.device,
+) -> Loader:
+    workers = distributed.choose_workers(config.data.workers, process)
+    return loader_of(split, transform, config.arch.in_channels, config.data, order, workers, device.type == "cuda")
 
 
 def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from random import Random
 
-import cv2
 import numpy as np
 import torch
 
 from cnnbench.config import ClaheConfig
+from cnnbench.data.opencv import cv2
 from cnnbench.data.operations.levels import count
 from cnnbench.data.operations.operation import Operation, to_device
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-import cv2
 import numpy as np
 import torch
 
 from cnnbench.config import FlipConfig
+from cnnbench.data.opencv import cv2
 from cnnbench.data.operations.operation import Operation
 
 

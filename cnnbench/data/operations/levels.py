@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
+
+from cnnbench.data.opencv import cv2
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 Rule = Callable[[Array, Array], Array]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from random import Random
 
-import cv2
 import numpy as np
 import torch
 from torch.nn.functional import grid_sample
 
 from cnnbench.config import RotateConfig
+from cnnbench.data.opencv import cv2
 from cnnbench.data.operations.operation import Operation, to_device
 
 

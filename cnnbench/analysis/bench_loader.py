@@ -1,0 +1,256 @@
+"""`cnnbench bench what=loader`: what an image costs on its way from the disk into a batch, and what a loader supplies.
+
+CPU time, not time on the wall, because the cores may be shared; each stage in turn with the reference, in rounds, so
+that what disturbs one disturbs the other, and the median of the rounds' ratios counts.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from cnnbench.config import ArchConfig, AugmentConfig, DataConfig
+from cnnbench.data.crop import Box, Window, fitted, rectangle, training_part
+from cnnbench.data.engines import Engine, Picture, choose_engine, make_engine, open_picture
+from cnnbench.data.loader import Batch, Chosen, Images, Loader
+from cnnbench.data.sampler import image_random
+from cnnbench.data.split import Split
+from cnnbench.data.transform import EvaluationTransform, TrainingTransform, Transform
+
+CHUNK = 25  # images measured before it is the next one's turn
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU milliseconds per image, the median over rounds, and the median of the reference's over it within a round."""
+
+    name: str
+    milliseconds: float
+    ratio: float | None
+    wall_rate: float | None = None  # images per second on the wall, of a whole loader
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is measured: `count` images of `split`, evenly spaced over it, as `arch` and `augment` would see them."""
+
+    split: Split
+    arch: ArchConfig
+    augment: AugmentConfig
+    data: DataConfig
+    size: int
+    count: int
+
+    @property
+    def indices(self) -> list[int]:
+        return np.linspace(0, len(self.split) - 1, min(self.count, len(self.split))).astype(int).tolist()
+
+    def training(self) -> TrainingTransform:
+        return TrainingTransform(self.arch, self.augment, self.size, seed=0, loose=self.data.pixels == "loose")
+
+    def images(self, transform: Transform) -> Images:
+        loose = getattr(transform, "loose", False)
+        return Images(self.split, transform, self.arch.in_channels, self.data.engine, loose)
+
+
+def stage_costs(bench: Bench, rounds: int, reference: Bench | None = None) -> list[Cost]:
+    """The cost of each stage of one thread, and of the whole, beside torchvision's complete pipeline.
+
+    `reference`: the data that torchvision reads, the same by default; another where `bench` has its packed form.
+    """
+    reference = reference or bench
+    works = {
+        "torchvision, training": partial(_torchvision, reference, _torchvision_training(bench)),
+        "read": partial(_read, bench),
+        "open and decode": _Decode(bench),
+        "resize": _Resize(bench),
+        "whole, training": _Fill(bench, bench.training()),
+        "torchvision, evaluation": partial(_torchvision, reference, _torchvision_evaluation(bench)),
+        "whole, evaluation": _Fill(bench, EvaluationTransform(bench.arch, bench.size)),
+    }
+    times = _cpu_times(works, bench.indices, rounds)
+    compared = {"whole, training": "torchvision, training", "whole, evaluation": "torchvision, evaluation"}
+    return [_cost(name, times[name], times.get(compared.get(name, ""))) for name in works]
+
+
+def loader_costs(bench: Bench, rounds: int, workers: int, batch: int, passes: int) -> list[Cost]:
+    """The cost of whole loaders, parent and workers together: torch's DataLoader over torchvision, and ours."""
+    chosen = [(number, index) for number in range(passes) for index in bench.indices]
+    order = [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
+    images = bench.images(bench.training())
+    works: dict[str, Callable[[], None]] = {
+        f"torchvision, DataLoader, {workers} workers": partial(_data_loader, bench, order, workers),
+        "ours, in this process": partial(_loader, images, order, 0, "process"),
+        f"ours, {workers} processes": partial(_loader, images, order, workers, "process"),
+        f"ours, {workers} threads": partial(_loader, images, order, workers, "thread"),
+    }
+    times: dict[str, list[float]] = {name: [] for name in works}
+    walls: dict[str, list[float]] = {name: [] for name in works}
+    for work in works.values():
+        work()
+    for _ in range(rounds):
+        for name, work in works.items():
+            start, wall = _all_cpu(), time.perf_counter()
+            work()
+            times[name].append((_all_cpu() - start) / len(chosen))
+            walls[name].append((time.perf_counter() - wall) / len(chosen))
+    first = next(iter(works))
+    return [
+        _cost(name, np.array(times[name]), np.array(times[first]) if name != first else None, np.median(walls[name]))
+        for name in works
+    ]
+
+
+def _cost(name: str, seconds: np.ndarray, reference: np.ndarray | None, wall: float | None = None) -> Cost:
+    ratio = None if reference is None else float(np.median(reference / seconds))
+    return Cost(name, 1e3 * float(np.median(seconds)), ratio, None if wall is None else 1 / wall)
+
+
+def _cpu_times(works: dict[str, Callable[[list[int]], Any]], indices: list[int], rounds: int) -> dict[str, np.ndarray]:
+    """CPU seconds per image of each work in each round; the works take turns every few images."""
+    threads, chunks = torch.get_num_threads(), [indices[i : i + CHUNK] for i in range(0, len(indices), CHUNK)]
+    torch.set_num_threads(1)
+    times = {name: np.zeros(rounds) for name in works}
+    for work in works.values():
+        work(chunks[0])
+    for number in range(rounds):
+        for chunk in chunks:
+            for name, work in works.items():
+                start = time.process_time()
+                work(chunk)
+                times[name][number] += (time.process_time() - start) / len(indices)
+    torch.set_num_threads(threads)
+    return times
+
+
+def _read(bench: Bench, indices: list[int]) -> None:
+    for index in indices:
+        bench.split.read(index)
+
+
+class _Decode:
+    """Opens each picture and decodes the part that its first epoch would draw, from bytes that are in memory."""
+
+    def __init__(self, bench: Bench) -> None:
+        engine = make_engine(choose_engine(bench.data.engine), bench.data.pixels == "loose")
+        self.open = partial(_open, bench, engine, {index: bench.split.read(index) for index in bench.indices})
+        self.interpolation = bench.arch.interpolation
+
+    def __call__(self, indices: list[int]) -> None:
+        for index in indices:
+            picture, part = self.open(index)
+            picture.region(*rectangle(picture, part, self.interpolation))
+
+
+class _Resize:
+    """Resizes parts that are decoded already."""
+
+    def __init__(self, bench: Bench) -> None:
+        engine = make_engine(choose_engine(bench.data.engine))
+        contents = {index: bench.split.read(index) for index in bench.indices}
+        self.rest = bench.arch.interpolation, bench.data.pixels == "loose"
+        self.items = {}
+        for index in bench.indices:
+            picture, part = _open(bench, engine, contents, index)
+            pixels = np.array(picture.region(*rectangle(picture, part, bench.arch.interpolation)))
+            self.items[index] = pixels, picture, part
+
+    def __call__(self, indices: list[int]) -> None:
+        for index in indices:
+            fitted(*self.items[index], *self.rest)
+
+
+def _open(bench: Bench, engine: Engine, contents: dict[int, Any], index: int) -> tuple[Picture, Box | Window]:
+    picture = open_picture(contents[index], bench.split.name(index), engine)
+    size, random = (picture.width, picture.height), image_random(0, 0, index)
+    return picture, training_part(*size, bench.augment.crop, bench.size, bench.arch.crop_ratio, random)
+
+
+class _Fill:
+    """Makes images in a batch, as a worker does."""
+
+    def __init__(self, bench: Bench, transform: Transform) -> None:
+        self.images = bench.images(transform)
+        shape = (CHUNK, bench.size, bench.size, bench.arch.in_channels)
+        self.batch = Batch(
+            torch.empty(shape, dtype=torch.uint8),
+            torch.empty(CHUNK, dtype=torch.int64),
+            torch.empty(CHUNK, transform.parameters, dtype=torch.float64),
+        )
+
+    def __call__(self, indices: list[int]) -> None:
+        self.images.fill([(0, index) for index in indices], self.batch)
+
+
+def _torchvision_training(bench: Bench) -> Callable[[Image.Image], torch.Tensor]:
+    """The training transform of torchvision's reference scripts, which every user of it has begun with."""
+    crop = bench.augment.crop
+    return transforms.Compose(
+        [
+            transforms.RandomResizedCrop(bench.size, tuple(crop.scale), tuple(crop.ratio)),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(bench.arch.mean, bench.arch.std),
+        ]
+    )
+
+
+def _torchvision_evaluation(bench: Bench) -> Callable[[Image.Image], torch.Tensor]:
+    return transforms.Compose(
+        [
+            transforms.Resize(round(bench.size / bench.arch.crop_ratio)),
+            transforms.CenterCrop(bench.size),
+            transforms.ToTensor(),
+            transforms.Normalize(bench.arch.mean, bench.arch.std),
+        ]
+    )
+
+
+def _torchvision(bench: Bench, transform: Callable[[Image.Image], torch.Tensor], indices: list[int]) -> None:
+    for index in indices:
+        transform(_with_pillow(bench.split.read(index)))
+
+
+def _with_pillow(content: bytes | np.ndarray) -> Image.Image:
+    if isinstance(content, np.ndarray):
+        return Image.fromarray(content.squeeze()).convert("RGB")
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+class _TorchvisionDataset(Dataset):
+    def __init__(self, bench: Bench, order: list[Chosen]) -> None:
+        self.split, self.transform = bench.split, _torchvision_training(bench)
+        self.indices = [index for batch in order for _, index in batch]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, place: int) -> tuple[torch.Tensor, int]:
+        index = self.indices[place]
+        return self.transform(_with_pillow(self.split.read(index))), int(self.split.labels[index])
+
+
+def _data_loader(bench: Bench, order: list[Chosen], workers: int) -> None:
+    for _ in DataLoader(_TorchvisionDataset(bench, order), batch_size=len(order[0]), num_workers=workers):
+        pass
+
+
+def _loader(images: Images, order: list[Chosen], workers: int, kind: str) -> None:
+    for _ in Loader(images, order, workers, kind):
+        pass
+
+
+def _all_cpu() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])

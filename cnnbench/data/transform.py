@@ -1,0 +1,76 @@
+"""From a picture to the pixels of one training or evaluation image, in place, in a slot of a batch.
+
+What is drawn depends on (seed, epoch, number of the image) alone. Values stay uint8; see normalise.py for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from cnnbench.config import ArchConfig, AugmentConfig
+from cnnbench.data.crop import central_window, cut, training_part
+from cnnbench.data.engines import Picture, from_pixels
+from cnnbench.data.operations.draws import apply_all, draw_all, row, row_width
+from cnnbench.data.sampler import image_random
+
+
+class Transform(Protocol):
+    """Fills `slot`, uint8 (size, size, C), and `parameters`, float64 (row width,), for one image."""
+
+    size: int
+    parameters: int
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
+
+
+@dataclass(frozen=True)
+class TrainingTransform:
+    """Augmentation. With augment.device=gpu, `parameters` say what is left to do, on the device, after the crop."""
+
+    arch: ArchConfig
+    augment: AugmentConfig
+    size: int
+    seed: int
+    loose: bool = False
+
+    @property
+    def parameters(self) -> int:
+        return row_width(self.augment) if self.augment.device == "gpu" else 0
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        random, augment = image_random(self.seed, epoch, index), self.augment
+        before, after = draw_all(augment, random)
+        if before:
+            pixels = picture.region(0, 0, picture.width, picture.height)
+            picture = from_pixels(apply_all(pixels, before))
+        part = training_part(picture.width, picture.height, augment.crop, self.size, self.arch.crop_ratio, random)
+        pixels = cut(picture, part, self.arch.interpolation, self.loose)
+        if self.parameters:
+            parameters[:] = row(augment, after)
+        else:
+            pixels = apply_all(pixels, after)
+        slot[:] = in_channels(pixels, slot.shape[2])
+
+
+@dataclass(frozen=True)
+class EvaluationTransform:
+    """The central crop."""
+
+    arch: ArchConfig
+    size: int
+    parameters: int = 0
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)
+        slot[:] = in_channels(cut(picture, part, self.arch.interpolation), slot.shape[2])
+
+
+def in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Pixels uint8 (H, W, 1 or 3) with 3 equal channels for 1, or ITU-R 601 luma (Pillow's rounding) for 3."""
+    if pixels.shape[2] == channels or channels == 3:  # 1 -> 3: numpy repeats it where it is assigned
+        return pixels
+    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]

@@ -1,0 +1,116 @@
+"""Parts of an image against torchvision and Pillow; boxes against what they claim."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from photos import encoded, mosaic
+from PIL import Image
+from torchvision.transforms import v2
+
+from cnnbench.config import CropConfig
+from cnnbench.data import crop
+from cnnbench.data.engines import Picture, from_pixels, make_engine, open_picture
+
+
+@pytest.fixture(scope="module")
+def photo(sample) -> Image.Image:
+    return mosaic(sample, 301, 203)
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    error = np.mean((one.astype(float) - other) ** 2)
+    return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
+
+
+def picture(image: Image.Image) -> Picture:
+    return from_pixels(np.asarray(image))
+
+
+@pytest.mark.parametrize("shape", [(101, 67), (67, 101), (64, 64), (33, 90), (28, 28), (300, 200)])
+@pytest.mark.parametrize(("size", "ratio"), [(32, 0.875), (37, 0.875), (56, 1.0), (28, 1.0)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_central_crop_is_torchvisions_to_rounding(photo, shape, size, ratio, interpolation):
+    image = photo.resize(shape)
+    resize = v2.Resize(round(size / ratio), getattr(v2.InterpolationMode, interpolation.upper()))
+    expected = np.asarray(v2.CenterCrop(size)(resize(image))).astype(int)
+    part = crop.central_window(*image.size, size, ratio)
+    got = crop.cut(picture(image), part, interpolation)
+    assert got.shape == (size, size, 3)
+    assert (
+        np.abs(got - expected).max() <= {"bilinear": 2, "bicubic": 4}[interpolation]
+    )  # each rounds between its passes
+    assert psnr(got, expected) > 50
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_what_a_window_does_not_decode_does_not_matter(photo, interpolation):
+    content = encoded(photo, quality=90)
+    image = open_picture(content, "x", make_engine("pillow"))
+    pixels = image.region(0, 0, 301, 203)
+    for left, top, width, height in ((10, 3, 100, 67), (0, 0, 301, 203), (5, 90, 433, 292), (60, 0, 120, 81)):
+        part = crop.Window(width, height, left, top, 32)
+        whole = crop.resized(pixels, width, height, interpolation)[top : top + 32, left : left + 32]
+        assert np.array_equal(crop.cut(image, part, interpolation), whole)
+        _, _, wide, high = crop.rectangle(image, part, interpolation)
+        assert wide * high < 301 * 203
+
+
+def test_random_boxes_are_pillows_crop_and_resize(photo):
+    draw, qualities = Random(0), []
+    for _ in range(40):
+        box = crop.Box(*crop.random_box(301, 203, CropConfig(), draw), 64)
+        edges = (box.left, box.top, box.left + box.width, box.top + box.height)
+        expected = np.asarray(photo.crop(edges).resize((64, 64), Image.Resampling.BILINEAR))
+        got = crop.cut(picture(photo), box, "bilinear")
+        assert np.abs(got.astype(int) - expected).max() <= 2
+        qualities.append(psnr(got, expected))
+    assert np.mean(qualities) > 50
+    assert min(qualities) > 40
+
+
+def test_loose_boxes_differ_where_they_shrink(photo):
+    small, large = crop.Box(9, 5, 60, 50, 64), crop.Box(0, 0, 300, 200, 64)
+    image = picture(photo)
+    assert np.array_equal(crop.cut(image, small, "bilinear", loose=True), crop.cut(image, small, "bilinear"))
+    assert not np.array_equal(crop.cut(image, large, "bilinear", loose=True), crop.cut(image, large, "bilinear"))
+
+
+def test_grey_pixels_stay_grey(photo):
+    grey = np.asarray(photo.convert("L"))[:, :, None]
+    for part in (crop.Box(0, 0, 40, 40, 64), crop.Box(0, 0, 200, 200, 64), crop.central_window(301, 203, 64, 0.875)):
+        for loose in (False, True):
+            assert crop.cut(from_pixels(grey), part, "bilinear", loose).shape == (64, 64, 1)
+
+
+def test_random_boxes_follow_their_ranges():
+    config, random = CropConfig(scale=[0.2, 0.6], ratio=[0.5, 2.0]), Random(0)
+    boxes = np.array([crop.random_box(300, 200, config, random) for _ in range(4000)])
+    left, top, width, height = boxes.T
+    assert (left >= 0).all()
+    assert (top >= 0).all()
+    assert (left + width <= 300).all()
+    assert (top + height <= 200).all()
+    area, aspect = width * height / 60000, width / height
+    assert 0.19 < area.min() < 0.22
+    assert 0.55 < area.max() < 0.61
+    assert 0.49 < aspect.min() < 0.55
+    assert 1.9 < aspect.max() < 2.05
+
+
+def test_random_box_that_never_fits_is_the_largest_central_one():
+    config = CropConfig(scale=[1.0, 1.0], ratio=[3 / 4, 4 / 3])
+    assert crop.random_box(1000, 10, config, Random(0)) == (493, 0, 13, 10)
+    assert crop.random_box(10, 1000, config, Random(0)) == (0, 493, 10, 13)
+    assert crop.random_box(1, 1, config, Random(0)) == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["random_resized", "random", "center"])
+@pytest.mark.parametrize("shape", [(301, 203), (1, 1), (3, 500), (29, 29)])
+def test_every_crop_gives_the_square_asked_for(photo, kind, shape):
+    image = picture(photo.resize(shape))
+    for seed in range(3):
+        part = crop.training_part(*shape, CropConfig(kind=kind), 29, 0.875, Random(seed))
+        assert crop.cut(image, part, "bicubic").shape == (29, 29, 3)
