@@ -12,9 +12,11 @@ from typing import Any
 from cnnbench.archs.renames import TORCHVISION
 from cnnbench.config import (
     SUFFIXES,
+    SYNTHETIC,
     ArchConfig,
     AugmentConfig,
     BenchConfig,
+    DataIndexConfig,
     DescribeConfig,
     EvalConfig,
     ExportConfig,
@@ -22,6 +24,7 @@ from cnnbench.config import (
     TrainConfig,
     ZooConfig,
     from_torchvision,
+    is_synthetic,
     side,
 )
 from cnnbench.errors import UserError, nearest
@@ -120,6 +123,13 @@ def check_export(config: ExportConfig) -> None:
         _require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
 
 
+def check_data_index(config: DataIndexConfig) -> None:
+    """Raise UserError for a data set that is missing or not there."""
+    _check_choices(config)
+    _require(config.data.path is not None, "data is missing: give data=PATH")
+    _check_data_path(config.data.path)
+
+
 def check_size(arch: ArchConfig, size: int) -> None:
     """Raise UserError if images of side `size` are too small for the network."""
     _require(
@@ -189,9 +199,10 @@ def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
     _check_range("data.prefetch", config.data.prefetch, 1)
     _check_range("data.max_bad", config.data.max_bad, 0)
     _check_range("data.train_fraction", config.data.train_fraction, 0, 1, open_low=True)
-    if config.data.path not in (None, "sample"):
-        path = Path(config.data.path).expanduser()
-        _require(path.exists(), f"data={config.data.path}: there is no such folder{_sibling(path)}")
+    _check_data_path(config.data.path)
+    if config.data.classes is not None:
+        path = Path(config.data.classes).expanduser()
+        _require(path.is_file(), f"data.classes={config.data.classes}: there is no such file{_sibling(path)}")
 
 
 def _check_loading(config: TrainConfig | EvalConfig) -> None:
@@ -203,6 +214,20 @@ def _check_loading(config: TrainConfig | EvalConfig) -> None:
         config.device != "cpu" or config.precision != "fp16",
         "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",
     )
+
+
+def _check_data_path(data: str | None) -> None:
+    if data in (None, "sample"):
+        return
+    if is_synthetic(data):
+        _require(SYNTHETIC.fullmatch(data) is not None, f"data={data}: write it as synthetic:CLASSESxIMAGES")
+        return
+    path = Path(data).expanduser()
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise UserError(f"data={data} cannot be read: {error.strerror}") from error
+    _require(exists, f"data={data}: there is no such folder{_sibling(path)}")
 
 
 def _check_weights(weights: str, arch: ArchConfig) -> None:

@@ -70,6 +70,12 @@ def _export(settings: config.ExportConfig) -> float:
     return export_command(settings)
 
 
+def _data_index(settings: config.DataIndexConfig) -> None:
+    from cnnbench.data.index_command import index_command
+
+    index_command(settings)
+
+
 COMMANDS = {
     "train": Command(
         "train",
@@ -138,5 +144,13 @@ COMMANDS = {
         config.ExportConfig,
         checks.check_export,
         _export,
+    ),
+    "data index": Command(
+        "data index",
+        "list a data set once and keep the list, so that every start after it is quick",
+        ("cnnbench data index data=/imagenet", "cnnbench data index data=/imagenet beside=true"),
+        config.DataIndexConfig,
+        checks.check_data_index,
+        _data_index,
     ),
 }

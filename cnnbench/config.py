@@ -6,11 +6,14 @@ Everything below the command line gets these plain frozen dataclasses; omegaconf
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
+
+SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
 
 
 def key(help: str, default: Any = "???", *, choices: tuple[str, ...] = (), note: str = "") -> Any:
@@ -136,7 +139,9 @@ class AugmentConfig:
 @dataclass(frozen=True)
 class DataConfig:
     path: str | None = key(
-        "the data set, its layout recognised by a look at it; or `sample`, the bundled images", note=MAY_CHANGE
+        "the data set, its layout recognised by a look at it; or `sample`, the bundled images; or `synthetic`, noise "
+        "without files (`synthetic:CLASSESxIMAGES`: so many images of each class)",
+        note=MAY_CHANGE,
     )
     classes: str | None = key("file with the class names (WordNet ids) to use, one per line; null: all", None)
     train_fraction: float = key("share of each class's training images that is used, in (0, 1]", 1.0)
@@ -225,6 +230,18 @@ class EvalConfig:
     )
     channels_last: bool = key("memory format N, H, W, C for images and weights", True)
     output: str | None = key("file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None)
+
+
+@dataclass(frozen=True)
+class DataPathConfig:
+    path: str | None = key("the data set, its layout recognised by a look at it", None)
+
+
+@dataclass(frozen=True)
+class DataIndexConfig:
+    data: DataPathConfig = group(DataPathConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    split: str | None = key("only this split; null: both", None, choices=("train", "val"))
+    beside: bool = key("write the index beside the data, for all who use it, not into this user's cache folder", False)
 
 
 FORMATS = ("table", "markdown", "csv", "json")
@@ -322,6 +339,11 @@ def side(config: TrainConfig | EvalConfig | BenchConfig) -> int:
     arch = config.arch
     native = arch.sample_image_size if config.data.path == "sample" else arch.image_size
     return config.image_size if config.image_size is not None else native
+
+
+def is_synthetic(path: str) -> bool:
+    """Whether `path` means noise without files, not a folder."""
+    return path.partition(":")[0] == "synthetic"
 
 
 def from_torchvision(weights: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +24,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def counted_in(self, classes: Sequence[str]) -> Split:
+        """The same images, with labels that count in `classes`, among which all of this split's are."""
+        label_of = {name: label for label, name in enumerate(classes)}
+        labels = np.array([label_of[name] for name in self.classes], np.int64)[self.labels]
+        return replace(self, classes=tuple(classes), labels=labels)
 
     def read(self, index: int) -> bytes | np.ndarray:
         """The file of image `index`, or its pixels: uint8 (H, W, C), C = 1 or 3."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from cnnbench import distributed, runs
-from cnnbench.config import EvalConfig, side
+from cnnbench.config import DataConfig, EvalConfig, side
+from cnnbench.data import ilsvrc
 from cnnbench.data.layouts import data_folder, read_split
 from cnnbench.data.loader import Loader, loader_of
 from cnnbench.data.normalise import Normalise
@@ -50,7 +51,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     subject = find_subject(config)
     settings, device = _settings(config, subject), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
-    split = read_split(settings.data, "val", subject.classes)
+    split = _val_split(settings.data, subject)
     tell = print if process.leads else None
     model = build_network(settings.arch, len(split.classes), side(settings), subject.weights, tell=tell)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
@@ -65,6 +66,14 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     if process.leads:
         _tell(subject, settings, counts, loss)
     return counts.top1_error
+
+
+def _val_split(data: DataConfig, subject: Subject) -> Split:
+    """The val split. Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such."""
+    split = read_split(data, "val", subject.classes)
+    if subject.classes is None and data.classes is None and ilsvrc.only_ilsvrc(split.classes):
+        return split.counted_in(tuple(ilsvrc.names()))
+    return split
 
 
 def _loader(settings: EvalConfig, split: Split, process: Process, device: torch.device) -> Loader:
@@ -83,7 +92,11 @@ def _settings(config: EvalConfig, subject: Subject) -> EvalConfig:
     return dataclasses.replace(
         config,
         arch=subject.arch,
-        data=dataclasses.replace(config.data, path=config.data.path or trained.data.path),
+        data=dataclasses.replace(
+            config.data,
+            path=config.data.path or trained.data.path,
+            classes=config.data.classes or trained.data.classes,
+        ),
         image_size=config.image_size if config.image_size is not None else side(trained),
         precision=config.precision if config.precision != "auto" else trained.precision,
     )

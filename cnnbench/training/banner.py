@@ -6,6 +6,7 @@ import torch
 
 from cnnbench import __version__
 from cnnbench.config import AugmentConfig, TrainConfig, side
+from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
 from cnnbench.training.loop import Position, Training
 from cnnbench.training.optim import scaled_rate
@@ -52,7 +53,9 @@ def _data(config: TrainConfig, train: Split, val: Split) -> str:
     note = (
         "bundled sample, part of Fashion-MNIST (no data= given)" if config.data.path == "sample" else config.data.path
     )
-    return f"{note}: {len(train.classes)} classes, {len(train):,} training and {len(val):,} validation images"
+    fraction = config.data.train_fraction
+    share = f", {fraction:.4g} of each class's training images" if fraction < 1 else ""
+    return f"{note}: {in_words(train.classes)}{share}, {len(train):,} training and {len(val):,} validation images"
 
 
 def _recipe(training: Training, train: Split) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,20 @@ from cnnbench.data.storage import Storage
 @dataclass(frozen=True)
 class Listing:
     """`labels` int64 (n,) count in `classes`, the sorted names (WordNet ids, for ILSVRC) that occur; image i of
-    `labels` is image i of `storage`. `source` is what messages call it."""
+    `labels` is image i of `storage`. `source` is what messages call it.
+
+    `depends`: the folders and files whose change makes the listing out of date; without any, no index keeps it."""
 
     source: str
     classes: tuple[str, ...]
     labels: np.ndarray
     storage: Storage
+    depends: tuple[str, ...] = ()
+
+
+def sorted_classes(names: Sequence[str], labels: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """The sorted `names`, and `labels`, which count in `names` as they come, counted in the sorted ones: int64 (n,)."""
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return tuple(names[index] for index in order), rank[labels]

@@ -1,0 +1,45 @@
+"""The 1000 classes of ILSVRC2012: WordNet ids, readable names, and the numbers that the official lists use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+# A line per class, in the order of the ids, which is that of the field's labels: WordNet id, ILSVRC2012_ID, name.
+TABLE = Path(__file__).with_name("ilsvrc_classes.tsv")
+WORDNET_ID = re.compile(r"n\d{8}\b")
+
+
+@cache
+def names() -> dict[str, str]:
+    """The readable name of each WordNet id, in the order of the labels of published weights."""
+    return {wnid: name for wnid, _, name in _rows()}
+
+
+@cache
+def official_order() -> tuple[str, ...]:
+    """The WordNet ids by ILSVRC2012_ID: the devkit's ground truth says k where it means number k - 1 of these."""
+    return tuple(wnid for wnid, _, _ in sorted(_rows(), key=lambda row: int(row[1])))
+
+
+def only_ilsvrc(classes: Iterable[str]) -> bool:
+    """Whether all of `classes` are among the 1000."""
+    return all(name in names() for name in classes)
+
+
+def in_words(classes: tuple[str, ...]) -> str:
+    """What `classes` are: '1000 classes', '10 classes of ILSVRC's 1000', or '10 own classes'."""
+    if not only_ilsvrc(classes):
+        return f"{len(classes)} own classes"
+    return f"{len(classes)} classes" + ("" if len(classes) == len(names()) else f" of ILSVRC's {len(names())}")
+
+
+def readable(name: str) -> str:
+    """'n01440764 (tench)' for a class of ILSVRC, else `name` itself."""
+    return f"{name} ({names()[name]})" if name in names() else name
+
+
+def _rows() -> list[list[str]]:
+    return [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,60 @@
+"""MNIST, and the data sets in its form, from their four original idx files, gzipped or not.
+
+Format: yann.lecun.com/exdb/mnist. The files of Fashion-MNIST have the same names; its labels tell it from MNIST.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from cnnbench.data.layouts.listing import Listing, sorted_classes
+from cnnbench.data.storage import Pixels
+from cnnbench.errors import UserError, reason
+
+STEMS = {"train": "train", "val": "t10k"}
+# The first labels of each split of Fashion-MNIST, and the names of its classes as in the bundled sample.
+FASHION_LABELS = {"train": bytes([9, 0, 0, 3, 0, 2, 7, 2]), "val": bytes([9, 2, 1, 1, 6, 1, 4, 6])}
+FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle_boot")
+
+
+def recognises(root: Path) -> bool:
+    return any(_find(root, split, "labels", 1) for split in STEMS)
+
+
+def list_images(root: Path, split: str) -> Listing:
+    """The images of `split` in the order of the file; digits are classes named '0' to '9'."""
+    files = _find(root, split, "images", 3), _find(root, split, "labels", 1)
+    if None in files:
+        raise UserError(f"{root} has no {STEMS[split]}-images-idx3-ubyte and {STEMS[split]}-labels-idx1-ubyte")
+    pixels, labels = (_read(file) for file in files)
+    if pixels.ndim != 3 or labels.shape != pixels.shape[:1]:
+        raise UserError(f"{files[1]} has {len(labels)} labels for the {len(pixels)} images of {files[0].name}")
+    fashion = labels[:8].tobytes() == FASHION_LABELS[split]
+    names = FASHION if fashion else [str(digit) for digit in range(int(labels.max(initial=0)) + 1)]
+    classes, labels = sorted_classes(names, labels)
+    return Listing(str(root), classes, labels, Pixels(pixels[..., None], str(files[0])), tuple(map(str, files)))
+
+
+def _find(root: Path, split: str, content: str, dimensions: int) -> Path | None:
+    """The file of one split and kind: in `root`, or in raw/ below it, where torchvision puts it."""
+    stem = f"{STEMS[split]}-{content}"
+    names = [f"{stem}{mark}idx{dimensions}-ubyte{ending}" for mark in "-." for ending in ("", ".gz")]
+    paths = (folder / name for folder in (root, root / "raw") for name in names)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _read(file: Path) -> np.ndarray:
+    """The uint8 array in an idx file."""
+    try:
+        content = file.read_bytes()
+        content = gzip.decompress(content) if file.suffix == ".gz" else content
+        if content[:3] != b"\0\0\x08":
+            raise ValueError("it is no idx file of bytes")
+        shape = np.frombuffer(content, ">u4", content[3], 4)
+        return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
+    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
+        raise UserError(f"{file} cannot be read: {reason(error)}") from error
