@@ -11,6 +11,7 @@ from typing import Any
 
 from cnnbench.archs.renames import TORCHVISION
 from cnnbench.config import (
+    SPLITS,
     SUFFIXES,
     ArchConfig,
     AugmentConfig,
@@ -18,6 +19,8 @@ from cnnbench.config import (
     EvalConfig,
     ExportConfig,
     LectureConfig,
+    PackConfig,
+    SourceConfig,
     TrainConfig,
     ZooConfig,
     from_torchvision,
@@ -108,6 +111,21 @@ def check_export(config: ExportConfig) -> None:
         _require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
 
 
+def check_pack(config: PackConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    _check_choices(config)
+    _check_source(config.data)
+    _require(config.output is not None, "output is missing: give output=FOLDER for the packed files")
+    _check_splits(config.splits)
+    if config.form == "original":
+        for name in ("short_side", "interpolation"):
+            _require(getattr(config, name) is None, f"form=original keeps the files as they are: it takes no {name}")
+    _check_range("short_side", config.short_side, 1)
+    _check_range("quality", config.quality, 1, 100)
+    _check_range("shard_size", config.shard_size, 1)
+    _check_range("workers", config.workers, 0)
+
+
 def check_size(arch: ArchConfig, size: int) -> None:
     """Raise UserError if images of side `size` are too small for the network."""
     _require(
@@ -168,16 +186,28 @@ def _check_loading(config: TrainConfig | EvalConfig) -> None:
     _check_range("processes", config.processes, 1)
     _check_range("data.workers", config.data.workers, 0)
     _check_range("data.prefetch", config.data.prefetch, 1)
-    _check_range("data.train_fraction", config.data.train_fraction, 0, 1, open_low=True)
-    if config.data.path not in (None, "sample"):
-        path = Path(config.data.path).expanduser()
-        _require(path.exists(), f"data={config.data.path}: there is no such folder{_sibling(path)}")
+    if config.data.path is not None:
+        _check_source(config.data)
     if config.weights is not None:
         _check_weights(config.weights, config.arch)
     _require(
         config.device != "cpu" or config.precision != "fp16",
         "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",
     )
+
+
+def _check_source(data: SourceConfig) -> None:
+    _require(data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+    _check_range("data.train_fraction", data.train_fraction, 0, 1, open_low=True)
+    if data.path != "sample":
+        path = Path(data.path).expanduser()
+        _require(path.exists(), f"data={data.path}: there is no such folder{_sibling(path)}")
+
+
+def _check_splits(splits: list[str]) -> None:
+    _require(len(splits) > 0, f"splits is empty: choose of {', '.join(SPLITS)}")
+    for name in splits:
+        _require(name in SPLITS, f"splits={name} is unknown{nearest(name, SPLITS)}; choose of {', '.join(SPLITS)}")
 
 
 def _check_weights(weights: str, arch: ArchConfig) -> None:

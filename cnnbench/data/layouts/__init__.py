@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from cnnbench.config import DataConfig
-from cnnbench.data.layouts import class_folders
+from cnnbench.data.layouts import class_folders, packed
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.sample import sample_folder
 from cnnbench.data.split import Split
@@ -23,6 +23,7 @@ from cnnbench.errors import UserError
 #   recognises(root: Path) -> bool             a quick look, without reading images
 #   list_images(root: Path, split: str) -> Listing    split is "train" or "val"
 LAYOUTS: dict[str, ModuleType] = {
+    "packed files": packed,
     "class folders": class_folders,
 }
 
