@@ -15,12 +15,15 @@ from cnnbench.config import (
     SUFFIXES,
     ArchConfig,
     AugmentConfig,
+    CheckConfig,
     DescribeConfig,
     EvalConfig,
     ExportConfig,
     LectureConfig,
     PackConfig,
+    ShowConfig,
     SourceConfig,
+    StatsConfig,
     TrainConfig,
     ZooConfig,
     from_torchvision,
@@ -126,6 +129,32 @@ def check_pack(config: PackConfig) -> None:
     _check_range("workers", config.workers, 0)
 
 
+def check_check(config: CheckConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    _check_source(config.data)
+    _check_splits(config.splits)
+    _check_range("workers", config.workers, 0)
+
+
+def check_stats(config: StatsConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    _check_choices(config)
+    _check_source(config.data)
+    _check_range("image_size", config.image_size, 1)
+    _check_range("crop_ratio", config.crop_ratio, 0, 1, open_low=True)
+    _check_range("workers", config.workers, 0)
+
+
+def check_show(config: ShowConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    _check_choices(config)
+    _check_source(config.data)
+    _require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
+    for name in ("count", "rows"):
+        _check_range(name, getattr(config, name), 1)
+    _check_range("side", config.side, 16)
+
+
 def check_size(arch: ArchConfig, size: int) -> None:
     """Raise UserError if images of side `size` are too small for the network."""
     _require(
@@ -206,6 +235,7 @@ def _check_source(data: SourceConfig) -> None:
 
 def _check_splits(splits: list[str]) -> None:
     _require(len(splits) > 0, f"splits is empty: choose of {', '.join(SPLITS)}")
+    _require(len(set(splits)) == len(splits), f"splits names {splits[0]} twice")
     for name in splits:
         _require(name in SPLITS, f"splits={name} is unknown{nearest(name, SPLITS)}; choose of {', '.join(SPLITS)}")
 

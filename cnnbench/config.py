@@ -285,6 +285,41 @@ class PackConfig:
     workers: int | None = key(WORKERS, None)
 
 
+@dataclass(frozen=True)
+class CheckConfig:
+    data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    splits: list[str] = key("the splits to check", list(SPLITS))
+    report: str | None = key("file for everything that was found, as JSON", None)
+    workers: int | None = key(WORKERS, None)
+
+
+@dataclass(frozen=True)
+class StatsConfig:
+    data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    split: str = key("the split", "train", choices=SPLITS)
+    area: str = key(
+        "center: the centre crop of evaluation, each image with the same weight; whole: whole images, each pixel with "
+        "the same weight",
+        "center",
+        choices=("center", "whole"),
+    )
+    image_size: int = key("center: side of the crop, pixels", 224)
+    crop_ratio: float = key("center: image_size / short side after resizing, in (0, 1]", 0.875)
+    interpolation: str = key("center: resampling, antialiased", "bilinear", choices=("bilinear", "bicubic"))
+    workers: int | None = key(WORKERS, None)
+
+
+@dataclass(frozen=True)
+class ShowConfig:
+    data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    split: str = key("the split", "train", choices=SPLITS)
+    output: str = key("PNG file to write", "sheet.png")
+    classes: list[str] = key("names of the classes to show; []: as many as fit, evenly over all", [])
+    count: int = key("images of each class", 4)
+    rows: int = key("classes at most", 10)
+    side: int = key("side of an image on the sheet, pixels", 128)
+
+
 def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:
     """Every key below `schema` by its full dotted name, groups included."""
     found: dict[str, dataclasses.Field] = {}

@@ -37,8 +37,8 @@ def map_images(
     `workers` processes: None is one per core, 0 none beside this one. `function` reaches them once; its errors are
     raised here. UserError if a worker dies. Close the iterator (or let it end) to end the workers.
     """
-    chosen = usable_cores() if workers is None else workers
-    results = _in_processes(function, indices, min(chosen, len(indices))) if chosen else map(function, indices)
+    chosen = min(usable_cores() if workers is None else workers, len(indices))
+    results = _in_processes(function, indices, chosen) if chosen else map(function, indices)
     return _with_progress(results, len(indices), title, unit)
 
 
@@ -81,7 +81,7 @@ def _in_processes(function: Callable[[int], Result], indices: range, workers: in
     processes: list = []
     chunks = iter(range(0, len(indices), CHUNK))
     try:
-        for start in itertools.chain(itertools.islice(chunks, workers * AHEAD)):
+        for start in itertools.islice(chunks, workers * AHEAD):
             pending.append(pool.submit(_run_chunk, indices[start : start + CHUNK]))
         processes = multiprocessing.active_children()
         while pending:
@@ -89,6 +89,7 @@ def _in_processes(function: Callable[[int], Result], indices: range, workers: in
             if (start := next(chunks, None)) is not None:
                 pending.append(pool.submit(_run_chunk, indices[start : start + CHUNK]))
     except BrokenProcessPool as error:
+        pool.shutdown()  # until then the exit statuses are not known
         raise UserError(_cause_of_death([process.exitcode for process in processes])) from error
     finally:
         pool.shutdown(cancel_futures=True)
