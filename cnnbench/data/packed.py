@@ -80,19 +80,32 @@ class PackedFile:
     def content(self, index: int) -> bytes | np.ndarray:
         """The bytes of image `index`, or its pixels uint8 (H, W, C); UserError if they are not what was packed."""
         start, length = int(self.starts[index]), int(self.lengths[index])
-        if self.header["recipe"]["form"] == "raw":
-            content = self.mapped[start : start + length]
-        else:
-            try:
-                content = os.pread(self._file.fileno(), length, start)
-            except OSError as error:
-                raise UserError(f"{self.name(index)} cannot be read: {error.strerror}") from error
-        if len(content) != length or checksum(content) != self.checksums[index]:
+        if self.header["recipe"]["form"] != "raw":
+            content = self._pread(index, start, length)
+            self._check(index, content)
+            return content
+        pixels = self.mapped[start : start + length]
+        if not self._checked[index]:  # once in a process: without decoding, 30 microseconds are 6 % of the work
+            self._check(index, pixels)
+            self._checked[index] = True
+        return pixels.reshape(self.shapes[index])
+
+    def _pread(self, index: int, start: int, length: int) -> bytes:
+        try:
+            return os.pread(self._file.fileno(), length, start)
+        except OSError as error:
+            raise UserError(f"{self.name(index)} cannot be read: {error.strerror}") from error
+
+    def _check(self, index: int, content: bytes | np.ndarray) -> None:
+        if checksum(content) != self.checksums[index]:
             raise UserError(f"{self.name(index)} is damaged on the disk (wrong checksum): copy or pack the file again")
-        return content if isinstance(content, bytes) else content.reshape(self.shapes[index])
 
     def name(self, index: int) -> str:
         return f"{self.path}, image {index} ({self.names[index]})"
+
+    @cached_property
+    def _checked(self) -> np.ndarray:
+        return np.zeros(len(self), bool)
 
     @cached_property
     def _file(self) -> io.FileIO:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from cnnbench.config import CheckConfig, DataConfig, ShowConfig, SourceConfig, StatsConfig
+from cnnbench.data.commands import findings
 from cnnbench.data.commands.check import check
 from cnnbench.data.commands.findings import PROBLEMS, REMARKS, Checked, find_duplicates, wrong_counts
 from cnnbench.data.commands.show import show
@@ -25,6 +26,8 @@ from cnnbench.data.parallel import map_images
 from cnnbench.data.split import Split
 from cnnbench.data.storage import Files, pack_names
 from cnnbench.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("cache")  # check notes there how far it is
 
 
 def image_file(seed: int = 0, mode: str = "RGB", kind: str = "JPEG", size: tuple[int, int] = (40, 30), **keys) -> bytes:
@@ -201,6 +204,35 @@ def test_damaged_bytes_never_raise():
             content[draw.randrange(len(content))] = draw.randrange(256)
         finding = inspect_file(bytes(content[: draw.randrange(len(content) + 1)]), "a.JPEG")
         assert len(finding.digest) == 16
+
+
+def test_an_interrupted_check_goes_on_and_looks_again_at_what_changed(tmp_path, cache, monkeypatch):
+    root = tree(tmp_path / "data")
+    for name in ("a.JPEG", "b.JPEG", "z.JPEG"):
+        (root / "train/n01440764" / name).write_bytes(b"")
+    looked: list[str] = []
+    inspect = findings.inspect_file
+
+    def stopping(content: bytes, name: str):
+        looked.append(os.path.basename(name))
+        if name.endswith("z.JPEG") and len(looked) < 8:
+            raise KeyboardInterrupt
+        return inspect(content, name)
+
+    monkeypatch.setattr(findings, "inspect_file", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        checked(root)
+    train = ["ILSVRC_1.JPEG", "a.JPEG", "b.JPEG", "n01440764_2.JPEG", "z.JPEG"]
+    assert looked == train
+    (root / "train/n01440764/b.JPEG").write_bytes(image_file(30))
+    looked[:] = [""] * 8
+    status, found = checked(root)
+    assert looked[8:12] == ["b.JPEG", "n01440764_2.JPEG", "z.JPEG", "ILSVRC_1.JPEG"]
+    assert (status, set(found["empty"])) == (1, {"a.JPEG", "z.JPEG"})
+    assert not list(cache.glob("check-*")), "a check that ended is forgotten"
+    looked[:] = [""] * 8
+    assert checked(root)[1] == found
+    assert len(looked) == 8 + 11
 
 
 def test_exit_statuses_of_the_command(cnnbench, tmp_path):

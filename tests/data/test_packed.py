@@ -295,6 +295,11 @@ def test_a_disk_that_is_or_gets_full_is_one_sentence(photos, tmp_path, monkeypat
     assert len(packed(photos, tmp_path / "out", form="raw")) == 24
 
 
+def test_the_folder_of_the_data_is_no_place_for_the_packed_files(photos):
+    with pytest.raises(UserError, match="own folder"):
+        packed(photos, photos / "train" / "..")
+
+
 def test_two_processes_do_not_write_the_same_file(photos, tmp_path):
     with open(tmp_path / "train.cnnbench.partial", "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

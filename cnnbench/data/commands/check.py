@@ -29,7 +29,10 @@ PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
 
 
 def check(config: CheckConfig) -> None:
-    """Print a report, and write it as JSON to config.report; leave with exit status 1 if there are problems."""
+    """Print a report, and write it as JSON to config.report; leave with exit status 1 if there are problems.
+
+    An interrupted check goes on where it was, if the same command is given again.
+    """
     found: Found = {kind: [] for kind in [*PROBLEMS, *REMARKS]}
     checked: dict[str, Checked] = {}
     for name in config.splits:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
+from cnnbench.data.commands.journal import Journal
 from cnnbench.data.inspection import Finding, inspect_file, inspect_pixels
 from cnnbench.data.parallel import map_images
 from cnnbench.data.split import Split
@@ -61,19 +63,31 @@ class Checked:
 
 
 def check_files(name: str, split: Split, workers: int | None, found: Found) -> Checked:
+    """Look at every image of the split called `name`, and add to `found`; what an interrupted check saw is kept."""
     count = len(split)
     result = Checked(split, np.zeros((count, 2), np.uint64), *(np.zeros(count, np.int64) for _ in range(3)))
-    findings = map_images(partial(_inspect, name, split), range(count), workers, f"checking {name}")
-    for index, finding in enumerate(findings):
-        if finding.digest:
-            result.digests[index] = np.frombuffer(finding.digest, np.uint64)
-        result.widths[index], result.heights[index] = finding.width, finding.height
-        result.sizes[index] = finding.bytes
-        result.formats[finding.format] += 1
-        result.modes[finding.mode] += 1
-        for kind, detail in finding.kinds.items():
-            found[kind].append((split.name(index), detail))
+    with closing(Journal(name, split)) as journal:
+        done = 0
+        for done, finding in enumerate(journal.resume(), start=1):
+            _note(result, done - 1, finding, found)
+        work = partial(_inspect, name, split)
+        findings = map_images(work, range(done, count), workers, f"checking {name}")
+        for index, finding in enumerate(findings, start=done):
+            _note(result, index, finding, found)
+            journal.add(index, finding)
+        journal.forget()
     return result
+
+
+def _note(result: Checked, index: int, finding: Finding, found: Found) -> None:
+    if finding.digest:
+        result.digests[index] = np.frombuffer(finding.digest, np.uint64)
+    result.widths[index], result.heights[index] = finding.width, finding.height
+    result.sizes[index] = finding.bytes
+    result.formats[finding.format] += 1
+    result.modes[finding.mode] += 1
+    for kind, detail in finding.kinds.items():
+        found[kind].append((result.split.name(index), detail))
 
 
 def _inspect(name: str, split: Split, index: int) -> Finding:

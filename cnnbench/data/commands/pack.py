@@ -34,11 +34,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def pack(config: PackConfig) -> None:
     """Pack the splits that `config` names and say how large they are and how far their pixels are from the originals.
 
-    UserError if images are broken and config.skip_broken is not set, or the disk is full; what is written stays, and
-    the same command goes on from there.
+    UserError if images are broken and config.skip_broken is not set, an image cannot be read, or the disk is full; what
+    is written stays, and the same command goes on from there.
     """
     chosen = recipe(config.form, config.short_side, config.quality, config.interpolation)
     output = Path(config.output).expanduser()
+    if output.resolve() == data_folder(config.data.path).resolve():
+        raise UserError(f"output={config.output} is the data set's own folder: give another")
     splits = {split: read_split(config.data, split) for split in config.splits}
     broken: list[tuple[str, str]] = []
     try:
