@@ -11,16 +11,22 @@ from typing import Any
 
 from cnnbench.archs.renames import TORCHVISION
 from cnnbench.config import (
+    SPLITS,
     SUFFIXES,
     SYNTHETIC,
     ArchConfig,
     AugmentConfig,
     BenchConfig,
+    CheckConfig,
     DataIndexConfig,
     DescribeConfig,
     EvalConfig,
     ExportConfig,
     LectureConfig,
+    PackConfig,
+    ShowConfig,
+    SourceConfig,
+    StatsConfig,
     TrainConfig,
     ZooConfig,
     from_torchvision,
@@ -130,6 +136,47 @@ def check_data_index(config: DataIndexConfig) -> None:
     _check_data_path(config.data.path)
 
 
+def check_pack(config: PackConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    _check_choices(config)
+    _check_source(config.data)
+    _require(config.output is not None, "output is missing: give output=FOLDER for the packed files")
+    _check_splits(config.splits)
+    if config.form == "original":
+        for name in ("short_side", "interpolation"):
+            _require(getattr(config, name) is None, f"form=original keeps the files as they are: it takes no {name}")
+    _check_range("short_side", config.short_side, 1)
+    _check_range("quality", config.quality, 1, 100)
+    _check_range("shard_size", config.shard_size, 1)
+    _check_range("workers", config.workers, 0)
+
+
+def check_check(config: CheckConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    _check_source(config.data)
+    _check_splits(config.splits)
+    _check_range("workers", config.workers, 0)
+
+
+def check_stats(config: StatsConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    _check_choices(config)
+    _check_source(config.data)
+    _check_range("image_size", config.image_size, 1)
+    _check_range("crop_ratio", config.crop_ratio, 0, 1, open_low=True)
+    _check_range("workers", config.workers, 0)
+
+
+def check_show(config: ShowConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    _check_choices(config)
+    _check_source(config.data)
+    _require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
+    for name in ("count", "rows"):
+        _check_range(name, getattr(config, name), 1)
+    _check_range("side", config.side, 16)
+
+
 def check_size(arch: ArchConfig, size: int) -> None:
     """Raise UserError if images of side `size` are too small for the network."""
     _require(
@@ -198,11 +245,8 @@ def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
     _check_range("data.workers", config.data.workers, 0)
     _check_range("data.prefetch", config.data.prefetch, 1)
     _check_range("data.max_bad", config.data.max_bad, 0)
-    _check_range("data.train_fraction", config.data.train_fraction, 0, 1, open_low=True)
-    _check_data_path(config.data.path)
-    if config.data.classes is not None:
-        path = Path(config.data.classes).expanduser()
-        _require(path.is_file(), f"data.classes={config.data.classes}: there is no such file{_sibling(path)}")
+    if config.data.path is not None:
+        _check_source(config.data)
 
 
 def _check_loading(config: TrainConfig | EvalConfig) -> None:
@@ -228,6 +272,22 @@ def _check_data_path(data: str | None) -> None:
     except OSError as error:
         raise UserError(f"data={data} cannot be read: {error.strerror}") from error
     _require(exists, f"data={data}: there is no such folder{_sibling(path)}")
+
+
+def _check_source(data: SourceConfig) -> None:
+    _require(data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+    _check_range("data.train_fraction", data.train_fraction, 0, 1, open_low=True)
+    _check_data_path(data.path)
+    if data.classes is not None:
+        path = Path(data.classes).expanduser()
+        _require(path.is_file(), f"data.classes={data.classes}: there is no such file{_sibling(path)}")
+
+
+def _check_splits(splits: list[str]) -> None:
+    _require(len(splits) > 0, f"splits is empty: choose of {', '.join(SPLITS)}")
+    _require(len(set(splits)) == len(splits), f"splits names {splits[0]} twice")
+    for name in splits:
+        _require(name in SPLITS, f"splits={name} is unknown{nearest(name, SPLITS)}; choose of {', '.join(SPLITS)}")
 
 
 def _check_weights(weights: str, arch: ArchConfig) -> None:

@@ -15,7 +15,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 def main(words: list[str] | None = None) -> None:
     """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
 
-    Exit status 0: done; 2: the user has to change something, said in one line; 130: interrupted; else a traceback.
+    Exit status 0: done; 1: `data check` found problems; 2: the user has to change something, said in one line; 130:
+    interrupted; else a traceback.
     """
     # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -76,6 +76,30 @@ def _data_index(settings: config.DataIndexConfig) -> None:
     index_command(settings)
 
 
+def _data_pack(settings: config.PackConfig) -> None:
+    from cnnbench.data.commands.pack import pack
+
+    pack(settings)
+
+
+def _data_check(settings: config.CheckConfig) -> None:
+    from cnnbench.data.commands.check import check
+
+    check(settings)
+
+
+def _data_stats(settings: config.StatsConfig) -> None:
+    from cnnbench.data.commands.stats import stats
+
+    stats(settings)
+
+
+def _data_show(settings: config.ShowConfig) -> None:
+    from cnnbench.data.commands.show import show
+
+    show(settings)
+
+
 COMMANDS = {
     "train": Command(
         "train",
@@ -152,5 +176,43 @@ COMMANDS = {
         config.DataIndexConfig,
         checks.check_data_index,
         _data_index,
+    ),
+    "data pack": Command(
+        "data pack",
+        "write a data set into one random-access file per split: smaller, faster to decode, checked when read",
+        (
+            "cnnbench data pack data=/imagenet output=/fast/imagenet320",
+            "cnnbench data pack data=/imagenet output=/fast/imagenet256 form=raw splits=[val]",
+        ),
+        config.PackConfig,
+        checks.check_pack,
+        _data_pack,
+    ),
+    "data check": Command(
+        "data check",
+        "what is wrong or odd with a data set; exit status 1 if there are problems",
+        ("cnnbench data check data=/imagenet", "cnnbench data check data=/imagenet splits=[val] report=check.json"),
+        config.CheckConfig,
+        checks.check_check,
+        _data_check,
+    ),
+    "data stats": Command(
+        "data stats",
+        "mean and standard deviation of the images' channels, and their sizes",
+        ("cnnbench data stats data=/imagenet", "cnnbench data stats data=sample area=whole"),
+        config.StatsConfig,
+        checks.check_stats,
+        _data_stats,
+    ),
+    "data show": Command(
+        "data show",
+        "a sheet of images with the names of their classes, as a PNG file",
+        (
+            "cnnbench data show data=/imagenet output=sheet.png",
+            "cnnbench data show data=/imagenet split=val classes=[n01440764,n01443537] count=8",
+        ),
+        config.ShowConfig,
+        checks.check_show,
+        _data_show,
     ),
 }

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from cnnbench.config import DataConfig, is_synthetic
 from cnnbench.data import index
-from cnnbench.data.layouts import cifar, class_folders, flat_val, idx, kaggle, synthetic
+from cnnbench.data.layouts import cifar, class_folders, flat_val, idx, kaggle, packed, synthetic
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.sample import sample_folder
 from cnnbench.data.select import select
@@ -26,6 +26,7 @@ from cnnbench.errors import UserError
 #   recognises(root: Path) -> bool             a quick look, without reading images
 #   list_images(root: Path, split: str) -> Listing    split is "train" or "val"
 LAYOUTS: dict[str, ModuleType] = {
+    "packed files": packed,
     "synthetic": synthetic,
     "Kaggle's ILSVRC": kaggle,
     "class folders with a flat val folder": flat_val,

@@ -1,0 +1,1 @@
+"""`cnnbench data ...`: one module per command."""

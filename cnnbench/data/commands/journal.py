@@ -1,0 +1,89 @@
+"""What an interrupted check found so far, so that the same command goes on from there; forgotten when it has ended."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from cnnbench.data.inspection import Finding
+from cnnbench.data.sample import cache_folder
+from cnnbench.data.split import Split
+from cnnbench.data.storage import Files
+
+
+class Journal:
+    """A file in the cache folder: a line that names the images, then a line per image in their order.
+
+    Where it cannot be written, or another check of the same data writes it, the check can merely not be resumed.
+    """
+
+    def __init__(self, title: str, split: Split) -> None:
+        self.split = split
+        names = "\0".join(split.name(index) for index in range(len(split)))
+        content = names.encode(errors="surrogateescape") + split.labels.tobytes()
+        self.first = hashlib.sha256(content).hexdigest().encode() + b"\n"
+        key = f"{title} {os.path.dirname(split.name(0))}"
+        path = cache_folder() / f"check-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:16]}.jsonl"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = _opened(path)
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.path = path
+        except OSError:
+            self.file, self.path = _opened(os.devnull), None
+
+    def resume(self) -> Iterator[Finding]:
+        """The findings of the first images, as far as they were checked and have not changed since."""
+        end = 0
+        if self.file.readline() == self.first:
+            end = len(self.first)
+            for index, line in enumerate(self.file):
+                try:
+                    stamp, values = json.loads(line)
+                except ValueError:  # the end of the line is missing
+                    break
+                if stamp != self._stamp(index):
+                    break
+                yield Finding(**{**values, "digest": bytes.fromhex(values["digest"])})
+                end += len(line)
+        self._start_at(end)
+
+    def add(self, index: int, finding: Finding) -> None:
+        """Note what was found of image `index`, the next one."""
+        values = {**asdict(finding), "digest": finding.digest.hex()}
+        self.file.write(json.dumps([self._stamp(index), values]).encode() + b"\n")
+
+    def close(self) -> None:
+        self.file.close()
+
+    def forget(self) -> None:
+        """Remove the file: the next check looks at every image again."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+    def _start_at(self, end: int) -> None:
+        if self.path is None:
+            return
+        self.file.seek(end)
+        self.file.truncate()
+        if not end:
+            self.file.write(self.first)
+
+    def _stamp(self, index: int) -> list[int]:
+        """Size and time of a file; nothing for an image that is no file of its own."""
+        if not isinstance(self.split.storage, Files):
+            return []
+        try:
+            found = os.stat(self.split.name(index))
+        except OSError:
+            return []
+        return [found.st_size, found.st_mtime_ns]
+
+
+def _opened(path: str | os.PathLike) -> io.BufferedRandom:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")

@@ -1,0 +1,174 @@
+"""`cnnbench data pack`: a data set into packed files."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import features
+
+from cnnbench import __version__
+from cnnbench.config import PackConfig
+from cnnbench.data.commands.difference import difference
+from cnnbench.data.encode import Recipe, encode, recipe
+from cnnbench.data.layouts import data_folder, read_split
+from cnnbench.data.packed import LEFT_OUT, Packed, checksum, read_header
+from cnnbench.data.packing import PARTIAL, Record, part_names, size_so_far, write_file
+from cnnbench.data.parallel import map_images
+from cnnbench.data.split import Split
+from cnnbench.errors import UserError
+
+PROBES = 64  # images whose packed size gives the estimate for all
+SHOWN = 20  # broken images that are listed
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def pack(config: PackConfig) -> None:
+    """Pack the splits that `config` names and say how large they are and how far their pixels are from the originals.
+
+    UserError if images are broken and config.skip_broken is not set, an image cannot be read, or the disk is full; what
+    is written stays, and the same command goes on from there.
+    """
+    chosen = recipe(config.form, config.short_side, config.quality, config.interpolation)
+    output = Path(config.output).expanduser()
+    if output.resolve() == data_folder(config.data.path).resolve():
+        raise UserError(f"output={config.output} is the data set's own folder: give another")
+    splits = {split: read_split(config.data, split) for split in config.splits}
+    broken: list[tuple[str, str]] = []
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        _check_space(config, splits, chosen, output)
+        for name, split in splits.items():
+            broken += _pack_split(config, name, split, chosen, output)
+    except KeyboardInterrupt:
+        print(f"\nWhat is packed is kept in {output}, the unfinished file as *{PARTIAL}: the same command goes on.")
+        raise
+    except OSError as error:
+        if error.errno in FULL:
+            raise UserError(f"{output} is full: make room and repeat the command, it goes on where it was") from error
+        raise UserError(f"cannot write {error.filename or output}: {error.strerror}") from error
+    if broken and not config.skip_broken:
+        listed = "; ".join(why for _, why in broken[:SHOWN])
+        more = f"; and {len(broken) - SHOWN:,} more" if len(broken) > SHOWN else ""
+        raise UserError(
+            f"{len(broken):,} broken images: {listed}{more}. Repair them or add skip_broken=true, and repeat"
+        )
+
+
+def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, output: Path) -> list[tuple[str, str]]:
+    """Pack one split, print its figures, and return its broken images and why they are."""
+    print(f"{name}: {len(split):,} images of {config.data.path}, to be {chosen.in_words()}")
+    parts = part_names(name, len(split), config.shard_size)
+    originals, packed, broken = 0, 0, []
+    for number, (file_name, indices) in enumerate(parts.items()):
+        target, names = output / file_name, [_short_name(split, index, config.data.path) for index in indices]
+        labels = split.labels[indices.start : indices.stop]
+        header = _header(config, name, split, chosen, [number, len(parts)], names, labels)
+        if target.exists():
+            _check_same(target, header)
+            print(f"  {target} is there already")
+            continue
+        written = write_file(
+            target, header, labels, names, partial(_records, config, split, chosen, indices), config.skip_broken
+        )
+        broken += written.left_out
+        if target.exists():
+            originals, packed = originals + written.originals, packed + target.stat().st_size
+            print(f"  {target}: {len(names) - len(written.left_out):,} images, {_size(target.stat().st_size)}")
+    if originals:
+        print(f"  {_size(packed)} from {_size(originals)} of originals: {packed / originals:.2f} of the size")
+    if broken and config.skip_broken:
+        print(f"  left out {len(broken):,} broken images: {'; '.join(why for _, why in broken[:SHOWN])}")
+    if packed and chosen.form != "original":
+        print(difference(split, chosen, config.workers))
+    return broken
+
+
+def _records(config: PackConfig, split: Split, chosen: Recipe, indices: range, done: int) -> Iterator[Record]:
+    """The records of the images of `indices` that come after the first `done`."""
+    return map_images(partial(_record, split, chosen), indices[done:], config.workers, "packing")
+
+
+def _record(split: Split, chosen: Recipe, index: int) -> Record:
+    original = split.read(index)  # what cannot be read ends the command: a disk that is gone is no broken image
+    try:
+        encoded = encode(original, split.name(index), chosen)
+    except UserError as error:
+        reason = str(error).encode(errors="surrogateescape")
+        return Record(reason, checksum(reason), (0, 0, 0), 0, LEFT_OUT)
+    size = original.nbytes if isinstance(original, np.ndarray) else len(original)
+    return Record(encoded.content, checksum(encoded.content), encoded.shape, size)
+
+
+def _header(
+    config: PackConfig,
+    name: str,
+    split: Split,
+    chosen: Recipe,
+    part: list[int],
+    names: list[str],
+    labels: np.ndarray,
+) -> dict[str, Any]:
+    """What a packed file says of itself; a file that was begun with another is not continued."""
+    source = split.storage
+    again = f", from {source.form}" if isinstance(source, Packed) and "original" not in source.form else ""
+    content = hashlib.sha256("\0".join(names).encode(errors="surrogateescape") + labels.tobytes())
+    return {
+        "form": chosen.in_words() + again,
+        "recipe": vars(chosen),
+        "split": name,
+        "part": part,
+        "images": len(names),
+        "classes": list(split.classes),
+        "source": config.data.path,
+        "content": content.hexdigest(),
+        "versions": {
+            "cnnbench": __version__,
+            "pillow": version("pillow"),
+            "simplejpeg": version("simplejpeg"),
+            "libjpeg": features.version("libjpeg_turbo") or features.version("jpg"),
+        },
+    }
+
+
+def _check_same(target: Path, header: dict[str, Any]) -> None:
+    found = read_header(str(target))[0]
+    differ = [name for name in header if name != "versions" and found.get(name) != header[name]]
+    if differ:
+        raise UserError(f"{target} exists, with another {', '.join(differ)}: remove it or give another output=")
+
+
+def _short_name(split: Split, index: int, path: str) -> str:
+    """The name of an image below the folder of its data set."""
+    if isinstance(split.storage, Packed):
+        return split.storage.original_name(int(split.numbers[index]))
+    return split.name(index).removeprefix(f"{data_folder(path)}{os.sep}")
+
+
+def _check_space(config: PackConfig, splits: dict[str, Split], chosen: Recipe, output: Path) -> None:
+    """Raise UserError if the packed files, as a few images let expect, do not fit on the disk."""
+    needed = 0
+    for name, split in splits.items():
+        probes = np.unique(np.linspace(0, len(split) - 1, PROBES, dtype=np.int64))
+        sizes = [len(_record(split, chosen, int(index)).content) for index in probes]
+        there = sum(size_so_far(output / part) for part in part_names(name, len(split), config.shard_size))
+        needed += max(0, round(np.mean(sizes) * len(split)) - there)
+    free = shutil.disk_usage(output).free
+    if needed > free:
+        raise UserError(
+            f"{output} has {_size(free)} free, and about {_size(needed)} are needed: make room, or pack smaller"
+        )
+
+
+def _size(count: float) -> str:
+    """Bytes in the unit that suits them."""
+    power = min(4, max(0, len(str(round(count))) - 1) // 3)
+    return f"{count / 1000**power:,.{1 if power else 0}f} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
