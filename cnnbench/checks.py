@@ -24,6 +24,7 @@ from cnnbench.config import (
     ExportConfig,
     LectureConfig,
     PackConfig,
+    PrepareConfig,
     ShowConfig,
     SourceConfig,
     StatsConfig,
@@ -151,6 +152,14 @@ def check_pack(config: PackConfig) -> None:
     _check_range("workers", config.workers, 0)
 
 
+def check_prepare(config: PrepareConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    _check_source(config.data)
+    _require(config.output is not None, "output is missing: give output=FOLDER for the class folders")
+    _check_splits(config.splits)
+    _check_range("workers", config.workers, 0)
+
+
 def check_check(config: CheckConfig) -> None:
     """Raise UserError for a key that cannot work."""
     _check_source(config.data)
@@ -261,7 +270,7 @@ def _check_loading(config: TrainConfig | EvalConfig) -> None:
 
 
 def _check_data_path(data: str | None) -> None:
-    if data in (None, "sample"):
+    if data in (None, "sample") or "://" in data or "{" in data:  # shards are looked at when they are read
         return
     if is_synthetic(data):
         _require(SYNTHETIC.fullmatch(data) is not None, f"data={data}: write it as synthetic:CLASSESxIMAGES")

@@ -100,6 +100,12 @@ def _data_show(settings: config.ShowConfig) -> None:
     show(settings)
 
 
+def _data_prepare(settings: config.PrepareConfig) -> None:
+    from cnnbench.data.commands.prepare import prepare
+
+    prepare(settings)
+
+
 COMMANDS = {
     "train": Command(
         "train",
@@ -214,5 +220,13 @@ COMMANDS = {
         config.ShowConfig,
         checks.check_show,
         _data_show,
+    ),
+    "data prepare": Command(
+        "data prepare",
+        "unpack archives, as ILSVRC's own tars, into a folder per class; training reads them packed too",
+        ("cnnbench data prepare data=/downloads output=/imagenet",),
+        config.PrepareConfig,
+        checks.check_prepare,
+        _data_prepare,
     ),
 }

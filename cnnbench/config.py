@@ -139,8 +139,8 @@ class AugmentConfig:
 @dataclass(frozen=True)
 class SourceConfig:
     path: str | None = key(
-        "the data set, its layout recognised by a look at it; or `sample`, the bundled images; or `synthetic`, noise "
-        "without files (`synthetic:CLASSESxIMAGES`: so many images of each class)",
+        "the data set: a folder, its layout recognised by a look at it; or tar shards by URL, or by names with braces; "
+        "or `sample`, the bundled images; or `synthetic`, noise without files (`synthetic:CLASSESxIMAGES`)",
         note=MAY_CHANGE,
     )
     classes: str | None = key("file with the class names (WordNet ids) to use, one per line; null: all", None)
@@ -372,6 +372,14 @@ class ShowConfig:
     count: int = key("images of each class", 4)
     rows: int = key("classes at most", 10)
     side: int = key("side of an image on the sheet, pixels", 128)
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    data: SourceConfig = group(SourceConfig, "the archives; `data=PATH` is short for `data.path=PATH`")
+    output: str | None = key("folder for the class folders, SPLIT/CLASS/FILE", None)
+    splits: list[str] = key("the splits to unpack", list(SPLITS))
+    workers: int | None = key(WORKERS, None)
 
 
 def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:

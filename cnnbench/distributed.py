@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cnnbench.errors import UserError
+from cnnbench.machine import usable_cores
 
 TIMEOUT = timedelta(minutes=10)
 
@@ -130,11 +131,6 @@ def share_cores(process: Process, device: str) -> None:
     if device == "cpu" and process.world > 1:
         local = int(os.environ.get("LOCAL_WORLD_SIZE", process.world))
         torch.set_num_threads(max(1, usable_cores() // local))
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_workers(configured: int | None, process: Process) -> int:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 
 import torch
 
-from cnnbench import distributed, runs
+from cnnbench import runs
 from cnnbench.analysis.bench_loader import Bench, Cost, loader_costs, stage_costs
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config import BenchConfig, side
 from cnnbench.data.engines import choose_engine
 from cnnbench.data.layouts import read_split
 from cnnbench.errors import UserError
+from cnnbench.machine import processor, usable_cores
 
 COLUMNS = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
 
@@ -34,7 +34,7 @@ def loader_tables(config: BenchConfig) -> list[Table]:
     """The cost of an image by stage and of whole loaders, beside torchvision's pipeline on the same data."""
     split = read_split(config.data, "train")
     bench = Bench(split, config.arch, config.augment, config.data, side(config), config.images)
-    workers = config.data.workers if config.data.workers is not None else distributed.usable_cores()
+    workers = config.data.workers if config.data.workers is not None else usable_cores()
     images = len(bench.indices)
     stages = stage_costs(bench, config.rounds)
     passes = -(-config.loader_images // images)
@@ -53,15 +53,7 @@ def loader_tables(config: BenchConfig) -> list[Table]:
 def machine() -> str:
     """Processor, cores and versions, for the line below every measurement."""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{_processor()}, {distributed.usable_cores()} cores, {versions}"
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine() or os.name
+    return f"{processor()}, {usable_cores()} cores, {versions}"
 
 
 def _row(cost: Cost) -> tuple[str, float, float | None, float | None]:

@@ -19,6 +19,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from cnnbench.errors import UserError
+from cnnbench.machine import usable_cores
 
 Result = TypeVar("Result")
 
@@ -40,11 +41,6 @@ def map_images(
     chosen = min(usable_cores() if workers is None else workers, len(indices))
     results = _in_processes(function, indices, chosen) if chosen else map(function, indices)
     return _with_progress(results, len(indices), title, unit)
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _with_progress(results: Iterator[Result], count: int, title: str, unit: str) -> Iterator[Result]:

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from cnnbench.config import DataConfig, is_synthetic
 from cnnbench.data import index
-from cnnbench.data.layouts import cifar, class_folders, flat_val, idx, kaggle, packed, synthetic
+from cnnbench.data.layouts import cifar, class_folders, flat_val, idx, kaggle, packed, raw_tars, shards, synthetic
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.sample import sample_folder
 from cnnbench.data.select import select
@@ -32,6 +32,8 @@ LAYOUTS: dict[str, ModuleType] = {
     "class folders with a flat val folder": flat_val,
     "CIFAR": cifar,
     "MNIST's idx files": idx,
+    "raw tars": raw_tars,
+    "shards": shards,
     "class folders": class_folders,
 }
 
@@ -49,7 +51,11 @@ def read_split(data: DataConfig, split: str, classes: Sequence[str] | None = Non
     `classes`: the known classes, in the order of their labels; by default those that `data` chooses. A class of the
     split that is not among them is an error, unless `data` chooses classes.
     """
-    return select(read_listing(data_folder(data.path), split), data, split, classes)
+    if shards.is_pattern(data.path):
+        listing = shards.list_pattern(data.path, split)
+    else:
+        listing = read_listing(data_folder(data.path), split)
+    return select(listing, data, split, classes)
 
 
 def read_listing(root: Path, split: str) -> Listing:

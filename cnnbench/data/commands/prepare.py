@@ -1,0 +1,177 @@
+"""`cnnbench data prepare`: archives into class folders, SPLIT/CLASS/FILE."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import posixpath
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnbench.config import PrepareConfig
+from cnnbench.data.ilsvrc import official_order
+from cnnbench.data.layouts import read_split
+from cnnbench.data.parallel import map_images
+from cnnbench.data.ranges import Ranges
+from cnnbench.data.split import Split
+from cnnbench.errors import UserError
+
+PARTIAL = ".partial"  # ending of a split's folder until it is whole
+IMAGES = {"train": (732, 1300, 1_281_167), "val": (50, 50, 50_000)}  # ILSVRC2012: per class from, to; in all
+SHOWN = 5  # classes that a message lists
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def prepare(config: PrepareConfig) -> None:
+    """Unpack the splits that `config` names, and say what they lack of ILSVRC2012.
+
+    A class folder appears when it is whole, a split's folder when all its classes are; what a kill leaves lies in
+    SPLIT.partial, and the same command goes on from there. Nothing that is there is overwritten. UserError for archives
+    that cannot be read (before anything is written), a full disk, and a split's folder with other content.
+    """
+    output = Path(config.output).expanduser().absolute()
+    splits = {name: read_split(config.data, name) for name in config.splits}
+    plans = [_plan(name, split, output) for name, split in splits.items()]
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        _check_space(plans, output)
+        for plan in plans:
+            _unpack(plan, config.workers)
+    except OSError as error:
+        if error.errno in FULL:
+            raise UserError(f"{output} is full: make room and repeat the command, it goes on where it was") from error
+        raise UserError(f"cannot write {error.filename or output}: {error.strerror}") from error
+    for name, split in splits.items():
+        print(f"{output / name}: {len(split):,} images of {len(split.classes):,} classes")
+        for sentence in shortfalls(name, split):
+            print(f"  {sentence}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to become the folder `target`: class c has the images `order[bounds[c]:bounds[c + 1]]` of `split`."""
+
+    target: Path
+    split: Split
+    order: np.ndarray
+    bounds: np.ndarray
+
+    @property
+    def partial(self) -> Path:
+        return self.target.with_name(self.target.name + PARTIAL)
+
+    def files(self, label: int) -> dict[str, int]:
+        """The file names of a class, and the number of each image in the storage."""
+        chosen = self.split.numbers[self.order[self.bounds[label] : self.bounds[label + 1]]].tolist()
+        names = [posixpath.basename(self.split.storage.names[number]) for number in chosen]
+        return dict(zip(names, chosen, strict=True))
+
+    def has(self, folder: Path, label: int) -> bool:
+        """Whether `folder` holds the files of a class, by their names and sizes."""
+        try:
+            there = {entry.name: entry.stat().st_size for entry in os.scandir(folder / self.split.classes[label])}
+        except OSError:
+            return False
+        return there == {name: int(self.split.storage.length[number]) for name, number in self.files(label).items()}
+
+
+def _plan(name: str, split: Split, output: Path) -> Plan:
+    if not isinstance(split.storage, Ranges):
+        raise UserError(f"the {name} split is not in archives but in {split.storage.form}: there is nothing to unpack")
+    labels = np.arange(len(split.classes) + 1)
+    order = np.argsort(split.labels, kind="stable")
+    plan = Plan(output / name, split, order, np.searchsorted(split.labels[order], labels))
+    for label, wnid in enumerate(split.classes):
+        if wnid != posixpath.basename(wnid) or wnid.startswith("."):
+            raise UserError(f"the class '{wnid}' cannot be the name of a folder")
+        if len(plan.files(label)) < plan.bounds[label + 1] - plan.bounds[label]:
+            raise UserError(f"the class {wnid} has two images of one file name, so they cannot lie in one folder")
+    if plan.target.exists() and not all(plan.has(plan.target, label) for label in range(len(split.classes))):
+        raise UserError(f"{plan.target} is there with other content, and nothing is overwritten: give another output=")
+    return plan
+
+
+def _check_space(plans: list[Plan], output: Path) -> None:
+    needed = sum(_missing_bytes(plan) for plan in plans)
+    free = shutil.disk_usage(output).free
+    if needed > free:
+        raise UserError(
+            f"{output} is too full: {needed / 1e9:,.1f} GB are to be unpacked and {free / 1e9:,.1f} GB are free"
+        )
+
+
+def _missing_bytes(plan: Plan) -> int:
+    if plan.target.exists():
+        return 0
+    length = plan.split.storage.length[plan.split.numbers]
+    missing = [label for label in range(len(plan.split.classes)) if not plan.has(plan.partial, label)]
+    return int(sum(length[plan.order[plan.bounds[label] : plan.bounds[label + 1]]].sum() for label in missing))
+
+
+def _unpack(plan: Plan, workers: int | None) -> None:
+    if plan.target.exists():
+        return
+    plan.partial.mkdir(exist_ok=True)
+    with _alone(plan.partial):
+        classes = range(len(plan.split.classes))
+        for _ in map_images(lambda label: _unpack_class(plan, label), classes, workers, plan.target.name, "classes"):
+            pass
+        os.sync()  # the name train is to mean that its images are on the disk
+        os.rename(plan.partial, plan.target)
+
+
+def _unpack_class(plan: Plan, label: int) -> None:
+    if plan.has(plan.partial, label):
+        return
+    folder = plan.partial / plan.split.classes[label]
+    scratch = folder.with_name(f".{folder.name}")
+    for left in (scratch, folder):
+        shutil.rmtree(left, ignore_errors=True)
+    scratch.mkdir()
+    for name, number in plan.files(label).items():
+        with open(scratch / name, "xb", buffering=0) as file:
+            content = plan.split.storage.read(number)
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+    os.rename(scratch, folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold `folder` while nobody else does; worker processes hold it too, until the last has ended."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"another process is unpacking into {folder}: wait for it, or end it first") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def shortfalls(name: str, split: Split) -> list[str]:
+    """In sentences, what the split `name` lacks of ILSVRC2012, or has otherwise."""
+    low, high, total = IMAGES[name]
+    each = f"{low:,} to {high:,}" if low < high else f"{low:,}"
+    counts = dict(zip(split.classes, np.bincount(split.labels, minlength=len(split.classes)).tolist(), strict=True))
+    known = set(official_order())
+    found = {
+        f"of ILSVRC's {len(known):,} classes are missing": sorted(known - counts.keys()),
+        "classes are not ILSVRC's": sorted(counts.keys() - known),
+        f"classes have not {each} images as in ILSVRC": sorted(
+            wnid for wnid, count in counts.items() if not low <= count <= high
+        ),
+    }
+    sentences = [f"{len(wnids):,} {what}: {_few(wnids)}" for what, wnids in found.items() if wnids]
+    return sentences + ([f"{len(split):,} images, where ILSVRC has {total:,}"] if len(split) != total else [])
+
+
+def _few(words: list[str]) -> str:
+    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN:,} more" if len(words) > SHOWN else "")

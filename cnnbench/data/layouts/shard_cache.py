@@ -1,0 +1,40 @@
+"""What the headers of remote shards said, kept in the cache folder: a request per image is not made twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+
+from cnnbench.data import remote
+from cnnbench.data.sample import cache_folder
+from cnnbench.errors import UserError
+
+FORM = 1  # of the files; a change of what they hold, or of how labels are read, counts it up
+STAMPS = ("size", "ETag", "LastModified", "Last-Modified")  # what servers say of a file's state
+
+
+def cached(url: str, read: Callable[[str], list[tuple]]) -> list[tuple]:
+    """`read(url)`, or what it returned for this state of the file: tuples of strings and numbers. Local files pass."""
+    if not remote.is_remote(url):
+        return read(url)
+    said = remote.info(url)
+    state = json.dumps([FORM, url, *(str(said.get(stamp)) for stamp in STAMPS)])
+    file = cache_folder() / "shards" / f"{hashlib.sha256(state.encode()).hexdigest()}.json"
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        found = read(url)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(handle, "w") as out:
+            json.dump(found, out)
+        os.replace(scratch, file)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the cache folder {file.parent} ({error.strerror}): set CNNBENCH_CACHE"
+        ) from error
+    return found
