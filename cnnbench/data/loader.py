@@ -80,6 +80,8 @@ class Loader:
             prefetch_factor=prefetch if workers else None,
             pin_memory=pin,
             worker_init_fn=_start_worker,
+            # The same workers for every pass: a fork beside threads is a risk (CPython's own lock may be held), so few.
+            persistent_workers=workers > 0,
             # Linux's own way also inside a launcher that has set another: workers share the index, and start at once.
             multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )
