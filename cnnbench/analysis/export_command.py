@@ -23,7 +23,8 @@ def export_command(config: ExportConfig) -> float:
     if subject.averaged is not None:
         model.load_state_dict(subject.averaged)
     folder = runs.folder(config.run) if config.run is not None else Path()
-    path = Path(config.output or folder / f"{arch.name}{SUFFIXES[config.form]}").expanduser()
+    name = arch.name + "-averaged" * (subject.averaged is not None)
+    path = Path(config.output or folder / f"{name}{SUFFIXES[config.form]}").expanduser()
     try:
         report = export(model, path, config.form, size, arch.in_channels, _record(subject, size, classes))
     except ValueError as error:
