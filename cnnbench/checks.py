@@ -16,6 +16,7 @@ from cnnbench.config import (
     SYNTHETIC,
     ArchConfig,
     AugmentConfig,
+    AverageConfig,
     BenchConfig,
     CheckConfig,
     DataIndexConfig,
@@ -23,8 +24,10 @@ from cnnbench.config import (
     EvalConfig,
     ExportConfig,
     LectureConfig,
+    OptimizerConfig,
     PackConfig,
     PrepareConfig,
+    ScheduleConfig,
     ShowConfig,
     SourceConfig,
     StatsConfig,
@@ -36,12 +39,39 @@ from cnnbench.config import (
 )
 from cnnbench.errors import UserError, nearest
 
+# Kind -> the keys of its group that act with it, beside those that act with every kind.
+OPTIMIZER_KEYS = {
+    "sgd": ("momentum", "dampening", "nesterov", "fused"),
+    "alexnet_sgd": ("momentum",),
+    "rmsprop": ("alpha", "eps", "momentum"),
+    "tensorflow_rmsprop": ("alpha", "eps", "momentum"),
+    "adam": ("betas", "eps", "fused"),
+    "adamw": ("betas", "eps", "fused"),
+    "lars": ("momentum", "trust_coefficient"),
+    "lamb": ("betas", "eps"),
+}
+SCHEDULE_KEYS = {
+    "constant": (),
+    "step": ("step_epochs", "gamma"),
+    "multi_step": ("milestones", "gamma"),
+    "exponential": ("step_epochs", "gamma"),
+    "linear": ("final",),
+    "polynomial": ("power", "final"),
+    "cosine": ("final",),
+    "one_cycle": ("start", "peak", "final"),
+    "plateau": ("gamma", "patience", "threshold", "most"),
+}
+AVERAGE_KEYS = {
+    "none": (),
+    "ema": ("decay", "warmup", "start_epoch", "every"),
+    "polyak": ("start_epoch", "every"),
+}
+
 
 def check_train(config: TrainConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     _check_choices(config)
-    arch, augment, optimizer, schedule = config.arch, config.augment, config.optimizer, config.schedule
-    _check_arch(arch)
+    _check_arch(config.arch)
     _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
     for name in ("epochs", "batch", "accumulate", "eval_batch", "evaluate_every", "save_every"):
         _check_range(name, getattr(config, name), 1)
@@ -49,24 +79,81 @@ def check_train(config: TrainConfig) -> None:
     _check_range("seed", config.seed, 0)
     _check_range("label_smoothing", config.label_smoothing, 0, below=1)
     _check_range("clip_norm", config.clip_norm, 0, open_low=True)
+    _check_range("filter_radius", config.filter_radius, 0, open_low=True)
+    _check_range("bce_threshold", config.bce_threshold, 0, below=1)
+    _require(
+        config.bce_threshold is None or config.loss == "bce", "bce_threshold acts with loss=bce only: set it to null"
+    )
+    _check_optimizer(config.optimizer)
+    _check_schedule(config.schedule, config.epochs)
+    _check_average(config.average, config.epochs)
+    _check_augment(config.augment, side(config))
+    _check_loading(config)
+    check_size(config.arch, side(config))
+    _check_division(config)
+
+
+def _check_optimizer(optimizer: OptimizerConfig) -> None:
     _check_range("optimizer.lr", optimizer.lr, 0)
     _check_range("optimizer.base_batch", optimizer.base_batch, 1)
     _check_range("optimizer.momentum", optimizer.momentum, 0, below=1)
     _check_range("optimizer.dampening", optimizer.dampening, 0, 1)
+    _check_range("optimizer.alpha", optimizer.alpha, 0, below=1)
+    _check_range("optimizer.eps", optimizer.eps, 0)
+    _check_range("optimizer.trust_coefficient", optimizer.trust_coefficient, 0, open_low=True)
+    _require(len(optimizer.betas) == 2, f"optimizer.betas={optimizer.betas} needs two values, as in [0.9,0.999]")
+    for i, beta in enumerate(optimizer.betas):
+        _check_range(f"optimizer.betas[{i}]", beta, 0, below=1)
     _check_range("optimizer.weight_decay", optimizer.weight_decay, 0)
     _require(
         not optimizer.nesterov or (optimizer.momentum > 0 and optimizer.dampening == 0),
         "optimizer.nesterov=true needs optimizer.momentum above 0 and optimizer.dampening=0",
     )
-    _check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, config.epochs)
+    _check_acting("optimizer", optimizer, OPTIMIZER_KEYS)
+
+
+def _check_schedule(schedule: ScheduleConfig, epochs: int) -> None:
+    _check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, epochs)
     _check_range("schedule.warmup_start", schedule.warmup_start, 0, 1)
     _check_range("schedule.step_epochs", schedule.step_epochs, 0, open_low=True)
     _check_range("schedule.gamma", schedule.gamma, 0)
+    _check_range("schedule.power", schedule.power, 0, open_low=True)
+    _check_range("schedule.start", schedule.start, 0, 1)
+    _check_range("schedule.peak", schedule.peak, 0, below=1, open_low=True)
     _check_range("schedule.final", schedule.final, 0, 1)
-    _check_augment(augment, side(config))
-    _check_loading(config)
-    check_size(config.arch, side(config))
-    _check_division(config)
+    _check_range("schedule.patience", schedule.patience, 1)
+    _check_range("schedule.threshold", schedule.threshold, 0)
+    _check_range("schedule.most", schedule.most, 0)
+    milestones = schedule.milestones
+    _require(
+        schedule.kind != "multi_step" or (milestones and milestones == sorted(milestones) and milestones[0] > 0),
+        f"schedule.milestones={milestones} is not possible: give epochs above 0, ascending, as in [30,60]",
+    )
+    _check_acting("schedule", schedule, SCHEDULE_KEYS)
+
+
+def _check_average(average: AverageConfig, epochs: int) -> None:
+    _check_range("average.decay", average.decay, 0, below=1)
+    _check_range("average.every", average.every, 1)
+    _check_range("average.start_epoch", average.start_epoch, 0, below=epochs)
+    _check_acting("average", average, AVERAGE_KEYS)
+
+
+def _check_acting(group: str, config: Any, keys: dict[str, tuple[str, ...]]) -> None:
+    """Raise UserError for a key that is set, though it acts with other kinds only: it would be passed over unseen."""
+    kinds: dict[str, list[str]] = {}
+    for kind, names in keys.items():
+        for name in names:
+            kinds.setdefault(name, []).append(kind)
+    for item in dataclasses.fields(config):
+        default = item.default if item.default is not dataclasses.MISSING else item.default_factory()
+        value = getattr(config, item.name)
+        _require(
+            value == default or config.kind in kinds.get(item.name, keys),
+            f"{group}.{item.name}={_plain(value)} does nothing with {group}.kind={config.kind}, only with "
+            f"{', '.join(kinds.get(item.name, []))}: set {group}.{item.name}={_plain(default)}, or choose a whole file "
+            f"by {group}=NAME",
+        )
 
 
 def check_eval(config: EvalConfig) -> None:
@@ -77,6 +164,7 @@ def check_eval(config: EvalConfig) -> None:
         "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH",
     )
     _check_alone(config, "arch", "weights")
+    _check_weights_kind(config)
     if config.run is None:
         _check_arch(config.arch)
         _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
@@ -120,6 +208,7 @@ def check_export(config: ExportConfig) -> None:
         "nothing to export: give run=NAME, or arch=NETWORK weights=FILE",
     )
     _check_alone(config, "arch", "weights", "num_classes")
+    _check_weights_kind(config)
     if config.run is None:
         _check_arch(config.arch)
         _check_weights(config.weights, config.arch)
@@ -211,6 +300,7 @@ def _check_division(config: TrainConfig) -> None:
 def _check_arch(arch: ArchConfig) -> None:
     _require(arch.in_channels in (1, 3), f"arch.in_channels={arch.in_channels} is not possible: use 1 (grey) or 3")
     _check_range("arch.dropout", arch.dropout, 0, below=1)
+    _check_range("arch.stochastic_depth", arch.stochastic_depth, 0, below=1)
     _check_range("arch.crop_ratio", arch.crop_ratio, 0, 1, open_low=True)
     for name in ("mean", "std"):
         _require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
@@ -316,6 +406,13 @@ def _check_alone(config: EvalConfig | ExportConfig, *names: str) -> None:
         _require(getattr(config, name) is None, f"run= and {name}= exclude each other: the run has its own {name}")
 
 
+def _check_weights_kind(config: EvalConfig | ExportConfig) -> None:
+    _require(
+        config.run is not None or config.weights_kind == "raw",
+        f"weights_kind={config.weights_kind} needs a run: give run=NAME",
+    )
+
+
 def _sibling(path: Path) -> str:
     try:
         return nearest(path.name, [entry.name for entry in path.parent.iterdir()])
@@ -350,6 +447,11 @@ def _check_range(
     bounds += [f"at most {high:g}"] if high < float("inf") else []
     bounds += [f"below {below:g}"] if below < float("inf") else []
     raise UserError(f"{name}={value} is out of range: it must be {' and '.join(bounds)}")
+
+
+def _plain(value: Any) -> str:
+    """A value as it is written on the command line."""
+    return "null" if value is None else str(value).lower().replace(" ", "")
 
 
 def _require(condition: bool, sentence: str) -> None:

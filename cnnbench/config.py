@@ -42,31 +42,77 @@ class ArchConfig:
     learning_rate: float = key("rate per 256 images at which plain SGD trains the network")
     in_channels: int = key("input channels: 3, or 1 for grey-scale", 3)
     dropout: float | None = key("dropout probability in [0, 1); null: the paper's", None)
+    stochastic_depth: float | None = key(
+        "residual networks: probability in [0, 1) of leaving out the last block in training, falling linearly towards "
+        "the input; null: none",
+        None,
+    )
     options: dict[str, Any] = key("the network's own switches", {})
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    kind: str = key("update rule", choices=("sgd",))
-    lr: float = key("learning rate at `base_batch`; used: lr x batch / base_batch")
+    kind: str = key(
+        "update rule; alexnet_sgd has the rate inside the velocity, tensorflow_rmsprop is the Inception papers'",
+        choices=("sgd", "alexnet_sgd", "rmsprop", "tensorflow_rmsprop", "adam", "adamw", "lars", "lamb"),
+    )
+    lr: float = key("learning rate at `base_batch`")
     base_batch: int = key("global batch at which `lr` is stated, images", 256)
-    momentum: float = key("momentum in [0, 1)", 0.0)
-    dampening: float = key("dampening of momentum in [0, 1]", 0.0)
-    nesterov: bool = key("Nesterov momentum", False)
-    weight_decay: float = key("L2 penalty factor", 0.0)
-    decay_norms: bool = key("decay scales and shifts of normalisation layers too", True)
-    decay_biases: bool = key("decay biases too", True)
+    scaling: str = key(
+        "how the rate follows the batch: lr x batch / base_batch, lr x the root of that, or lr as it is",
+        "linear",
+        choices=("linear", "sqrt", "none"),
+    )
+    momentum: float = key("sgd, alexnet_sgd, both rmsprop, lars: momentum in [0, 1)", 0.0)
+    dampening: float = key("sgd: dampening of momentum in [0, 1]", 0.0)
+    nesterov: bool = key("sgd: Nesterov momentum", False)
+    alpha: float = key("both rmsprop: share of the mean square that stays at each step, in [0, 1)", 0.99)
+    betas: list[float] = key("adam, adamw, lamb: shares of the two means that stay, each in [0, 1)", [0.9, 0.999])
+    eps: float = key("both rmsprop, adam, adamw, lamb: added to the divisor (tensorflow_rmsprop: below the root)", 1e-8)
+    trust_coefficient: float = key("lars: length of a step, as a share of the length of the weights", 0.001)
+    weight_decay: float = key(
+        "L2 penalty factor; adamw, lamb: share of the weights, times the rate, taken off at each step", 0.0
+    )
+    decay_norms: bool = key("decay scales and shifts of normalisation layers too (lars, lamb: and adapt them)", True)
+    decay_biases: bool = key("decay biases too (lars, lamb: and adapt them)", True)
+    fused: bool = key("sgd, adam, adamw: update all weights in one kernel", False)
 
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    kind: str = key("form of the learning rate", choices=("constant", "step", "multi_step", "linear", "cosine"))
-    warmup_epochs: float = key("linear warm-up, epochs", 0.0)
+    kind: str = key(
+        "form of the learning rate over time",
+        choices=(
+            *("constant", "step", "multi_step", "exponential", "linear", "polynomial", "cosine", "one_cycle"),
+            "plateau",
+        ),
+    )
+    warmup_epochs: float = key("linear warm-up in front, epochs", 0.0)
     warmup_start: float = key("factor on the rate at the first step of warm-up", 0.0)
-    step_epochs: float = key("step: epochs between two divisions", 30.0)
+    step_epochs: float = key("step, exponential: epochs in which the rate is multiplied by gamma once", 30.0)
     milestones: list[float] = key("multi_step: epochs at which the rate is multiplied by gamma", [])
-    gamma: float = key("step, multi_step: factor on the rate", 0.1)
-    final: float = key("linear, cosine: factor on the rate at the end", 0.0)
+    gamma: float = key("step, multi_step, exponential, plateau: factor on the rate", 0.1)
+    power: float = key("polynomial: exponent; 1 is a straight line", 2.0)
+    start: float = key("one_cycle: factor on the rate at the start", 0.04)
+    peak: float = key("one_cycle: share of the time, in (0, 1), after which the rate is full", 0.3)
+    final: float = key("linear, polynomial, cosine, one_cycle: factor on the rate at the end", 0.0)
+    patience: int = key("plateau: evaluations in a row without a better top-1 error before the rate is multiplied", 5)
+    threshold: float = key("plateau: percentage points that make an error better", 0.0)
+    most: int | None = key("plateau: largest number of times that the rate is multiplied; null: no limit", None)
+
+
+@dataclass(frozen=True)
+class AverageConfig:
+    kind: str = key(
+        "average of the weights over the steps, evaluated beside the weights themselves: ema decays exponentially, "
+        "polyak gives all steps the same weight",
+        "none",
+        choices=("none", "ema", "polyak"),
+    )
+    decay: float = key("ema: share of the average that stays at each update, in [0, 1)", 0.9999)
+    warmup: bool = key("ema: shorter memory at the start: decay at most (1 + n) / (10 + n) after n updates", True)
+    start_epoch: float = key("epoch from which on weights are averaged", 0.0)
+    every: int = key("optimiser steps between two updates", 1)
 
 
 @dataclass(frozen=True)
@@ -189,11 +235,23 @@ class TrainConfig:
     augment: AugmentConfig = group(AugmentConfig, "augmentation of training images")
     optimizer: OptimizerConfig = group(OptimizerConfig, "the optimiser")
     schedule: ScheduleConfig = group(ScheduleConfig, "the learning rate over time")
+    average: AverageConfig = group(AverageConfig, "averaged weights")
     epochs: int = key("passes over the training images")
     batch: int = key("GLOBAL batch of one optimiser step, images: over all processes and accumulated parts")
     accumulate: int = key("parts into which each process cuts its share of the batch, to save memory", 1)
     image_size: int | None = key("side of training and evaluation images, pixels; null: the network's", None)
+    loss: str = key(
+        "training loss; bce: binary cross-entropy of each class, mean over images and classes",
+        "cross_entropy",
+        choices=("cross_entropy", "bce"),
+    )
     label_smoothing: float = key("share of the target spread over all classes, in [0, 1)", 0.0)
+    bce_threshold: float | None = key(
+        "bce: a class with more than this share of a mixed image, in [0, 1), counts in full; null: by its share", None
+    )
+    filter_radius: float | None = key(
+        "largest root mean square of a convolution's filter, restored after each step (ZFNet: 0.1); null: any", None
+    )
     clip_norm: float | None = key("largest norm of the gradient; null: no clipping", None)
     weights: str | None = key(
         "file whose weights the run starts from, with a new classifier if its classes are others in number; or "
@@ -221,6 +279,7 @@ class TrainConfig:
 class EvalConfig:
     run: str | None = key("run to evaluate: folder, or name in runs/", None)
     checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
+    weights_kind: str = key("of the run: its weights, or their average", "raw", choices=("raw", "averaged"))
     arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
     weights: str | None = key("file of weights, or torchvision, where no run is given", None)
     data: DataConfig = group(DataConfig, "the images (the val split); null path: the run's")
@@ -299,6 +358,7 @@ class LectureConfig:
 class ExportConfig:
     run: str | None = key("run to export: folder, or name in runs/", None)
     checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
+    weights_kind: str = key("of the run: its weights, or their average", "raw", choices=("raw", "averaged"))
     arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
     weights: str | None = key("file of weights, or torchvision, where no run is given", None)
     num_classes: int | None = key("classes of the weights, where no run is given; null: 1000", None)

@@ -51,6 +51,8 @@ def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:
     options = {**arch.options, "in_channels": arch.in_channels}
     if arch.dropout is not None:
         options["dropout"] = arch.dropout
+    if arch.stochastic_depth is not None:
+        options["stochastic_depth"] = arch.stochastic_depth
     if "image_size" in options_of(arch.name):
         options["image_size"] = image_size
     return options

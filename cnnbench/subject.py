@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from cnnbench import runs
 from cnnbench.config import ArchConfig, EvalConfig, ExportConfig, TrainConfig
 from cnnbench.errors import UserError
@@ -19,6 +21,7 @@ class Subject:
     weights: str  # as the key `weights`: a file, or torchvision
     classes: tuple[str, ...] | None  # WordNet ids or names in the order of the logits; None where no run is given
     trained: TrainConfig | None  # the run's own config
+    averaged: dict[str, torch.Tensor] | None = None  # a state dict to take in place of `weights`
 
 
 def find_subject(config: EvalConfig | ExportConfig) -> Subject:
@@ -31,5 +34,11 @@ def find_subject(config: EvalConfig | ExportConfig) -> Subject:
     if not weights.exists():
         raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet")
     content = checkpoint.load(weights)
+    averaged = None
+    if config.weights_kind == "averaged":
+        if "averaged" not in content:
+            raise UserError(f"{folder} has no averaged weights: it was trained with average.kind=none")
+        averaged = content["averaged"]
     title = f"{trained.arch.name} after epoch {content['position']['epoch']} of {folder}"
-    return Subject(title, trained.arch, str(weights), tuple(content["classes"]), trained)
+    title += ", averaged weights" if averaged else ""
+    return Subject(title, trained.arch, str(weights), tuple(content["classes"]), trained, averaged)

@@ -20,8 +20,11 @@ def export_command(config: ExportConfig) -> float:
     arch, size, classes = subject.arch, _size(config, subject), _classes(config, subject)
     check_size(arch, size)
     model = build_network(arch, classes, size, subject.weights, tell=print)
+    if subject.averaged is not None:
+        model.load_state_dict(subject.averaged)
     folder = runs.folder(config.run) if config.run is not None else Path()
-    path = Path(config.output or folder / f"{arch.name}{SUFFIXES[config.form]}").expanduser()
+    name = arch.name + "-averaged" * (subject.averaged is not None)
+    path = Path(config.output or folder / f"{name}{SUFFIXES[config.form]}").expanduser()
     try:
         report = export(model, path, config.form, size, arch.in_channels, _record(subject, size, classes))
     except ValueError as error:

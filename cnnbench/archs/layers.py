@@ -54,6 +54,34 @@ class LocalResponseNorm(nn.LocalResponseNorm):
         return super().forward(x.float()).to(x.dtype)
 
 
+class StochasticDepth(nn.Module):
+    """In training, a residual branch is left out of each image with probability `p`, and scaled by 1 / (1 - p) where it
+    stays; in evaluation nothing happens (Huang et al. 2016, who leave it out of a whole batch and scale in evaluation).
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.p
+        return x * (kept / (1 - self.p)).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p:g}"
+
+
+def set_stochastic_depth(blocks: list[nn.Module], last: float) -> None:
+    """Give block l of L, in the network's order, the probability `last` x l / L (Huang et al. 2016, equation 4), as its
+    `stochastic_depth`. Raises ValueError unless `last` is in [0, 1)."""
+    if not 0 <= last < 1:
+        raise ValueError(f"stochastic_depth={last} is no probability in [0, 1)")
+    for i, block in enumerate(blocks):
+        block.stochastic_depth.p = last * (i + 1) / len(blocks)
+
+
 def stem_layers(network: str, form: str, in_channels: int, channels: int) -> tuple[nn.Conv2d, nn.Module]:
     """First convolution of a residual or dense network, and the pooling that follows it.
 

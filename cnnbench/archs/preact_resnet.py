@@ -15,7 +15,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import fan_in_uniform, he_normal, initialise, stage_widths, stem_layers
+from cnnbench.archs.layers import (
+    StochasticDepth,
+    fan_in_uniform,
+    he_normal,
+    initialise,
+    set_stochastic_depth,
+    stage_widths,
+    stem_layers,
+)
 from cnnbench.archs.resnet import DEPTHS, WIDTHS
 
 
@@ -23,7 +31,8 @@ class PreActResNet(nn.Module):
     """Residual network of pre-activation blocks; nothing but additions on the way between shape changes.
 
     `depths`, `widths`, `widen`, `stem`: as in resnet.ResNet. `dropout` (not in the paper) acts before the classifier,
-    `block_dropout` before the last convolution of each block (Wide ResNet, section 2.4).
+    `block_dropout` before the last convolution of each block (Wide ResNet, section 2.4). `stochastic_depth` (not in the
+    paper) is the probability of leaving out the last block in training (layers.StochasticDepth).
     """
 
     def __init__(
@@ -37,6 +46,7 @@ class PreActResNet(nn.Module):
         widen: float = 1.0,
         stem: str = "imagenet",
         block_dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()
         channels = widths[0]
@@ -50,6 +60,7 @@ class PreActResNet(nn.Module):
                 blocks.append(block(channels, width, stride, block_dropout))
                 channels = width * block.expansion
             self.add_module(stage, nn.Sequential(*blocks))
+        set_stochastic_depth([block for stage in self.stages for block in getattr(self, stage)], stochastic_depth)
         self.bn = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
@@ -77,12 +88,13 @@ class Basic(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _projection(channels, width, stride)
+        self.stochastic_depth = StochasticDepth(0.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu(self.bn1(x))
         shortcut = x if self.downsample is None else self.downsample(y)  # a projection sees the activated tensor
         y = self.relu(self.bn2(self.conv1(y)))
-        return self.conv2(self.dropout(y)) + shortcut
+        return self.stochastic_depth(self.conv2(self.dropout(y))) + shortcut
 
 
 class Bottleneck(nn.Module):
@@ -101,13 +113,14 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _projection(channels, 4 * width, stride)
+        self.stochastic_depth = StochasticDepth(0.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu(self.bn1(x))
         shortcut = x if self.downsample is None else self.downsample(y)  # a projection sees the activated tensor
         y = self.relu(self.bn2(self.conv1(y)))
         y = self.relu(self.bn3(self.conv2(y)))
-        return self.conv3(self.dropout(y)) + shortcut
+        return self.stochastic_depth(self.conv3(self.dropout(y))) + shortcut
 
 
 def _projection(channels: int, out: int, stride: int) -> nn.Module | None:

@@ -22,7 +22,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnbench.archs.layers import fan_in_uniform, he_normal, initialise, require_choice, stage_widths, stem_layers
+from cnnbench.archs.layers import (
+    StochasticDepth,
+    fan_in_uniform,
+    he_normal,
+    initialise,
+    require_choice,
+    set_stochastic_depth,
+    stage_widths,
+    stem_layers,
+)
 
 WIDTHS = (64, 128, 256, 512)  # of the four stages; a bottleneck block puts out four times as many channels
 
@@ -38,7 +47,8 @@ class ResNet(nn.Module):
     is the convolution that halves the map in a bottleneck block. `groups` and `base_width` (ResNeXt's cardinality C
     and width d) give its 3x3 convolution groups x floor(width x base_width / 64) channels.
     `dropout` (not in the paper) acts before the classifier. `zero_gamma` starts the last scale of each block at 0
-    (Goyal et al. 2017); the paper does not.
+    (Goyal et al. 2017); the paper does not. `stochastic_depth` (not in the paper) is the probability of leaving out the
+    last block in training (layers.StochasticDepth).
     """
 
     def __init__(
@@ -56,11 +66,14 @@ class ResNet(nn.Module):
         groups: int = 1,
         base_width: int = 64,
         zero_gamma: bool = False,
+        stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()
         require_choice("resnet", "shortcut", shortcut, ("A", "B", "C", "none"))
         if zero_gamma and shortcut == "none":
             raise ValueError("zero_gamma needs shortcuts: without them every block would put out zeros")
+        if stochastic_depth and shortcut == "none":
+            raise ValueError("stochastic_depth needs shortcuts: without them a block left out would leave nothing")
         bottleneck_options = _bottleneck_options(block, stride_in, groups, base_width)
         channels = widths[0]
         self.conv1, self.maxpool = stem_layers("resnet", stem, in_channels, channels)
@@ -74,6 +87,7 @@ class ResNet(nn.Module):
                 blocks.append(block(channels, width, stride, shortcut, **bottleneck_options))
                 channels = width * block.expansion
             self.add_module(stage, nn.Sequential(*blocks))
+        set_stochastic_depth([block for stage in self.stages for block in getattr(self, stage)], stochastic_depth)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         initialise(self, he_normal, linear=fan_in_uniform)
@@ -102,13 +116,14 @@ class Basic(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(shortcut, channels, width, stride)
+        self.stochastic_depth = StochasticDepth(0.0)
 
     def last_norm(self) -> nn.BatchNorm2d:
         return self.bn2
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
+        y = self.stochastic_depth(self.bn2(self.conv2(y)))
         return self.relu(y if self.downsample is None else y + self.downsample(x))
 
 
@@ -140,6 +155,7 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(4 * width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(shortcut, channels, 4 * width, stride)
+        self.stochastic_depth = StochasticDepth(0.0)
 
     def last_norm(self) -> nn.BatchNorm2d:
         return self.bn3
@@ -147,7 +163,7 @@ class Bottleneck(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
+        y = self.stochastic_depth(self.bn3(self.conv3(y)))
         return self.relu(y if self.downsample is None else y + self.downsample(x))
 
 

@@ -54,6 +54,8 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     split = _val_split(settings.data, subject)
     tell = print if process.leads else None
     model = build_network(settings.arch, len(split.classes), side(settings), subject.weights, tell=tell)
+    if subject.averaged is not None:
+        model.load_state_dict(subject.averaged)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model.to(device, memory_format=memory_format)
     counts, loss = evaluate(
@@ -118,12 +120,15 @@ def _tell(subject: Subject, config: EvalConfig, counts: Counts, loss: float) -> 
         "protocol": config.protocol,
         "protocol_in_words": protocol,
         "weights": subject.weights,
+        "weights_kind": config.weights_kind,
         "data": config.data.path,
     }
     print(f"{subject.title}, {counts.n:,} images of {config.data.path}, {protocol}:\n{error_table(counts)}")
     output = config.output
     if output is None and config.run is not None:
-        output = str(runs.folder(config.run) / f"eval-{config.protocol}.json")
+        output = str(
+            runs.folder(config.run) / f"eval-{config.protocol}{'-averaged' * (config.weights_kind == 'averaged')}.json"
+        )
     if output is not None:
         try:
             runs.write_json(Path(output).expanduser(), result)

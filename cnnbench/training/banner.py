@@ -5,7 +5,15 @@ from __future__ import annotations
 import torch
 
 from cnnbench import __version__
-from cnnbench.config import AugmentConfig, TrainConfig, side
+from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
+from cnnbench.config import (
+    AugmentConfig,
+    AverageConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainConfig,
+    side,
+)
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
 from cnnbench.training.loop import Position, Training
@@ -23,9 +31,13 @@ def banner(training: Training, position: Position, train: Split, val: Split) -> 
         "batch": _batch(config, training.process.world),
         "rate": _rate(config),
         "optimiser": _optimizer(config),
+        "loss": _loss(config),
+        "average": _acting(config.average, AVERAGE_KEYS),
         "augment": describe_augment(config.augment),
         "device": _device(training),
     }
+    if config.average.kind == "none":
+        del rows["average"]
     return f"cnnbench {__version__} train\n" + "\n".join(f"  {name:<10}{text}" for name, text in rows.items())
 
 
@@ -43,6 +55,7 @@ def _network(training: Training) -> str:
     native = "" if size == config.arch.image_size else f" (native: {config.arch.image_size})"
     options = "".join(f", {name}={value}" for name, value in config.arch.options.items())
     dropout = "" if config.arch.dropout is None else f", dropout {config.arch.dropout:g}"
+    dropout += f", stochastic depth {config.arch.stochastic_depth:g}" if config.arch.stochastic_depth else ""
     return (
         f"{config.arch.name}, {count:,} parameters, input {config.arch.in_channels} x {size} x {size}{native}"
         f"{dropout}{options}"
@@ -72,19 +85,34 @@ def _batch(config: TrainConfig, world: int) -> str:
 
 def _rate(config: TrainConfig) -> str:
     optimizer, schedule = config.optimizer, config.schedule
-    rate = scaled_rate(optimizer, config.batch)
-    warmup = f", warm-up over {schedule.warmup_epochs:g} epochs" if schedule.warmup_epochs else ""
-    return f"{rate:g} = {optimizer.lr:g} x {config.batch}/{optimizer.base_batch}, {schedule.kind}{warmup}"
+    ratio = f"{config.batch}/{optimizer.base_batch}"
+    factor = {"linear": f" x {ratio}", "sqrt": f" x sqrt({ratio})", "none": ", at any batch"}[optimizer.scaling]
+    warmup = f", warm-up from {schedule.warmup_start:g} over {schedule.warmup_epochs:g} epochs"
+    form = _acting(schedule, SCHEDULE_KEYS) + warmup * (schedule.warmup_epochs > 0)
+    return f"{scaled_rate(optimizer, config.batch):g} = {optimizer.lr:g}{factor}; {form}"
 
 
 def _optimizer(config: TrainConfig) -> str:
     optimizer = config.optimizer
-    parts = [f"{optimizer.kind}, momentum {optimizer.momentum:g}{' (Nesterov)' * optimizer.nesterov}"]
+    parts = [_acting(optimizer, OPTIMIZER_KEYS)]
     spared = [name for name in ("norms", "biases") if not getattr(optimizer, f"decay_{name}")]
     parts.append(f"weight decay {optimizer.weight_decay:g}" + (f" (not on {' and '.join(spared)})" if spared else ""))
-    parts.append(f"label smoothing {config.label_smoothing:g}")
     parts += [f"gradients clipped at norm {config.clip_norm:g}"] if config.clip_norm is not None else []
+    parts += [f"filters held at RMS {config.filter_radius:g}"] if config.filter_radius is not None else []
     return ", ".join(parts)
+
+
+def _loss(config: TrainConfig) -> str:
+    parts = {"cross_entropy": "cross-entropy", "bce": "binary cross-entropy, mean over images and classes"}[config.loss]
+    threshold = "" if config.bce_threshold is None else f", shares above {config.bce_threshold:g} in full"
+    return f"{parts}{threshold}, label smoothing {config.label_smoothing:g}"
+
+
+def _acting(group: OptimizerConfig | ScheduleConfig | AverageConfig, keys: dict[str, tuple[str, ...]]) -> str:
+    """A kind and those of its keys that act, as one writes them: 'sgd(momentum=0.9, nesterov=True)'."""
+    values = {name: getattr(group, name) for name in keys[group.kind]}
+    shown = [f"{name}={value}" for name, value in values.items() if value is not False and value is not None]
+    return f"{group.kind}({', '.join(shown)})" if shown else group.kind
 
 
 def describe_augment(augment: AugmentConfig) -> str:

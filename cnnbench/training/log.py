@@ -84,6 +84,9 @@ BOARD_NAMES = {
     "val_loss": "val/loss",
     "top1_error": "val/top1_error",
     "top5_error": "val/top5_error",
+    "averaged_val_loss": "val/averaged_loss",
+    "averaged_top1_error": "val/averaged_top1_error",
+    "averaged_top5_error": "val/averaged_top5_error",
     "images_per_second": "speed/epoch_images_per_second",
     "data_wait": "speed/epoch_data_wait",
 }
@@ -93,5 +96,7 @@ def _sentence(metrics: dict[str, float | int]) -> str:
     parts = [f"train loss {metrics['train_loss']:.4f}"]
     if "top1_error" in metrics:
         parts.append(f"top-1 error {metrics['top1_error']:.2f} %, top-5 error {metrics['top5_error']:.2f} %")
+    if "averaged_top1_error" in metrics:
+        parts.append(f"averaged {metrics['averaged_top1_error']:.2f} and {metrics['averaged_top5_error']:.2f} %")
     parts.append(f"{metrics['images_per_second']:.0f} images/s, {metrics['data_wait']:.0%} waiting for data")
     return ", ".join(parts)

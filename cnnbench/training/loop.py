@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from cnnbench.errors import UserError
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.precision import Precision
 from cnnbench.training import checkpoint
+from cnnbench.training.ema import AveragedWeights
 from cnnbench.training.log import Log
 from cnnbench.training.loss import training_loss
+from cnnbench.training.optim import renormalise
 from cnnbench.training.schedule import rate_factor
 
 
@@ -39,6 +41,8 @@ class Position:
     counts: tuple[int, int, int] | None = None  # of the last evaluation: wrong at top 1, wrong at top 5, images
     best_top1_error: float | None = None
     best_epoch: int | None = None
+    errors: list[float] = field(default_factory=list)  # top-1, percent, of all evaluations: what plateau goes by
+    averaged_counts: tuple[int, int, int] | None = None  # as `counts`, with the averaged weights
 
 
 @dataclass
@@ -50,6 +54,7 @@ class Training:
     process: Process
     model: nn.Module  # the bare network: saved and evaluated
     network: nn.Module  # the same, compiled and wrapped: trained
+    averaged: AveragedWeights | None  # of `model`
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     precision: Precision
@@ -66,7 +71,7 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
     config = training.config
     while position.epoch < config.epochs:
         metrics = _train_epoch(training, position, batches)
-        average_buffers(training.model, training.process)
+        _average_buffers(training)
         position.epoch, position.step, position.loss_sum = position.epoch + 1, 0, 0.0
         if position.epoch % config.evaluate_every == 0 or position.epoch == config.epochs:
             metrics |= _evaluate(training, position)
@@ -87,7 +92,7 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
     first, start, waited = position.step, time.perf_counter(), 0.0
     for step in range(position.step, steps):
         global_step = position.epoch * steps + step
-        rate = training.full_rate * rate_factor(config.schedule, global_step, steps, config.epochs)
+        rate = training.full_rate * rate_factor(config.schedule, global_step, steps, config.epochs, position.errors)
         loss, wait = _step(training, batches, global_step, rate)
         loss_sum += loss
         waited += wait
@@ -96,7 +101,7 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
             speed = (step + 1 - first) * config.batch / elapsed
             log.step(step + 1, global_step + 1, loss, rate, speed, waited / elapsed)
         if (step + 1) % config.save_every == 0 and step + 1 < steps:
-            average_buffers(training.model, training.process)
+            _average_buffers(training)
             loss_sum = sum_over_group(loss_sum, training.process) / training.process.world
             position.step, position.loss_sum = step + 1, loss_sum.item()
             _save(training, position, checkpoint.LAST)
@@ -134,7 +139,7 @@ def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: 
         with nullcontext() if last else without_averaging(training.network):
             with training.precision.autocast():
                 outputs = training.network(training.normalise(batch))
-            loss = training_loss(outputs, batch.labels, config.label_smoothing, training.model) / config.accumulate
+            loss = training_loss(outputs, batch.labels, config, training.model) / config.accumulate
             scaler.scale(loss).backward()
         total = total + loss.detach()
     if config.clip_norm is not None:
@@ -143,18 +148,37 @@ def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: 
     scaler.step(optimizer)
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
+    if config.filter_radius is not None:
+        renormalise(training.model, config.filter_radius)
+    if training.averaged is not None:
+        training.averaged.update(global_step, training.steps_per_epoch)
     return total, waited
 
 
+def _average_buffers(training: Training) -> None:
+    average_buffers(training.model, training.process)
+    if training.averaged is not None:
+        average_buffers(training.averaged.module, training.process)
+
+
 def _evaluate(training: Training, position: Position) -> dict[str, float]:
-    """Errors on the validation images, also noted in `position`."""
-    counts, loss = evaluate(
-        training.model, training.validation, training.normalise, training.precision, training.process
-    )
+    """Errors on the validation images, also noted in `position`. The raw weights alone decide on best and plateau."""
+    rest = (training.validation, training.normalise, training.precision, training.process)
+    counts, loss = evaluate(training.model, *rest)
     position.counts = (counts.wrong1, counts.wrong5, counts.n)
+    position.errors.append(counts.top1_error)
     if position.best_top1_error is None or counts.top1_error < position.best_top1_error:
         position.best_top1_error, position.best_epoch = counts.top1_error, position.epoch
-    return {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
+    figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
+    if training.averaged is None:
+        return figures
+    counts, loss = evaluate(training.averaged.module, *rest)
+    position.averaged_counts = (counts.wrong1, counts.wrong5, counts.n)
+    return figures | {
+        "averaged_val_loss": loss,
+        "averaged_top1_error": counts.top1_error,
+        "averaged_top5_error": counts.top5_error,
+    }
 
 
 def _save(training: Training, position: Position, name: str) -> None:
@@ -167,12 +191,16 @@ def _save(training: Training, position: Position, name: str) -> None:
         "position": asdict(position),
         **training.record,
     }
+    if training.averaged is not None:
+        content["averaged"] = training.averaged.module.state_dict()
     checkpoint.save(training.folder / "checkpoints", name, content)
 
 
 def restore(training: Training, content: dict[str, Any]) -> Position:
     """Put a checkpoint's state into `training`, in place; where it stands."""
     training.model.load_state_dict(content["model"])
+    if training.averaged is not None:
+        training.averaged.module.load_state_dict(content["averaged"])
     training.optimizer.load_state_dict(content["optimizer"])
     training.scaler.load_state_dict(content["scaler"])
     return Position(**content["position"])

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cnnbench.config import TrainConfig
+
 
 def training_loss(
-    outputs: torch.Tensor | tuple[torch.Tensor, ...], target: torch.Tensor, label_smoothing: float, model: nn.Module
+    outputs: torch.Tensor | tuple[torch.Tensor, ...], target: torch.Tensor, config: TrainConfig, model: nn.Module
 ) -> torch.Tensor:
-    """Mean cross-entropy over the batch, a scalar (natural log), in float32.
+    """The configured loss, mean over the batch: a scalar (natural log), in float32.
 
     outputs: logits (N, classes), or a tuple of them from the main head and the auxiliary heads, which are weighted by
-    the network's own `aux_weights`. target: int64 (N,). With smoothing e the target is (1 - e) onehot + e / classes
-    (Szegedy et al. 2016, section 7), for every head.
+    the network's own `aux_weights`. target: int64 (N,), or shares of the classes, float (N, classes), that sum to 1.
+    With smoothing e the target is (1 - e) target + e / classes (Szegedy et al. 2016, section 7), for every head.
     """
     heads = outputs if isinstance(outputs, tuple) else (outputs,)
     weights = (1.0, *getattr(model, "aux_weights", ()))
-    losses = (F.cross_entropy(head.float(), target, label_smoothing=label_smoothing) for head in heads)
+    losses = (LOSSES[config.loss](head.float(), target, config) for head in heads)
     return sum(weight * loss for weight, loss in zip(weights, losses, strict=True))
+
+
+def _cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: TrainConfig) -> torch.Tensor:
+    return F.cross_entropy(logits, target, label_smoothing=config.label_smoothing)
+
+
+def _binary_cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: TrainConfig) -> torch.Tensor:
+    """Each class a question of its own (Wightman et al. 2021, ResNet strikes back, section 3.1): the mean over images
+    AND classes, as in its code: gradients are smaller by the number of classes than those of a sum over classes."""
+    classes = logits.shape[1]
+    shares = F.one_hot(target, classes).float() if target.dim() == 1 else target.float()
+    if config.bce_threshold is not None:
+        shares = (shares > config.bce_threshold).float()
+    smoothed = (1 - config.label_smoothing) * shares + config.label_smoothing / classes
+    return F.binary_cross_entropy_with_logits(logits, smoothed)
+
+
+LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor, TrainConfig], torch.Tensor]] = {
+    "cross_entropy": _cross_entropy,
+    "bce": _binary_cross_entropy,
+}

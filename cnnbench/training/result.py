@@ -23,6 +23,7 @@ def finish(training: Training, position: Position) -> None:
         "n": counts.n,
         "protocol": "center",
         "epoch": position.epoch,
+        **_averaged(position),
         "best_top1_error": position.best_top1_error,
         "best_epoch": position.best_epoch,
         "params": sum(parameter.numel() for parameter in training.model.parameters()),
@@ -36,15 +37,32 @@ def finish(training: Training, position: Position) -> None:
     print(show(training.folder, result))
 
 
+def _averaged(position: Position) -> dict[str, Any]:
+    """The errors of the averaged weights, if there are any."""
+    if position.averaged_counts is None:
+        return {}
+    counts = Counts(*position.averaged_counts)
+    return {
+        "averaged_top1_error": counts.top1_error,
+        "averaged_top5_error": counts.top5_error,
+        "averaged_wrong_top1": counts.wrong1,
+        "averaged_wrong_top5": counts.wrong5,
+    }
+
+
 def show(folder: Path, result: dict[str, Any]) -> str:
     """The table of a run's result, and where everything lies."""
     counts = Counts(result["wrong_top1"], result["wrong_top5"], result["n"])
     best, epoch = result["best_top1_error"], result["best_epoch"]
+    averaged = ""
+    if "averaged_wrong_top1" in result:
+        with_average = Counts(result["averaged_wrong_top1"], result["averaged_wrong_top5"], result["n"])
+        averaged = f"\nwith the averaged weights:\n{error_table(with_average)}\n"
     speed, seconds = result["images_per_second"], result["training_seconds"]
     return f"""
 {result["arch"]} after {result["epoch"]} epochs, {counts.n:,} validation images, one centre crop:
 {error_table(counts)}
-
+{averaged}
 best        top-1 error {best:.2f} % after epoch {epoch}, chosen on these same images
 speed       {speed:,.0f} training images per second, {seconds:,.0f} s of training
 result      {folder}/result.json

@@ -25,6 +25,7 @@ from cnnbench.network import build_network
 from cnnbench.precision import choose_precision
 from cnnbench.training import checkpoint
 from cnnbench.training.banner import banner
+from cnnbench.training.ema import AveragedWeights
 from cnnbench.training.log import Log
 from cnnbench.training.loop import Position, Training, restore, train_epochs
 from cnnbench.training.optim import build_optimizer, scaled_rate
@@ -81,6 +82,7 @@ def _prepare(
         process=process,
         model=model,
         network=distributed.wrap(network, process, device),
+        averaged=AveragedWeights(model, config.average) if config.average.kind != "none" else None,
         optimizer=optimizer,
         scaler=precision.scaler(),
         precision=precision,

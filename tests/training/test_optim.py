@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from cnnbench.config import OptimizerConfig
-from cnnbench.training.loss import training_loss
-from cnnbench.training.optim import build_optimizer, scaled_rate
+from cnnbench.training.optim import build_optimizer, renormalise, scaled_rate
 
 
 def test_sgd_with_momentum_and_decay_by_hand():
@@ -48,13 +47,21 @@ def test_decay_goes_by_the_type_of_the_module(norms, biases, decayed):
     assert sum(len(group["params"]) for group in groups) == len(names)
 
 
-def test_loss_by_hand_with_smoothing_and_auxiliary_heads():
-    logits, target = torch.tensor([[2.0, 0.0, 0.0, 0.0]]), torch.tensor([0])
-    log_sum = torch.logsumexp(logits[0], 0)
-    plain = (log_sum - 2.0).item()
-    smooth = (log_sum - (0.9 + 0.1 / 4) * 2.0).item()
-    model = nn.Identity()
-    assert training_loss(logits, target, 0.0, model).item() == pytest.approx(plain)
-    assert training_loss(logits, target, 0.1, model).item() == pytest.approx(smooth)
-    model.aux_weights = (0.3, 0.5)
-    assert training_loss((logits, logits, logits), target, 0.1, model).item() == pytest.approx(1.8 * smooth)
+def test_rate_scales_with_the_root_of_the_batch_or_not_at_all():
+    assert scaled_rate(OptimizerConfig(kind="adam", lr=0.1, base_batch=256, scaling="sqrt"), 1024) == pytest.approx(0.2)
+    assert scaled_rate(OptimizerConfig(kind="adam", lr=0.1, base_batch=256, scaling="none"), 1024) == 0.1
+
+
+def test_filters_are_renormalised_in_convolutions_only():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Linear(3, 3))
+    with torch.no_grad():
+        model[0].weight[0] = 0.3
+        model[0].weight[1] = -0.05
+        model[0].weight[2, 0], model[0].weight[2, 1] = 0.4, 0.0  # RMS 0.4 / sqrt(2)
+        model[1].weight.fill_(5.0)
+    renormalise(model, 0.1)
+    filters = model[0].weight.detach()
+    torch.testing.assert_close(filters[0], torch.full((2, 3, 3), 0.1))
+    torch.testing.assert_close(filters[1], torch.full((2, 3, 3), -0.05))
+    torch.testing.assert_close(filters[2, 0], torch.full((3, 3), 0.1 * 2**0.5))
+    assert (model[1].weight == 5).all()

@@ -27,6 +27,10 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return torch.load(run / "checkpoints/last.pt", weights_only=True)["model"]
 
 
+def averaged(run: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run / "checkpoints/last.pt", weights_only=True)["averaged"]
+
+
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
@@ -73,6 +77,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, smal
     words = [
         "train", f"data={small_data}", *SMALL, "epochs=25", "save_every=2", f"processes={processes}",
         "augment=lecture", "arch.dropout=0.3", "label_smoothing=0.1", "clip_norm=1", "accumulate=2",
+        "schedule=plateau", "schedule.patience=2", "average=ema",
     ]  # fmt: skip
     whole = cnnbench(*words, "run=whole")
     assert whole.returncode == 0, whole.stderr
@@ -93,6 +98,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, smal
     assert rest.returncode == 0, rest.stderr
     assert "continues after epoch" in rest.stdout
     assert same(weights(tmp_path / "runs/killed"), weights(tmp_path / "runs/whole"))
+    assert same(averaged(tmp_path / "runs/killed"), averaged(tmp_path / "runs/whole"))
     assert metrics(tmp_path / "runs/killed") == metrics(tmp_path / "runs/whole")
 
 
@@ -122,12 +128,15 @@ def test_processes_and_accumulation_do_not_change_the_run(cnnbench, tmp_path, sm
 
 
 def test_batch_statistics_of_all_processes_end_in_the_checkpoint(cnnbench, tmp_path, small_data):
-    words = ("arch=resnet18", "image_size=32", f"data={small_data}", *SMALL, "epochs=1", "processes=2")
-    done = cnnbench("train", *words, "run=bn")
+    words = ("arch=resnet18", "image_size=32", f"data={small_data}", *SMALL, "epochs=1", "processes=2", "average=ema")
+    done = cnnbench("train", *words, "arch.stochastic_depth=0.1", "run=bn")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "runs/bn/result.json").read_text())
     alone = cnnbench("eval", "run=bn", "processes=1")
     assert f"{result['wrong_top1']}/23" in alone.stdout
+    alone = cnnbench("eval", "run=bn", "processes=1", "weights_kind=averaged")
+    assert "averaged weights" in alone.stdout
+    assert f"{result['averaged_wrong_top1']}/23" in alone.stdout
 
 
 def test_a_group_of_processes_says_once_what_is_wrong(cnnbench, tmp_path, small_data):

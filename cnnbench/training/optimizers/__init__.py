@@ -1,0 +1,1 @@
+"""Optimisers that torch has not: one class per file, with its source."""

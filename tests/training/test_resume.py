@@ -1,0 +1,165 @@
+"""A run that dies and continues from its last checkpoint is the run that did not: with averages and a plateau, in one
+process and with the loop itself, on a network of a few weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+from cnnbench.config import ArchConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from cnnbench.data.loader import Batch
+from cnnbench.data.normalise import Normalise
+from cnnbench.distributed import Process
+from cnnbench.precision import choose_precision
+from cnnbench.training import checkpoint
+from cnnbench.training.ema import AveragedWeights
+from cnnbench.training.loop import Position, Training, restore, train_epochs
+from cnnbench.training.optim import build_optimizer, scaled_rate
+
+STEPS = 7
+ARCH = ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.25] * 3)
+
+
+class Killed(Exception):
+    pass
+
+
+def batch(seed: int) -> Batch:
+    draw = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (8, 6, 6, 3), dtype=torch.uint8, generator=draw)
+    labels = torch.randint(0, 3, (8,), generator=draw)  # nothing to learn: the error stalls
+    return Batch(images, labels, torch.zeros(8, 0))
+
+
+class Told:
+    """A log that keeps what an epoch ends with."""
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+
+    def start_epoch(self, title: str, done: int, steps: int) -> None: ...
+
+    def step(self, *figures: object) -> None: ...
+
+    def end_epoch(self, global_step: int, metrics: dict[str, float]) -> None:
+        self.epochs.append(metrics)
+
+
+class Validation:
+    order = range(3)
+    broken: ClassVar[dict[int, str]] = {}
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (batch(10_000 + i) for i in self.order)
+
+
+def batches(position: Position, until: int) -> Iterator[Batch]:
+    for step in range(position.epoch * STEPS + position.step, 10_000):
+        if step == until:
+            raise Killed
+        yield batch(step)
+
+
+def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | None = None) -> dict[str, Any]:
+    """Train from the last checkpoint in `folder`, up to a step at which all is lost; the checkpoint then."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, 3)
+    )
+    precision = choose_precision("float32", "cpu")
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    training = Training(
+        config=config,
+        folder=folder,
+        process=Process(),
+        model=model,
+        network=model,
+        averaged=AveragedWeights(model, config.average) if config.average.kind != "none" else None,
+        optimizer=build_optimizer(model, config.optimizer, config.batch),
+        scaler=precision.scaler(),
+        precision=precision,
+        normalise=Normalise(ARCH, torch.device("cpu"), True),
+        full_rate=scaled_rate(config.optimizer, config.batch),
+        steps_per_epoch=STEPS,
+        validation=Validation(),
+        record={},
+        log=log,
+    )
+    content = checkpoint.load_last(folder / "checkpoints")
+    position = restore(training, content) if content is not None else Position()
+    try:
+        train_epochs(training, position, batches(position, until))
+    except Killed:
+        assert until < 10_000
+    return checkpoint.load_last(folder / "checkpoints")
+
+
+@pytest.mark.parametrize(
+    ("kind", "average"),
+    [
+        ("sgd", AverageConfig("ema", decay=0.95)),
+        ("alexnet_sgd", AverageConfig("polyak", start_epoch=2, every=3)),
+        ("tensorflow_rmsprop", AverageConfig("ema", decay=0.9, warmup=False, every=2)),
+        ("lamb", AverageConfig("none")),
+    ],
+)
+def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
+    config = TrainConfig(
+        recipe="x",
+        epochs=8,
+        batch=8,
+        save_every=3,
+        arch=ARCH,
+        optimizer=OptimizerConfig(kind=kind, lr=0.1, base_batch=8, momentum=0.9),
+        schedule=ScheduleConfig(kind="plateau", patience=2, gamma=0.5, warmup_epochs=1),
+        average=average,
+        filter_radius=0.2,
+        loss="bce",
+        label_smoothing=0.1,
+    )
+    whole = train(config, tmp_path / "whole")
+    for until in (2 * STEPS + 5, 6 * STEPS + 1):  # in mid-epoch, and behind an evaluation
+        killed = train(config, tmp_path / "killed", until)
+        assert killed["position"]["epoch"] < 8
+    killed = train(config, tmp_path / "killed")
+    for part in ("model", "averaged"):
+        assert (part in whole) == (part in killed) == (part == "model" or average.kind != "none")
+        for name, value in whole.get(part, {}).items():
+            assert torch.equal(killed[part][name], value), (part, name)
+    clock = ("seconds", "steps_timed")
+    before, after = ({k: v for k, v in c["position"].items() if k not in clock} for c in (whole, killed))
+    assert before == after
+    assert len(before["errors"]) == 8
+    assert whole["optimizer"]["param_groups"] == killed["optimizer"]["param_groups"]
+    assert whole["optimizer"]["param_groups"][0]["lr"] < 0.1, "the plateau has acted"
+    if average.kind != "none":
+        assert any(not torch.equal(whole["averaged"][name], whole["model"][name]) for name in whole["model"])
+        assert before["averaged_counts"][2] == 24
+    rms = whole["model"]["0.weight"].square().mean((1, 2, 3)).sqrt()
+    assert rms.max() <= 0.2 * (1 + 1e-6)
+
+
+def test_validation_loss_knows_no_smoothing_and_no_other_loss(tmp_path):
+    """With a rate of zero the weights stay, so that the validation loss may not depend on the training loss."""
+    trained, validated = set(), set()
+    for keys in ({}, {"label_smoothing": 0.3}, {"loss": "bce"}):
+        config = TrainConfig(
+            recipe="x",
+            epochs=1,
+            batch=8,
+            arch=ARCH,
+            optimizer=OptimizerConfig(kind="sgd", lr=0.0),
+            schedule=ScheduleConfig(kind="constant"),
+            **keys,
+        )
+        told = Told()
+        train(config, tmp_path / str(len(trained)), log=told)
+        trained.add(told.epochs[0]["train_loss"])
+        validated.add(told.epochs[0]["val_loss"])
+    assert len(trained) == 3
+    assert len(validated) == 1
