@@ -17,6 +17,7 @@ from cnnbench.errors import UserError
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
+from cnnbench.launch import launch
 from cnnbench.network import build_network, weights_file
 from cnnbench.precision import choose_precision
 from cnnbench.subject import Subject, find_subject
@@ -35,7 +36,7 @@ def evaluate_command(config: EvalConfig) -> float:
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device)
-    return distributed.launch(_evaluate_child, processes, config, device)
+    return launch(_evaluate_child, processes, config, device)
 
 
 def _evaluate_child(config: EvalConfig, device: str) -> float:

@@ -7,8 +7,8 @@ import torch
 from cnnbench import __version__
 from cnnbench.config import AugmentConfig, TrainConfig, side
 from cnnbench.data.layouts import Split
-from cnnbench.training.loop import Position, Training
 from cnnbench.training.optim import scaled_rate
+from cnnbench.training.state import Position, Training
 
 
 def banner(training: Training, position: Position, train: Split, val: Split) -> str:

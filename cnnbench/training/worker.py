@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cnnbench import distributed, runs
+from cnnbench import distributed, lock, runs
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig, side
 from cnnbench.data.layouts import Split, read_split
@@ -30,43 +31,73 @@ from cnnbench.precision import choose_precision
 from cnnbench.training import checkpoint
 from cnnbench.training.banner import banner
 from cnnbench.training.log import Log
-from cnnbench.training.loop import Position, Training, restore, train_epochs
+from cnnbench.training.loop import train_epochs
+from cnnbench.training.numerics import Watch
 from cnnbench.training.optim import build_optimizer, scaled_rate
 from cnnbench.training.result import finish
+from cnnbench.training.saver import Saver
+from cnnbench.training.snapshot import restore
+from cnnbench.training.state import Position, Training
+from cnnbench.training.status import Status
+from cnnbench.training.stopping import Stopping, listening
 
 
 def train_process(folder: Path, process: Process, device_name: str) -> float:
-    """Train the run in `folder` as `process` of its group, from its last checkpoint on; its top-1 error in percent."""
+    """Train the run in `folder` as `process` of its group, from its last checkpoint on; its top-1 error in percent.
+
+    Raises Stopped, saved, once one of the processes was asked to stop. status.json says how it ended.
+    """
     config = runs.load_config(folder)
     check_division(config.batch, process.world, config.accumulate)
     device = distributed.device_of(process, device_name)
     _set_up_torch(config, process, device_name)
-    train = read_split(config.data.path, "train")
-    val = read_split(config.data.path, "val", train.classes)
-    if len(train) < config.batch:
-        raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
-    training = _prepare(config, folder, process, device, train, val)
-    content = checkpoint.load_last(folder / "checkpoints")
-    if content is not None:
-        _check_data(folder, content, training.record)
-    position = restore(training, content) if content is not None else Position()
-    if process.leads:
-        print(banner(training, position, train, val), flush=True)
-        start = position.epoch * training.steps_per_epoch + position.step
-        training.log = Log(folder, config.log_every, position.epoch, start)
-    try:
-        if position.epoch < config.epochs:
-            train_epochs(training, position, _batches(config, train, position, process, device))
-    finally:
-        if training.log is not None:
-            training.log.close()
-    if process.leads:
-        finish(training, position)
+    with (
+        lock.held(folder) if process.leads else nullcontext(),
+        Status(folder, process) as status,
+        listening(process, config.max_hours) as stopping,
+    ):
+        train = read_split(config.data.path, "train")
+        val = read_split(config.data.path, "val", train.classes)
+        if len(train) < config.batch:
+            raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
+        training = _prepare(config, folder, process, device, train, val, stopping)
+        position = _continue(training)
+        status.training = training
+        if process.leads:
+            print(banner(training, position, train, val), flush=True)
+            training.log = Log(folder, config.log_every, position.epoch, training.saved[1])
+        try:
+            if position.epoch < config.epochs:
+                train_epochs(training, position, _batches(config, train, position, process, device))
+        finally:
+            if training.log is not None:
+                training.log.close()
+        if process.leads:
+            finish(training, position)
     return Counts(*position.counts).top1_error
 
 
+def _continue(training: Training) -> Position:
+    """Put the run's last checkpoint, if there is one, into `training`; where it stands."""
+    checkpoints, process = training.folder / "checkpoints", training.process
+    path = distributed.from_leader(lambda: checkpoint.find_last(checkpoints), process)
+    if path is None:
+        return Position()
+    content = checkpoint.load(path)
+    _check_data(training.folder, content, training.record)
+    position = restore(training, content)
+    training.saved = position.epoch, position.epoch * training.steps_per_epoch + position.step
+    return position
+
+
 def _prepare(
-    config: TrainConfig, folder: Path, process: Process, device: torch.device, train: Split, val: Split
+    config: TrainConfig,
+    folder: Path,
+    process: Process,
+    device: torch.device,
+    train: Split,
+    val: Split,
+    stopping: Stopping,
 ) -> Training:
     torch.manual_seed(config.seed)
     size = side(config)
@@ -74,6 +105,8 @@ def _prepare(
     tell = print if process.leads else None
     model = build_network(config.arch, len(train.classes), size, config.weights, new_classifier=True, tell=tell)
     model.to(device, memory_format=memory_format)
+    if config.sync_batchnorm:
+        model = distributed.with_sync_batchnorm(model, process)
     optimizer = build_optimizer(model, config.optimizer, config.batch)
     precision = choose_precision(config.precision, device.type)
     network = torch.compile(model) if config.compile else model
@@ -99,6 +132,9 @@ def _prepare(
             device.type == "cuda",
         ),
         record=_record(config, train),
+        watch=Watch(device),
+        saver=Saver(folder / "checkpoints"),
+        stopping=stopping,
         log=None,
     )
 
