@@ -7,10 +7,8 @@ import sys
 
 from cnnbench import __version__
 from cnnbench.commands import COMMANDS
-from cnnbench.errors import Stopped, UserError, nearest
+from cnnbench.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.slurm import slurm_environment
-
-INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 def main(words: list[str] | None = None) -> None:

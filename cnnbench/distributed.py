@@ -127,8 +127,9 @@ def _sentence(error: BaseException, process: Process) -> str:
     if not _lost_another(error):
         return f"{who} failed: {reason(error)}"
     silent = [str(rank) for rank in range(process.world) if not process.store.check([f"left/{rank}"])]
-    those = f"process {' and '.join(silent)}" if silent else "another one"
-    return f"{who} lost {those}, which was ended or does not answer ({reason(error)})"
+    those = f"process {' and '.join(silent)}" if silent else "another process"
+    late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
+    return f"{who} {'waited too long (timeout) for' if late else 'lost its connection to'} {those}"
 
 
 def shorten_timeout(process: Process, minutes: float) -> None:

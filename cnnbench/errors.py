@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+TO_BE_CONTINUED = 75  # EX_TEMPFAIL of sysexits.h, try again: the batch templates requeue the job
+INTERRUPTED = 130  # 128 + SIGINT: by hand, and not to be started again
+
 
 class UserError(Exception):
     """What the user has to change, in one sentence. The command line prints it and leaves with exit status 2."""

@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from cnnbench.distributed import Agreement, Process
-from cnnbench.errors import Stopped
+from cnnbench.errors import INTERRUPTED, TO_BE_CONTINUED, Stopped
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 TIME_IS_UP = 1  # beside the numbers of signals; of several reasons the largest counts
-TO_BE_CONTINUED = 75  # exit status EX_TEMPFAIL of sysexits.h: try again; the batch templates requeue the job
-INTERRUPTED = 130  # 128 + SIGINT: by hand, and not to be started again
 
 
 class Stopping:
