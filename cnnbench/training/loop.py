@@ -220,8 +220,8 @@ def _save(training: Training, position: Position, also: tuple[str, ...] = ()) ->
     """Begin to save; called on every process."""
     content = snapshot.content(training, position)
     if content is not None:
-        training.saver.save(content, also)
-        training.saved = (position.epoch, position.epoch * training.steps_per_epoch + position.step)
+        where = position.epoch, position.epoch * training.steps_per_epoch + position.step
+        training.saver.save(content, where, also)
 
 
 def _seed(*numbers: int) -> int:

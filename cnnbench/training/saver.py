@@ -18,14 +18,19 @@ class Saver:
         self.folder = folder
         self.pool = ThreadPoolExecutor(1, "checkpoint")
         self.writing: Future[None] | None = None
+        self.saved = (0, 0)  # epochs done and steps of the whole run in the last checkpoint that is on the disk
 
-    def save(self, content: dict[str, Any], also: tuple[str, ...] = ()) -> None:
-        """Copy `content` and return; it is written meanwhile. Waits for the write before this one.
+    def save(self, content: dict[str, Any], where: tuple[int, int], also: tuple[str, ...] = ()) -> None:
+        """Copy `content`, a run at `where`, and return; it is written meanwhile. Waits for the write before this one.
 
         Raises the UserError of the write before this one.
         """
         self.finish()
-        self.writing = self.pool.submit(checkpoint.save, self.folder, host_copy(content), also)
+        self.writing = self.pool.submit(self._write, host_copy(content), where, also)
+
+    def _write(self, content: dict[str, Any], where: tuple[int, int], also: tuple[str, ...]) -> None:
+        checkpoint.save(self.folder, content, also)
+        self.saved = where
 
     def check(self) -> None:
         """Raise the UserError of a write that has failed; costs nothing, for every step."""

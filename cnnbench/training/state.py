@@ -56,4 +56,3 @@ class Training:
     saver: Saver
     stopping: Stopping
     log: Log | None  # the leader's
-    saved: tuple[int, int] = (0, 0)  # epochs done and steps of the whole run at the last save begun

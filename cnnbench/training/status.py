@@ -31,7 +31,7 @@ class Status:
         elif isinstance(error, Stopped):
             self._write("preempted", str(error))
             if self.process.leads:
-                epoch, step = self.training.saved
+                epoch, step = self.training.saver.saved
                 print(
                     f"{error}, saved after step {step} (epoch {epoch} done): the same command with "
                     f"run={runs.name(self.folder)} continues",
@@ -45,7 +45,7 @@ class Status:
 
     def _write(self, state: str, why: str | None = None) -> None:
         if self.process.leads:
-            epoch, step = self.training.saved if self.training is not None else (0, 0)
+            epoch, step = self.training.saver.saved if self.training is not None else (0, 0)
             runs.write_status(self.folder, state, why, epoch, step)
 
 

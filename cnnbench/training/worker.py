@@ -65,7 +65,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         status.training = training
         if process.leads:
             print(banner(training, position, train, val), flush=True)
-            training.log = Log(folder, config.log_every, position.epoch, training.saved[1])
+            training.log = Log(folder, config.log_every, position.epoch, training.saver.saved[1])
         try:
             if position.epoch < config.epochs:
                 train_epochs(training, position, _batches(config, train, position, process, device))
@@ -86,7 +86,7 @@ def _continue(training: Training) -> Position:
     content = checkpoint.load(path)
     _check_data(training.folder, content, training.record)
     position = restore(training, content)
-    training.saved = position.epoch, position.epoch * training.steps_per_epoch + position.step
+    training.saver.saved = position.epoch, position.epoch * training.steps_per_epoch + position.step
     return position
 
 

@@ -115,17 +115,19 @@ def test_saving_copies_returns_and_reports_later(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "save", slow)
     saver, state = Saver(tmp_path), content(1)
-    saver.save(state)
+    saver.save(state, (0, 1))
     assert begun.wait(20)
     state["model"]["weight"] += 1  # training goes on
     saver.check()
     assert names(tmp_path) == []
+    assert saver.saved == (0, 0)
     go.set()
     saver.finish()
+    assert saver.saved == (0, 1)
     assert torch.equal(checkpoint.load(tmp_path / "last.pt")["model"]["weight"], torch.ones(3))
 
     saver = Saver(tmp_path / "nowhere")
-    saver.save(content(2))
+    saver.save(content(2), (0, 2))
     saver.pool.shutdown()
     with pytest.raises(UserError, match="cannot write"):
         saver.check()
