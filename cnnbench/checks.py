@@ -73,8 +73,14 @@ def check_train(config: TrainConfig) -> None:
     _check_choices(config)
     _check_arch(config.arch)
     _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-    for name in ("epochs", "batch", "accumulate", "eval_batch", "evaluate_every", "save_every"):
+    for name in ("epochs", "batch", "accumulate", "eval_batch", "evaluate_every", "save_every", "keep_every"):
         _check_range(name, getattr(config, name), 1)
+    for name in ("max_hours", "start_timeout", "timeout"):
+        _check_range(name, getattr(config, name), 0, open_low=True)
+    _require(
+        not config.sync_batchnorm or config.device != "cpu",
+        "sync_batchnorm=true needs GPUs: leave it out with device=cpu",
+    )
     _check_range("log_every", config.log_every, 0)
     _check_range("seed", config.seed, 0)
     _check_range("label_smoothing", config.label_smoothing, 0, below=1)

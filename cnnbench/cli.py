@@ -7,17 +7,17 @@ import sys
 
 from cnnbench import __version__
 from cnnbench.commands import COMMANDS, Command
-from cnnbench.errors import UserError, nearest
-
-INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+from cnnbench.errors import INTERRUPTED, Stopped, UserError, nearest
+from cnnbench.slurm import slurm_environment
 
 
 def main(words: list[str] | None = None) -> None:
     """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
 
-    Exit status 0: done; 1: `data check` found problems; 2: the user has to change something, said in one line; 130:
-    interrupted; else a traceback.
+    Exit status 0: done; 1: `data check` found problems; 2: the user has to change something, said in one line; 75:
+    stopped and saved, to be continued; 130: interrupted; else a traceback.
     """
+    os.environ.update(slurm_environment(os.environ))
     # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -26,6 +26,8 @@ def main(words: list[str] | None = None) -> None:
         if os.environ.get("RANK", "0") == "0":
             print(f"cnnbench: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stop:
+        sys.exit(stop.status)
     except KeyboardInterrupt:
         print("cnnbench: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

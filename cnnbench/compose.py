@@ -146,6 +146,8 @@ def _check_options(words: list[str]) -> list[str]:
 def _check_syntax(overrides: list[str]) -> None:
     parser = OverridesParser.create()
     for word in overrides:
+        if "_target_" in word:  # what Hydra's own nodes, such as callbacks, would import and call
+            raise UserError(f"cannot take '{word}': a value of cnnbench is never code; leave out _target_")
         try:
             parser.parse_override(word)
         except HydraException as error:

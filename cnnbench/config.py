@@ -272,6 +272,25 @@ class TrainConfig:
     eval_batch: int = key("images per process and step in evaluation", 256, note=MAY_CHANGE)
     evaluate_every: int = key("epochs between two evaluations (the last epoch always)", 1)
     save_every: int = key("optimiser steps between two saves within an epoch", 1000, note=MAY_CHANGE)
+    keep_every: int | None = key(
+        "epochs between two checkpoints that are kept beside last and best; null: none", None, note=MAY_CHANGE
+    )
+    max_hours: float | None = key(
+        "stop, saved, this many hours after the start; the same command continues; null: no limit",
+        None,
+        note=MAY_CHANGE,
+    )
+    on_nonfinite: str = key(
+        "a loss or gradient that is not finite: stop the run, or skip that step (asks the device at every step)",
+        "stop",
+        choices=("stop", "skip"),
+        note=MAY_CHANGE,
+    )
+    sync_batchnorm: bool = key("batch normalisation over the images of all processes (GPUs only)", False)
+    start_timeout: float = key(
+        "how long processes wait for each other up to the first step, minutes", 30.0, note=MAY_CHANGE
+    )
+    timeout: float = key("how long processes wait for each other after it, minutes", 5.0, note=MAY_CHANGE)
     log_every: int = key("seconds between two lines of progress where there is no terminal", 10, note=MAY_CHANGE)
 
 

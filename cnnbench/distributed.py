@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,10 +18,10 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cnnbench.errors import UserError
+from cnnbench.errors import Stopped, UserError, reason
 from cnnbench.machine import usable_cores
 
-TIMEOUT = timedelta(minutes=10)
+GRACE = 3.0  # seconds in which a process that fails can say why before others report its loss
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Process:
     rank: int = 0
     world: int = 1
     local_rank: int = 0
+    store: dist.Store | None = None  # small values that all processes of a group can read
 
     @property
     def leads(self) -> bool:
@@ -40,7 +40,7 @@ class Process:
 
 
 def started_by_launcher() -> bool:
-    """Whether torchrun, or our own launch, started this process as one of a group."""
+    """Whether torchrun, srun or our own launch started this process as one of a group."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
@@ -59,71 +59,115 @@ def choose_processes(configured: int | None, device: str) -> int:
     return torch.cuda.device_count() if device == "cuda" else 1
 
 
-def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
-    """What `function(*arguments)` returns on rank 0, run in `processes` new processes of one group by torch's elastic
-    launcher.
-
-    If one of them fails the others are ended and this process leaves with its exit status; it has said why itself.
-    """
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    for name in ("torch.distributed.elastic", "torch.multiprocessing"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # our own sentence is enough
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=processes,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        run_id=f"cnnbench-{os.getpid()}",
-        max_restarts=0,
-        monitor_interval=0.1,
-    )
-    try:
-        return elastic_launch(config, function)(*arguments)[0]
-    except SignalException as error:
-        raise KeyboardInterrupt from error
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        if failure.exitcode < 0:
-            name = signal.Signals(-failure.exitcode).name
-            print(f"cnnbench: process {rank} of {processes} was ended by {name}", file=sys.stderr)
-        sys.exit(max(1, failure.exitcode))
-
-
 @contextmanager
-def joined(device: str) -> Iterator[Process]:
-    """Join the group that the environment describes, if any, for the length of a `with` block.
+def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
+    """Join the group that the environment describes, if any, for the length of a `with` block. Until `shorten_timeout`
+    processes wait `start_timeout` minutes for each other: some unpack data or compile longer than others.
 
     In a group, the first process that fails inside the block says why, once, and each process that fails leaves: with
-    exit status 2 for a UserError, 130 if interrupted, 1 for anything else.
+    exit status 2 for a UserError, 130 if interrupted, that of a Stopped, 1 for anything else.
     """
     if not started_by_launcher():
         yield Process()
         return
-    store, rank, world = next(dist.rendezvous("env://"))
-    process = Process(rank, world, int(os.environ.get("LOCAL_RANK", 0)))
+    store, rank, world = next(dist.rendezvous("env://", timeout=timedelta(minutes=start_timeout)))
+    # A store of this start's own: torchrun's outlives a restart of its processes.
+    store = dist.PrefixStore(f"cnnbench/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    process = Process(rank, world, int(os.environ.get("LOCAL_RANK", 0)), store)
     if device == "cuda":
-        torch.cuda.set_device(process.local_rank)
+        torch.cuda.set_device(_gpu(process))
     backend = "nccl" if device == "cuda" else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
+    timeout = timedelta(minutes=start_timeout)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
     try:
         yield process
+    except Stopped as stop:
+        sys.exit(stop.status)
     except (Exception, KeyboardInterrupt) as error:
-        if store.add("cnnbench/failures", 1) == 1:
-            _say_why(error, process)
+        announce(error, process)
         sys.exit({UserError: 2, KeyboardInterrupt: 130}.get(type(error), 1))
     dist.destroy_process_group()
 
 
-def _say_why(error: BaseException, process: Process) -> None:
+def announce(error: BaseException, process: Process) -> str:
+    """Say why the group fails, if this process is the first of it to fail; in one sentence what the first one said.
+
+    A process that only lost another one waits for that one to say it, and then names those that say nothing.
+    """
+    if process.store is None:
+        return str(error)
+    try:
+        process.store.set(f"left/{process.rank}", "")
+        if _lost_another(error):
+            time.sleep(GRACE)
+        if process.store.add("failures", 1) == 1:
+            sentence = _sentence(error, process)
+            process.store.set("why", sentence)
+            print(f"cnnbench: {sentence}", file=sys.stderr, flush=True)
+            if not isinstance(error, UserError | KeyboardInterrupt) and not _lost_another(error):
+                traceback.print_exception(error)
+        return process.store.get("why").decode()
+    except dist.DistError:  # process 0 keeps the store where no launcher does
+        return f"process {process.rank} of {process.world} lost process 0"
+
+
+def _lost_another(error: BaseException) -> bool:
+    """Whether `error` says no more than that another process does not answer."""
+    text = str(error)
+    return isinstance(error, dist.DistError) or (
+        isinstance(error, RuntimeError) and any(sign in text for sign in ("Connection", "Timed out", "NCCL", "Gloo"))
+    )
+
+
+def _sentence(error: BaseException, process: Process) -> str:
+    who = f"process {process.rank} of {process.world}"
     if isinstance(error, UserError):
-        print(f"cnnbench: {error}", file=sys.stderr)
-    elif not isinstance(error, KeyboardInterrupt):
-        print(f"cnnbench: process {process.rank} of {process.world} failed:", file=sys.stderr)
-        traceback.print_exception(error)
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if not _lost_another(error):
+        return f"{who} failed: {reason(error)}"
+    silent = [str(rank) for rank in range(process.world) if not process.store.check([f"left/{rank}"])]
+    those = f"process {' and '.join(silent)}" if silent else "another process"
+    late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
+    return f"{who} {'waited too long (timeout) for' if late else 'lost its connection to'} {those}"
+
+
+def shorten_timeout(process: Process, minutes: float) -> None:
+    """From now on processes wait `minutes` for each other."""
+    if process.world == 1:
+        return
+    # torch 2.8 has it under the second name only.
+    change = getattr(dist, "set_timeout", None) or dist.distributed_c10d._set_pg_timeout
+    change(timedelta(minutes=minutes), dist.group.WORLD)
+
+
+class Agreement:
+    """The largest of one small number from each process, without waiting for the others or for the device: what all
+    gave at one call is known at the next. It travels between the processors of the machines, also where GPUs train."""
+
+    def __init__(self, process: Process) -> None:
+        self.group = dist.new_group(backend="gloo") if process.world > 1 else None
+        self.under_way: tuple[torch.Tensor, dist.Work] | None = None
+
+    def largest(self, value: int) -> int:
+        """The largest number that the call before this one was given; at the first call, and alone, that this one is.
+        Once it is not 0, no other call may follow."""
+        if self.group is None:
+            return value
+        if self.under_way is None:
+            self._send(value)
+        numbers, work = self.under_way
+        work.wait()
+        if largest := int(numbers.item()):
+            return largest
+        self._send(value)
+        return 0
+
+    def _send(self, value: int) -> None:
+        numbers = torch.tensor([value], dtype=torch.int32)
+        work = dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self.group, async_op=True)
+        self.under_way = numbers, work
 
 
 def share_cores(process: Process, device: str) -> None:
@@ -142,7 +186,17 @@ def choose_workers(configured: int | None, process: Process) -> int:
 
 def device_of(process: Process, device: str) -> torch.device:
     """The torch device on which `process` computes."""
-    return torch.device("cuda", process.local_rank) if device == "cuda" else torch.device("cpu")
+    return torch.device("cuda", _gpu(process)) if device == "cuda" else torch.device("cpu")
+
+
+def _gpu(process: Process) -> int:
+    """Number of the GPU of `process`. Where the launcher shows each process only its own, it is the first."""
+    visible = torch.cuda.device_count()
+    if visible == 1:
+        return 0
+    if process.local_rank >= visible:
+        raise UserError(f"process {process.local_rank} of this machine has no GPU: it has {visible}; start {visible}")
+    return process.local_rank
 
 
 def wrap(model: nn.Module, process: Process, device: torch.device) -> nn.Module:
@@ -155,6 +209,11 @@ def wrap(model: nn.Module, process: Process, device: torch.device) -> nn.Module:
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*broadcast_buffers")
         # Buffers (batch normalisation's statistics) are averaged before an evaluation or save, not sent at every step.
         return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True)
+
+
+def with_sync_batchnorm(model: nn.Module, process: Process) -> nn.Module:
+    """`model` with batch normalisation over the images of all processes; the state dict has the same names."""
+    return model if process.world == 1 else nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
 
 def without_averaging(model: nn.Module) -> AbstractContextManager[None]:
@@ -177,6 +236,30 @@ def average_buffers(model: nn.Module, process: Process) -> None:
         if buffer.is_floating_point():
             dist.all_reduce(buffer)
             buffer /= process.world
+
+
+def gather_to_leader(value: Any, process: Process) -> list[Any]:
+    """The plain value (tensors on the CPU) of every process, by rank, on rank 0; elsewhere nothing."""
+    if process.world == 1:
+        return [value]
+    box = [None] * process.world if process.leads else None
+    dist.gather_object(value, box)
+    return box or []
+
+
+def largest_over_group(value: int, process: Process, device: torch.device) -> int:
+    """The largest of the values of all processes."""
+    if process.world == 1:
+        return value
+    number = torch.tensor(value, device=device)
+    dist.all_reduce(number, dist.ReduceOp.MAX)
+    return int(number.item())
+
+
+def wait_for_all(process: Process) -> None:
+    """Return when every process of the group has come here."""
+    if process.world > 1:
+        dist.barrier()
 
 
 def from_leader(make: Callable[[], Any], process: Process) -> Any:

@@ -1,13 +1,24 @@
-"""The one exception that stands for the user's mistake rather than ours."""
+"""The two exceptions that are not our mistake: the user's own, and being asked to stop."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
+TO_BE_CONTINUED = 75  # EX_TEMPFAIL of sysexits.h, try again: the batch templates requeue the job
+INTERRUPTED = 130  # 128 + SIGINT: by hand, and not to be started again
+
 
 class UserError(Exception):
     """What the user has to change, in one sentence. The command line prints it and leaves with exit status 2."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop and has saved: the same command continues it. `status` is the exit status."""
+
+    def __init__(self, why: str, status: int) -> None:
+        super().__init__(why)
+        self.status = status
 
 
 def reason(error: BaseException) -> str:

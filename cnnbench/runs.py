@@ -3,8 +3,11 @@
 config.yaml       the resolved config
 environment.json  every start: when, where, which versions and which git commit
 metrics.jsonl     a line per epoch
+status.json       how it stands: running, complete, preempted or failed, why, and at which step
 result.json       once the run has ended
-checkpoints/      last.pt, previous.pt, best.pt
+nonfinite.jsonl   a line per step whose loss or gradient was not finite, if there was one
+lock.json         while it is being trained: by whom
+checkpoints/      last.pt, previous.pt, best.pt, and those of keep_every
 tensorboard/      the same figures as metrics.jsonl, and more often
 """
 
@@ -17,6 +20,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from cnnbench import __version__
+from cnnbench import __version__, lock
 from cnnbench.config import MAY_CHANGE, TrainConfig, entries, from_dict
 from cnnbench.errors import UserError, nearest, reason
 
@@ -63,6 +67,7 @@ def prepare(config: TrainConfig) -> Path:
     Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change.
     """
     path = folder(config.run) if config.run is not None else new_folder(config.arch.name)
+    lock.refuse_if_held(path)
     if (path / "config.yaml").exists():
         _check_same(path, load_config(path), config)
     elif path.is_dir() and any(path.iterdir()) and not (path / "checkpoints").is_dir():
@@ -79,7 +84,8 @@ def prepare(config: TrainConfig) -> Path:
 
 def discard_unstarted(path: Path) -> None:
     """Remove the folder of a run that failed before it began to log: it holds its config, and nothing of value."""
-    unstarted = {entry.name for entry in path.iterdir()} == {"config.yaml", "environment.json", "checkpoints"}
+    made_first = {"config.yaml", "environment.json", "checkpoints", "status.json"}
+    unstarted = {entry.name for entry in path.iterdir()} <= made_first
     if unstarted and not any((path / "checkpoints").iterdir()):
         shutil.rmtree(path)
 
@@ -121,6 +127,27 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def write_status(path: Path, state: str, why: str | None, epoch: int, step: int) -> None:
+    """How the run in `path` stands: state running, complete, preempted or failed; `epoch` and `step` (of the whole
+    run) of its last save, 0 before the first. A disk that cannot be written has been reported before."""
+    content = {"state": state, "why": why, "epoch": epoch, "step": step}
+    with suppress(OSError):
+        write_json(path / "status.json", content | {"time": now(), "host": platform.node(), "pid": os.getpid()})
+
+
+def load_status(path: Path) -> dict[str, Any] | None:
+    """The contents of status.json, or None before the first start."""
+    try:
+        return json.loads((path / "status.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def now() -> str:
+    """The local time with its offset, to the second."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
 def _check_same(path: Path, before: TrainConfig, now: TrainConfig) -> None:
     for name, item in entries(TrainConfig).items():
         old, new = _value(before, name), _value(now, name)
@@ -143,7 +170,7 @@ def _record_start(path: Path) -> None:
     starts = json.loads(file.read_text()) if file.exists() else []
     starts.append(
         {
-            "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "time": now(),
             "command": sys.argv,
             "host": platform.node(),
             "platform": platform.platform(),

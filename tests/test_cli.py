@@ -96,7 +96,7 @@ def test_mistake_is_one_line_and_exit_status_2(cnnbench, tmp_path, words, hint):
         ("train data={0}/no_classes", "no class folders"),
         ("train data={0}/no_images", "no images"),
         ("train data={0}/other_class", "class 'dog'"),
-        ("train data={0}/broken batch=1 recipe=quick", "broken/train/cat/a.png"),
+        ("train data={0}/broken batch=1 recipe=quick data.max_bad=0", "broken/train/cat/a.png"),
         ("train data={0}/other_class/train", "no train/ folder"),
         ("train batch=10001", "more than the 10000 training images"),
         ("train arch.options.init=zero", "no initialisation 'zero'"),

@@ -247,8 +247,9 @@ def _data_loader(bench: Bench, order: list[Chosen], workers: int) -> None:
 
 
 def _loader(images: Images, order: list[Chosen], workers: int, kind: str) -> None:
-    for _ in Loader(images, order, workers, kind):
-        pass
+    with Loader(images, order, workers, kind) as loader:
+        for _ in loader:
+            pass
 
 
 def _all_cpu() -> float:

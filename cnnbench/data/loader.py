@@ -98,8 +98,8 @@ class Loader:
     """Iterates over the batches of `order`, prepared by `workers` up to `prefetch` batches ahead.
 
     `broken` holds the images that could not be decoded, number -> reason, as they are met; more than `max_bad` of them
-    raise a UserError. The pixels do not depend on the workers' number or kind. Each iteration starts workers of its
-    own, and ends them.
+    raise a UserError. The pixels do not depend on the workers' number or kind. The workers start with the first batch,
+    or with `start`, and stay until `close`. One iteration at a time.
     """
 
     def __init__(
@@ -117,21 +117,46 @@ class Loader:
         self.kind = ("process" if sys.platform == "linux" else "thread") if kind == "auto" else kind
         self.supply = Supply()
         self.broken: dict[int, str] = {}
+        self._ring: _Ring | None = None
+        self._crew: Inline | Threads | Processes | None = None
+
+    def start(self, batch: int) -> None:
+        """Start the workers, for batches of at most `batch` images: best before other threads run, which a fork may
+        catch with a lock in their hands."""
+        if self._crew is None:
+            self._ring = _Ring(self.images, batch, self.prefetch + 1, self.pin)
+            if self.workers == 0:
+                self._crew = Inline(self._ring.fill)
+            else:
+                self._crew = (Processes if self.kind == "process" else Threads)(self._ring.fill, self.workers)
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._crew is not None:
+            self._crew.close()
+            self._ring.close()
+            self._crew = None
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __iter__(self) -> Iterator[Batch]:
         batches = iter(self.order)
         first = next(batches, None)
         if first is None:
             return
-        ring = _Ring(self.images, len(first), self.prefetch + 1, self.pin)
-        crew = self._crew(ring)
+        self.start(len(first))
         try:
-            yield from self._serve(ring, crew, itertools.chain([first], batches))
-        finally:
-            crew.close()
-            ring.close()
+            yield from self._serve(itertools.chain([first], batches))
+        except BaseException:
+            self.close()
+            raise
 
-    def _serve(self, ring: _Ring, crew: Inline | Threads | Processes, batches: Iterator[Chosen]) -> Iterator[Batch]:
+    def _serve(self, batches: Iterator[Chosen]) -> Iterator[Batch]:
+        ring = self._ring
         sizes: list[int] = [0] * ring.slots  # images of the batch in each slot
         missing = [0] * ring.slots  # parts of it that are not done
         asked = 0
@@ -141,12 +166,12 @@ class Loader:
                 parts = _parts(slot, chosen, self.workers)
                 sizes[slot], missing[slot], asked = len(chosen), len(parts), asked + 1
                 for part in parts:
-                    crew.submit(part)
+                    self._crew.submit(part)
             if given == asked:
                 return
             slot = given % ring.slots
             while missing[slot]:
-                for answer in crew.receive():
+                for answer in self._crew.receive():
                     self._note(answer)
                     missing[answer.task.slot] -= 1
             batch = ring.batch(slot, 0, sizes[slot])
@@ -165,11 +190,6 @@ class Loader:
                 f"{len(self.broken)} broken images, more than data.max_bad={self.max_bad}: {few}"
                 "; `cnnbench data check` finds them all"
             )
-
-    def _crew(self, ring: _Ring) -> Inline | Threads | Processes:
-        if self.workers == 0:
-            return Inline(ring.fill)
-        return (Processes if self.kind == "process" else Threads)(ring.fill, self.workers)
 
 
 def loader_of(

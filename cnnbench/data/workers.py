@@ -7,6 +7,7 @@ worker with the least to do; answers come in any order.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.util
 import os
 import queue
 import signal
@@ -97,6 +98,8 @@ class Processes:
             self.processes.append(context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}"))
             self.processes[-1].start()
             theirs.close()
+        # At exit, before Python asks its children to end by a signal that these ignore, and waits for them.
+        self.leave = multiprocessing.util.Finalize(self, _close, args=(self.connections,), exitpriority=10)
 
     def submit(self, task: Any) -> None:
         number = min(range(len(self.waiting)), key=lambda number: len(self.waiting[number]))
@@ -132,14 +135,19 @@ class Processes:
         raise RuntimeError(f"loader process {number} of {len(self.processes)} was ended {cause}{memory}{doing}")
 
     def close(self) -> None:
-        for connection in self.connections:
-            connection.close()  # which is the workers' sign to leave
+        self.leave()
         for process in self.processes:
             process.join(timeout=5)
             if process.is_alive():
                 process.kill()
                 process.join()
             process.close()
+
+
+def _close(connections: list[Connection]) -> None:
+    """Close our ends of the pipes, which is the workers' sign to leave."""
+    for connection in connections:
+        connection.close()
 
 
 def _serve(work: Work, connection: Connection, others: list[Connection]) -> None:

@@ -21,6 +21,7 @@ from cnnbench.errors import UserError
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
+from cnnbench.launch import launch
 from cnnbench.network import build_network, weights_file
 from cnnbench.precision import choose_precision
 from cnnbench.subject import Subject, find_subject
@@ -39,7 +40,7 @@ def evaluate_command(config: EvalConfig) -> float:
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device)
-    return distributed.launch(_evaluate_child, processes, config, device)
+    return launch(_evaluate_child, processes, config, device)
 
 
 def _evaluate_child(config: EvalConfig, device: str) -> float:
@@ -58,13 +59,14 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
         model.load_state_dict(subject.averaged)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     model.to(device, memory_format=memory_format)
-    counts, loss = evaluate(
-        model,
-        _loader(settings, split, process, device),
-        Normalise(settings.arch, device, settings.channels_last),
-        choose_precision(settings.precision, device.type),
-        process,
-    )
+    with _loader(settings, split, process, device) as loader:
+        counts, loss = evaluate(
+            model,
+            loader,
+            Normalise(settings.arch, device, settings.channels_last),
+            choose_precision(settings.precision, device.type),
+            process,
+        )
     if process.leads:
         _tell(subject, settings, counts, loss)
     return counts.top1_error

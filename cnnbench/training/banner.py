@@ -16,8 +16,8 @@ from cnnbench.config import (
 )
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
-from cnnbench.training.loop import Position, Training
 from cnnbench.training.optim import scaled_rate
+from cnnbench.training.state import Position, Training
 
 
 def banner(training: Training, position: Position, train: Split, val: Split) -> str:

@@ -64,6 +64,11 @@ class Log:
         self.scalars(global_step, {BOARD_NAMES[name]: metrics[name] for name in BOARD_NAMES if name in metrics})
         self.shown = time.monotonic()
 
+    def say(self, sentence: str) -> None:
+        """Print a line without breaking the bar."""
+        tqdm.write(sentence)
+        sys.stdout.flush()
+
     def scalars(self, global_step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
             self.board.add_scalar(name, value, global_step)

@@ -3,83 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from cnnbench.config import TrainConfig
-from cnnbench.data.loader import Batch, Loader
-from cnnbench.data.normalise import Normalise
-from cnnbench.distributed import Process, average_buffers, sum_over_group, without_averaging
-from cnnbench.errors import UserError
+from cnnbench.data.loader import Batch
+from cnnbench.distributed import average_buffers, shorten_timeout, sum_over_group, wait_for_all, without_averaging
+from cnnbench.errors import Stopped
 from cnnbench.evaluation.evaluate import evaluate
-from cnnbench.precision import Precision
-from cnnbench.training import checkpoint
-from cnnbench.training.ema import AveragedWeights
-from cnnbench.training.log import Log
+from cnnbench.evaluation.metrics import Counts
+from cnnbench.training import checkpoint, numerics, snapshot
 from cnnbench.training.loss import training_loss
 from cnnbench.training.optim import renormalise
 from cnnbench.training.schedule import rate_factor
-
-
-@dataclass
-class Position:
-    """Where a run stands: what a checkpoint holds beside tensors."""
-
-    epoch: int = 0  # epochs done
-    step: int = 0  # optimiser steps done in the epoch under way
-    loss_sum: float = 0.0  # over those steps, mean of all processes
-    seconds: float = 0.0  # spent in training steps, over the whole run
-    steps_timed: int = 0  # steps that `seconds` covers
-    counts: tuple[int, int, int] | None = None  # of the last evaluation: wrong at top 1, wrong at top 5, images
-    best_top1_error: float | None = None
-    best_epoch: int | None = None
-    errors: list[float] = field(default_factory=list)  # top-1, percent, of all evaluations: what plateau goes by
-    averaged_counts: tuple[int, int, int] | None = None  # as `counts`, with the averaged weights
-
-
-@dataclass
-class Training:
-    """One process's part of a run."""
-
-    config: TrainConfig
-    folder: Path
-    process: Process
-    model: nn.Module  # the bare network: saved and evaluated
-    network: nn.Module  # the same, compiled and wrapped: trained
-    averaged: AveragedWeights | None  # of `model`
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    precision: Precision
-    normalise: Normalise
-    full_rate: float
-    steps_per_epoch: int
-    validation: Loader
-    record: dict[str, Any]  # what a checkpoint says of the network: arch, classes, config
-    log: Log | None  # the leader's
+from cnnbench.training.state import Position, Training
 
 
 def train_epochs(training: Training, position: Position, batches: Iterator[Batch]) -> None:
-    """Train from `position` to the last epoch; `batches` are this process's parts of steps, from `position` on."""
+    """Train from `position` to the last epoch; `batches` are this process's parts of steps, from `position` on.
+
+    Raises Stopped, on every process and with all saved, once one of them was asked to stop.
+    """
     config = training.config
-    while position.epoch < config.epochs:
-        metrics = _train_epoch(training, position, batches)
-        _average_buffers(training)
-        position.epoch, position.step, position.loss_sum = position.epoch + 1, 0, 0.0
-        if position.epoch % config.evaluate_every == 0 or position.epoch == config.epochs:
-            metrics |= _evaluate(training, position)
-        if training.log is not None:
-            training.log.end_epoch(position.epoch * training.steps_per_epoch, metrics)
-        if position.best_epoch == position.epoch:  # before `last`: what comes after `last` is lost if the run is killed
-            _save(training, position, checkpoint.BEST)
-        _save(training, position, checkpoint.LAST)
+    try:
+        while position.epoch < config.epochs:
+            metrics = _train_epoch(training, position, batches)
+            epoch = position.epoch + 1
+            if epoch % config.evaluate_every == 0 or epoch == config.epochs:
+                metrics |= _evaluate(training, position)
+            position.epoch, position.step, position.loss_sum, position.counted = epoch, 0, 0.0, 0
+            if training.log is not None:
+                training.log.end_epoch(epoch * training.steps_per_epoch, metrics)
+            _save(training, position, _names(training, position))
+    except Stopped:
+        _save(training, position)
+        training.saver.finish()
+        wait_for_all(training.process)  # or launchers end those that still write when the first has left
+        raise
+    training.saver.finish()
 
 
 def _train_epoch(training: Training, position: Position, batches: Iterator[Batch]) -> dict[str, float | int]:
@@ -90,26 +54,35 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
         log.start_epoch(f"epoch {position.epoch + 1}/{config.epochs}", position.step, steps)
     loss_sum = torch.full((), position.loss_sum, dtype=torch.float64, device=training.normalise.device)
     first, start, waited = position.step, time.perf_counter(), 0.0
-    for step in range(position.step, steps):
+    for step in range(first, steps):
+        _boundary(training, position, loss_sum)
         global_step = position.epoch * steps + step
-        rate = training.full_rate * rate_factor(config.schedule, global_step, steps, config.epochs, position.errors)
-        loss, wait = _step(training, batches, global_step, rate)
-        loss_sum += loss
+        loss, wait, skipped = _step(training, batches, global_step, _rate(training, position, global_step))
+        if not skipped:
+            loss_sum += loss
+            position.counted += 1
+        position.step = step + 1
         waited += wait
         elapsed = time.perf_counter() - start
         if log is not None:
             speed = (step + 1 - first) * config.batch / elapsed
-            log.step(step + 1, global_step + 1, loss, rate, speed, waited / elapsed)
-        if (step + 1) % config.save_every == 0 and step + 1 < steps:
-            _average_buffers(training)
-            loss_sum = sum_over_group(loss_sum, training.process) / training.process.world
-            position.step, position.loss_sum = step + 1, loss_sum.item()
-            _save(training, position, checkpoint.LAST)
-    mean_loss = sum_over_group(loss_sum, training.process).item() / (steps * training.process.world)
-    if not math.isfinite(mean_loss):
-        raise UserError(
-            f"the loss became {mean_loss} in epoch {position.epoch + 1}: lower optimizer.lr or set clip_norm"
-        )
+            log.step(step + 1, global_step + 1, loss, _rate(training, position, global_step), speed, waited / elapsed)
+        saves = (step + 1) % config.save_every == 0 and step + 1 < steps
+        if saves or step + 1 == steps or (global_step + 1) % numerics.EVERY == 0:
+            _ask_watch(training, global_step + 1)
+        if saves:
+            position.loss_sum = loss_sum.item()
+            _save(training, position)
+        if step == first:
+            shorten_timeout(training.process, config.timeout)
+    position.loss_sum = loss_sum.item()
+    if first < steps:  # else it was stopped in the evaluation, and they are averaged
+        _average_buffers(training)
+    sums = torch.stack([loss_sum, torch.full_like(loss_sum, position.counted)])
+    total, counted = sum_over_group(sums, training.process).tolist()
+    mean_loss = total / max(1, counted)
+    _warn(training, numerics.diverging(mean_loss, position.lowest_loss))
+    position.lowest_loss = min(mean_loss, position.lowest_loss or mean_loss)
     elapsed = time.perf_counter() - start
     position.seconds += elapsed
     position.steps_timed += steps - first
@@ -117,17 +90,39 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
         "epoch": position.epoch + 1,
         "step": (position.epoch + 1) * steps,
         "train_loss": mean_loss,
-        "rate": rate,
+        "rate": _rate(training, position, (position.epoch + 1) * steps - 1),
         "images_per_second": (steps - first) * config.batch / elapsed,
         "data_wait": waited / elapsed,
     }
 
 
-def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: float) -> tuple[torch.Tensor, float]:
-    """One optimiser step: the mean loss over this process's share of the batch (on the device), and seconds waited."""
+def _boundary(training: Training, position: Position, loss_sum: torch.Tensor) -> None:
+    """Between two steps: leave if a save has failed or somebody was asked to stop."""
+    training.saver.check()
+    try:
+        training.stopping.check()
+    except Stopped:
+        _ask_watch(training, position.epoch * training.steps_per_epoch + position.step)
+        position.loss_sum = loss_sum.item()
+        raise
+
+
+def _rate(training: Training, position: Position, global_step: int) -> float:
+    config = training.config
+    factor = rate_factor(config.schedule, global_step, training.steps_per_epoch, config.epochs, position.errors)
+    return training.full_rate * factor
+
+
+def _step(
+    training: Training, batches: Iterator[Batch], global_step: int, rate: float
+) -> tuple[torch.Tensor, float, bool]:
+    """One optimiser step: the mean loss over this process's share of the batch (on the device), seconds waited, and
+    whether the update was skipped because it was not finite."""
     config, optimizer, scaler = training.config, training.optimizer, training.scaler
     for parameters in optimizer.param_groups:
         parameters["lr"] = rate
+    skips = config.on_nonfinite == "skip"
+    statistics = [buffer.clone() for buffer in training.model.buffers()] if skips else []
     total, waited = 0.0, 0.0
     for part in range(config.accumulate):
         before = time.perf_counter()
@@ -140,19 +135,70 @@ def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: 
             with training.precision.autocast():
                 outputs = training.network(training.normalise(batch))
             loss = training_loss(outputs, batch.labels, config, training.model) / config.accumulate
-            scaler.scale(loss).backward()
+            scaler.scale(numerics.poisoned(loss)).backward()
         total = total + loss.detach()
+    scaler.unscale_(optimizer)
     if config.clip_norm is not None:
-        scaler.unscale_(optimizer)
-        nn.utils.clip_grad_norm_(training.model.parameters(), config.clip_norm)
-    scaler.step(optimizer)
+        norm = nn.utils.clip_grad_norm_(training.model.parameters(), config.clip_norm)
+    else:
+        norm = numerics.gradient_norm(training.model)
+    # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
+    training.watch.note(global_step, total, None if scaler.is_enabled() else norm)
+    skipped = skips and _skip(training, global_step, statistics)
+    if not skipped or scaler.is_enabled():
+        scaler.step(optimizer)
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
-    if config.filter_radius is not None:
-        renormalise(training.model, config.filter_radius)
+    if not skipped:
+        _after_update(training, global_step)
+    return total, waited, skipped
+
+
+def _after_update(training: Training, global_step: int) -> None:
+    if training.config.filter_radius is not None:
+        renormalise(training.model, training.config.filter_radius)
     if training.averaged is not None:
         training.averaged.update(global_step, training.steps_per_epoch)
-    return total, waited
+
+
+def _skip(training: Training, global_step: int, statistics: list[torch.Tensor]) -> bool:
+    """Whether the step was not finite and is to have no effect: `statistics` are the network's buffers before it."""
+    watch = training.watch
+    bad = watch.ask()
+    if bad is None:
+        watch.skipped = 0
+        return False
+    for buffer, kept in zip(training.model.buffers(), statistics, strict=True):
+        buffer.copy_(kept)
+    sentence = _record(training, bad)
+    watch.start_again()
+    watch.skipped += 1
+    if watch.skipped == numerics.IN_A_ROW:
+        raise numerics.stop(f"{sentence}; it is the last of {numerics.IN_A_ROW} such steps in a row")
+    _warn(training, f"warning: {sentence}; it was skipped")
+    return True
+
+
+def _ask_watch(training: Training, steps_done: int) -> None:
+    """Raise UserError if a step so far was not finite; warn if the network does not learn. Before every save."""
+    bad = training.watch.ask()
+    if bad is not None:
+        raise numerics.stop(_record(training, bad))
+    mean_loss = training.watch.take_mean()
+    if steps_done == numerics.STUCK_AFTER:
+        heads = 1.0 + sum(getattr(training.model, "aux_weights", ()))
+        _warn(training, numerics.stuck(mean_loss, len(training.record["classes"]), heads))
+
+
+def _record(training: Training, bad: tuple[int, float, float, float]) -> str:
+    config, record = training.config, training.record
+    images = numerics.images_of(bad[0], training.steps_per_epoch, record["images"], config.batch, config.seed)
+    return numerics.record(training.folder if training.process.leads else None, bad, images)
+
+
+def _warn(training: Training, sentence: str | None) -> None:
+    if sentence is not None and training.log is not None:
+        training.log.say(sentence)
 
 
 def _average_buffers(training: Training) -> None:
@@ -163,47 +209,50 @@ def _average_buffers(training: Training) -> None:
 
 def _evaluate(training: Training, position: Position) -> dict[str, float]:
     """Errors on the validation images, also noted in `position`. The raw weights alone decide on best and plateau."""
-    rest = (training.validation, training.normalise, training.precision, training.process)
-    counts, loss = evaluate(training.model, *rest)
+
+    def errors_of(model: nn.Module) -> tuple[Counts, float]:
+        return evaluate(
+            model,
+            training.validation,
+            training.normalise,
+            training.precision,
+            training.process,
+            training.stopping.check,
+        )
+
+    counts, loss = errors_of(training.model)
+    figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
+    if training.averaged is not None:
+        averaged, loss = errors_of(training.averaged.module)
+        position.averaged_counts = (averaged.wrong1, averaged.wrong5, averaged.n)
+        figures |= {
+            "averaged_val_loss": loss,
+            "averaged_top1_error": averaged.top1_error,
+            "averaged_top5_error": averaged.top5_error,
+        }
     position.counts = (counts.wrong1, counts.wrong5, counts.n)
     position.errors.append(counts.top1_error)
     if position.best_top1_error is None or counts.top1_error < position.best_top1_error:
-        position.best_top1_error, position.best_epoch = counts.top1_error, position.epoch
-    figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
-    if training.averaged is None:
-        return figures
-    counts, loss = evaluate(training.averaged.module, *rest)
-    position.averaged_counts = (counts.wrong1, counts.wrong5, counts.n)
-    return figures | {
-        "averaged_val_loss": loss,
-        "averaged_top1_error": counts.top1_error,
-        "averaged_top5_error": counts.top5_error,
-    }
+        position.best_top1_error, position.best_epoch = counts.top1_error, position.epoch + 1
+    return figures
 
 
-def _save(training: Training, position: Position, name: str) -> None:
-    if not training.process.leads:
-        return
-    content = {
-        "model": training.model.state_dict(),
-        "optimizer": training.optimizer.state_dict(),
-        "scaler": training.scaler.state_dict(),
-        "position": asdict(position),
-        **training.record,
-    }
-    if training.averaged is not None:
-        content["averaged"] = training.averaged.module.state_dict()
-    checkpoint.save(training.folder / "checkpoints", name, content)
+def _names(training: Training, position: Position) -> tuple[str, ...]:
+    """Under which names the checkpoint at the end of an epoch is kept, beside last."""
+    every, names = training.config.keep_every, []
+    if position.best_epoch == position.epoch:
+        names.append(checkpoint.BEST)
+    if every is not None and position.epoch % every == 0:
+        names.append(checkpoint.of_epoch(position.epoch))
+    return tuple(names)
 
 
-def restore(training: Training, content: dict[str, Any]) -> Position:
-    """Put a checkpoint's state into `training`, in place; where it stands."""
-    training.model.load_state_dict(content["model"])
-    if training.averaged is not None:
-        training.averaged.module.load_state_dict(content["averaged"])
-    training.optimizer.load_state_dict(content["optimizer"])
-    training.scaler.load_state_dict(content["scaler"])
-    return Position(**content["position"])
+def _save(training: Training, position: Position, also: tuple[str, ...] = ()) -> None:
+    """Begin to save; called on every process."""
+    content = snapshot.content(training, position)
+    if content is not None:
+        where = position.epoch, position.epoch * training.steps_per_epoch + position.step
+        training.saver.save(content, where, also)
 
 
 def _seed(*numbers: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from cnnbench import runs
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
-from cnnbench.training.loop import Position, Training
+from cnnbench.training.state import Position, Training
 
 
 def finish(training: Training, position: Position) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from cnnbench import distributed, runs
@@ -10,6 +9,7 @@ from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig
 from cnnbench.data.layouts import data_folder
 from cnnbench.errors import UserError
+from cnnbench.launch import launch
 from cnnbench.network import weights_file
 from cnnbench.training.result import show
 from cnnbench.training.worker import train_process
@@ -23,7 +23,7 @@ def train(config: TrainConfig) -> float:
     """
     device = distributed.choose_device(config.device)
     if distributed.started_by_launcher():
-        with distributed.joined(device) as process:
+        with distributed.joined(device, config.start_timeout) as process:
             folder = distributed.from_leader(lambda: runs.prepare(config), process)
             return _train_unless_complete(folder, process, device)
     processes = distributed.choose_processes(config.processes, device)
@@ -36,17 +36,22 @@ def train(config: TrainConfig) -> float:
     try:
         if processes == 1:
             return _train_unless_complete(folder, distributed.Process(), device)
-        return distributed.launch(_train_child, processes, folder, device)
+        return launch(_train_child, processes, folder, device, config.start_timeout)
     except (UserError, SystemExit):
+        _mark_failed(folder)
         runs.discard_unstarted(folder)
         raise
-    except KeyboardInterrupt:
-        print(f"\nto continue from the last save, repeat the command with run={runs.name(folder)}", file=sys.stderr)
-        raise
 
 
-def _train_child(folder: Path, device: str) -> float:
-    with distributed.joined(device) as process:
+def _mark_failed(folder: Path) -> None:
+    """Correct the status of a run whose leader was killed before it could."""
+    status = runs.load_status(folder)
+    if status is not None and status["state"] == "running":
+        runs.write_status(folder, "failed", "one of its processes was ended", status["epoch"], status["step"])
+
+
+def _train_child(folder: Path, device: str, start_timeout: float) -> float:
+    with distributed.joined(device, start_timeout) as process:
         return _train_unless_complete(folder, process, device)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cnnbench import distributed, runs
+from cnnbench import distributed, lock, runs
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig, side
 from cnnbench.data.layouts import read_split
@@ -17,7 +18,7 @@ from cnnbench.data.loader import Chosen, Loader, loader_of
 from cnnbench.data.normalise import Normalise, on_device
 from cnnbench.data.sampler import evaluation_batches, training_batches
 from cnnbench.data.split import Split
-from cnnbench.data.transform import EvaluationTransform, TrainingTransform, Transform
+from cnnbench.data.transform import EvaluationTransform, TrainingTransform
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
 from cnnbench.evaluation.metrics import Counts
@@ -27,44 +28,75 @@ from cnnbench.training import checkpoint
 from cnnbench.training.banner import banner
 from cnnbench.training.ema import AveragedWeights
 from cnnbench.training.log import Log
-from cnnbench.training.loop import Position, Training, restore, train_epochs
+from cnnbench.training.loop import train_epochs
+from cnnbench.training.numerics import Watch
 from cnnbench.training.optim import build_optimizer, scaled_rate
 from cnnbench.training.result import finish
+from cnnbench.training.saver import Saver
+from cnnbench.training.snapshot import restore
+from cnnbench.training.state import Position, Training
+from cnnbench.training.status import Status
+from cnnbench.training.stopping import Stopping, listening
 
 
 def train_process(folder: Path, process: Process, device_name: str) -> float:
-    """Train the run in `folder` as `process` of its group, from its last checkpoint on; its top-1 error in percent."""
+    """Train the run in `folder` as `process` of its group, from its last checkpoint on; its top-1 error in percent.
+
+    Raises Stopped, saved, once one of the processes was asked to stop. status.json says how it ended.
+    """
     config = runs.load_config(folder)
     check_division(config.batch, process.world, config.accumulate)
     device = distributed.device_of(process, device_name)
     _set_up_torch(config, process, device_name)
-    train = read_split(config.data, "train")
-    val = read_split(config.data, "val", train.classes)
-    if len(train) < config.batch:
-        raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
-    training = _prepare(config, folder, process, device, train, val)
-    content = checkpoint.load_last(folder / "checkpoints")
-    if content is not None:
-        _check_data(folder, content, training.record)
-    position = restore(training, content) if content is not None else Position()
-    if process.leads:
-        print(banner(training, position, train, val), flush=True)
-        start = position.epoch * training.steps_per_epoch + position.step
-        training.log = Log(folder, config.log_every, position.epoch, start)
-    try:
-        if position.epoch < config.epochs:
-            loader = _training_loader(config, train, position, process, device)
-            train_epochs(training, position, on_device(loader, device))
-    finally:
-        if training.log is not None:
-            training.log.close()
-    if process.leads:
-        finish(training, position)
+    with (
+        lock.held(folder) if process.leads else nullcontext(),
+        Status(folder, process) as status,
+        listening(process, config.max_hours) as stopping,
+    ):
+        train = read_split(config.data, "train")
+        val = read_split(config.data, "val", train.classes)
+        if len(train) < config.batch:
+            raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
+        with _loaders(config, train, val, process, device) as (loader, validation):
+            training = _prepare(config, folder, process, device, train, validation, stopping)
+            position = _continue(training)
+            status.training = training
+            if process.leads:
+                print(banner(training, position, train, val), flush=True)
+                training.log = Log(folder, config.log_every, position.epoch, training.saver.saved[1])
+            try:
+                if position.epoch < config.epochs:
+                    loader.order = _order(config, train, position, process)
+                    train_epochs(training, position, on_device(loader, device))
+            finally:
+                if training.log is not None:
+                    training.log.close()
+        if process.leads:
+            finish(training, position)
     return Counts(*position.counts).top1_error
 
 
+def _continue(training: Training) -> Position:
+    """Put the run's last checkpoint, if there is one, into `training`; where it stands."""
+    checkpoints, process = training.folder / "checkpoints", training.process
+    path = distributed.from_leader(lambda: checkpoint.find_last(checkpoints), process)
+    if path is None:
+        return Position()
+    content = checkpoint.load(path)
+    _check_data(training.folder, content, training.record)
+    position = restore(training, content)
+    training.saver.saved = position.epoch, position.epoch * training.steps_per_epoch + position.step
+    return position
+
+
 def _prepare(
-    config: TrainConfig, folder: Path, process: Process, device: torch.device, train: Split, val: Split
+    config: TrainConfig,
+    folder: Path,
+    process: Process,
+    device: torch.device,
+    train: Split,
+    validation: Loader,
+    stopping: Stopping,
 ) -> Training:
     torch.manual_seed(config.seed)
     size = side(config)
@@ -72,10 +104,11 @@ def _prepare(
     tell = print if process.leads else None
     model = build_network(config.arch, len(train.classes), size, config.weights, new_classifier=True, tell=tell)
     model.to(device, memory_format=memory_format)
+    if config.sync_batchnorm:
+        model = distributed.with_sync_batchnorm(model, process)
     optimizer = build_optimizer(model, config.optimizer, config.batch)
     precision = choose_precision(config.precision, device.type)
     network = torch.compile(model) if config.compile else model
-    order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
     return Training(
         config=config,
         folder=folder,
@@ -89,8 +122,11 @@ def _prepare(
         normalise=Normalise(config.arch, device, config.channels_last, config.augment),
         full_rate=scaled_rate(config.optimizer, config.batch),
         steps_per_epoch=len(train) // config.batch,
-        validation=_loader(config, val, EvaluationTransform(config.arch, size), order, process, device),
+        validation=validation,
         record=_record(config, train),
+        watch=Watch(device),
+        saver=Saver(folder / "checkpoints"),
+        stopping=stopping,
         log=None,
     )
 
@@ -116,14 +152,30 @@ def _check_data(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> No
             )
 
 
-def _training_loader(
-    config: TrainConfig, train: Split, position: Position, process: Process, device: torch.device
-) -> Loader:
+@contextmanager
+def _loaders(
+    config: TrainConfig, train: Split, val: Split, process: Process, device: torch.device
+) -> Iterator[tuple[Loader, Loader]]:
+    """The loaders of training (its order comes later) and of evaluation, with their workers started."""
+    size, workers = side(config), distributed.choose_workers(config.data.workers, process)
+    augmented = TrainingTransform(config.arch, config.augment, size, config.seed, loose=config.data.pixels == "loose")
+    plain = EvaluationTransform(config.arch, size)
+    order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
+    rest = config.arch.in_channels, config.data
+    last = workers, device.type == "cuda"
+    with (
+        loader_of(train, augmented, *rest, [], *last) as loader,
+        loader_of(val, plain, *rest, order, *last) as validation,
+    ):
+        loader.start(config.batch // process.world // config.accumulate)
+        if order:
+            validation.start(len(order[0]))
+        yield loader, validation
+
+
+def _order(config: TrainConfig, train: Split, position: Position, process: Process) -> Iterator[Chosen]:
     """This process's training batches from `position` to the end of the run, over all epochs in one stream."""
-    transform = TrainingTransform(
-        config.arch, config.augment, side(config), config.seed, loose=config.data.pixels == "loose"
-    )
-    order = training_batches(
+    return training_batches(
         len(train),
         config.batch,
         config.seed,
@@ -133,19 +185,6 @@ def _training_loader(
         process.world,
         config.accumulate,
     )
-    return _loader(config, train, transform, order, process, device)
-
-
-def _loader(
-    config: TrainConfig,
-    split: Split,
-    transform: Transform,
-    order: Iterable[Chosen],
-    process: Process,
-    device: torch.device,
-) -> Loader:
-    workers = distributed.choose_workers(config.data.workers, process)
-    return loader_of(split, transform, config.arch.in_channels, config.data, order, workers, device.type == "cuda")
 
 
 def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:

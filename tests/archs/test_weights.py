@@ -408,7 +408,7 @@ def test_no_file(tmp_path):
 def test_a_checkpoint_of_cnnbench_loads_into_plain_torch(tmp_path):
     model = build("resnet18", 10)
     record = {"model": model.state_dict(), "arch": "resnet18", "classes": ["a"] * 10, "config": {"seed": 0}}
-    checkpoint.save(tmp_path, "last.pt", record)
+    checkpoint.save(tmp_path, record)
     plain = torchvision.models.resnet18(num_classes=10)
     plain.load_state_dict(torch.load(tmp_path / "last.pt", weights_only=True)["model"])
     assert_state(plain, model.state_dict())

@@ -55,7 +55,8 @@ def training_images(data: Path, augment: AugmentConfig = AUGMENT, channels: int 
 
 
 def copies(loader: Loader) -> list[Batch]:
-    return [Batch(*(part.clone() for part in vars(batch).values())) for batch in loader]
+    with loader:
+        return [Batch(*(part.clone() for part in vars(batch).values())) for batch in loader]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -102,8 +103,9 @@ def test_a_last_batch_may_be_smaller_and_no_batch_is_fine(small_data):
     images = Images(split, EvaluationTransform(ARCH, 32), 3, "auto")
     for workers, kind in FORMS:
         loader = Loader(images, list(evaluation_batches(23, 5, 0, 1)), workers, kind)
-        for _ in range(2):  # it may be iterated again
-            assert [len(batch.labels) for batch in loader] == [5, 5, 5, 5, 3]
+        with loader:
+            for _ in range(2):  # it may be iterated again
+                assert [len(batch.labels) for batch in loader] == [5, 5, 5, 5, 3]
         assert list(Loader(images, [], workers, kind)) == []
 
 
@@ -202,6 +204,23 @@ def test_nothing_is_left_behind_and_memory_does_not_grow(small_data):
     assert len(os.listdir("/proc/self/fd")) == before
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     assert not [child for child in children if "loader" in Path(f"/proc/{child}/comm").read_text()]
+
+
+def test_a_process_that_leaves_in_the_middle_does_not_wait_for_its_workers(small_data):
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_loader import ORDER, training_images
+from cnnbench.data.loader import Loader
+loader = Loader(training_images(Path({str(small_data)!r})), ORDER, 2)
+next(iter(loader))
+batches = iter(loader)
+next(batches)
+sys.exit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
 
 
 def test_workers_leave_when_their_parent_is_killed(small_data, tmp_path):

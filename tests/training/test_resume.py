@@ -18,8 +18,13 @@ from cnnbench.distributed import Process
 from cnnbench.precision import choose_precision
 from cnnbench.training import checkpoint
 from cnnbench.training.ema import AveragedWeights
-from cnnbench.training.loop import Position, Training, restore, train_epochs
+from cnnbench.training.loop import train_epochs
+from cnnbench.training.numerics import Watch
 from cnnbench.training.optim import build_optimizer, scaled_rate
+from cnnbench.training.saver import Saver
+from cnnbench.training.snapshot import restore
+from cnnbench.training.state import Position, Training
+from cnnbench.training.stopping import Stopping
 
 STEPS = 7
 ARCH = ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.25] * 3)
@@ -45,6 +50,8 @@ class Told:
     def start_epoch(self, title: str, done: int, steps: int) -> None: ...
 
     def step(self, *figures: object) -> None: ...
+
+    def say(self, sentence: str) -> None: ...
 
     def end_epoch(self, global_step: int, metrics: dict[str, float]) -> None:
         self.epochs.append(metrics)
@@ -87,16 +94,20 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
         full_rate=scaled_rate(config.optimizer, config.batch),
         steps_per_epoch=STEPS,
         validation=Validation(),
-        record={},
+        record={"classes": ["a", "b", "c"], "images": 8 * STEPS},
+        watch=Watch(torch.device("cpu")),
+        saver=Saver(folder / "checkpoints"),
+        stopping=Stopping(Process(), None),
         log=log,
     )
-    content = checkpoint.load_last(folder / "checkpoints")
-    position = restore(training, content) if content is not None else Position()
+    path = checkpoint.find_last(folder / "checkpoints")
+    position = restore(training, checkpoint.load(path)) if path is not None else Position()
     try:
         train_epochs(training, position, batches(position, until))
     except Killed:
         assert until < 10_000
-    return checkpoint.load_last(folder / "checkpoints")
+        training.saver.finish()
+    return checkpoint.load(checkpoint.find_last(folder / "checkpoints"))
 
 
 @pytest.mark.parametrize(

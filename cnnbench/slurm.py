@@ -1,0 +1,58 @@
+"""A process that srun started as one of several: what torchrun would have told it, from Slurm's variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+
+def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT of this process of an srun step.
+
+    Empty outside of a step of several tasks (a batch script's own shell is none), and where a launcher has set RANK
+    already. A MASTER_ADDR or MASTER_PORT that the user has set stays.
+    """
+    tasks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+    if tasks == 1 or "SLURM_STEP_ID" not in environment or "RANK" in environment:
+        return {}
+    per_node = expand_counts(environment["SLURM_STEP_TASKS_PER_NODE"])
+    first = expand_nodes(environment["SLURM_STEP_NODELIST"])[0]
+    # One port per step, so that two jobs on one node do not meet; below the range that systems give out by themselves.
+    step = int(environment["SLURM_JOB_ID"]) * 31 + int(environment["SLURM_STEP_ID"])
+    return {
+        "RANK": environment["SLURM_PROCID"],
+        "WORLD_SIZE": str(tasks),
+        "LOCAL_RANK": environment["SLURM_LOCALID"],
+        "LOCAL_WORLD_SIZE": str(per_node[int(environment["SLURM_NODEID"])]),
+        "MASTER_ADDR": environment.get("MASTER_ADDR", first),
+        "MASTER_PORT": environment.get("MASTER_PORT", str(15000 + step % 15000)),
+    }
+
+
+def expand_nodes(names: str) -> list[str]:
+    """Every node of Slurm's short form: "gpu[01-03,07],login" is gpu01, gpu02, gpu03, gpu07, login."""
+    nodes = []
+    for name in re.findall(r"(?:[^,\[\]]|\[[^\]]*\])+", names):
+        found = [""]
+        for text, ranges in re.findall(r"([^\[\]]+)|\[([^\]]*)\]", name):
+            found = [start + end for start in found for end in ([text] if text else _numbers(ranges))]
+        nodes += found
+    return nodes
+
+
+def expand_counts(counts: str) -> list[int]:
+    """One number per node of Slurm's short form: "2(x3),1" is 2, 2, 2, 1."""
+    found = []
+    for part in counts.split(","):
+        count, times = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part).groups()
+        found += [int(count)] * int(times or 1)
+    return found
+
+
+def _numbers(ranges: str) -> list[str]:
+    """ "01-03,07" is 01, 02, 03, 07."""
+    found = []
+    for part in ranges.split(","):
+        first, _, last = part.partition("-")
+        found += [f"{number:0{len(first)}d}" for number in range(int(first), int(last or first) + 1)]
+    return found

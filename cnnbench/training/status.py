@@ -1,0 +1,56 @@
+"""status.json: how a run stands, written by the leader at the start and at every end."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from types import TracebackType
+
+from cnnbench import distributed, runs
+from cnnbench.distributed import Process
+from cnnbench.errors import Stopped, UserError
+from cnnbench.training.state import Training
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # errors of a disk, which the user has to mend
+
+
+class Status:
+    """A block during which the run in `folder` is running; its end tells how the run ended."""
+
+    def __init__(self, folder: Path, process: Process) -> None:
+        self.folder, self.process = folder, process
+        self.training: Training | None = None  # once it is made
+
+    def __enter__(self) -> Status:
+        self._write("running")
+        return self
+
+    def __exit__(self, _: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self._write("complete")
+        elif isinstance(error, Stopped):
+            self._write("preempted", str(error))
+            if self.process.leads:
+                epoch, step = self.training.saver.saved
+                print(
+                    f"{error}, saved after step {step} (epoch {epoch} done): the same command with "
+                    f"run={runs.name(self.folder)} continues",
+                    flush=True,
+                )
+        else:
+            said = _of_disk(error, self.folder)
+            self._write("failed", distributed.announce(said, self.process))
+            if said is not error:
+                raise said from error
+
+    def _write(self, state: str, why: str | None = None) -> None:
+        if self.process.leads:
+            epoch, step = self.training.saver.saved if self.training is not None else (0, 0)
+            runs.write_status(self.folder, state, why, epoch, step)
+
+
+def _of_disk(error: BaseException, folder: Path) -> BaseException:
+    """`error`, or a sentence in its place where the disk is full or cannot be written."""
+    if isinstance(error, OSError) and error.errno in DISK:
+        return UserError(f"cannot write to {folder}: {error.strerror}; the last checkpoint is untouched")
+    return error

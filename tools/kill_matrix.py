@@ -1,0 +1,113 @@
+"""Ends a small training run at random moments, continues it, and compares it bitwise with the run that was left alone.
+
+    python tools/kill_matrix.py --kills 50 --terms 50             # SIGKILL and SIGTERM, one process
+    python tools/kill_matrix.py --kills 5 --terms 5 --processes 2
+
+Prints a line per trial and a table; exit status 1 if a run did not end in the same weights and metrics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import torch
+
+from cnnbench.errors import UserError
+from cnnbench.training import checkpoint
+
+WORDS = ["arch=lenet", "recipe=quick", "epochs=2", "batch=200", "save_every=3", "data.workers=1", "log_every=0"]
+CLOCK = ("images_per_second", "data_wait")  # figures that no two runs share
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=6, help="trials with SIGKILL")
+    parser.add_argument("--terms", type=int, default=6, help="trials with SIGTERM")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    options = parser.parse_args()
+    moments = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        words = [*WORDS, f"processes={options.processes}"]
+        start(root, [*words, "run=unpacks-the-sample", "epochs=1"]).wait()
+        begun = time.monotonic()
+        start(root, [*words, "run=whole"]).wait()
+        seconds = time.monotonic() - begun
+        whole = outcome(root / "runs/whole")
+        print(f"a run left alone: {seconds:.1f} s", flush=True)
+        rows: Counter[tuple[str, str, str]] = Counter()
+        for kind, count in ((signal.SIGKILL, options.kills), (signal.SIGTERM, options.terms)):
+            for number in range(count):
+                run, after = f"{kind.name}-{number}", moments.uniform(0.3, seconds)
+                where, status, result = trial(root, [*words, f"run={run}"], root / "runs" / run, kind, after, whole)
+                print(f"{run}: after {after:.2f} s, in {where}, status {status}: {result}", flush=True)
+                rows[kind.name, where, result] += 1
+    print("\n| signal | ended in | trials | outcome |\n|---|---|---:|---|")
+    for (kind, where, result), count in sorted(rows.items()):
+        print(f"| {kind} | {where} | {count} | {result} |")
+    sys.exit(any(result != "the same bits" for _, _, result in rows))
+
+
+def trial(root: Path, words: list[str], run: Path, kind: signal.Signals, after: float, whole: tuple) -> tuple:
+    """Where the run was when it was ended `after` seconds, its exit status, and how it ended when continued."""
+    process = start(root, words)
+    time.sleep(after)
+    where = phase(run) if process.poll() is None else "nothing (it was faster)"
+    if process.poll() is None:
+        # SIGKILL to all of its processes, as a machine that goes down; SIGTERM to the first, as a scheduler's.
+        os.killpg(process.pid, kind) if kind == signal.SIGKILL else process.send_signal(kind)
+    status = process.wait()
+    try:
+        checkpoint.find_last(run / "checkpoints")
+    except UserError as error:
+        return where, status, f"unreadable: {error}"
+    for _ in range(3):  # a process that outlives the first for a moment holds the run's lock
+        if start(root, words).wait() == 0:
+            return where, status, "the same bits" if outcome(run) == whole else "OTHER BITS"
+        time.sleep(1)
+    return where, status, "DOES NOT CONTINUE"
+
+
+def start(root: Path, words: list[str]) -> subprocess.Popen:
+    quiet = subprocess.DEVNULL
+    command = [sys.executable, "-m", "cnnbench", "train", *words]
+    return subprocess.Popen(command, cwd=root, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def phase(run: Path) -> str:
+    """What a run is doing, as far as its files show it."""
+    if not (run / "status.json").exists():
+        return "start-up"
+    if list(run.glob("checkpoints/.last.pt.*")):
+        return "a save"
+    last = run / "checkpoints/last.pt"
+    if not last.exists():
+        return "the first steps"
+    return "a step or an evaluation"
+
+
+def outcome(run: Path) -> tuple[list[dict], dict[str, bytes], dict]:
+    """Metrics without the clock's, the bytes of every tensor, and the result."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    metrics = [{name: value for name, value in line.items() if name not in CLOCK} for line in lines]
+    content = checkpoint.load(run / "checkpoints/last.pt")
+    tensors = {name: tensor.numpy().tobytes() for name, tensor in content["model"].items()}
+    for number, state in content["optimizer"]["state"].items():
+        tensors |= {f"{number}.{name}": v.numpy().tobytes() for name, v in state.items() if torch.is_tensor(v)}
+    result = json.loads((run / "result.json").read_text())
+    return metrics, tensors, {name: result[name] for name in ("wrong_top1", "wrong_top5", "n", "best_epoch")}
+
+
+if __name__ == "__main__":
+    main()
