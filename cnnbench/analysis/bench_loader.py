@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
+from torchvision.datasets.folder import default_loader
 
 from cnnbench.config import ArchConfig, AugmentConfig, DataConfig
 from cnnbench.data.crop import Box, Window, fitted, rectangle, training_part
@@ -26,6 +27,7 @@ from cnnbench.data.engines import Engine, Picture, choose_engine, make_engine, o
 from cnnbench.data.loader import Batch, Chosen, Images, Loader
 from cnnbench.data.sampler import image_random
 from cnnbench.data.split import Split
+from cnnbench.data.storage import Files
 from cnnbench.data.transform import EvaluationTransform, TrainingTransform, Transform
 
 CHUNK = 25  # images measured before it is the next one's turn
@@ -64,20 +66,41 @@ class Bench:
         return Images(self.split, transform, self.arch.in_channels, self.data.engine, loose)
 
 
-def stage_costs(bench: Bench, rounds: int, reference: Bench | None = None) -> list[Cost]:
-    """The cost of each stage of one thread, and of the whole, beside torchvision's complete pipeline.
+@dataclass(frozen=True)
+class Comparison:
+    """One way to make images, to be compared with torchvision's: `kind` is training or evaluation."""
 
-    `reference`: the data that torchvision reads, the same by default; another where `bench` has its packed form.
-    """
-    reference = reference or bench
+    bench: Bench
+    kind: str
+
+    def work(self) -> Callable[[list[int]], None]:
+        bench = self.bench
+        transform = bench.training() if self.kind == "training" else EvaluationTransform(bench.arch, bench.size)
+        return _Fill(bench, transform)
+
+
+def compare(reference: Bench, comparisons: dict[str, Comparison], rounds: int) -> list[Cost]:
+    """The cost of each of `comparisons`, all of the same images, beside torchvision's on the images of `reference`."""
+    works: dict[str, Any] = {
+        "torchvision, training": partial(_torchvision, reference, _torchvision_training(reference)),
+        "torchvision, evaluation": partial(_torchvision, reference, _torchvision_evaluation(reference)),
+    }
+    works |= {name: comparison.work() for name, comparison in comparisons.items()}
+    times = _cpu_times(works, reference.indices, rounds)
+    kinds = {name: times[f"torchvision, {comparison.kind}"] for name, comparison in comparisons.items()}
+    return [_cost(name, times[name], kinds.get(name)) for name in works]
+
+
+def stage_costs(bench: Bench, rounds: int) -> list[Cost]:
+    """The cost of each stage of one thread, and of the whole, beside torchvision's complete pipeline."""
     works = {
-        "torchvision, training": partial(_torchvision, reference, _torchvision_training(bench)),
+        "torchvision, training": partial(_torchvision, bench, _torchvision_training(bench)),
         "read": partial(_read, bench),
         "open and decode": _Decode(bench),
         "resize": _Resize(bench),
-        "whole, training": _Fill(bench, bench.training()),
-        "torchvision, evaluation": partial(_torchvision, reference, _torchvision_evaluation(bench)),
-        "whole, evaluation": _Fill(bench, EvaluationTransform(bench.arch, bench.size)),
+        "whole, training": Comparison(bench, "training").work(),
+        "torchvision, evaluation": partial(_torchvision, bench, _torchvision_evaluation(bench)),
+        "whole, evaluation": Comparison(bench, "evaluation").work(),
     }
     times = _cpu_times(works, bench.indices, rounds)
     compared = {"whole, training": "torchvision, training", "whole, evaluation": "torchvision, evaluation"}
@@ -219,10 +242,14 @@ def _torchvision_evaluation(bench: Bench) -> Callable[[Image.Image], torch.Tenso
 
 def _torchvision(bench: Bench, transform: Callable[[Image.Image], torch.Tensor], indices: list[int]) -> None:
     for index in indices:
-        transform(_with_pillow(bench.split.read(index)))
+        transform(_with_pillow(bench.split, index))
 
 
-def _with_pillow(content: bytes | np.ndarray) -> Image.Image:
+def _with_pillow(split: Split, index: int) -> Image.Image:
+    """As torchvision's ImageFolder loads a file; what does not lie in a file of its own, from memory."""
+    if isinstance(split.storage, Files):
+        return default_loader(split.name(index))
+    content = split.read(index)
     if isinstance(content, np.ndarray):
         return Image.fromarray(content.squeeze()).convert("RGB")
     return Image.open(io.BytesIO(content)).convert("RGB")
@@ -238,7 +265,7 @@ class _TorchvisionDataset(Dataset):
 
     def __getitem__(self, place: int) -> tuple[torch.Tensor, int]:
         index = self.indices[place]
-        return self.transform(_with_pillow(self.split.read(index))), int(self.split.labels[index])
+        return self.transform(_with_pillow(self.split, index)), int(self.split.labels[index])
 
 
 def _data_loader(bench: Bench, order: list[Chosen], workers: int) -> None:

@@ -87,10 +87,15 @@ def scaled(width: int, height: int, short: int) -> tuple[int, int]:
     return (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
 
 
-def cut(picture: Picture, part: Box | Window, interpolation: str, loose: bool = False) -> np.ndarray:
-    """The pixels of `part`, uint8 (size, size, C); `loose`: a box is resized without antialiasing."""
+def cut(
+    picture: Picture, part: Box | Window, interpolation: str, loose: bool = False, out: np.ndarray | None = None
+) -> np.ndarray:
+    """The pixels of `part`, uint8 (size, size, C); `loose`: a box is resized without antialiasing.
+
+    They are written into `out`, (size, size, C'), where that is given and a box with C = C' channels is resized.
+    """
     pixels = picture.region(*rectangle(picture, part, interpolation))
-    return fitted(pixels, picture, part, interpolation, loose)
+    return fitted(pixels, picture, part, interpolation, loose, out)
 
 
 def rectangle(picture: Picture, part: Box | Window, interpolation: str) -> tuple[int, int, int, int]:
@@ -108,10 +113,16 @@ def rectangle(picture: Picture, part: Box | Window, interpolation: str) -> tuple
 
 
 def fitted(
-    pixels: np.ndarray, picture: Picture, part: Box | Window, interpolation: str, loose: bool = False
+    pixels: np.ndarray,
+    picture: Picture,
+    part: Box | Window,
+    interpolation: str,
+    loose: bool = False,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The pixels of the rectangle of `part`, resized and cut to uint8 (size, size, C)."""
+    """The pixels of the rectangle of `part`, resized and cut to uint8 (size, size, C), in `out` as `cut` says."""
     size = part.size
+    out = out if out is not None and out.shape[2] == pixels.shape[2] else None
     if isinstance(part, Window):
         if (part.width, part.height) == (picture.width, picture.height):
             return pixels
@@ -119,12 +130,17 @@ def fitted(
         return resized(pixels, part.left + size, part.top + size, interpolation, scale)[part.top :, part.left :]
     # Where nothing shrinks there is nothing to antialias, and OpenCV's kernel is the faster one.
     if loose or (interpolation == "bilinear" and max(part.width, part.height) <= size):
-        return _three(cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR))
-    return resized(pixels, size, size, interpolation)
+        return _three(cv2.resize(pixels, (size, size), dst=out, interpolation=cv2.INTER_LINEAR))
+    return resized(pixels, size, size, interpolation, out=out)
 
 
 def resized(
-    pixels: np.ndarray, width: int, height: int, interpolation: str, scale: tuple[float, float] | None = None
+    pixels: np.ndarray,
+    width: int,
+    height: int,
+    interpolation: str,
+    scale: tuple[float, float] | None = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Pixels uint8 (H, W, C) resized, antialiased, to (height, width, C).
 
@@ -133,9 +149,18 @@ def resized(
     if pixels.shape[:2] == (height, width):
         return pixels
     # In this order the strides say channels last, for which torch's kernel is 1.7 times as fast.
-    batch = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
+    batch = _batch_of_one(np.ascontiguousarray(pixels))
     across, down = scale if scale is not None else (None, None)
-    return RESIZE[interpolation](batch, [height, width], False, down, across)[0].permute(1, 2, 0).numpy()
+    resize = RESIZE[interpolation]
+    if out is not None:
+        resize.out(batch, [height, width], False, down, across, out=_batch_of_one(out))
+        return out
+    return resize(batch, [height, width], False, down, across)[0].permute(1, 2, 0).numpy()
+
+
+def _batch_of_one(pixels: np.ndarray) -> torch.Tensor:
+    """(H, W, C) -> (1, C, H, W) of the same memory."""
+    return torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)
 
 
 def _three(pixels: np.ndarray) -> np.ndarray:

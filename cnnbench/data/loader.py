@@ -82,18 +82,6 @@ class Images:
         return None
 
 
-@dataclass
-class Supply:
-    """What a loader has done: for a run's log, and to say how much it could supply."""
-
-    images: int = 0
-    seconds: float = 0.0  # of work, added up over the workers
-
-    def rate(self, workers: int) -> float:
-        """Images per second that `workers` could make if they never had to wait for the consumer."""
-        return max(1, workers) * self.images / self.seconds if self.seconds else 0.0
-
-
 class Loader:
     """Iterates over the batches of `order`, prepared by `workers` up to `prefetch` batches ahead.
 
@@ -115,7 +103,7 @@ class Loader:
         self.images, self.order, self.workers, self.prefetch, self.pin = images, order, workers, prefetch, pin
         self.max_bad = max_bad
         self.kind = ("process" if sys.platform == "linux" else "thread") if kind == "auto" else kind
-        self.supply = Supply()
+        self._made, self._seconds = 0, 0.0  # images, and seconds of work added up over the workers
         self.broken: dict[int, str] = {}
         self._ring: _Ring | None = None
         self._crew: Inline | Threads | Processes | None = None
@@ -136,6 +124,15 @@ class Loader:
             self._crew.close()
             self._ring.close()
             self._crew = None
+
+    @property
+    def crew_name(self) -> str:
+        """What the workers are, in the plural."""
+        return {"process": "processes", "thread": "threads"}[self.kind]
+
+    def supplied(self) -> float:
+        """Images per second that the workers could make if they never had to wait for the consumer."""
+        return max(1, self.workers) * self._made / self._seconds if self._seconds else 0.0
 
     def __enter__(self) -> Loader:
         return self
@@ -181,8 +178,8 @@ class Loader:
             yield batch
 
     def _note(self, answer: Answer) -> None:
-        self.supply.images += len(answer.task.chosen)
-        self.supply.seconds += answer.seconds
+        self._made += len(answer.task.chosen)
+        self._seconds += answer.seconds
         self.broken.update(answer.result)
         if self.max_bad is not None and len(self.broken) > self.max_bad:
             few = "; ".join(list(self.broken.values())[:5])

@@ -48,12 +48,13 @@ class TrainingTransform:
             pixels = picture.region(0, 0, picture.width, picture.height)
             picture = from_pixels(apply_all(pixels, before))
         part = training_part(picture.width, picture.height, augment.crop, self.size, self.arch.crop_ratio, random)
-        pixels = cut(picture, part, self.arch.interpolation, self.loose)
+        pixels = cut(picture, part, self.arch.interpolation, self.loose, out=slot)
         if self.parameters:
             parameters[:] = row(augment, after)
         else:
             pixels = apply_all(pixels, after)
-        slot[:] = in_channels(pixels, slot.shape[2])
+        if pixels is not slot:
+            slot[:] = in_channels(pixels, slot.shape[2])
 
 
 @dataclass(frozen=True)

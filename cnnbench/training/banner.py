@@ -34,6 +34,7 @@ def banner(training: Training, position: Position, train: Split, val: Split) -> 
         "loss": _loss(config),
         "average": _acting(config.average, AVERAGE_KEYS),
         "augment": describe_augment(config.augment),
+        "loader": _loader(training),
         "device": _device(training),
     }
     if config.average.kind == "none":
@@ -129,6 +130,12 @@ def describe_augment(augment: AugmentConfig) -> str:
 
 def _short(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
+
+
+def _loader(training: Training) -> str:
+    loader, data = training.loader, training.record["data"]
+    crew = "no workers" if loader.workers == 0 else f"{loader.workers} {loader.crew_name} per training process"
+    return f"{crew}, decoder {data['engine']}, {data['pixels']} pixels from {data['form']}"
 
 
 def _device(training: Training) -> str:

@@ -93,6 +93,8 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
         "rate": _rate(training, position, (position.epoch + 1) * steps - 1),
         "images_per_second": (steps - first) * config.batch / elapsed,
         "data_wait": waited / elapsed,
+        "images_per_second_needed": (steps - first) * config.batch / max(elapsed - waited, 1e-9),
+        "images_per_second_supplied": training.loader.supplied() * training.process.world,
     }
 
 

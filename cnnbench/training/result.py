@@ -31,6 +31,7 @@ def finish(training: Training, position: Position) -> None:
         "training_seconds": round(position.seconds, 1),
         "recipe": config.recipe,
         "data": config.data.path,
+        **{f"data_{name}": value for name, value in training.record["data"].items()},
         "seed": config.seed,
     }
     runs.write_json(training.folder / "result.json", result)

@@ -55,6 +55,7 @@ class Training:
     normalise: Normalise
     full_rate: float
     steps_per_epoch: int
+    loader: Loader  # of training images
     validation: Loader
     record: dict[str, Any]  # what a checkpoint says of the network: arch, classes, config
     watch: Watch

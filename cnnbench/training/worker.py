@@ -13,7 +13,9 @@ import torch
 from cnnbench import distributed, lock, runs
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig, side
+from cnnbench.data.engines import choose_engine
 from cnnbench.data.layouts import read_split
+from cnnbench.data.limits import check_open_files, small_shared_memory
 from cnnbench.data.loader import Chosen, Loader, loader_of
 from cnnbench.data.normalise import Normalise, on_device
 from cnnbench.data.sampler import evaluation_batches, training_batches
@@ -58,7 +60,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         if len(train) < config.batch:
             raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
         with _loaders(config, train, val, process, device) as (loader, validation):
-            training = _prepare(config, folder, process, device, train, validation, stopping)
+            training = _prepare(config, folder, process, device, train, loader, validation, stopping)
             position = _continue(training)
             status.training = training
             if process.leads:
@@ -69,6 +71,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
                     loader.order = _order(config, train, position, process)
                     train_epochs(training, position, on_device(loader, device))
             finally:
+                _list_broken(folder, loader, process)
                 if training.log is not None:
                     training.log.close()
         if process.leads:
@@ -95,6 +98,7 @@ def _prepare(
     process: Process,
     device: torch.device,
     train: Split,
+    loader: Loader,
     validation: Loader,
     stopping: Stopping,
 ) -> Training:
@@ -122,6 +126,7 @@ def _prepare(
         normalise=Normalise(config.arch, device, config.channels_last, config.augment),
         full_rate=scaled_rate(config.optimizer, config.batch),
         steps_per_epoch=len(train) // config.batch,
+        loader=loader,
         validation=validation,
         record=_record(config, train),
         watch=Watch(device),
@@ -137,6 +142,11 @@ def _record(config: TrainConfig, train: Split) -> dict[str, Any]:
         "arch": config.arch.name,
         "classes": list(train.classes),
         "images": len(train),
+        "data": {
+            "form": train.storage.form,
+            "engine": choose_engine(config.data.engine),
+            "pixels": config.data.pixels,
+        },
         "config": dataclasses.asdict(config),
     }
 
@@ -158,6 +168,9 @@ def _loaders(
 ) -> Iterator[tuple[Loader, Loader]]:
     """The loaders of training (its order comes later) and of evaluation, with their workers started."""
     size, workers = side(config), distributed.choose_workers(config.data.workers, process)
+    check_open_files(2 * workers)
+    if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
+        print(warning)
     augmented = TrainingTransform(config.arch, config.augment, size, config.seed, loose=config.data.pixels == "loose")
     plain = EvaluationTransform(config.arch, size)
     order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
@@ -171,6 +184,15 @@ def _loaders(
         if order:
             validation.start(len(order[0]))
         yield loader, validation
+
+
+def _list_broken(folder: Path, loader: Loader, process: Process) -> None:
+    """List the training images that were replaced, with the reason, for each process in a file of its own."""
+    if loader.broken:
+        lines = [reason for _, reason in sorted(loader.broken.items())]
+        file = folder / f"broken-images-{process.rank}.txt"
+        runs.write_text(file, "".join(f"{line}\n" for line in lines))
+        print(f"{len(lines)} broken training images were replaced: {file}")
 
 
 def _order(config: TrainConfig, train: Split, position: Position, process: Process) -> Iterator[Chosen]:

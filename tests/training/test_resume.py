@@ -59,6 +59,10 @@ class Told:
 
 class Validation:
     order = range(3)
+
+    def supplied(self) -> float:
+        return 1.0
+
     broken: ClassVar[dict[int, str]] = {}
 
     def __iter__(self) -> Iterator[Batch]:
@@ -93,6 +97,7 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
         normalise=Normalise(ARCH, torch.device("cpu"), True),
         full_rate=scaled_rate(config.optimizer, config.batch),
         steps_per_epoch=STEPS,
+        loader=Validation(),
         validation=Validation(),
         record={"classes": ["a", "b", "c"], "images": 8 * STEPS},
         watch=Watch(torch.device("cpu")),

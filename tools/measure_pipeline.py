@@ -1,0 +1,104 @@
+"""The figures of docs/input-pipeline.md: what an image costs in every stored form, beside torchvision's pipeline.
+
+    python tools/measure_pipeline.py FOLDER            # class folders of JPEG images, as FOLDER/train/CLASS/FILE
+
+Packs the images in each form into a scratch folder, and measures all forms in turn with torchvision's complete pipeline
+on the original files (ImageFolder's loader, RandomResizedCrop 224, flip, to float, normalise per image), one thread,
+CPU time, in one process: the ratio of each round counts, and its median is printed. Then whole loaders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cnnbench.analysis.bench import machine
+from cnnbench.analysis.bench_loader import Bench, Comparison, compare, loader_costs
+from cnnbench.analysis.tables import Table, render
+from cnnbench.config import ArchConfig, AugmentConfig, DataConfig, FlipConfig
+from cnnbench.data.layouts import read_split
+
+ARCH = ArchConfig(
+    name="reference",
+    crop_ratio=0.875,
+    interpolation="bilinear",
+    mean=[0.485, 0.456, 0.406],
+    std=[0.229, 0.224, 0.225],
+)
+PACKS = {
+    "packed JPEG, short side 320": ("jpeg", "320"),
+    "packed raw uint8, short side 256": ("raw", "256"),
+    "packed original bytes": ("original", None),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--images", type=int, default=200)
+    options = parser.parse_args()
+    original = bench(options.folder, options.images)
+    with tempfile.TemporaryDirectory() as scratch:
+        packed = {
+            name: bench(pack(options.folder, Path(scratch), *form), options.images) for name, form in PACKS.items()
+        }
+        works = {
+            "original JPEG files, exact": Comparison(original, "training"),
+            "original JPEG files, loose": Comparison(loose(original), "training"),
+            "original JPEG files, exact, simplejpeg": Comparison(engine(original, "simplejpeg"), "training"),
+            "original JPEG files, exact, Pillow": Comparison(engine(original, "pillow"), "training"),
+            "evaluation of original JPEG files, exact": Comparison(original, "evaluation"),
+            **{f"{name}, exact": Comparison(item, "training") for name, item in packed.items()},
+            "packed raw uint8, short side 256, loose": Comparison(
+                loose(packed["packed raw uint8, short side 256"]), "training"
+            ),
+        }
+        rows = [(cost.name, cost.milliseconds, cost.ratio) for cost in compare(original, works, options.rounds)]
+    columns = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f"}
+    notes = [f"{options.rounds} rounds over {len(original.indices)} images, medians; {machine()}"]
+    print(
+        render(Table("one thread, beside torchvision's complete pipeline on the original files", columns, rows, notes))
+    )
+    loaders = loader_costs(original, 5, 2, 100, 3)
+    rows = [(cost.name, cost.milliseconds, cost.ratio, cost.wall_rate) for cost in loaders]
+    columns["images/s"] = ",.0f"
+    print()
+    print(
+        render(Table("whole loaders, original files", columns, rows, ["5 rounds of 600 images; CPU of all processes"]))
+    )
+
+
+def bench(folder: Path, images: int) -> Bench:
+    data = DataConfig(path=str(folder))
+    augment = AugmentConfig(flip=FlipConfig(p=0.5))
+    return Bench(read_split(data, "train"), ARCH, augment, data, 224, images)
+
+
+def loose(item: Bench) -> Bench:
+    return dataclasses.replace(item, data=dataclasses.replace(item.data, pixels="loose"))
+
+
+def engine(item: Bench, name: str) -> Bench:
+    return dataclasses.replace(item, data=dataclasses.replace(item.data, engine=name))
+
+
+def pack(folder: Path, scratch: Path, form: str, short_side: str | None) -> Path:
+    output = scratch / form
+    words = ["data", "pack", f"data={folder}", f"output={output}", f"form={form}", "splits=[train]"]
+    words += [f"short_side={short_side}"] if short_side else []
+    subprocess.run([sys.executable, "-m", "cnnbench", *words], check=True, capture_output=True)
+    return output
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    np.random.seed(0)
+    main()
