@@ -61,19 +61,33 @@ class Images:
         """Make the images `chosen` in `batch`; the numbers of those that are broken, and why."""
         images, labels, parameters = batch.images.numpy(), batch.labels.numpy(), batch.parameters.numpy()
         broken: list[tuple[int, str]] = []
+        ahead = self._fetched([index for _, index in chosen])
         for place, (epoch, index) in enumerate(chosen):
-            used = self._make(epoch, index, images[place], parameters[place], broken)
+            used = self._make(epoch, index, images[place], parameters[place], broken, ahead)
             labels[place] = BROKEN if used is None else self.split.labels[used]
         return broken
 
+    def _fetched(self, indices: list[int]) -> dict[int, bytes]:
+        try:
+            return self.split.read_many(indices)
+        except UserError:
+            return {}  # then one by one, to see which of them it is
+
     def _make(
-        self, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray, broken: list[tuple[int, str]]
+        self,
+        epoch: int,
+        index: int,
+        slot: np.ndarray,
+        parameters: np.ndarray,
+        broken: list[tuple[int, str]],
+        ahead: dict[int, bytes],
     ) -> int | None:
         """Make image `index`, or its replacement, in `slot`; the number of the image made, None if there is none."""
         for number in range(index, index + TRIES if self.replace else index + 1):
             number %= len(self.split)
             try:
-                picture = open_picture(self.split.read(number), self.split.name(number), self._open)
+                content = ahead[number] if number in ahead else self.split.read(number)
+                picture = open_picture(content, self.split.name(number), self._open)
                 self.transform(picture, epoch, number, slot, parameters)
                 return number
             except UserError as error:

@@ -34,9 +34,14 @@ class Ranges:
     def read(self, number: int) -> bytes:
         return read_range(self.paths[self.file[number]], int(self.offset[number]), int(self.length[number]))
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the archives are URLs."""
+        return len(self.paths) > 0 and remote.is_remote(self.paths[0])
+
     def read_many(self, numbers: Sequence[int]) -> list[bytes]:
         """The files of images `numbers`; those of URLs are fetched at the same time."""
-        if not len(numbers) or not remote.is_remote(self.paths[0]):
+        if not len(numbers) or not self.is_remote:
             return [self.read(number) for number in numbers]
         chosen = np.asarray(numbers)
         paths = [self.paths[file] for file in self.file[chosen]]
