@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -25,8 +26,22 @@ import torch
 from cnnbench.errors import UserError
 from cnnbench.training import checkpoint
 
-WORDS = ["arch=lenet", "recipe=quick", "epochs=2", "batch=200", "save_every=3", "data.workers=1", "log_every=0"]
-CLOCK = ("images_per_second", "data_wait")  # figures that no two runs share
+WORDS = [
+    "arch=lenet",
+    "recipe=quick",
+    "epochs=2",
+    "batch=500",
+    "save_every=2",
+    "average=ema",
+    "data.workers=1",
+    "log_every=0",
+]
+CLOCK = (
+    "images_per_second",
+    "images_per_second_needed",
+    "images_per_second_supplied",
+    "data_wait",
+)  # figures that no two runs share
 
 
 def main() -> None:
@@ -42,16 +57,30 @@ def main() -> None:
         words = [*WORDS, f"processes={options.processes}"]
         start(root, [*words, "run=unpacks-the-sample", "epochs=1"]).wait()
         begun = time.monotonic()
-        start(root, [*words, "run=whole"]).wait()
-        seconds = time.monotonic() - begun
+        process = start(root, [*words, "run=whole"])
+        wait_for(process, lambda: (root / "runs/whole/status.json").exists())
+        starting = time.monotonic() - begun
+        process.wait()
+        training = time.monotonic() - begun - starting
         whole = outcome(root / "runs/whole")
-        print(f"a run left alone: {seconds:.1f} s", flush=True)
+        print(f"a run left alone: {starting:.1f} s to start, {training:.1f} s to train", flush=True)
         rows: Counter[tuple[str, str, str]] = Counter()
         for kind, count in ((signal.SIGKILL, options.kills), (signal.SIGTERM, options.terms)):
             for number in range(count):
-                run, after = f"{kind.name}-{number}", moments.uniform(0.3, seconds)
-                where, status, result = trial(root, [*words, f"run={run}"], root / "runs" / run, kind, after, whole)
-                print(f"{run}: after {after:.2f} s, in {where}, status {status}: {result}", flush=True)
+                run, sort = (
+                    f"{kind.name}-{number}",
+                    number % 6,
+                )  # one of six in start-up, two in a save, three at any time
+                after = moments.uniform(0.3, starting) if sort == 0 else moments.uniform(0, training)
+                folder = root / "runs" / run
+                process = start(root, [*words, f"run={run}"])
+                if sort:
+                    wait_for(process, lambda folder=folder: (folder / "status.json").exists())
+                time.sleep(after)
+                if sort in (1, 2):
+                    wait_for(process, lambda folder=folder: is_saving(folder))
+                where, status, result = trial(process, root, [*words, f"run={run}"], folder, kind, whole)
+                print(f"{run}: in {where}, status {status}: {result}", flush=True)
                 rows[kind.name, where, result] += 1
     print("\n| signal | ended in | trials | outcome |\n|---|---|---:|---|")
     for (kind, where, result), count in sorted(rows.items()):
@@ -59,10 +88,20 @@ def main() -> None:
     sys.exit(any(result != "the same bits" for _, _, result in rows))
 
 
-def trial(root: Path, words: list[str], run: Path, kind: signal.Signals, after: float, whole: tuple) -> tuple:
-    """Where the run was when it was ended `after` seconds, its exit status, and how it ended when continued."""
-    process = start(root, words)
-    time.sleep(after)
+def wait_for(process: subprocess.Popen, sign: Callable[[], bool]) -> None:
+    """Until `sign`, or the end of `process`."""
+    while process.poll() is None and not sign():
+        time.sleep(0.001)
+
+
+def is_saving(run: Path) -> bool:
+    return any((run / "checkpoints").glob(".last.pt.*"))
+
+
+def trial(
+    process: subprocess.Popen, root: Path, words: list[str], run: Path, kind: signal.Signals, whole: tuple
+) -> tuple[str, int, str]:
+    """Where the run is as it is ended now, its exit status, and how it ends when continued."""
     where = phase(run) if process.poll() is None else "nothing (it was faster)"
     if process.poll() is None:
         # SIGKILL to all of its processes, as a machine that goes down; SIGTERM to the first, as a scheduler's.
@@ -89,7 +128,7 @@ def phase(run: Path) -> str:
     """What a run is doing, as far as its files show it."""
     if not (run / "status.json").exists():
         return "start-up"
-    if list(run.glob("checkpoints/.last.pt.*")):
+    if is_saving(run):
         return "a save"
     last = run / "checkpoints/last.pt"
     if not last.exists():
@@ -102,7 +141,8 @@ def outcome(run: Path) -> tuple[list[dict], dict[str, bytes], dict]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     metrics = [{name: value for name, value in line.items() if name not in CLOCK} for line in lines]
     content = checkpoint.load(run / "checkpoints/last.pt")
-    tensors = {name: tensor.numpy().tobytes() for name, tensor in content["model"].items()}
+    networks = {**content["model"], **{f"averaged.{name}": value for name, value in content["averaged"].items()}}
+    tensors = {name: tensor.numpy().tobytes() for name, tensor in networks.items()}
     for number, state in content["optimizer"]["state"].items():
         tensors |= {f"{number}.{name}": v.numpy().tobytes() for name, v in state.items() if torch.is_tensor(v)}
     result = json.loads((run / "result.json").read_text())
