@@ -183,7 +183,7 @@ def check_bench(config: BenchConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     _check_choices(config)
     _check_arch(config.arch)
-    _check_augment(config.augment)
+    _check_augment(config.augment, side(config))
     _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
     for name in ("images", "loader_images", "batch", "rounds"):
         _check_range(name, getattr(config, name), 1)

@@ -51,7 +51,8 @@ def run(command: Command, words: list[str]) -> None:
     words = [re.sub(r"^data=", "data.path=", word) for word in words]
     if {"--cfg", "-c"} & set(words):
         words.append("--resolve")
-    if {"--multirun", "-m"} & set(words):
+    sweeps = bool({"--multirun", "-m"} & set(words))
+    if sweeps:
         words = _sweep_folder(words)
 
     single: list[DictConfig] = []
@@ -72,8 +73,15 @@ def run(command: Command, words: list[str]) -> None:
             main()
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
+        except (ValueError, TypeError, AttributeError, AssertionError, KeyError, OSError) as error:
+            if sweeps:  # then it may come from a job
+                raise
+            raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
     for composed in single:
-        config = _typed(command, composed)
+        try:
+            config = _typed(command, composed)
+        except COMPOSITION_ERRORS as error:
+            raise UserError(_explain(error, command.schema)) from error
         command.check(config)
         command.run(config)
 

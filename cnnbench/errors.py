@@ -12,6 +12,10 @@ INTERRUPTED = 130  # 128 + SIGINT: by hand, and not to be started again
 class UserError(Exception):
     """What the user has to change, in one sentence. The command line prints it and leaves with exit status 2."""
 
+    def __str__(self) -> str:
+        """The sentence as one line, whatever of the user's own it quotes."""
+        return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in super().__str__())
+
 
 class Stopped(Exception):
     """The run was asked to stop and has saved: the same command continues it. `status` is the exit status."""
