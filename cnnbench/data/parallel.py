@@ -16,8 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from tqdm import tqdm
-
+from cnnbench.bars import tqdm
 from cnnbench.errors import UserError
 from cnnbench.machine import usable_cores
 

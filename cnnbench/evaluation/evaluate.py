@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
+from cnnbench.bars import tqdm
 from cnnbench.data.loader import BROKEN, Loader
 from cnnbench.data.normalise import Normalise, on_device
 from cnnbench.distributed import Process, largest_over_group, sum_over_group

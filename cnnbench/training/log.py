@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
+
+from cnnbench.bars import tqdm
 
 SCALARS_EVERY = 50  # steps between two points of TensorBoard's training curves
 

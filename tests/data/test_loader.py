@@ -203,7 +203,7 @@ def test_nothing_is_left_behind_and_memory_does_not_grow(small_data):
         given_up = iter(Loader(images, ORDER, 2))
         next(given_up)
         given_up.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     assert not [child for child in children if "loader" in Path(f"/proc/{child}/comm").read_text()]
 

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from cnnbench.bars import tqdm
 from cnnbench.data.ilsvrc import WORDNET_ID
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.storage import Files, pack_names
