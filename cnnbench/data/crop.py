@@ -13,7 +13,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config import CropConfig
+from cnnbench.config_augment import CropConfig
 from cnnbench.data.engines import Picture
 from cnnbench.data.opencv import cv2
 

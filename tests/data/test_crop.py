@@ -10,7 +10,7 @@ from photos import encoded, mosaic
 from PIL import Image
 from torchvision.transforms import v2
 
-from cnnbench.config import CropConfig
+from cnnbench.config_augment import CropConfig
 from cnnbench.data import crop
 from cnnbench.data.engines import Picture, from_pixels, make_engine, open_picture
 

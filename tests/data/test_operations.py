@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from cnnbench.config import (
+from cnnbench.config_augment import (
     AugmentConfig,
     ClaheConfig,
     ContrastConfig,
