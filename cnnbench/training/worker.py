@@ -184,6 +184,7 @@ def _order(config: TrainConfig, train: Split, position: Position, process: Proce
         process.rank,
         process.world,
         config.accumulate,
+        config.augment.repeats,
     )
 
 
