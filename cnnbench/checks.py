@@ -278,9 +278,14 @@ def check_show(config: ShowConfig) -> None:
     _check_choices(config)
     _check_source(config.data)
     _require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
-    for name in ("count", "rows"):
+    for name in ("count", "rows", "draws", "image_size"):
         _check_range(name, getattr(config, name), 1)
     _check_range("side", config.side, 16)
+    if config.draws is not None:
+        _check_range("seed", config.seed, 0)
+        _check_arch(config.arch)
+        check_augment(config.augment, side(config))
+        _require(config.augment.device == "cpu", "data show draws on the CPU: leave augment.device=cpu")
 
 
 def check_size(arch: ArchConfig, size: int) -> None:

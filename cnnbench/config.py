@@ -368,6 +368,11 @@ class StatsConfig:
 @dataclass(frozen=True)
 class ShowConfig:
     data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    arch: ArchConfig = group(ArchConfig, "draws: the network, for its image size, crop ratio and resampling")
+    augment: AugmentConfig = group(AugmentConfig, "draws: augmentation of training images")
+    draws: int | None = key("show each image, one a row, before and after this many draws; null: images alone", None)
+    image_size: int | None = key("draws: side of the images that are made, pixels; null: the network's", None)
+    seed: int = key("draws: of augmentation", 0)
     split: str = key("the split", "train", choices=SPLITS)
     output: str = key("PNG file to write", "sheet.png")
     classes: list[str] = key("names of the classes to show; []: as many as fit, evenly over all", [])
@@ -410,7 +415,7 @@ def from_dict(schema: type, values: dict[str, Any]) -> Any:
     return schema(**settings)
 
 
-def side(config: TrainConfig | EvalConfig | BenchConfig) -> int:
+def side(config: TrainConfig | EvalConfig | BenchConfig | ShowConfig) -> int:
     """Side of the images in pixels: image_size, or the network's own for this data."""
     arch = config.arch
     native = arch.sample_image_size if config.data.path == "sample" else arch.image_size
