@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.archs.renames import TORCHVISION
+from cnnbench.check_values import check_range as _check_range
+from cnnbench.check_values import require as _require
+from cnnbench.checks_augment import check_augment
 from cnnbench.config import (
     SPLITS,
     SUFFIXES,
     SYNTHETIC,
     ArchConfig,
-    AugmentConfig,
     AverageConfig,
     BenchConfig,
     CheckConfig,
@@ -93,7 +95,7 @@ def check_train(config: TrainConfig) -> None:
     _check_optimizer(config.optimizer)
     _check_schedule(config.schedule, config.epochs)
     _check_average(config.average, config.epochs)
-    _check_augment(config.augment, side(config))
+    check_augment(config.augment, side(config))
     _check_loading(config)
     check_size(config.arch, side(config))
     _check_division(config)
@@ -183,7 +185,7 @@ def check_bench(config: BenchConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     _check_choices(config)
     _check_arch(config.arch)
-    _check_augment(config.augment, side(config))
+    check_augment(config.augment, side(config))
     _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
     for name in ("images", "loader_images", "batch", "rounds"):
         _check_range(name, getattr(config, name), 1)
@@ -276,9 +278,14 @@ def check_show(config: ShowConfig) -> None:
     _check_choices(config)
     _check_source(config.data)
     _require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
-    for name in ("count", "rows"):
+    for name in ("count", "rows", "draws", "image_size"):
         _check_range(name, getattr(config, name), 1)
     _check_range("side", config.side, 16)
+    if config.draws is not None:
+        _check_range("seed", config.seed, 0)
+        _check_arch(config.arch)
+        check_augment(config.augment, side(config))
+        _require(config.augment.device == "cpu", "data show draws on the CPU: leave augment.device=cpu")
 
 
 def check_size(arch: ArchConfig, size: int) -> None:
@@ -311,38 +318,6 @@ def _check_arch(arch: ArchConfig) -> None:
     for name in ("mean", "std"):
         _require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
     _require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
-
-
-def _check_augment(augment: AugmentConfig, size: int) -> None:
-    operations = [item.name for item in dataclasses.fields(augment) if dataclasses.is_dataclass(item.default_factory)]
-    for name in augment.order:
-        _require(
-            name in operations,
-            f"augment.order has no operation '{name}'{nearest(name, operations)}; known: {', '.join(operations)}",
-        )
-    _require(augment.order.count("crop") == 1, "augment.order needs 'crop' exactly once: it sets the image size")
-    _require(len(set(augment.order)) == len(augment.order), "augment.order names an operation twice")
-    early = augment.order[: augment.order.index("crop")]
-    _require(
-        augment.device == "cpu" or not early,
-        f"augment.device=gpu needs every operation after the crop, where images have one size: move crop before "
-        f"{', '.join(early)} in augment.order, or leave augment.device=cpu",
-    )
-    for name in operations:
-        if hasattr(getattr(augment, name), "p"):
-            _check_range(f"augment.{name}.p", getattr(augment, name).p, 0, 1)
-    _check_range("augment.rotate.degrees", augment.rotate.degrees, 0, 180)
-    _check_range("augment.shift.fraction", augment.shift.fraction, 0, 1)
-    _check_range("augment.contrast.cutoff", augment.contrast.cutoff, 0, below=50)
-    _check_range("augment.clahe.clip_limit", augment.clahe.clip_limit, 0, 256, open_low=True)
-    _check_range("augment.clahe.grid", augment.clahe.grid, 1, size)
-    for name, low, high in (("scale", 0.0, 1.0), ("ratio", 0.0, float("inf"))):
-        pair = getattr(augment.crop, name)
-        _require(
-            len(pair) == 2 and low < pair[0] <= pair[1] <= high,
-            f"augment.crop.{name}={pair} is not a range: give two values above {low:g}, the smaller first"
-            + (f", at most {high:g}" if high < float("inf") else ""),
-        )
 
 
 def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
@@ -436,30 +411,6 @@ def _check_choices(config: Any, prefix: str = "") -> None:
             raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
 
 
-def _check_range(
-    name: str,
-    value: float | None,
-    low: float,
-    high: float = float("inf"),
-    below: float = float("inf"),
-    open_low: bool = False,
-) -> None:
-    """Raise UserError unless low <= value <= high and value < below; None passes."""
-    if value is None:
-        return
-    if (low < value if open_low else low <= value) and value <= high and value < below:
-        return
-    bounds = [f"above {low:g}" if open_low else f"at least {low:g}"]
-    bounds += [f"at most {high:g}"] if high < float("inf") else []
-    bounds += [f"below {below:g}"] if below < float("inf") else []
-    raise UserError(f"{name}={value} is out of range: it must be {' and '.join(bounds)}")
-
-
 def _plain(value: Any) -> str:
     """A value as it is written on the command line."""
     return "null" if value is None else str(value).lower().replace(" ", "")
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise UserError(sentence)

@@ -7,26 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass
 from typing import Any
 
-MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
+from cnnbench.config_augment import AugmentConfig
+from cnnbench.keys import MAY_CHANGE, group, key
+
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
 
 SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
-
-
-def key(help: str, default: Any = "???", *, choices: tuple[str, ...] = (), note: str = "") -> Any:
-    """A field of the schema. `help` names the unit; "???" means that the YAML files give the value."""
-    metadata = {"help": help, "choices": choices, "note": note}
-    if isinstance(default, list | dict):
-        return field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def group(cls: type, help: str) -> Any:
-    """A field that holds a whole group of keys."""
-    return field(default_factory=cls, metadata={"help": help, "choices": (), "note": ""})
 
 
 @dataclass(frozen=True)
@@ -113,73 +103,6 @@ class AverageConfig:
     warmup: bool = key("ema: shorter memory at the start: decay at most (1 + n) / (10 + n) after n updates", True)
     start_epoch: float = key("epoch from which on weights are averaged", 0.0)
     every: int = key("optimiser steps between two updates", 1)
-
-
-@dataclass(frozen=True)
-class CropConfig:
-    kind: str = key(
-        "random_resized: random area and aspect; random: short side to image_size / crop_ratio, then a random square; "
-        "center: as in evaluation",
-        "random_resized",
-        choices=("random_resized", "random", "center"),
-    )
-    scale: list[float] = key("random_resized: share of the image's area, from and to", [0.08, 1.0])
-    ratio: list[float] = key("random_resized: width / height, from and to", [3 / 4, 4 / 3])
-
-
-@dataclass(frozen=True)
-class FlipConfig:
-    p: float = key("probability of mirroring left to right", 0.0)
-
-
-@dataclass(frozen=True)
-class RotateConfig:
-    p: float = key("probability", 0.0)
-    degrees: float = key("largest angle to either side, degrees", 15.0)
-
-
-@dataclass(frozen=True)
-class ShiftConfig:
-    p: float = key("probability", 0.0)
-    fraction: float = key("largest shift along each axis, as a share of the side", 0.1)
-
-
-@dataclass(frozen=True)
-class ContrastConfig:
-    p: float = key("probability of contrast stretching, each channel on its own", 0.0)
-    cutoff: float = key("percent of the darkest and of the lightest pixels that saturate, in [0, 50)", 2.0)
-
-
-@dataclass(frozen=True)
-class EqualizeConfig:
-    p: float = key("probability of histogram equalisation, each channel on its own", 0.0)
-
-
-@dataclass(frozen=True)
-class ClaheConfig:
-    p: float = key("probability of adaptive histogram equalisation (CLAHE)", 0.0)
-    clip_limit: float = key("most pixels of a level in a tile, in multiples of the mean over all levels", 2.0)
-    grid: int = key("tiles along each side of the image", 8)
-    channels: str = key("luma: the lightness alone; each: every channel on its own", "luma", choices=("luma", "each"))
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    order: list[str] = key(
-        "the operations in their order", ["crop", "flip", "rotate", "shift", "contrast", "equalize", "clahe"]
-    )
-    device: str = key(
-        "where operations after the crop run: cpu: in the loader; gpu: on the training device, as a batch",
-        "cpu",
-        choices=("cpu", "gpu"),
-    )
-    crop: CropConfig = group(CropConfig, "the training crop")
-    flip: FlipConfig = group(FlipConfig, "mirroring")
-    rotate: RotateConfig = group(RotateConfig, "rotation about the centre")
-    shift: ShiftConfig = group(ShiftConfig, "translation by whole pixels")
-    contrast: ContrastConfig = group(ContrastConfig, "contrast stretching")
-    equalize: EqualizeConfig = group(EqualizeConfig, "histogram equalisation")
-    clahe: ClaheConfig = group(ClaheConfig, "adaptive histogram equalisation")
 
 
 @dataclass(frozen=True)
@@ -445,6 +368,11 @@ class StatsConfig:
 @dataclass(frozen=True)
 class ShowConfig:
     data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    arch: ArchConfig = group(ArchConfig, "draws: the network, for its image size, crop ratio and resampling")
+    augment: AugmentConfig = group(AugmentConfig, "draws: augmentation of training images")
+    draws: int | None = key("show each image, one a row, before and after this many draws; null: images alone", None)
+    image_size: int | None = key("draws: side of the images that are made, pixels; null: the network's", None)
+    seed: int = key("draws: of augmentation", 0)
     split: str = key("the split", "train", choices=SPLITS)
     output: str = key("PNG file to write", "sheet.png")
     classes: list[str] = key("names of the classes to show; []: as many as fit, evenly over all", [])
@@ -466,14 +394,14 @@ def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:
     found: dict[str, dataclasses.Field] = {}
     for item in dataclasses.fields(schema):
         found[prefix + item.name] = item
-        if nested := _dataclass_of(item):
+        if nested := _dataclass_of(schema, item):
             found |= entries(nested, f"{prefix}{item.name}.")
     return found
 
 
-def _dataclass_of(item: dataclasses.Field) -> type | None:
-    """The dataclass that a field holds, also behind `| None`, or None for a plain value."""
-    named = globals().get(str(item.type).removesuffix(" | None"))
+def _dataclass_of(schema: type, item: dataclasses.Field) -> type | None:
+    """The dataclass that a field of `schema` holds, also behind `| None`, or None for a plain value."""
+    named = vars(sys.modules[schema.__module__]).get(str(item.type).removesuffix(" | None"))
     return named if dataclasses.is_dataclass(named) else None
 
 
@@ -482,12 +410,12 @@ def from_dict(schema: type, values: dict[str, Any]) -> Any:
     settings = {}
     for name, value in values.items():
         item = schema.__dataclass_fields__.get(name)
-        nested = _dataclass_of(item) if item else None
+        nested = _dataclass_of(schema, item) if item else None
         settings[name] = from_dict(nested, value) if nested and value is not None else value
     return schema(**settings)
 
 
-def side(config: TrainConfig | EvalConfig | BenchConfig) -> int:
+def side(config: TrainConfig | EvalConfig | BenchConfig | ShowConfig) -> int:
     """Side of the images in pixels: image_size, or the network's own for this data."""
     arch = config.arch
     native = arch.sample_image_size if config.data.path == "sample" else arch.image_size

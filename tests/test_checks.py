@@ -7,14 +7,7 @@ import dataclasses
 import pytest
 
 from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS, check_train
-from cnnbench.config import (
-    ArchConfig,
-    AverageConfig,
-    DataConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainConfig,
-)
+from cnnbench.config import ArchConfig, AverageConfig, DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 from cnnbench.errors import UserError
 
 

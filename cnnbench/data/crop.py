@@ -13,9 +13,10 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config import CropConfig
+from cnnbench.config_augment import CropConfig
 from cnnbench.data.engines import Picture
 from cnnbench.data.opencv import cv2
+from cnnbench.data.operations.shift import SHIFT
 
 RESIZE = {"bilinear": torch.ops.aten._upsample_bilinear2d_aa, "bicubic": torch.ops.aten._upsample_bicubic2d_aa}
 SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}  # half the width of the filter, in pixels of the coarser side
@@ -46,22 +47,48 @@ class Window:
     size: int
 
 
+@dataclass(frozen=True)
+class Padded:
+    """A window moved right and down by whole pixels, over black: a square of the window with a border around it."""
+
+    window: Window
+    right: int
+    down: int
+
+
+Part = Box | Window | Padded
+
+
 def central_window(width: int, height: int, size: int, crop_ratio: float) -> Window:
     """The central square of `size` after the short side was resized to size / crop_ratio: the centre-crop protocol."""
     width, height = scaled(width, height, round(size / crop_ratio))
     return Window(width, height, round((width - size) / 2), round((height - size) / 2), size)
 
 
-def training_part(
-    width: int, height: int, crop: CropConfig, size: int, crop_ratio: float, random: Random
-) -> Box | Window:
+def training_part(width: int, height: int, crop: CropConfig, size: int, crop_ratio: float, random: Random) -> Part:
     """The part that `crop` draws of an image of width x height pixels."""
     if crop.kind == "center":
         return central_window(width, height, size, crop_ratio)
-    if crop.kind == "random":  # Krizhevsky et al. 2012, section 4.1
-        width, height = scaled(width, height, round(size / crop_ratio))
-        return Window(width, height, random.randint(0, width - size), random.randint(0, height - size), size)
-    return Box(*random_box(width, height, crop, random), size)
+    if crop.kind == "padded":  # He et al. 2016, section 4.2
+        window = central_window(width, height, size, crop_ratio)
+        return Padded(window, *(random.randint(-crop.padding, crop.padding) for _ in range(2)))
+    if crop.kind == "random_resized":
+        return Box(*random_box(width, height, crop, random), size)
+    # Simonyan and Zisserman 2015, section 3.1: the short side is drawn too.
+    short = random.randint(*crop.short_side) if crop.kind == "scale_jitter" else round(size / crop_ratio)
+    width, height = scaled(width, height, short)
+    if crop.kind in ("fixed_random", "ten_fixed"):  # Krizhevsky et al. 2012, sections 2 and 4.1: the square comes first
+        left, top = round((width - short) / 2), round((height - short) / 2)
+        right, down = _place(crop.kind, short - size, random)
+        return Window(width, height, left + right, top + down, size)
+    return Window(width, height, random.randint(0, width - size), random.randint(0, height - size), size)
+
+
+def _place(kind: str, room: int, random: Random) -> tuple[int, int]:
+    """Where in a square, larger by `room`, a crop lies: anywhere, or at a corner or in the middle."""
+    if kind == "fixed_random":
+        return random.randint(0, room), random.randint(0, room)
+    return random.choice([(0, 0), (room, 0), (0, room), (room, room), (round(room / 2), round(room / 2))])
 
 
 def random_box(width: int, height: int, crop: CropConfig, random: Random) -> tuple[int, int, int, int]:
@@ -88,7 +115,7 @@ def scaled(width: int, height: int, short: int) -> tuple[int, int]:
 
 
 def cut(
-    picture: Picture, part: Box | Window, interpolation: str, loose: bool = False, out: np.ndarray | None = None
+    picture: Picture, part: Part, interpolation: str, loose: bool = False, out: np.ndarray | None = None
 ) -> np.ndarray:
     """The pixels of `part`, uint8 (size, size, C); `loose`: a box is resized without antialiasing.
 
@@ -98,9 +125,11 @@ def cut(
     return fitted(pixels, picture, part, interpolation, loose, out)
 
 
-def rectangle(picture: Picture, part: Box | Window, interpolation: str) -> tuple[int, int, int, int]:
+def rectangle(picture: Picture, part: Part, interpolation: str) -> tuple[int, int, int, int]:
     """Left, top, width and height of the pixels that `part` needs; below and right of a window, and beyond the reach of
     the filter, nothing is."""
+    if isinstance(part, Padded):
+        return rectangle(picture, part.window, interpolation)
     if isinstance(part, Box):
         return part.left, part.top, part.width, part.height
     if (part.width, part.height) == (picture.width, picture.height):
@@ -115,12 +144,15 @@ def rectangle(picture: Picture, part: Box | Window, interpolation: str) -> tuple
 def fitted(
     pixels: np.ndarray,
     picture: Picture,
-    part: Box | Window,
+    part: Part,
     interpolation: str,
     loose: bool = False,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """The pixels of the rectangle of `part`, resized and cut to uint8 (size, size, C), in `out` as `cut` says."""
+    if isinstance(part, Padded):
+        inside = fitted(pixels, picture, part.window, interpolation, loose)
+        return SHIFT.apply(inside, (part.right / part.window.size, part.down / part.window.size))
     size = part.size
     out = out if out is not None and out.shape[2] == pixels.shape[2] else None
     if isinstance(part, Window):

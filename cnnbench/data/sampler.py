@@ -16,26 +16,47 @@ def epoch_order(images: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(images)
 
 
-def image_random(seed: int, epoch: int, index: int) -> Random:
-    """The generator of all draws that concern image `index` in `epoch`."""
-    return Random(f"{seed} {epoch} {index}")  # a string is hashed whole, with SHA-512
+def image_random(seed: int, draw: int, index: int) -> Random:
+    """The generator of all draws that concern image `index` in its appearance `draw`: the epoch, without repeats."""
+    return Random(f"{seed} {draw} {index}")  # a string is hashed whole, with SHA-512
+
+
+def global_batch(order: np.ndarray, batch: int, step: int, repeats: int = 1) -> np.ndarray:
+    """(repeat, image) of all images of an epoch's step `step`, int64 (batch, 2).
+
+    With repeats every image of the order comes that many times in a row, and the epoch ends after as many steps as
+    without: it sees a part of the images (repeated augmentation: Hoffer et al. 2020, torchvision's RASampler).
+    """
+    places = np.arange(step * batch, (step + 1) * batch)
+    rows = np.stack([places % repeats, order[places // repeats]], axis=1)
+    # Repeats lie apart: RASampler gives them to different processes, and neighbours may be mixed with each other.
+    return rows[np.argsort(rows[:, 0], kind="stable")]
 
 
 def training_batches(
-    images: int, batch: int, seed: int, epochs: int, start: tuple[int, int], rank: int, world: int, accumulate: int
+    images: int,
+    batch: int,
+    seed: int,
+    epochs: int,
+    start: tuple[int, int],
+    rank: int,
+    world: int,
+    accumulate: int,
+    repeats: int = 1,
 ) -> Iterator[list[tuple[int, int]]]:
-    """For one process, the parts of each step in turn, from step `start` = (epoch, step) on: lists of (epoch, image).
+    """For one process, the parts of each step in turn, from step `start` = (epoch, step) on: lists of (draw, image).
 
     Each step takes the next `batch` images of its epoch's order, process `rank` of `world` every world-th of them, cut
-    into `accumulate` parts. What is left of an epoch after its last whole batch is dropped.
+    into `accumulate` parts. What is left of an epoch after its last whole batch is dropped. The draw is the epoch; with
+    `repeats` it is epoch * repeats + repeat, so that each appearance of an image has its own.
     """
     first_epoch, first_step = start
     for epoch in range(first_epoch, epochs):
         order = epoch_order(images, seed, epoch)
         for step in range(first_step if epoch == first_epoch else 0, images // batch):
-            share = order[step * batch : (step + 1) * batch][rank::world]
+            share = global_batch(order, batch, step, repeats)[rank::world]
             for part in np.split(share, accumulate):
-                yield [(epoch, int(index)) for index in part]
+                yield [(epoch * repeats + repeat, index) for repeat, index in part.tolist()]
 
 
 def evaluation_batches(images: int, batch: int, rank: int, world: int) -> Iterator[list[tuple[int, int]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from cnnbench import __version__
@@ -124,11 +126,20 @@ def describe_augment(augment: AugmentConfig) -> str:
         if name == "crop":
             parts.append(f"crop({operation.kind})")
         elif operation.p > 0:
-            parts.append(f"{name}({', '.join(f'{key}={_short(value)}' for key, value in vars(operation).items())})")
-    return " -> ".join(parts) + " (after the crop: on the training device)" * (augment.device == "gpu")
+            parts.append(_acts(name, operation))
+    text = " -> ".join(parts) + " (after the crop: on the training device)" * (augment.device == "gpu")
+    mixing = [_acts(name, getattr(augment, name)) for name in ("mixup", "cutmix") if getattr(augment, name).p > 0]
+    text += f" -> batches: {' or '.join(mixing)}" if mixing else ""
+    return text + (f"; every image {augment.repeats} times in a batch" if augment.repeats > 1 else "")
 
 
-def _short(value: float | str) -> str:
+def _acts(name: str, operation: Any) -> str:
+    return f"{name}({', '.join(f'{key}={_short(value)}' for key, value in vars(operation).items())})"
+
+
+def _short(value: float | str | list[float]) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_short, value))}]"
     return value if isinstance(value, str) else f"{value:g}"
 
 

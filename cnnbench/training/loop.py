@@ -17,6 +17,7 @@ from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.training import checkpoint, numerics, snapshot
 from cnnbench.training.loss import training_loss
+from cnnbench.training.mixing import mix
 from cnnbench.training.optim import renormalise
 from cnnbench.training.schedule import rate_factor
 from cnnbench.training.state import Position, Training
@@ -134,9 +135,12 @@ def _step(
         torch.manual_seed(_seed(config.seed, global_step, part, training.process.rank))
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
+            classes = len(training.record["classes"])
+            images = training.normalise(batch)
+            images, target = mix(images, batch.labels, classes, config.augment, config.seed, global_step)
             with training.precision.autocast():
-                outputs = training.network(training.normalise(batch))
-            loss = training_loss(outputs, batch.labels, config, training.model) / config.accumulate
+                outputs = training.network(images)
+            loss = training_loss(outputs, target, config, training.model) / config.accumulate
             scaler.scale(numerics.poisoned(loss)).backward()
         total = total + loss.detach()
     scaler.unscale_(optimizer)
@@ -194,7 +198,8 @@ def _ask_watch(training: Training, steps_done: int) -> None:
 
 def _record(training: Training, bad: tuple[int, float, float, float]) -> str:
     config, record = training.config, training.record
-    images = numerics.images_of(bad[0], training.steps_per_epoch, record["images"], config.batch, config.seed)
+    drawn = config.batch, config.seed, config.augment.repeats
+    images = numerics.images_of(bad[0], training.steps_per_epoch, record["images"], *drawn)
     return numerics.record(training.folder if training.process.leads else None, bad, images)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cnnbench.data.sampler import epoch_order
+from cnnbench.data.sampler import epoch_order, global_batch
 from cnnbench.errors import UserError
 
 EVERY = 50  # steps between two questions to the device
@@ -73,10 +73,10 @@ class Watch:
         return mean
 
 
-def images_of(step: int, steps_per_epoch: int, images: int, batch: int, seed: int) -> list[int]:
+def images_of(step: int, steps_per_epoch: int, images: int, batch: int, seed: int, repeats: int = 1) -> list[int]:
     """Numbers of the training images in the global batch of global step `step`."""
     epoch, within = divmod(step, steps_per_epoch)
-    return epoch_order(images, seed, epoch)[within * batch : (within + 1) * batch].tolist()
+    return global_batch(epoch_order(images, seed, epoch), batch, within, repeats)[:, 1].tolist()
 
 
 def record(folder: Path | None, bad: tuple[int, float, float, float], images: list[int]) -> str:

@@ -206,6 +206,7 @@ def _order(config: TrainConfig, train: Split, position: Position, process: Proce
         process.rank,
         process.world,
         config.accumulate,
+        config.augment.repeats,
     )
 
 

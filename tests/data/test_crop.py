@@ -10,7 +10,7 @@ from photos import encoded, mosaic
 from PIL import Image
 from torchvision.transforms import v2
 
-from cnnbench.config import CropConfig
+from cnnbench.config_augment import CropConfig
 from cnnbench.data import crop
 from cnnbench.data.engines import Picture, from_pixels, make_engine, open_picture
 
@@ -114,3 +114,49 @@ def test_every_crop_gives_the_square_asked_for(photo, kind, shape):
     for seed in range(3):
         part = crop.training_part(*shape, CropConfig(kind=kind), 29, 0.875, Random(seed))
         assert crop.cut(image, part, "bicubic").shape == (29, 29, 3)
+
+
+def parts(kind: str, width: int, height: int, count: int = 400, **keys: object) -> list[crop.Part]:
+    config = CropConfig(kind=kind, **keys)
+    return [crop.training_part(width, height, config, 28, 0.875, Random(seed)) for seed in range(count)]
+
+
+def test_fixed_random_stays_in_the_central_square():
+    drawn = parts("fixed_random", 301, 203)
+    assert {(part.width, part.height, part.size) for part in drawn} == {(47, 32, 28)}
+    left = round((47 - 32) / 2)
+    assert {part.left for part in drawn} == set(range(left, left + 5))
+    assert {part.top for part in drawn} == set(range(5))
+
+
+def test_ten_fixed_draws_the_corners_and_the_centre():
+    drawn = parts("ten_fixed", 203, 301)
+    places = [(part.left, part.top - round((47 - 32) / 2)) for part in drawn]
+    assert {place: round(places.count(place) / 80, 0) for place in places} == dict.fromkeys(
+        [(0, 0), (4, 0), (0, 4), (4, 4), (2, 2)], 1
+    )
+
+
+def test_scale_jitter_draws_each_short_side_alike():
+    drawn = parts("scale_jitter", 301, 203, 4000, short_side=[30, 39])
+    sides = [part.height for part in drawn]
+    assert all(abs(sides.count(side) - 400) < 80 for side in range(30, 40))
+    assert sum(map(sides.count, range(30, 40))) == 4000
+    for part in drawn:
+        assert part.width == int(301 * part.height / 203)
+        assert 0 <= part.left <= part.width - 28
+        assert 0 <= part.top <= part.height - 28
+    assert max(part.left + 28 for part in drawn if part.height == 39) == int(301 * 39 / 203)
+
+
+def test_padded_is_a_square_of_the_image_with_a_black_border(photo):
+    image = photo.resize((28, 28))
+    bordered = np.pad(np.asarray(image), ((3, 3), (3, 3), (0, 0)))
+    config, places = CropConfig(kind="padded", padding=3), set()
+    for seed in range(300):
+        part = crop.training_part(28, 28, config, 28, 1.0, Random(seed))
+        got = crop.cut(picture(image), part, "bilinear")
+        top, left = 3 - part.down, 3 - part.right
+        assert np.array_equal(got, bordered[top : top + 28, left : left + 28])
+        places.add((top, left))
+    assert places == {(top, left) for top in range(7) for left in range(7)}

@@ -15,16 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnbench.config import (
-    ArchConfig,
-    AugmentConfig,
-    CropConfig,
-    DataConfig,
-    EqualizeConfig,
-    FlipConfig,
-    RotateConfig,
-    ShiftConfig,
-)
+from cnnbench.config import ArchConfig, AugmentConfig, DataConfig
+from cnnbench.config_augment import CropConfig, EqualizeConfig, FlipConfig, RotateConfig, ShiftConfig
 from cnnbench.data.layouts import read_split
 from cnnbench.data.loader import BROKEN, Batch, Images, Loader
 from cnnbench.data.normalise import Normalise

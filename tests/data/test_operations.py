@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import permutations
 from random import Random
 
 import numpy as np
@@ -11,12 +12,15 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from cnnbench.config import (
+from cnnbench.config_augment import (
     AugmentConfig,
     ClaheConfig,
     ContrastConfig,
     EqualizeConfig,
+    EraseConfig,
     FlipConfig,
+    JitterConfig,
+    PcaConfig,
     RotateConfig,
     ShiftConfig,
 )
@@ -30,6 +34,12 @@ NUMBERS = {
     "contrast": [(0.0,), (2.0,), (49.9,)],
     "equalize": [()],
     "clahe": [(2.0, 8.0, 0.0), (2.0, 8.0, 1.0), (40.0, 3.0, 0.0), (0.01, 5.0, 1.0), (1.5, 1.0, 0.0)],
+    "pca": [(12.0, -7.0, 30.0), (-100.0, 99.0, 1.0), (0.0, 0.0, 0.0)],
+    "jitter": [(0.6, 1.4, 0.3, 0.0, 9.0), (1.3, 1.0, 1.9, 0.0, 23.0), (1.0, 0.55, 1.0, 0.0, 4.0), (1, 1, 1, 0, 0)],
+    "erase": [
+        *((0.3, 0.99, 0.4, 0.2, 0.0, 5.0), (0.0, 0.5, 0.9, 0.31, 1.0, 5.0)),
+        *((0.7, 0.2, 0.5, 0.6, 2.0, 16777215.0), (0.5, 0.5, 0.0, 0.0, 1.0, 5.0)),
+    ],
 }
 CASES = [(name, numbers) for name, several in NUMBERS.items() for numbers in several]
 AUGMENT = AugmentConfig(
@@ -39,7 +49,13 @@ AUGMENT = AugmentConfig(
     contrast=ContrastConfig(p=0.5),
     equalize=EqualizeConfig(p=0.5),
     clahe=ClaheConfig(p=0.5, grid=5),
+    jitter=JitterConfig(p=0.5),
+    pca=PcaConfig(p=0.5),
+    erase=EraseConfig(p=0.5, fill="noise"),
 )
+
+
+ROTATED_LAST = ["jitter", "clahe", "equalize", "contrast", "pca", "erase", "shift", "flip", "rotate"]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +81,8 @@ def images(sample) -> dict[str, np.ndarray]:
 
 def test_every_case_covers_the_draws_of_its_operation():
     for name, operation in OPERATIONS.items():
+        if name == "policy":  # of its own kind: test_policy.py
+            continue
         assert len(operation.draw(getattr(AUGMENT, name), Random(0))) == operation.parameters
         assert all(len(numbers) == operation.parameters for numbers in NUMBERS[name])
 
@@ -137,7 +155,7 @@ def test_draws_depend_on_the_generator_alone():
     assert [draw_all(AUGMENT, Random(seed)) for seed in range(9)] == [draw_all(AUGMENT, Random(s)) for s in range(9)]
     several = [draw_all(AUGMENT, Random(seed)) for seed in range(2000)]
     assert not any(before for before, _ in several)  # the crop comes first
-    for name in AUGMENT.order[1:]:
+    for name in set(AUGMENT.order) - {"crop", "policy"}:
         acts = sum(name in dict(after) for _, after in several)
         assert 900 < acts < 1100, name
     for _, after in several:
@@ -163,11 +181,11 @@ def test_draws_before_and_after_the_crop():
 @pytest.mark.parametrize("kind", ["square", "grey"])
 def test_rows_do_to_a_batch_what_the_draws_do_to_each_image(images, kind):
     batch = np.stack([np.roll(images[kind], shift, axis=1) for shift in range(24)])
-    draws = [draw_all(AUGMENT, Random(seed))[1] for seed in range(24)]
-    rows = [row(AUGMENT, drawn) for drawn in draws]
-    assert {len(columns) for columns in rows} == {row_width(AUGMENT)}
     # What follows a rotation may magnify its last level; the order is such that nothing does.
-    augment = dataclasses.replace(AUGMENT, order=["crop", "clahe", "equalize", "contrast", "shift", "flip", "rotate"])
+    augment = dataclasses.replace(AUGMENT, order=["crop", *ROTATED_LAST])
+    draws = [draw_all(augment, Random(seed))[1] for seed in range(24)]
+    rows = [row(augment, drawn) for drawn in draws]
+    assert {len(columns) for columns in rows} == {row_width(augment)}
     rows = torch.tensor([row(augment, drawn) for drawn in draws], dtype=torch.float64)
     pixels = torch.from_numpy(batch).permute(0, 3, 1, 2)
     before = pixels.clone()
@@ -301,7 +319,46 @@ def slow_neighbours(length: int, tile: int, grid: int) -> tuple[list[list[int]],
     return near, [[np.float32(1) - weight, weight] for weight in after]
 
 
+def slow_pca(image: np.ndarray, *moves: float) -> np.ndarray:
+    if image.shape[2] == 1:
+        moves = (round(0.299 * moves[0] + 0.587 * moves[1] + 0.114 * moves[2]),)
+    return (image + np.array(moves)).clip(0, 255).astype(int)
+
+
+def slow_jitter(image: np.ndarray, *numbers: float) -> np.ndarray:
+    """Pillow's rule in its single precision, one operation after the other; each is cut to whole levels."""
+    for which in list(permutations(range(4)))[int(numbers[4])]:
+        factor, values = numbers[which], image.astype(int)
+        grey = values if values.shape[2] == 1 else (values @ [[19595], [38470], [7471]] + 32768) >> 16
+        if which < 3 and factor != 1:
+            start = (0, int(grey.mean() + 0.5), grey)[which]
+            start, values = np.float32(start), np.float32(values)
+            image = np.floor((start + np.float32(factor) * (values - start)).clip(0, 255)).astype(np.uint8)
+    return image.astype(int)
+
+
+def slow_erase(image: np.ndarray, x: float, y: float, width: float, height: float, fill: float, seed: float):
+    erased = image.astype(int)
+    rows, columns = round(height * image.shape[0]), round(width * image.shape[1])
+    top, left = int(y * (image.shape[0] - rows + 1)), int(x * (image.shape[1] - columns + 1))
+    for down, across, channel in np.ndindex(rows, columns, image.shape[2]):
+        place = (top + down, left + across, channel)
+        if fill == 0:
+            erased[place] = 0
+        elif fill == 1:
+            erased[place] = (124, 116, 104)[channel] if image.shape[2] == 3 else 117
+        else:
+            h = (place[1] * 73856093 + place[0] * 19349663 + channel * 83492791 + int(seed) * 2654435761) % 2**32
+            for _ in range(2):
+                h = (h ^ h >> 16) * 0x45D9F3B % 2**32
+            erased[place] = (h ^ h >> 16) % 256
+    return erased
+
+
 SLOW = {
+    "pca": slow_pca,
+    "jitter": slow_jitter,
+    "erase": slow_erase,
     "flip": slow_flip,
     "rotate": slow_rotate,
     "shift": slow_shift,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from cnnbench.data.sampler import epoch_order, evaluation_batches, image_random, training_batches
@@ -34,6 +36,36 @@ def test_an_epoch_has_no_image_twice_and_epochs_differ():
 def test_a_start_in_the_middle_gives_the_rest(start):
     whole = batches()[0]
     assert batches(start=start)[0] == whole[start[0] * 5 + start[1] :]
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 5])
+@pytest.mark.parametrize("world", [1, 2, 3, 6])
+def test_repeats_are_those_of_hoffers_sampler(world, repeats):
+    """Its rule, as torchvision states it: repeat the order, give every world-th place to a process, in batches."""
+    shares = [list(training_batches(61, 12, 7, 2, (0, 0), rank, world, 1, repeats)) for rank in range(world)]
+    assert {len(share) for share in shares} == {2 * (61 // 12)}
+    for epoch in range(2):
+        stream = [int(index) for index in epoch_order(61, 7, epoch) for _ in range(repeats)]
+        for step in range(5):
+            theirs = [stream[rank::world][step * (12 // world) : (step + 1) * (12 // world)] for rank in range(world)]
+            ours = [pair for share in shares for pair in share[epoch * 5 + step]]
+            assert sorted(index for _, index in ours) == sorted(index for share in theirs for index in share)
+            assert {draw // repeats for draw, _ in ours} == {epoch}
+    appearances = [pair for share in shares for part in share for pair in part]
+    assert len(set(appearances)) == len(appearances)  # each with draws of its own
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 4])
+@pytest.mark.parametrize("world", [1, 2, 4, 8])
+def test_neighbours_are_different_images(world, repeats):
+    """Else mixup, which goes by neighbours, would mix an image with itself."""
+    for rank in range(world):
+        for part in training_batches(400, 128, 7, 1, (0, 0), rank, world, 2, repeats):
+            assert all(one != two for (_, one), (_, two) in pairwise([*part, part[0]]))
+
+
+def test_without_repeats_the_draw_is_the_epoch():
+    assert [{draw for draw, _ in part} for part in batches()[0]] == [{epoch} for epoch in range(3) for _ in range(5)]
 
 
 @pytest.mark.parametrize(("images", "world", "batch"), [(23, 1, 5), (23, 2, 4), (23, 3, 7), (2, 3, 1), (1, 4, 9)])

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from cnnbench.config import CropConfig
+from cnnbench.config_augment import CropConfig
 from cnnbench.data.crop import random_box
 from cnnbench.data.encode import Recipe, encode
 from cnnbench.data.parallel import map_images

@@ -1,25 +1,37 @@
-"""`cnnbench data show`: a contact sheet of a data set."""
+"""`cnnbench data show`: a contact sheet of a data set, or of what augmentation makes of some of its images."""
 
 from __future__ import annotations
 
 import os
 
 import numpy as np
+from PIL import Image
 
-from cnnbench.config import ShowConfig
+from cnnbench.config import ShowConfig, side
+from cnnbench.data.engines import open_picture, pillow
 from cnnbench.data.layouts import read_split
 from cnnbench.data.reference import read_image
 from cnnbench.data.sheet import Row, Tile, draw_sheet, save_sheet
 from cnnbench.data.split import Split
+from cnnbench.data.transform import TrainingTransform
 from cnnbench.errors import UserError, nearest
 
 
 def show(config: ShowConfig) -> None:
-    """Write the sheet: a row per class, its images evenly over the class."""
+    """Write the sheet: a row per class, its images evenly over the class; or, with draws, a row per image."""
     split = read_split(config.data, config.split)
-    rows = [_row(split, label, config.count) for label in _labels(split, config)]
+    labels = _labels(split, config)
+    if config.draws is None:
+        rows = [_row(split, label, config.count) for label in labels]
+        images = sum(len(row.tiles) for row in rows)
+    else:
+        chosen = [index for label in labels for index in _chosen(split, label, config.count)]
+        rows = [_drawn(split, index, config) for index in chosen]
+        images = len(rows)
     save_sheet(draw_sheet(rows, config.side), config.output)
-    print(f"{config.output}: {sum(len(row.tiles) for row in rows)} images of {len(rows)} classes of {config.data.path}")
+    print(f"{config.output}: {images} images of {len(labels)} classes of {config.data.path}")
+    if config.draws is not None and max(config.augment.mixup.p, config.augment.cutmix.p) > 0:
+        print("not shown: mixup and cutmix, which act on whole batches")
 
 
 def _labels(split: Split, config: ShowConfig) -> list[int]:
@@ -32,9 +44,31 @@ def _labels(split: Split, config: ShowConfig) -> list[int]:
 
 
 def _row(split: Split, label: int, count: int) -> Row:
+    images = int((split.labels == label).sum())
+    chosen = _chosen(split, label, count)
+    return Row(f"{split.classes[label]}  ({images:,} images)", [_tile(split, index) for index in chosen])
+
+
+def _chosen(split: Split, label: int, count: int) -> list[int]:
+    """At most `count` images of a class, evenly over it."""
     images = np.flatnonzero(split.labels == label)
-    chosen = [images[place] for place in _evenly(len(images), count)]
-    return Row(f"{split.classes[label]}  ({len(images):,} images)", [_tile(split, index) for index in chosen])
+    return [int(images[place]) for place in _evenly(len(images), count)]
+
+
+def _drawn(split: Split, index: int, config: ShowConfig) -> Row:
+    """The image, then what training with this seed makes of it: in its first epochs, where nothing repeats."""
+    before, size = _tile(split, index), side(config)
+    title = f"{split.classes[split.labels[index]]}  (image {index}, {size} x {size} pixels after the crop)"
+    if before.image is None:
+        return Row(title, [before])
+    transform = TrainingTransform(config.arch, config.augment, size, config.seed)
+    picture, nothing = open_picture(split.read(index), split.name(index), pillow), np.empty(0)
+    tiles = [before]
+    for draw in range(config.draws):
+        pixels = np.empty((size, size, config.arch.in_channels), np.uint8)
+        transform(picture, draw, index, pixels, nothing)
+        tiles.append(Tile(Image.fromarray(pixels.squeeze()), f"draw {draw + 1}"))
+    return Row(title, tiles)
 
 
 def _evenly(length: int, count: int) -> list[int]:

@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config import ClaheConfig
+from cnnbench.config_augment import ClaheConfig
 from cnnbench.data.opencv import cv2
 from cnnbench.data.operations.levels import count
 from cnnbench.data.operations.operation import Operation, to_device

@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config import ContrastConfig
+from cnnbench.config_augment import ContrastConfig
 from cnnbench.data.operations.levels import Array, map_levels, map_levels_batch
 from cnnbench.data.operations.operation import Operation, to_device
 

@@ -1,7 +1,7 @@
 """Which operations act on an image, with which numbers: drawn per image, applied to one image or, as rows, to a batch.
 
 A row holds what happens to one image after the crop, in a fixed number of columns: for each operation in
-the order, 1 or 0 for whether it acts, and its numbers (0 where it does not act).
+the order that may act (p above 0), 1 or 0 for whether it acts, and its numbers (0 where it does not act).
 """
 
 from __future__ import annotations
@@ -72,4 +72,5 @@ def _draw(augment: AugmentConfig, names: list[str], random: Random) -> Draws:
 
 
 def _after_crop(augment: AugmentConfig) -> list[str]:
-    return augment.order[augment.order.index("crop") + 1 :]
+    """The operations that may act after the crop, in their order."""
+    return [name for name in augment.order[augment.order.index("crop") + 1 :] if getattr(augment, name).p > 0]

@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config import EqualizeConfig
+from cnnbench.config_augment import EqualizeConfig
 from cnnbench.data.operations.levels import Array, map_levels, map_levels_batch
 from cnnbench.data.operations.operation import Operation
 

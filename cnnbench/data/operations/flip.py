@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config import FlipConfig
+from cnnbench.config_augment import FlipConfig
 from cnnbench.data.opencv import cv2
 from cnnbench.data.operations.operation import Operation
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
+VARYING = 0  # columns of a row, where the numbers of a draw are not always as many
+
 
 @dataclass(frozen=True)
 class Operation:
     """One way to change an image, its form for one image on the CPU and its form for a batch on any device.
 
-    parameters: how many numbers describe one draw.
+    parameters: how many numbers describe one draw; VARYING: a policy, which has no form for a batch.
     draw: (the operation's group of keys, generator) -> those numbers. They do not depend on the size of the image:
         shares of a side, degrees, values of keys.
     apply: (image uint8 (H, W, C) with C = 1 or 3, numbers) -> a new image of the same shape.

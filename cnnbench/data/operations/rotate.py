@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn.functional import grid_sample
 
-from cnnbench.config import RotateConfig
+from cnnbench.config_augment import RotateConfig
 from cnnbench.data.opencv import cv2
 from cnnbench.data.operations.operation import Operation, to_device
 

@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config import ShiftConfig
+from cnnbench.config_augment import ShiftConfig
 from cnnbench.data.operations.operation import Operation, to_device
 
 
