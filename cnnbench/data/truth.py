@@ -85,8 +85,10 @@ def _by_number(split: Split, content: list[Any], classes: Sequence[str], key: st
                 f"{key} does not cover the images: it has {len(content):,} entries, none for image {number}"
             )
         try:
-            names = [wnids[int(label)] for label in content[number - 1]]
-        except (TypeError, ValueError, IndexError) as error:
+            names = [wnids[label] for label in content[number - 1]]
+            if any(label < 0 for label in content[number - 1]):
+                raise IndexError("a negative number")
+        except (TypeError, IndexError) as error:
             raise UserError(f"{key} is not a list of lists of class numbers below {len(wnids)}: {error}") from error
         answers.append([label_of[name] for name in names if name in label_of])
     return answers
