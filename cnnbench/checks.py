@@ -9,6 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from cnnbench.archs.heads import FIXED
 from cnnbench.archs.renames import TORCHVISION
 from cnnbench.check_values import check_range as _check_range
 from cnnbench.check_values import require as _require
@@ -38,8 +39,10 @@ from cnnbench.config import (
     from_torchvision,
     is_synthetic,
     side,
+    weights_of,
 )
 from cnnbench.errors import UserError, nearest
+from cnnbench.evaluation.protocols import CENTER, PROTOCOLS
 
 # Kind -> the keys of its group that act with it, beside those that act with every kind.
 OPTIMIZER_KEYS = {
@@ -97,6 +100,8 @@ def check_train(config: TrainConfig) -> None:
     _check_average(config.average, config.epochs)
     check_augment(config.augment, side(config))
     _check_loading(config)
+    if config.weights is not None:
+        _check_weights(config.weights, config.arch)
     check_size(config.arch, side(config))
     _check_division(config)
 
@@ -168,17 +173,41 @@ def check_eval(config: EvalConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     _check_choices(config)
     _require(
-        config.run is not None or (config.arch is not None and config.weights is not None),
+        config.run is not None or bool(config.runs) or (config.arch is not None and bool(config.weights)),
         "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH",
     )
+    _require(config.run is None or not config.runs, "run= and runs= exclude each other: name all runs in runs=[a,b]")
     _check_alone(config, "arch", "weights")
     _check_weights_kind(config)
-    if config.run is None:
+    _check_range("crop_ratio", config.crop_ratio, 0, 1, open_low=True)
+    for name in ("exclude", "labels"):
+        _check_file(name, getattr(config, name))
+    for run in config.runs:
+        _require(config.runs.count(run) == 1, f"runs names {run} twice")
+    if config.run is None and not config.runs:
         _check_arch(config.arch)
         _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
         check_size(config.arch, side(config))
+        check_protocol(config)
     _check_range("batch", config.batch, 1)
     _check_loading(config)
+    for weights in weights_of(config):
+        _check_weights(weights, config.arch)
+
+
+def check_protocol(config: EvalConfig) -> None:
+    """Raise UserError if the network of `config` cannot be tested by its protocol at these sizes."""
+    protocol, name = PROTOCOLS[config.protocol], config.arch.name
+    _require(
+        not protocol.whole or name not in FIXED,
+        f"protocol={config.protocol} cannot be done with {name}: {FIXED.get(name)}; use protocol=ten_crop",
+    )
+    _require(
+        not config.scales or protocol.crops != CENTER,
+        f"scales={_plain(config.scales)} does nothing with protocol={config.protocol}: set crop_ratio",
+    )
+    for scale in config.scales:
+        _check_range("scales", scale, side(config))
 
 
 def check_bench(config: BenchConfig) -> None:
@@ -332,8 +361,6 @@ def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
 def _check_loading(config: TrainConfig | EvalConfig) -> None:
     _check_range("processes", config.processes, 1)
     _check_data(config)
-    if config.weights is not None:
-        _check_weights(config.weights, config.arch)
     _require(
         config.device != "cpu" or config.precision != "fp16",
         "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",
@@ -358,9 +385,7 @@ def _check_source(data: SourceConfig) -> None:
     _require(data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
     _check_range("data.train_fraction", data.train_fraction, 0, 1, open_low=True)
     _check_data_path(data.path)
-    if data.classes is not None:
-        path = Path(data.classes).expanduser()
-        _require(path.is_file(), f"data.classes={data.classes}: there is no such file{_sibling(path)}")
+    _check_file("data.classes", data.classes)
 
 
 def _check_splits(splits: list[str]) -> None:
@@ -377,19 +402,26 @@ def _check_weights(weights: str, arch: ArchConfig) -> None:
             f"weights={weights}: torchvision has no weights of {arch.name}; it has those of {', '.join(TORCHVISION)}",
         )
     else:
-        path = Path(weights).expanduser()
-        _require(path.is_file(), f"weights={weights}: there is no such file{_sibling(path)}")
+        _check_file("weights", weights)
+
+
+def _check_file(key: str, name: str | None) -> None:
+    """Raise UserError unless there is such a file, or none is asked for."""
+    if name is not None:
+        path = Path(name).expanduser()
+        _require(path.is_file(), f"{key}={name}: there is no such file{_sibling(path)}")
 
 
 def _check_alone(config: EvalConfig | ExportConfig, *names: str) -> None:
     """A run says what the keys `names` say otherwise."""
-    for name in names if config.run is not None else ():
-        _require(getattr(config, name) is None, f"run= and {name}= exclude each other: the run has its own {name}")
+    key = "run" if config.run is not None else "runs" if getattr(config, "runs", []) else None
+    for name in names if key else ():
+        _require(getattr(config, name) is None, f"{key}= and {name}= exclude each other: the run has its own {name}")
 
 
 def _check_weights_kind(config: EvalConfig | ExportConfig) -> None:
     _require(
-        config.run is not None or config.weights_kind == "raw",
+        config.run is not None or bool(getattr(config, "runs", [])) or config.weights_kind == "raw",
         f"weights_kind={config.weights_kind} needs a run: give run=NAME",
     )
 

@@ -123,9 +123,11 @@ COMMANDS = {
     ),
     "eval": Command(
         "eval",
-        "top-1 and top-5 error of a run, or of a checkpoint file, by exact counts",
+        "top-1 and top-5 error of a run, of a checkpoint file, or of several together, by exact counts",
         (
             "cnnbench eval run=vgg16",
+            "cnnbench eval run=vgg16 protocol=ten_crop details=vgg16-details",
+            "cnnbench eval runs=[vgg16,resnet50]",
             "cnnbench eval arch=resnet50 weights=resnet50.pth data=/imagenet",
         ),
         config.EvalConfig,

@@ -217,17 +217,33 @@ class TrainConfig:
     log_every: int = key("seconds between two lines of progress where there is no terminal", 10, note=MAY_CHANGE)
 
 
+# The keys of evaluation.protocols.PROTOCOLS.
+PROTOCOLS = ("center", "flip", "ten_crop", "crops144", "dense", "multiscale_dense", "multiscale_dense_resnet")
+
+
 @dataclass(frozen=True)
 class EvalConfig:
     run: str | None = key("run to evaluate: folder, or name in runs/", None)
+    runs: list[str] = key("several runs, whose probabilities are averaged (an ensemble), as in runs=[a,b,c]", [])
     checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
     weights_kind: str = key("of the run: its weights, or their average", "raw", choices=("raw", "averaged"))
     arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
-    weights: str | None = key("file of weights, or torchvision, where no run is given", None)
+    weights: Any = key(
+        "file of weights, or torchvision, where no run is given; several, [a.pt,b.pt], are averaged as `runs` are", None
+    )
     data: DataConfig = group(DataConfig, "the images (the val split); null path: the run's")
     image_size: int | None = key("side of the crop, pixels; null: the run's, or the network's", None)
-    protocol: str = key("how a network is tested", "center", choices=("center",))
-    batch: int = key("images per process and step", 256)
+    crop_ratio: float | None = key(
+        "image_size / short side after resizing, in (0, 1]; null: the run's, or the network's", None
+    )
+    interpolation: str | None = key(
+        "resampling of images, antialiased; null: the run's, or the network's", None, choices=("bilinear", "bicubic")
+    )
+    protocol: str = key("which views of an image are averaged (docs/evaluation.md)", "center", choices=PROTOCOLS)
+    scales: list[int] = key("short sides of the protocol's images, pixels; []: its own", [])
+    exclude: str | None = key("file with images to leave out, one per line: names, or ILSVRC validation numbers", None)
+    labels: str | None = key("file with other labels: ImageNet-ReaL's JSON, or a line `image class` for each", None)
+    batch: int = key("views per process and step", 256)
     device: str = key("where to evaluate", "auto", choices=("auto", "cpu", "cuda"))
     processes: int | None = key("processes; null: one per GPU, one on a CPU", None)
     precision: str = key(
@@ -235,6 +251,9 @@ class EvalConfig:
     )
     channels_last: bool = key("memory format N, H, W, C for images and weights", True)
     output: str | None = key("file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None)
+    details: str | None = key(
+        "folder for errors per class, the confusion matrix, the most confident mistakes and all predictions", None
+    )
 
 
 @dataclass(frozen=True)
@@ -420,6 +439,12 @@ def side(config: TrainConfig | EvalConfig | BenchConfig | ShowConfig) -> int:
     arch = config.arch
     native = arch.sample_image_size if config.data.path == "sample" else arch.image_size
     return config.image_size if config.image_size is not None else native
+
+
+def weights_of(config: EvalConfig) -> list[str]:
+    """The key `weights` as a list: of none, one or several."""
+    weights = config.weights
+    return [] if weights is None else [str(name) for name in (weights if isinstance(weights, list) else [weights])]
 
 
 def is_synthetic(path: str) -> bool:

@@ -34,6 +34,7 @@ TRIES = 20  # images in a row that may be broken before a replacement is given u
 class Batch:
     """`images` uint8 (N, H, W, C), `labels` int64 (N,), `parameters` float64 (N, P): what is left to do on the device.
 
+    Where an image has V views, `images` is (N V, H, W, C): all of the first image, then all of the next.
     They are views of a slot, valid until the next batch is asked for.
     """
 
@@ -62,6 +63,8 @@ class Images:
         images, labels, parameters = batch.images.numpy(), batch.labels.numpy(), batch.parameters.numpy()
         broken: list[tuple[int, str]] = []
         ahead = self._fetched([index for _, index in chosen])
+        if self.transform.views > 1:
+            images = images.reshape(len(chosen), self.transform.views, *images.shape[1:])
         for place, (epoch, index) in enumerate(chosen):
             used = self._make(epoch, index, images[place], parameters[place], broken, ahead)
             labels[place] = BROKEN if used is None else self.split.labels[used]
@@ -243,13 +246,15 @@ class _Ring:
     def __init__(self, images: Images, batch: int, slots: int, pin: bool) -> None:
         self.maker, self.slots = images, slots
         size, transform = images.transform.size, images.transform
-        self.images = _shared((slots, batch, size, size, images.channels), torch.uint8)
+        self.images = _shared((slots, batch * transform.views, size, size, images.channels), torch.uint8)
         self.labels = _shared((slots, batch), torch.int64)
         self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
         self.pinned = pin and _pin(self.images)
 
     def batch(self, slot: int, start: int, end: int) -> Batch:
-        return Batch(*(memory[slot, start:end] for memory in (self.images, self.labels, self.parameters)))
+        views = self.maker.transform.views
+        images = self.images[slot, start * views : end * views]
+        return Batch(images, self.labels[slot, start:end], self.parameters[slot, start:end])
 
     def fill(self, part: Part) -> list[tuple[int, str]]:
         return self.maker.fill(part.chosen, self.batch(part.slot, part.start, part.start + len(part.chosen)))

@@ -12,17 +12,22 @@ import numpy as np
 from PIL import Image
 
 from cnnbench.config import ArchConfig, AugmentConfig
-from cnnbench.data.crop import central_window, cut, training_part
+from cnnbench.data.crop import central_window, cut, resized, scaled, training_part
 from cnnbench.data.engines import Picture, from_pixels
 from cnnbench.data.operations.draws import apply_all, draw_all, row, row_width
 from cnnbench.data.sampler import image_random
+from cnnbench.data.views import CROPS
 
 
 class Transform(Protocol):
-    """Fills `slot`, uint8 (size, size, C), and `parameters`, float64 (row width,), for one image."""
+    """Fills `slot`, uint8 (size, size, C), and `parameters`, float64 (row width,), for one image.
+
+    Where one image has several `views`, the slot is uint8 (views, size, size, C).
+    """
 
     size: int
     parameters: int
+    views: int
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
 
@@ -36,6 +41,7 @@ class TrainingTransform:
     size: int
     seed: int
     loose: bool = False
+    views: int = 1
 
     @property
     def parameters(self) -> int:
@@ -64,10 +70,36 @@ class EvaluationTransform:
     arch: ArchConfig
     size: int
     parameters: int = 0
+    views: int = 1
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
         part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)
         slot[:] = in_channels(cut(picture, part, self.arch.interpolation), slot.shape[2])
+
+
+@dataclass(frozen=True)
+class CropsTransform:
+    """The crops of a test protocol, `crops` of views.CROPS, at each of the short sides `scales`; decoded once."""
+
+    arch: ArchConfig
+    size: int
+    crops: str
+    scales: tuple[int, ...]
+    parameters: int = 0
+
+    @property
+    def views(self) -> int:
+        return len(self.scales) * len(CROPS[self.crops](self.size, self.size, self.size))
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        views = iter(slot)
+        pixels = picture.region(0, 0, picture.width, picture.height)
+        for scale in self.scales:
+            image = resized(pixels, *scaled(picture.width, picture.height, scale), self.arch.interpolation)
+            for left, top, side in CROPS[self.crops](image.shape[1], image.shape[0], self.size):
+                square = image[top : top + side, left : left + side]
+                square = resized(square, self.size, self.size, self.arch.interpolation)
+                next(views)[:] = in_channels(square, slot.shape[3])
 
 
 def in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

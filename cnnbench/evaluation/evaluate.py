@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from cnnbench.bars import tqdm
 from cnnbench.data.loader import BROKEN, Loader
 from cnnbench.data.normalise import Normalise, on_device
+from cnnbench.data.whole import WholeImages
 from cnnbench.distributed import Process, largest_over_group, sum_over_group
 from cnnbench.evaluation.metrics import Counts, wrong_counts
 from cnnbench.precision import Precision
@@ -34,23 +35,60 @@ def evaluate(
     may have different numbers of batches: their counts meet only at the end. `before_batch` is called equally often on
     all of them, so that it may ask the others; what it raises ends the evaluation. The leader shows a bar.
     """
-    model.eval()
     counts = torch.zeros(3, dtype=torch.int64, device=normalise.device)
     loss = torch.zeros((), dtype=torch.float64, device=normalise.device)
+    idle = largest_over_group(len(loader.order), process, normalise.device) - len(loader.order)
+    for logits, labels in _outputs(model, loader, normalise, precision, process, before_batch):
+        counts += wrong_counts(logits, labels)
+        loss += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN).double()
+    for _ in range(idle):
+        before_batch()
+    tell_broken(loader)
+    wrong1, wrong5, n = sum_over_group(counts, process).tolist()
+    broken = sum_over_group(torch.tensor(len(loader.broken), device=normalise.device), process).item()
+    return Counts(wrong1, wrong5, n), sum_over_group(loss, process).item() / max(1, n - broken)
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module,
+    loader: Loader | WholeImages,
+    normalise: Normalise,
+    precision: Precision,
+    process: Process,
+    classes: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The logits, float32 (n, classes), of this process's images in the order of `loader`, and which of them are
+    broken, bool (n,); on the device. `model` gives one row of logits for each image, whatever its views."""
+    logits = [torch.empty(0, classes, device=normalise.device)]
+    broken = [torch.empty(0, dtype=torch.bool, device=normalise.device)]
+    for rows, labels in _outputs(model, loader, normalise, precision, process):
+        logits.append(rows)
+        broken.append(labels == BROKEN)
+    return torch.cat(logits), torch.cat(broken)
+
+
+def _outputs(
+    model: nn.Module,
+    loader: Loader | WholeImages,
+    normalise: Normalise,
+    precision: Precision,
+    process: Process,
+    before_batch: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Logits, float32 (N, classes), and labels, int64 (N,), of each batch."""
+    model.eval()
     bar = tqdm(
         loader, "evaluation", len(loader.order), leave=False, unit="batch", disable=None if process.leads else True
     )
-    idle = largest_over_group(len(loader.order), process, normalise.device) - len(loader.order)
     for batch in on_device(bar, normalise.device):
         before_batch()
         with precision.autocast():
             logits = model(normalise(batch)).float()
-        counts += wrong_counts(logits, batch.labels)
-        loss += F.cross_entropy(logits, batch.labels, reduction="sum", ignore_index=BROKEN).double()
-    for _ in range(idle):
-        before_batch()
+        yield logits, batch.labels
+
+
+def tell_broken(loader: Loader | WholeImages) -> None:
+    """Name the images that could not be decoded."""
     for reason in loader.broken.values():
         print(f"counted as wrong: {reason}", file=sys.stderr)
-    wrong1, wrong5, n = sum_over_group(counts, process).tolist()
-    broken = sum_over_group(torch.tensor(len(loader.broken), device=normalise.device), process).item()
-    return Counts(wrong1, wrong5, n), sum_over_group(loss, process).item() / max(1, n - broken)

@@ -1,30 +1,36 @@
-"""`cnnbench eval`: the error of a run, or of a checkpoint file, on the val split of a data set."""
+"""`cnnbench eval`: the error of a run, of a checkpoint file, or of several together, on the val split of a data set."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+import math
+from collections.abc import Iterator
 
+import numpy as np
 import torch
+from torch import nn
 
-from cnnbench import distributed, runs
-from cnnbench.config import DataConfig, EvalConfig, side
-from cnnbench.data import ilsvrc
-from cnnbench.data.layouts import data_folder, read_split
+from cnnbench import distributed
+from cnnbench.archs.dense import WholeImage
+from cnnbench.config import EvalConfig, side
+from cnnbench.data.layouts import data_folder
 from cnnbench.data.loader import Loader, loader_of
 from cnnbench.data.normalise import Normalise
 from cnnbench.data.sampler import evaluation_batches
 from cnnbench.data.split import Split
-from cnnbench.data.transform import EvaluationTransform
+from cnnbench.data.transform import CropsTransform, EvaluationTransform
+from cnnbench.data.whole import WholeImages
 from cnnbench.distributed import Process
-from cnnbench.errors import UserError
-from cnnbench.evaluation.evaluate import evaluate
+from cnnbench.evaluation.combine import OverViews
+from cnnbench.evaluation.evaluate import predict, tell_broken
+from cnnbench.evaluation.members import Member, images_of, members
 from cnnbench.evaluation.metrics import Counts
-from cnnbench.evaluation.report import error_table
+from cnnbench.evaluation.predictions import Predictions, gather, judge
+from cnnbench.evaluation.protocols import CENTER, PROTOCOLS
+from cnnbench.evaluation.result import tell
 from cnnbench.launch import launch
 from cnnbench.network import build_network, weights_file
 from cnnbench.precision import choose_precision
-from cnnbench.subject import Subject, find_subject
 
 
 def evaluate_command(config: EvalConfig) -> float:
@@ -33,10 +39,10 @@ def evaluate_command(config: EvalConfig) -> float:
     if distributed.started_by_launcher():
         with distributed.joined(device) as process:
             return _evaluate(config, process, device)
-    subject = find_subject(config)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
-    data_folder(_settings(config, subject).data.path)
-    weights_file(subject.arch.name, subject.weights)
+    for member in members(config):
+        data_folder(member.settings.data.path)
+        weights_file(member.subject.arch.name, member.subject.weights)
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device)
@@ -49,91 +55,66 @@ def _evaluate_child(config: EvalConfig, device: str) -> float:
 
 
 def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
-    subject = find_subject(config)
-    settings, device = _settings(config, subject), distributed.device_of(process, device_name)
+    group, device = members(config), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
-    split = _val_split(settings.data, subject)
+    split, targets = images_of(group[0])
+    own = predictions_of(group, split, targets, process, device)
+    counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
+    predictions = gather(own, process)
+    if predictions is not None:
+        tell(group, config, predictions, split, targets)
+    return Counts(*counts.tolist()).top1_error
+
+
+def predictions_of(
+    group: list[Member], split: Split, targets: np.ndarray, process: Process, device: torch.device
+) -> Predictions:
+    """What the members of `group` together say of this process's share of `split`, by their mean probabilities."""
+    index = list(range(process.rank, len(split), process.world))
+    total, passes = None, 0
+    for member in group:
+        model = _network(member, split, process, device)
+        settings = member.settings
+        normalise = Normalise(settings.arch, device, settings.channels_last)
+        precision = choose_precision(settings.precision, device.type)
+        for form, loader in _passes(member, model, split, process, device):
+            with loader:
+                logits, broken = predict(form, loader, normalise, precision, process, len(split.classes))
+            said = logits.double().log_softmax(1)
+            if total is None:
+                tell_broken(loader)
+            total, passes = said if total is None else torch.logaddexp(total, said), passes + 1
+    return judge(total - math.log(passes), broken, index, targets[index])
+
+
+def _passes(
+    member: Member, model: nn.Module, split: Split, process: Process, device: torch.device
+) -> Iterator[tuple[nn.Module, Loader | WholeImages]]:
+    """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
+    settings = member.settings
+    arch, data, size, protocol = settings.arch, settings.data, side(settings), PROTOCOLS[settings.protocol]
+    workers = distributed.choose_workers(data.workers, process)
+    if protocol.whole:
+        order = list(evaluation_batches(len(split), 1, process.rank, process.world))
+        for scale in member.scales:
+            yield (
+                OverViews(WholeImage(model), 1, protocol.mirrored),
+                WholeImages(split, arch, scale, data, order, workers),
+            )
+        return
+    transform = EvaluationTransform(arch, size)
+    if protocol.crops != CENTER:
+        transform = CropsTransform(arch, size, protocol.crops, tuple(member.scales))
+    batch = max(1, settings.batch // transform.views)
+    order = list(evaluation_batches(len(split), batch, process.rank, process.world))
+    form = OverViews(model, transform.views, protocol.mirrored) if settings.protocol != "center" else model
+    yield form, loader_of(split, transform, arch.in_channels, data, order, workers, device.type == "cuda")
+
+
+def _network(member: Member, split: Split, process: Process, device: torch.device) -> nn.Module:
+    subject, settings = member.subject, member.settings
     tell = print if process.leads else None
     model = build_network(settings.arch, len(split.classes), side(settings), subject.weights, tell=tell)
     if subject.averaged is not None:
         model.load_state_dict(subject.averaged)
-    memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
-    model.to(device, memory_format=memory_format)
-    with _loader(settings, split, process, device) as loader:
-        counts, loss = evaluate(
-            model,
-            loader,
-            Normalise(settings.arch, device, settings.channels_last),
-            choose_precision(settings.precision, device.type),
-            process,
-        )
-    if process.leads:
-        _tell(subject, settings, counts, loss)
-    return counts.top1_error
-
-
-def _val_split(data: DataConfig, subject: Subject) -> Split:
-    """The val split. Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such."""
-    split = read_split(data, "val", subject.classes)
-    if subject.classes is None and data.classes is None and ilsvrc.only_ilsvrc(split.classes):
-        return split.counted_in(tuple(ilsvrc.names()))
-    return split
-
-
-def _loader(settings: EvalConfig, split: Split, process: Process, device: torch.device) -> Loader:
-    transform = EvaluationTransform(settings.arch, side(settings))
-    order = list(evaluation_batches(len(split), settings.batch, process.rank, process.world))
-    workers = distributed.choose_workers(settings.data.workers, process)
-    pin = device.type == "cuda"
-    return loader_of(split, transform, settings.arch.in_channels, settings.data, order, workers, pin)
-
-
-def _settings(config: EvalConfig, subject: Subject) -> EvalConfig:
-    """`config` with arch filled in, and with the run's own settings where the command line does not say otherwise."""
-    trained = subject.trained
-    if trained is None:
-        return config
-    return dataclasses.replace(
-        config,
-        arch=subject.arch,
-        data=dataclasses.replace(
-            config.data,
-            path=config.data.path or trained.data.path,
-            classes=config.data.classes or trained.data.classes,
-        ),
-        image_size=config.image_size if config.image_size is not None else side(trained),
-        precision=config.precision if config.precision != "auto" else trained.precision,
-    )
-
-
-def _tell(subject: Subject, config: EvalConfig, counts: Counts, loss: float) -> None:
-    """Print the table and write the result as JSON."""
-    arch, size = config.arch, side(config)
-    short = round(size / arch.crop_ratio)
-    protocol = f"one centre crop of {size} from short side {short}, {arch.interpolation}, antialiased"
-    result = {
-        "arch": arch.name,
-        "top1_error": counts.top1_error,
-        "top5_error": counts.top5_error,
-        "wrong_top1": counts.wrong1,
-        "wrong_top5": counts.wrong5,
-        "n": counts.n,
-        "loss": loss,
-        "protocol": config.protocol,
-        "protocol_in_words": protocol,
-        "weights": subject.weights,
-        "weights_kind": config.weights_kind,
-        "data": config.data.path,
-    }
-    print(f"{subject.title}, {counts.n:,} images of {config.data.path}, {protocol}:\n{error_table(counts)}")
-    output = config.output
-    if output is None and config.run is not None:
-        output = str(
-            runs.folder(config.run) / f"eval-{config.protocol}{'-averaged' * (config.weights_kind == 'averaged')}.json"
-        )
-    if output is not None:
-        try:
-            runs.write_json(Path(output).expanduser(), result)
-        except OSError as error:
-            raise UserError(f"cannot write {output}: {error.strerror}") from error
-        print(f"\nresult      {output}")
+    return model.to(device, memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format)

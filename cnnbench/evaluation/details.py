@@ -1,0 +1,102 @@
+"""Files beside the figures of an evaluation, for those who want to know where a network is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cnnbench import runs
+from cnnbench.data import ilsvrc
+from cnnbench.data.reference import read_image
+from cnnbench.data.sheet import Row, Tile, draw_sheet, save_sheet
+from cnnbench.data.split import Split
+from cnnbench.data.truth import image_name
+from cnnbench.errors import UserError
+from cnnbench.evaluation.metrics import TOP, wilson_interval
+from cnnbench.evaluation.predictions import Predictions, confusion, most_confident_mistakes
+
+ACROSS, DOWN, SIDE = 8, 5, 144  # the sheet of mistakes: images, images, pixels
+PICTURE = 800  # pixels along the picture of a confusion matrix, or one per class if that is more
+
+
+def write_details(folder: Path, predictions: Predictions, split: Split) -> list[str]:
+    """per_class.csv, confusion.csv, confusion.png, predictions.csv and, if there are any, mistakes.png; their names."""
+    matrix = confusion(predictions, split.labels, len(split.classes))
+    written = ["per_class.csv", "confusion.csv", "confusion.png", "predictions.csv"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "per_class.csv", _per_class(predictions, split))
+        names = [["class", *split.classes], *([name, *row] for name, row in zip(split.classes, matrix, strict=True))]
+        _write(folder / "confusion.csv", names)
+        _write(folder / "predictions.csv", _every(predictions, split))
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}") from error
+    save_sheet(_picture(matrix), str(folder / "confusion.png"))
+    mistakes = most_confident_mistakes(predictions, ACROSS * DOWN)
+    if len(mistakes):
+        tiles = [_tile(predictions, split, row) for row in mistakes]
+        rows = [Row("", tiles[start : start + ACROSS]) for start in range(0, len(tiles), ACROSS)]
+        save_sheet(draw_sheet(rows, SIDE), str(folder / "mistakes.png"))
+        written.append("mistakes.png")
+    return written
+
+
+def _per_class(predictions: Predictions, split: Split) -> Iterable[Sequence[object]]:
+    """A line for each class that has images: errors in percent and their 95 % intervals (Wilson), the worst first."""
+    yield ["class", "name", "n", *(f"{what}{k}{end}" for k in TOP for what, end in _COLUMNS)]
+    lines = []
+    for label in np.unique(split.labels):
+        ranks = predictions.rank[split.labels == label]
+        line = [split.classes[label], ilsvrc.names().get(split.classes[label], ""), len(ranks)]
+        for k in TOP:
+            wrong = int((ranks >= k).sum())
+            line += [
+                wrong,
+                *(f"{value:.3f}" for value in (100 * wrong / len(ranks), *wilson_interval(wrong, len(ranks)))),
+            ]
+        lines.append(line)
+    yield from sorted(lines, key=lambda line: (-float(line[4]), line[0]))
+
+
+_COLUMNS = (("wrong_top", ""), ("top", "_error"), ("top", "_low"), ("top", "_high"))
+
+
+def _every(predictions: Predictions, split: Split) -> Iterable[Sequence[object]]:
+    """A line for each image: rank 0 is right at top 1, below 5 right at top 5; a broken image has no classes."""
+    width = predictions.first.shape[1]
+    yield ["image", "class", "rank", *(f"{what}{k + 1}" for k in range(width) for what in ("class", "probability"))]
+    for row in range(len(split)):
+        line = [image_name(split, row), split.classes[split.labels[row]], predictions.rank[row]]
+        if not predictions.broken[row]:
+            for label, probability in zip(predictions.first[row], predictions.probability[row], strict=True):
+                line += [split.classes[label], f"{probability:.6g}"]
+        yield line
+
+
+def _picture(matrix: np.ndarray) -> Image.Image:
+    """White to black: the share of each row; a square of pixels for each pair of classes."""
+    share = matrix / np.maximum(1, matrix.sum(1, keepdims=True))
+    image = Image.fromarray(np.round(255 * (1 - share)).astype(np.uint8))
+    side = len(matrix) * max(1, PICTURE // len(matrix))
+    return image.resize((side, side), Image.Resampling.NEAREST)
+
+
+def _tile(predictions: Predictions, split: Split, row: int) -> Tile:
+    said, own = (split.classes[label] for label in (predictions.first[row, 0], split.labels[row]))
+    caption = f"{predictions.probability[row, 0]:.3f} {_short(said)}\nis {_short(own)}\n{image_name(split, row)}"
+    return Tile(read_image(split.read(row), split.name(row)), caption)
+
+
+def _short(name: str) -> str:
+    return ilsvrc.names().get(name, name).partition(",")[0]
+
+
+def _write(path: Path, lines: Iterable[Sequence[object]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    runs.write_text(path, text.getvalue())

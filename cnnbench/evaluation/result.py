@@ -1,0 +1,68 @@
+"""What an evaluation found, printed and written: the table, the result as JSON, and the details if asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cnnbench import runs
+from cnnbench.config import EvalConfig
+from cnnbench.data.split import Split
+from cnnbench.errors import UserError
+from cnnbench.evaluation.details import write_details
+from cnnbench.evaluation.members import Member
+from cnnbench.evaluation.metrics import wilson_interval
+from cnnbench.evaluation.predictions import Predictions
+from cnnbench.evaluation.report import error_table
+
+
+def tell(group: list[Member], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray) -> None:
+    """Print the table and write the result as JSON, and the details if they are asked for."""
+    counts, seen, first = predictions.counts(), ~predictions.broken, group[0]
+    protocol = "; ".join(dict.fromkeys(member.protocol for member in group))
+    ensemble = len(group) > 1
+    title = f"{len(group)} networks, probabilities averaged ({'; '.join(member.subject.title for member in group)})"
+    title = title if ensemble else first.subject.title
+    result = {
+        "arch": [member.subject.arch.name for member in group] if ensemble else first.subject.arch.name,
+        "top1_error": counts.top1_error,
+        "top5_error": counts.top5_error,
+        "top1_interval": wilson_interval(counts.wrong1, counts.n),
+        "top5_interval": wilson_interval(counts.wrong5, counts.n),
+        "wrong_top1": counts.wrong1,
+        "wrong_top5": counts.wrong5,
+        "n": counts.n,
+        # With several right answers there is no one class whose probability it could be.
+        "loss": float(predictions.loss[seen].mean()) if targets.shape[1] == 1 and seen.any() else None,
+        "protocol": config.protocol,
+        "protocol_in_words": protocol,
+        "weights": [member.subject.weights for member in group] if ensemble else first.subject.weights,
+        "weights_kind": config.weights_kind,
+        "data": first.settings.data.path,
+        "data_form": split.storage.form,
+        "labels": config.labels,
+        "exclude": config.exclude,
+    }
+    changes = [f"labels of {config.labels}"] * bool(config.labels) + [f"without those of {config.exclude}"] * bool(
+        config.exclude
+    )
+    images = ", ".join([f"{counts.n:,} images of {first.settings.data.path}", *changes])
+    print(f"{title}, {images}, {protocol}:\n{error_table(counts)}")
+    output = config.output or (str(_result_file(config)) if config.run is not None else None)
+    if output is not None:
+        try:
+            runs.write_json(Path(output).expanduser(), result)
+        except OSError as error:
+            raise UserError(f"cannot write {output}: {error.strerror}") from error
+        print(f"\nresult      {output}")
+    if config.details is not None:
+        written = write_details(Path(config.details).expanduser(), predictions, split)
+        print(f"details     {', '.join(written)} in {config.details}")
+
+
+def _result_file(config: EvalConfig) -> Path:
+    """In the run's folder: one for each protocol, kind of weights, and choice of labels and images."""
+    parts = ["eval", config.protocol, *(["averaged"] if config.weights_kind == "averaged" else [])]
+    parts += [Path(name).stem for name in (config.labels, config.exclude) if name is not None]
+    return runs.folder(config.run) / f"{'-'.join(parts)}.json"
