@@ -19,10 +19,12 @@ from cnnbench.data.sampler import image_random
 
 
 class Transform(Protocol):
-    """Fills `slot`, uint8 (size, size, C), and `parameters`, float64 (row width,), for one image."""
+    """Fills `slot`, uint8 (side, side, C), and `parameters`, float64 (row width,), for one image."""
 
-    size: int
+    size: int  # the largest side
     parameters: int
+
+    def side(self, epoch: int) -> int: ...
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
 
@@ -36,6 +38,10 @@ class TrainingTransform:
     size: int
     seed: int
     loose: bool = False
+    sides: tuple[int, ...] = ()  # the side of each epoch, at most `size`; (): `size`
+
+    def side(self, epoch: int) -> int:
+        return self.sides[epoch] if self.sides else self.size
 
     @property
     def parameters(self) -> int:
@@ -47,7 +53,7 @@ class TrainingTransform:
         if before:
             pixels = picture.region(0, 0, picture.width, picture.height)
             picture = from_pixels(apply_all(pixels, before))
-        part = training_part(picture.width, picture.height, augment.crop, self.size, self.arch.crop_ratio, random)
+        part = training_part(picture.width, picture.height, augment.crop, len(slot), self.arch.crop_ratio, random)
         pixels = cut(picture, part, self.arch.interpolation, self.loose)
         if self.parameters:
             parameters[:] = row(augment, after)
@@ -63,6 +69,9 @@ class EvaluationTransform:
     arch: ArchConfig
     size: int
     parameters: int = 0
+
+    def side(self, epoch: int) -> int:
+        return self.size
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
         part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)

@@ -24,6 +24,7 @@ from cnnbench.errors import UserError
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.network import build_network
 from cnnbench.precision import choose_precision
+from cnnbench.resolution import training_sides
 from cnnbench.training import checkpoint
 from cnnbench.training.banner import banner
 from cnnbench.training.ema import AveragedWeights
@@ -158,7 +159,8 @@ def _loaders(
 ) -> Iterator[tuple[Loader, Loader]]:
     """The loaders of training (its order comes later) and of evaluation, with their workers started."""
     size, workers = side(config), distributed.choose_workers(config.data.workers, process)
-    augmented = TrainingTransform(config.arch, config.augment, size, config.seed, loose=config.data.pixels == "loose")
+    sides, loose = training_sides(config.resolution, size, config.epochs), config.data.pixels == "loose"
+    augmented = TrainingTransform(config.arch, config.augment, max(sides), config.seed, loose, tuple(sides))
     plain = EvaluationTransform(config.arch, size)
     order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
     rest = config.arch.in_channels, config.data
