@@ -40,6 +40,8 @@ from cnnbench.config import (
     side,
 )
 from cnnbench.errors import UserError, nearest
+from cnnbench.recipes import check_recipe
+from cnnbench.resolution import check_resolution, training_sides
 
 # Kind -> the keys of its group that act with it, beside those that act with every kind.
 OPTIMIZER_KEYS = {
@@ -98,6 +100,10 @@ def check_train(config: TrainConfig) -> None:
     check_augment(config.augment, side(config))
     _check_loading(config)
     check_size(config.arch, side(config))
+    check_resolution(config.resolution)
+    for size in sorted(set(training_sides(config.resolution, side(config), config.epochs))):
+        check_size(config.arch, size)
+    check_recipe(config)
     _check_division(config)
 
 
