@@ -23,17 +23,20 @@ from cnnbench.config import (
     CheckConfig,
     DataIndexConfig,
     DescribeConfig,
+    DescribeRecipeConfig,
     EvalConfig,
     ExportConfig,
     LectureConfig,
     OptimizerConfig,
     PackConfig,
     PrepareConfig,
+    RecipesConfig,
     ScheduleConfig,
     ShowConfig,
     SourceConfig,
     StatsConfig,
     TrainConfig,
+    VerifyConfig,
     ZooConfig,
     from_torchvision,
     is_synthetic,
@@ -207,7 +210,21 @@ def check_describe(config: DescribeConfig) -> None:
     _check_range("num_classes", config.num_classes, 1)
 
 
-def check_zoo(config: ZooConfig | LectureConfig) -> None:
+def check_describe_recipe(config: DescribeRecipeConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    check_train(config)
+    _require(config.plot is None or Path(config.plot).suffix == ".png", f"plot={config.plot} needs the ending .png")
+
+
+def check_verify(config: VerifyConfig) -> None:
+    """Raise UserError for a key that is missing or out of range."""
+    _check_choices(config)
+    _require(config.run is not None, "nothing to verify: give run=NAME")
+    _check_range("sigmas", config.sigmas, 0, open_low=True)
+    _check_range("tolerance", config.tolerance, 0)
+
+
+def check_zoo(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
     """Raise UserError for a key outside its choices or range."""
     _check_choices(config)
     for name in ("image_size", "batch", "repeats", "channels", "map_side"):

@@ -28,7 +28,7 @@ from cnnbench import runs
 from cnnbench.commands import Command
 from cnnbench.config import entries
 from cnnbench.errors import UserError, nearest, reason
-from cnnbench.recipes import paper_recipe
+from cnnbench.recipes import first_network, paper_recipe
 
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
 SHOWN = 12  # options of a group that an error message lists
@@ -110,7 +110,13 @@ def _own_recipe(_root_: DictConfig) -> str:
     return paper_recipe(_root_["arch"])
 
 
+def _first_network(_root_: DictConfig) -> str:
+    """A network of the recipe that is chosen."""
+    return first_network(_root_["recipe"])
+
+
 def _store_schema(command: Command) -> None:
+    OmegaConf.register_new_resolver("first_network", _first_network, replace=True)
     OmegaConf.register_new_resolver("paper_recipe", _own_recipe, replace=True)
     node = OmegaConf.structured(command.schema)
     _thaw(node)

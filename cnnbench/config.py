@@ -154,7 +154,7 @@ class TrainConfig:
         "folder of the run; a bare name means runs/NAME; null: a new readable name", None, note=MAY_CHANGE
     )
     recipe: str = key("name of the recipe; recipe=paper, the default, is the network's own")
-    recipe_source: str = key("where the recipe is from", "")
+    recipe_source: str = key("where the recipe is from", "", note=MAY_CHANGE)
     recipe_for: list[str] = key("networks that the recipe is for, by name or pattern (*, ?, []); []: all", [])
     ladder: str | None = key(
         "a row of a table that adds one change to another: `ladder=NAME step=ROW`; null: none", None
@@ -288,6 +288,26 @@ class DescribeConfig:
     image_size: int | None = key("side of the input, pixels; null: the network's own", None)
     num_classes: int | None = key("classes; null: those of the paper", None)
     format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class DescribeRecipeConfig(TrainConfig):
+    format: str = key("form of the output", "table", choices=FORMATS)
+    plot: str | None = key("PNG file to write: rate and side over the epochs (needs matplotlib)", None)
+
+
+@dataclass(frozen=True)
+class RecipesConfig:
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    run: str | None = key("finished run to judge: folder, or name in runs/", None)
+    sigmas: float = key("half width of the band, in standard errors of the difference", 2.0)
+    tolerance: float = key("percentage points added to the band on both sides, for what other seeds would differ", 0.0)
+    format: str = key("form of the output", "table", choices=FORMATS)
+    output: str | None = key("file for the verdict as JSON; null: verify.json in the run's folder", None)
 
 
 @dataclass(frozen=True)

@@ -56,12 +56,11 @@ def command_help(command: Command, overrides: list[str]) -> str:
 
 
 def _group_lines(command: Command) -> list[str]:
-    groups = _groups(command)
-    lines = [line for name, options in groups.items() for line in _entry(name, ", ".join(options), column=14)]
-    return ["groups (files of values, chosen with group=option):", *lines, ""] if groups else []
+    lines = [line for name, options in groups(command).items() for line in _entry(name, ", ".join(options), column=14)]
+    return ["groups (files of values, chosen with group=option):", *lines, ""] if lines else []
 
 
-def _groups(command: Command) -> dict[str, list[str]]:
+def groups(command: Command) -> dict[str, list[str]]:
     """Each folder of conf/ that this command has a key for, with its options."""
     known = entries(command.schema)
     folders = [entry for entry in files("cnnbench.conf").iterdir() if entry.is_dir() and entry.name in known]

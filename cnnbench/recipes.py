@@ -29,6 +29,18 @@ PAPERS = {
     "fb_resnet": ("wide_resnet*", "resnext*", "densenet*"),
 }
 
+# The network that stands for a paper's recipe where none is named.
+FIRST = {
+    **{recipe: recipe for recipe, patterns in PAPERS.items() if recipe in patterns},
+    "vgg": "vgg16",
+    "cifar_resnet": "resnet20",
+    "cifar_wrn": "wrn28_10",
+    "cifar_resnext": "resnext29_8x64d",
+    "cifar_densenet": "densenet_bc100_12",
+    "resnet": "resnet50",
+    "fb_resnet": "resnext50_32x4d",
+}
+
 
 def paper_recipe(arch: str) -> str:
     """The recipe of the paper of the network `arch`; UserError for a network without one."""
@@ -36,6 +48,11 @@ def paper_recipe(arch: str) -> str:
         if _fits(arch, patterns):
             return recipe
     raise UserError(f"arch={arch} has no paper's recipe{nearest(arch, PAPERS)}: give recipe=NAME")
+
+
+def first_network(recipe: str) -> str:
+    """A network of the recipe's paper; for a recipe of no paper ResNet-50."""
+    return FIRST.get(recipe, "resnet50")
 
 
 def check_recipe(config: TrainConfig) -> None:

@@ -31,6 +31,8 @@ def finish(training: Training, position: Position) -> None:
         "training_seconds": round(position.seconds, 1),
         "recipe": config.recipe,
         "data": config.data.path,
+        "classes": len(training.record["classes"]),
+        "training_images": training.record["images"],
         "seed": config.seed,
     }
     runs.write_json(training.folder / "result.json", result)
