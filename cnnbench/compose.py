@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from typing import Any
 
 import hydra
@@ -101,8 +102,24 @@ def _in_full(words: list[str]) -> list[str]:
         return words
     if len(ladders) != 1 or len(steps) != 1:
         raise UserError("ladder= and step= go together, each once, as in ladder=inception_v3 step=label_smoothing")
-    rows = ",".join(f"{ladders[0]}/{row}".removeprefix("ladder=") for row in steps[0].removeprefix("step=").split(","))
-    return [word for word in words if word not in ladders + steps] + [f"ladder={rows}"]
+    ladder, rows = ladders[0].removeprefix("ladder="), steps[0].removeprefix("step=").split(",")
+    _check_ladder(ladder, rows)
+    chosen = ",".join(f"{ladder}/{row}" for row in rows)
+    return [word for word in words if word not in ladders + steps] + [f"ladder={chosen}"]
+
+
+def _check_ladder(ladder: str, rows: list[str]) -> None:
+    """Raise UserError for a ladder, or a row of it, that is not there: Hydra does not list files of inner folders."""
+    folder = files("cnnbench.conf").joinpath("ladder")
+    known = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("_")]
+    if ladder not in known:
+        raise UserError(
+            f"there is no ladder={ladder}{nearest(ladder, known)}; choose one of {', '.join(sorted(known))}"
+        )
+    names = sorted(entry.name[:-5] for entry in folder.joinpath(ladder).iterdir() if entry.name.endswith(".yaml"))
+    for row in rows:
+        if row not in names:
+            raise UserError(f"ladder={ladder} has no step={row}{nearest(row, names)}; choose one of {', '.join(names)}")
 
 
 def _own_recipe(_root_: DictConfig) -> str:

@@ -70,7 +70,7 @@ def groups(command: Command) -> dict[str, list[str]]:
 def _options(folder: Traversable, prefix: str = "") -> Iterator[str]:
     """The files of values in `folder` and below, as NAME or FOLDER/NAME."""
     for entry in folder.iterdir():
-        if entry.is_dir():
+        if entry.is_dir() and entry.name != "__pycache__":
             yield from _options(entry, f"{prefix}{entry.name}/")
         elif entry.name.endswith(".yaml"):
             yield prefix + entry.name[:-5]

@@ -45,7 +45,7 @@ FIRST = {
 def paper_recipe(arch: str) -> str:
     """The recipe of the paper of the network `arch`; UserError for a network without one."""
     for recipe, patterns in PAPERS.items():
-        if _fits(arch, patterns):
+        if fits(arch, patterns):
             return recipe
     raise UserError(f"arch={arch} has no paper's recipe{nearest(arch, PAPERS)}: give recipe=NAME")
 
@@ -58,12 +58,13 @@ def first_network(recipe: str) -> str:
 def check_recipe(config: TrainConfig) -> None:
     """Raise UserError if the recipe is for other networks."""
     arch, patterns = config.arch.name, config.recipe_for
-    if patterns and not _fits(arch, patterns):
+    if patterns and not fits(arch, patterns):
         raise UserError(
             f"recipe={config.recipe} is for {', '.join(patterns)}, not {arch}: leave recipe= out for its own "
             f"({paper_recipe(arch)}), or insist with recipe_for=[{arch}]"
         )
 
 
-def _fits(arch: str, patterns: tuple[str, ...] | list[str]) -> bool:
+def fits(arch: str, patterns: tuple[str, ...] | list[str]) -> bool:
+    """Whether one of `patterns` is the name of the network `arch`, or matches it."""
     return any(fnmatchcase(arch, pattern) for pattern in patterns)
