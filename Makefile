@@ -23,6 +23,8 @@ format: $(VENV)/installed-dev
 docs: $(VENV)/installed
 	{ echo '# Networks'; echo; echo 'Written by `make docs` (`cnnbench zoo format=markdown`).'; echo; \
 	  $(BIN)/cnnbench zoo format=markdown; } > docs/networks.md
+	{ echo '# Recipes'; echo; echo 'Written by `make docs` (`cnnbench recipes format=markdown`).'; echo; \
+	  $(BIN)/cnnbench recipes format=markdown; } > docs/recipes.md
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "needs Python's venv module (Debian: apt install python3-venv)" >&2; exit 1; }

@@ -24,17 +24,20 @@ from cnnbench.config import (
     CheckConfig,
     DataIndexConfig,
     DescribeConfig,
+    DescribeRecipeConfig,
     EvalConfig,
     ExportConfig,
     LectureConfig,
     OptimizerConfig,
     PackConfig,
     PrepareConfig,
+    RecipesConfig,
     ScheduleConfig,
     ShowConfig,
     SourceConfig,
     StatsConfig,
     TrainConfig,
+    VerifyConfig,
     ZooConfig,
     from_torchvision,
     is_synthetic,
@@ -43,6 +46,8 @@ from cnnbench.config import (
 )
 from cnnbench.errors import UserError, nearest
 from cnnbench.evaluation.protocols import CENTER, PROTOCOLS
+from cnnbench.recipes import check_recipe
+from cnnbench.resolution import check_resolution, training_sides
 
 # Kind -> the keys of its group that act with it, beside those that act with every kind.
 OPTIMIZER_KEYS = {
@@ -103,6 +108,10 @@ def check_train(config: TrainConfig) -> None:
     if config.weights is not None:
         _check_weights(config.weights, config.arch)
     check_size(config.arch, side(config))
+    check_resolution(config.resolution)
+    for size in sorted(set(training_sides(config.resolution, side(config), config.epochs))):
+        check_size(config.arch, size)
+    check_recipe(config)
     _check_division(config)
 
 
@@ -230,7 +239,21 @@ def check_describe(config: DescribeConfig) -> None:
     _check_range("num_classes", config.num_classes, 1)
 
 
-def check_zoo(config: ZooConfig | LectureConfig) -> None:
+def check_describe_recipe(config: DescribeRecipeConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    check_train(config)
+    _require(config.plot is None or Path(config.plot).suffix == ".png", f"plot={config.plot} needs the ending .png")
+
+
+def check_verify(config: VerifyConfig) -> None:
+    """Raise UserError for a key that is missing or out of range."""
+    _check_choices(config)
+    _require(config.run is not None, "nothing to verify: give run=NAME")
+    _check_range("sigmas", config.sigmas, 0, open_low=True)
+    _check_range("tolerance", config.tolerance, 0)
+
+
+def check_zoo(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
     """Raise UserError for a key outside its choices or range."""
     _check_choices(config)
     for name in ("image_size", "batch", "repeats", "channels", "map_side"):

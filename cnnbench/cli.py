@@ -14,8 +14,8 @@ from cnnbench.slurm import slurm_environment
 def main(words: list[str] | None = None) -> None:
     """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
 
-    Exit status 0: done; 1: `data check` found problems; 2: the user has to change something, said in one line; 75:
-    stopped and saved, to be continued; 130: interrupted; else a traceback.
+    Exit status 0: done; 1: `data check` found problems, or `verify` an error outside its band; 2: the user has to
+    change something, said in one line; 75: stopped and saved, to be continued; 130: interrupted; else a traceback.
     """
     os.environ.update(slurm_environment(os.environ))
     # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
@@ -52,6 +52,8 @@ def _run(words: list[str]) -> None:
 
 def _command(words: list[str]) -> tuple[Command, list[str]]:
     """The command that the first word, or the first two, name, and the words after it."""
+    if words[0] == "describe" and any(word.startswith(("recipe=", "ladder=")) for word in words[1:]):
+        return COMMANDS["describe recipe"], [word for word in words[1:] if word != "recipe"]
     for count in (2, 1):
         if (name := " ".join(words[:count])) in COMMANDS:
             return COMMANDS[name], words[count:]

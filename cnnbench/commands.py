@@ -58,6 +58,29 @@ def _describe(settings: config.DescribeConfig) -> None:
     show_description(settings)
 
 
+def _describe_recipe(settings: config.DescribeRecipeConfig) -> None:
+    from cnnbench.analysis.schedule import show_recipe
+
+    show_recipe(settings)
+
+
+def _recipes(settings: config.RecipesConfig) -> None:
+    from cnnbench.analysis.recipe_table import recipe_table
+    from cnnbench.analysis.tables import render
+    from cnnbench.compose import defaults
+    from cnnbench.help import groups
+
+    names = groups(COMMANDS["train"])["recipe"]
+    print(render(recipe_table(names, lambda overrides: defaults(COMMANDS["train"], overrides)), settings.format))
+
+
+def _verify(settings: config.VerifyConfig) -> None:
+    from cnnbench.analysis.verify import verify
+    from cnnbench.compose import defaults
+
+    verify(settings, lambda overrides: defaults(COMMANDS["train"], overrides))
+
+
 def _lecture(settings: config.LectureConfig) -> None:
     from cnnbench.analysis.show import show_lecture
 
@@ -157,6 +180,33 @@ COMMANDS = {
         config.DescribeConfig,
         checks.check_describe,
         _describe,
+    ),
+    "describe recipe": Command(
+        "describe recipe",
+        "a recipe: its values, and rate and image size epoch by epoch; `describe recipe=NAME` is short for it",
+        (
+            "cnnbench describe recipe=resnet",
+            "cnnbench describe recipe=modern arch=resnet50 batch=512 plot=modern.png",
+        ),
+        config.DescribeRecipeConfig,
+        checks.check_describe_recipe,
+        _describe_recipe,
+    ),
+    "recipes": Command(
+        "recipes",
+        "all recipes: rate, schedule, length and source of each",
+        ("cnnbench recipes", "cnnbench recipes format=markdown"),
+        config.RecipesConfig,
+        checks.check_zoo,
+        _recipes,
+    ),
+    "verify": Command(
+        "verify",
+        "hold a finished run against the published error; exit status 1 if it is outside, or nothing is comparable",
+        ("cnnbench verify run=resnet50", "cnnbench verify run=resnet50 sigmas=3 tolerance=0.2 format=json"),
+        config.VerifyConfig,
+        checks.check_verify,
+        _verify,
     ),
     "lecture": Command(
         "lecture",

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from typing import Any
 
 import hydra
@@ -28,7 +29,9 @@ from cnnbench import runs
 from cnnbench.commands import Command
 from cnnbench.config import entries
 from cnnbench.errors import UserError, nearest, reason
+from cnnbench.recipes import first_network, paper_recipe
 
+OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
 SHOWN = 12  # options of a group that an error message lists
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
@@ -48,7 +51,7 @@ def run(command: Command, words: list[str]) -> None:
     """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
     overrides = _check_options(words)
     _check_syntax(overrides)
-    words = [re.sub(r"^data=", "data.path=", word) for word in words]
+    words = _in_full(words)
     if {"--cfg", "-c"} & set(words):
         words.append("--resolve")
     sweeps = bool({"--multirun", "-m"} & set(words))
@@ -91,13 +94,55 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
     _store_schema(command)
     with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
         try:
-            composed = hydra.compose(command.config_name, [re.sub(r"^data=", "data.path=", word) for word in overrides])
+            composed = hydra.compose(command.config_name, _in_full(overrides))
             return {name: OmegaConf.select(composed, name) for name in entries(command.schema)}
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
 
 
+def _in_full(words: list[str]) -> list[str]:
+    """`words` with the short forms written out: data=PATH, recipe=paper, and ladder=NAME step=ROW."""
+    words = [re.sub(r"^data=", "data.path=", word) for word in words]
+    words = [re.sub(r"\bpaper\b", OWN_RECIPE, word) if word.startswith("recipe=") else word for word in words]
+    ladders = [word for word in words if re.fullmatch(r"ladder=[^/,]+", word) and word != "ladder=null"]
+    steps = [word for word in words if word.startswith("step=")]
+    if not ladders and not steps:
+        return words
+    if len(ladders) != 1 or len(steps) != 1:
+        raise UserError("ladder= and step= go together, each once, as in ladder=inception_v3 step=label_smoothing")
+    ladder, rows = ladders[0].removeprefix("ladder="), steps[0].removeprefix("step=").split(",")
+    _check_ladder(ladder, rows)
+    chosen = ",".join(f"{ladder}/{row}" for row in rows)
+    return [word for word in words if word not in ladders + steps] + [f"ladder={chosen}"]
+
+
+def _check_ladder(ladder: str, rows: list[str]) -> None:
+    """Raise UserError for a ladder, or a row of it, that is not there: Hydra does not list files of inner folders."""
+    folder = files("cnnbench.conf").joinpath("ladder")
+    known = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("_")]
+    if ladder not in known:
+        raise UserError(
+            f"there is no ladder={ladder}{nearest(ladder, known)}; choose one of {', '.join(sorted(known))}"
+        )
+    names = sorted(entry.name[:-5] for entry in folder.joinpath(ladder).iterdir() if entry.name.endswith(".yaml"))
+    for row in rows:
+        if row not in names:
+            raise UserError(f"ladder={ladder} has no step={row}{nearest(row, names)}; choose one of {', '.join(names)}")
+
+
+def _own_recipe(_root_: DictConfig) -> str:
+    """The recipe of the network that is chosen; `_root_` are Hydra's choices so far."""
+    return paper_recipe(_root_["arch"])
+
+
+def _first_network(_root_: DictConfig) -> str:
+    """A network of the recipe that is chosen."""
+    return first_network(_root_["recipe"])
+
+
 def _store_schema(command: Command) -> None:
+    OmegaConf.register_new_resolver("first_network", _first_network, replace=True)
+    OmegaConf.register_new_resolver("paper_recipe", _own_recipe, replace=True)
     node = OmegaConf.structured(command.schema)
     _thaw(node)
     ConfigStore.instance().store(

@@ -13,6 +13,7 @@ from typing import Any
 
 from cnnbench.config_augment import AugmentConfig
 from cnnbench.keys import MAY_CHANGE, group, key
+from cnnbench.resolution import ResolutionConfig
 
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
 
@@ -152,7 +153,12 @@ class TrainConfig:
     run: str | None = key(
         "folder of the run; a bare name means runs/NAME; null: a new readable name", None, note=MAY_CHANGE
     )
-    recipe: str = key("name of the recipe")
+    recipe: str = key("name of the recipe; recipe=paper, the default, is the network's own")
+    recipe_source: str = key("where the recipe is from", "", note=MAY_CHANGE)
+    recipe_for: list[str] = key("networks that the recipe is for, by name or pattern (*, ?, []); []: all", [])
+    ladder: str | None = key(
+        "a row of a table that adds one change to another: `ladder=NAME step=ROW`; null: none", None
+    )
     arch: ArchConfig = group(ArchConfig, "the network")
     data: DataConfig = group(DataConfig, "the images; `data=PATH` is short for `data.path=PATH`")
     augment: AugmentConfig = group(AugmentConfig, "augmentation of training images")
@@ -163,6 +169,7 @@ class TrainConfig:
     batch: int = key("GLOBAL batch of one optimiser step, images: over all processes and accumulated parts")
     accumulate: int = key("parts into which each process cuts its share of the batch, to save memory", 1)
     image_size: int | None = key("side of training and evaluation images, pixels; null: the network's", None)
+    resolution: ResolutionConfig = group(ResolutionConfig, "training at other sides than image_size")
     loss: str = key(
         "training loss; bce: binary cross-entropy of each class, mean over images and classes",
         "cross_entropy",
@@ -300,6 +307,26 @@ class DescribeConfig:
     image_size: int | None = key("side of the input, pixels; null: the network's own", None)
     num_classes: int | None = key("classes; null: those of the paper", None)
     format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class DescribeRecipeConfig(TrainConfig):
+    format: str = key("form of the output", "table", choices=FORMATS)
+    plot: str | None = key("PNG file to write: rate and side over the epochs (needs matplotlib)", None)
+
+
+@dataclass(frozen=True)
+class RecipesConfig:
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    run: str | None = key("finished run to judge: folder, or name in runs/", None)
+    sigmas: float = key("half width of the band, in standard errors of the difference", 2.0)
+    tolerance: float = key("percentage points added to the band on both sides, for what other seeds would differ", 0.0)
+    format: str = key("form of the output", "table", choices=FORMATS)
+    output: str | None = key("file for the verdict as JSON; null: verify.json in the run's folder", None)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from cnnbench.commands import Command
 from cnnbench.compose import defaults
 from cnnbench.config import entries
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 WIDTH = 110
 COLUMN = 40
@@ -51,19 +56,24 @@ def command_help(command: Command, overrides: list[str]) -> str:
 
 
 def _group_lines(command: Command) -> list[str]:
-    groups = _groups(command)
-    lines = [line for name, options in groups.items() for line in _entry(name, ", ".join(options), column=14)]
-    return ["groups (files of values, chosen with group=option):", *lines, ""] if groups else []
+    lines = [line for name, options in groups(command).items() for line in _entry(name, ", ".join(options), column=14)]
+    return ["groups (files of values, chosen with group=option):", *lines, ""] if lines else []
 
 
-def _groups(command: Command) -> dict[str, list[str]]:
+def groups(command: Command) -> dict[str, list[str]]:
     """Each folder of conf/ that this command has a key for, with its options."""
     known = entries(command.schema)
     folders = [entry for entry in files("cnnbench.conf").iterdir() if entry.is_dir() and entry.name in known]
-    return {
-        folder.name: sorted(file.name[:-5] for file in folder.iterdir() if file.name.endswith(".yaml"))
-        for folder in sorted(folders, key=lambda folder: folder.name)
-    }
+    return {folder.name: sorted(_options(folder)) for folder in sorted(folders, key=lambda folder: folder.name)}
+
+
+def _options(folder: Traversable, prefix: str = "") -> Iterator[str]:
+    """The files of values in `folder` and below, as NAME or FOLDER/NAME."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _options(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".yaml"):
+            yield prefix + entry.name[:-5]
 
 
 def _plain(value: object) -> str:

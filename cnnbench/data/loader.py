@@ -171,14 +171,14 @@ class Loader:
 
     def _serve(self, batches: Iterator[Chosen]) -> Iterator[Batch]:
         ring = self._ring
-        sizes: list[int] = [0] * ring.slots  # images of the batch in each slot
+        shapes = [(0, 0)] * ring.slots  # images of the batch in each slot, and their side
         missing = [0] * ring.slots  # parts of it that are not done
         asked = 0
         for given in itertools.count():
             while asked < given + ring.slots and (chosen := next(batches, None)) is not None:
                 slot = asked % ring.slots
-                parts = _parts(slot, chosen, self.workers)
-                sizes[slot], missing[slot], asked = len(chosen), len(parts), asked + 1
+                parts = _parts(slot, chosen, self.workers, self.images.transform.side(chosen[0][0]))
+                shapes[slot], missing[slot], asked = (len(chosen), parts[0].side), len(parts), asked + 1
                 for part in parts:
                     self._crew.submit(part)
             if given == asked:
@@ -188,7 +188,7 @@ class Loader:
                 for answer in self._crew.receive():
                     self._note(answer)
                     missing[answer.task.slot] -= 1
-            batch = ring.batch(slot, 0, sizes[slot])
+            batch = ring.batch(slot, 0, *shapes[slot])
             if self.images.replace and (batch.labels == BROKEN).any():
                 last = list(self.broken.values())[-1]
                 raise UserError(f"more than {TRIES} images in a row are broken, the last: {last}")
@@ -225,23 +225,24 @@ def loader_of(
 
 @dataclass(frozen=True)
 class Part:
-    """Images that one worker makes, from `start` on in the batch in `slot`."""
+    """Images that one worker makes, `side` pixels wide, from `start` on in the batch in `slot`."""
 
     slot: int
     start: int
     chosen: Chosen
+    side: int
 
     def __str__(self) -> str:
         return f"images {', '.join(str(index) for _, index in self.chosen)}"
 
 
-def _parts(slot: int, chosen: Chosen, workers: int) -> list[Part]:
+def _parts(slot: int, chosen: Chosen, workers: int, side: int) -> list[Part]:
     size = max(1, min(PART, -(-len(chosen) // max(1, workers))))
-    return [Part(slot, start, chosen[start : start + size]) for start in range(0, len(chosen), size)]
+    return [Part(slot, start, chosen[start : start + size], side) for start in range(0, len(chosen), size)]
 
 
 class _Ring:
-    """Slots for whole batches in memory that forked workers share; used in turn."""
+    """Slots for whole batches, of the largest images, in memory that forked workers share; used in turn."""
 
     def __init__(self, images: Images, batch: int, slots: int, pin: bool) -> None:
         self.maker, self.slots = images, slots
@@ -251,13 +252,16 @@ class _Ring:
         self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
         self.pinned = pin and _pin(self.images)
 
-    def batch(self, slot: int, start: int, end: int) -> Batch:
-        views = self.maker.transform.views
-        images = self.images[slot, start * views : end * views]
+    def batch(self, slot: int, start: int, end: int, side: int) -> Batch:
+        """Images `start` to `end` of the batch in `slot`, all of them `side` pixels wide and without gaps between."""
+        channels = self.images.shape[-1]
+        values = self.maker.transform.views * side * side * channels  # of one image
+        images = self.images[slot].view(-1)[start * values : end * values].view(-1, side, side, channels)
         return Batch(images, self.labels[slot, start:end], self.parameters[slot, start:end])
 
     def fill(self, part: Part) -> list[tuple[int, str]]:
-        return self.maker.fill(part.chosen, self.batch(part.slot, part.start, part.start + len(part.chosen)))
+        end = part.start + len(part.chosen)
+        return self.maker.fill(part.chosen, self.batch(part.slot, part.start, end, part.side))
 
     def close(self) -> None:
         if self.pinned:

@@ -20,14 +20,16 @@ from cnnbench.data.views import CROPS
 
 
 class Transform(Protocol):
-    """Fills `slot`, uint8 (size, size, C), and `parameters`, float64 (row width,), for one image.
+    """Fills `slot`, uint8 (side, side, C), and `parameters`, float64 (row width,), for one image.
 
-    Where one image has several `views`, the slot is uint8 (views, size, size, C).
+    Where one image has several `views`, the slot is uint8 (views, side, side, C).
     """
 
-    size: int
+    size: int  # the largest side
     parameters: int
     views: int
+
+    def side(self, epoch: int) -> int: ...
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
 
@@ -41,7 +43,11 @@ class TrainingTransform:
     size: int
     seed: int
     loose: bool = False
+    sides: tuple[int, ...] = ()  # the side of each epoch, at most `size`; (): `size`
     views: int = 1
+
+    def side(self, epoch: int) -> int:
+        return self.sides[epoch] if self.sides else self.size
 
     @property
     def parameters(self) -> int:
@@ -53,7 +59,7 @@ class TrainingTransform:
         if before:
             pixels = picture.region(0, 0, picture.width, picture.height)
             picture = from_pixels(apply_all(pixels, before))
-        part = training_part(picture.width, picture.height, augment.crop, self.size, self.arch.crop_ratio, random)
+        part = training_part(picture.width, picture.height, augment.crop, len(slot), self.arch.crop_ratio, random)
         pixels = cut(picture, part, self.arch.interpolation, self.loose, out=slot)
         if self.parameters:
             parameters[:] = row(augment, after)
@@ -71,6 +77,9 @@ class EvaluationTransform:
     size: int
     parameters: int = 0
     views: int = 1
+
+    def side(self, epoch: int) -> int:
+        return self.size
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
         part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)
@@ -90,6 +99,9 @@ class CropsTransform:
     @property
     def views(self) -> int:
         return len(self.scales) * len(CROPS[self.crops](self.size, self.size, self.size))
+
+    def side(self, epoch: int) -> int:
+        return self.size
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
         views = iter(slot)

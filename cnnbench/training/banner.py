@@ -18,6 +18,8 @@ from cnnbench.config import (
 )
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
+from cnnbench.recipes import paper_recipe
+from cnnbench.resolution import training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.state import Position, Training
 
@@ -36,12 +38,15 @@ def banner(training: Training, position: Position, train: Split, val: Split) -> 
         "loss": _loss(config),
         "average": _acting(config.average, AVERAGE_KEYS),
         "augment": describe_augment(config.augment),
+        "resolution": _resolution(config),
         "loader": _loader(training),
         "device": _device(training),
     }
+    if {*training_sides(config.resolution, side(config), config.epochs)} == {side(config)}:
+        del rows["resolution"]
     if config.average.kind == "none":
         del rows["average"]
-    return f"cnnbench {__version__} train\n" + "\n".join(f"  {name:<10}{text}" for name, text in rows.items())
+    return f"cnnbench {__version__} train\n" + "\n".join(f"  {name:<12}{text}" for name, text in rows.items())
 
 
 def _state(config: TrainConfig, position: Position) -> str:
@@ -78,7 +83,18 @@ def _recipe(training: Training, train: Split) -> str:
     config, steps = training.config, training.steps_per_epoch
     dropped = len(train) - steps * config.batch
     rest = f"; the last {dropped} images of each epoch's order are left out" if dropped else ""
-    return f"{config.recipe}: {config.epochs} epochs of {steps} steps{rest}"
+    own = "paper = " * (config.recipe == paper_recipe(config.arch.name))
+    source = f" ({config.recipe_source})" * bool(config.recipe_source)
+    ladder = f", ladder {config.ladder}" if config.ladder else ""
+    return f"{own}{config.recipe}{source}{ladder}: {config.epochs} epochs of {steps} steps{rest}"
+
+
+def _resolution(config: TrainConfig) -> str:
+    """The sides of training images with the epochs they begin at, where they are others than in evaluation."""
+    sides = training_sides(config.resolution, side(config), config.epochs)
+    starts = [epoch for epoch, here in enumerate(sides) if epoch == 0 or here != sides[epoch - 1]]
+    trained = ", ".join(f"{sides[epoch]}" + f" from epoch {epoch + 1}" * (epoch > 0) for epoch in starts)
+    return f"trained at {trained}; tested at {side(config)}"
 
 
 def _batch(config: TrainConfig, world: int) -> str:

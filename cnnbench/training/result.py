@@ -32,6 +32,8 @@ def finish(training: Training, position: Position) -> None:
         "recipe": config.recipe,
         "data": config.data.path,
         **{f"data_{name}": value for name, value in training.record["data"].items()},
+        "classes": len(training.record["classes"]),
+        "training_images": training.record["images"],
         "seed": config.seed,
     }
     runs.write_json(training.folder / "result.json", result)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from cnnbench import distributed, runs
 from cnnbench.checks import check_division
-from cnnbench.config import TrainConfig
+from cnnbench.config import TrainConfig, side
 from cnnbench.data.layouts import data_folder
 from cnnbench.errors import UserError
 from cnnbench.launch import launch
-from cnnbench.network import weights_file
+from cnnbench.network import check_sides, weights_file
+from cnnbench.resolution import training_sides
 from cnnbench.training.result import show
 from cnnbench.training.worker import train_process
 
@@ -21,6 +22,8 @@ def train(config: TrainConfig) -> float:
     Alone, starts the processes that the devices call for; under torchrun each process is one of the group and only
     joins.
     """
+    size = side(config)
+    check_sides(config.arch, size, set(training_sides(config.resolution, size, config.epochs)))
     device = distributed.choose_device(config.device)
     if distributed.started_by_launcher():
         with distributed.joined(device, config.start_timeout) as process:

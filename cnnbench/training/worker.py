@@ -26,6 +26,7 @@ from cnnbench.errors import UserError
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.network import build_network
 from cnnbench.precision import choose_precision
+from cnnbench.resolution import training_sides
 from cnnbench.training import checkpoint
 from cnnbench.training.banner import banner
 from cnnbench.training.ema import AveragedWeights
@@ -171,7 +172,8 @@ def _loaders(
     check_open_files(2 * workers)
     if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
         print(warning)
-    augmented = TrainingTransform(config.arch, config.augment, size, config.seed, loose=config.data.pixels == "loose")
+    sides, loose = training_sides(config.resolution, size, config.epochs), config.data.pixels == "loose"
+    augmented = TrainingTransform(config.arch, config.augment, max(sides), config.seed, loose, tuple(sides))
     plain = EvaluationTransform(config.arch, size)
     order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
     rest = config.arch.in_channels, config.data

@@ -1,0 +1,136 @@
+"""Every recipe fits the networks that it is for, and says so to the others; ladders add one change after another."""
+
+from __future__ import annotations
+
+import pytest
+from composing import composed
+
+from cnnbench import archs, recipes
+from cnnbench.commands import COMMANDS
+from cnnbench.errors import UserError
+from cnnbench.help import groups
+from cnnbench.resolution import ResolutionConfig, training_side, training_sides
+
+TRAIN = COMMANDS["train"]
+RECIPES = groups(TRAIN)["recipe"]
+LADDERS = groups(TRAIN)["ladder"]
+
+
+def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
+    own = {name: recipes.paper_recipe(name) for name in archs.names()}
+    assert set(own.values()) == set(recipes.PAPERS) <= set(RECIPES)
+    assert all(recipes.paper_recipe(recipes.first_network(recipe)) == recipe for recipe in recipes.PAPERS)
+    expected = {
+        "resnet50": "resnet",
+        "plain34": "resnet",
+        "plain20": "cifar_resnet",
+        "resnext29_8x64d": "cifar_resnext",
+    }
+    assert {name: own[name] for name in expected} == expected
+    with pytest.raises(UserError, match="give recipe=NAME"):
+        recipes.paper_recipe("mobilenet")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_fits_each_network_that_it_is_for(recipe):
+    """Composed for the first and the last of its networks, checked for all; its name and source are its own."""
+    first = composed(f"recipe={recipe}", f"arch={recipes.first_network(recipe)}")
+    assert first.recipe == recipe
+    assert first.recipe_source
+    fitting = [name for name in archs.names() if recipes.fits(name, first.recipe_for)] if first.recipe_for else []
+    own = [name for name in archs.names() if recipes.paper_recipe(name) == recipe]
+    assert not fitting or set(own) <= set(fitting)
+    for name in {*fitting[-1:], *own[-1:]} - {first.arch.name}:
+        assert composed(f"recipe={recipe}", f"arch={name}").recipe == recipe
+
+
+def test_the_default_is_the_networks_own_and_paper_names_it():
+    for words in (["arch=vgg16"], ["arch=vgg16", "recipe=paper"]):
+        chosen = composed(*words)
+        assert (chosen.recipe, chosen.optimizer.lr, chosen.schedule.kind) == ("vgg", 0.01, "plateau")
+        assert (chosen.epochs, chosen.batch, chosen.augment.crop.kind) == (74, 256, "scale_jitter")
+    assert composed("arch=resnet20").schedule.milestones == [82, 123]
+
+
+def test_a_recipe_of_another_family_is_refused_unless_insisted_on():
+    with pytest.raises(UserError, match=r"recipe=alexnet is for alexnet\*, not resnet50: leave recipe= out"):
+        composed("arch=resnet50", "recipe=alexnet")
+    assert composed("arch=resnet50", "recipe=alexnet", "recipe_for=[resnet50]").recipe == "alexnet"
+    assert composed("arch=vgg16", "recipe=simple90").recipe == "simple90"
+
+
+@pytest.mark.parametrize("name", LADDERS)
+def test_every_row_of_a_ladder_composes(name):
+    ladder, _, row = name.partition("/")
+    chosen = composed(f"ladder={ladder}", f"step={row}")
+    assert chosen.ladder == name
+
+
+def test_each_row_of_the_inception_table_changes_one_thing():
+    def row(name: str) -> tuple:
+        chosen = composed("ladder=inception_v3", f"step={name}")
+        options = chosen.arch.options
+        return chosen.optimizer.kind, chosen.label_smoothing, options["stem"], options["aux_batch_norm"]
+
+    assert row("inception_v2") == ("sgd", 0.0, "7x7", False)
+    assert row("rmsprop") == ("tensorflow_rmsprop", 0.0, "7x7", False)
+    assert row("label_smoothing") == ("tensorflow_rmsprop", 0.1, "7x7", False)
+    assert row("factorised_7x7") == ("tensorflow_rmsprop", 0.1, "factorised", False)
+    assert row("bn_auxiliary") == ("tensorflow_rmsprop", 0.1, "factorised", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ladder=inception_v3", "step=label_smooting"], "did you mean label_smoothing"),
+        (["ladder=inception_v4", "step=rmsprop"], "did you mean inception_v3"),
+        (["ladder=inception_v3"], "go together"),
+        (["step=rmsprop"], "go together"),
+    ],
+)
+def test_a_ladder_that_is_not_there_is_answered_with_the_nearest(words, said):
+    with pytest.raises(UserError, match=said):
+        composed(*words)
+
+
+def test_progressive_sides_are_those_of_ffcv():
+    """160 pixels up to epoch 11, the nearest multiple of 32 to the line to 192 in between, 192 from epoch 13 on."""
+    sides = training_sides(composed("arch=resnet50", "recipe=fast16").resolution, 224, 16)
+    assert sides == [160] * 12 + [192] * 4
+    assert training_side(composed("arch=resnet50", "recipe=modern").resolution, 224, 0) == 176
+    assert training_side(composed("arch=resnet50", "recipe=a3").resolution, 224, 99) == 160
+    assert training_sides(ResolutionConfig(), 299, 2) == [299, 299]
+    with pytest.raises(UserError, match="grow_until=3 must be above"):
+        composed("resolution.first=0.5", "resolution.grow_from=5", "resolution.grow_until=3")
+
+
+def test_networks_that_take_one_size_refuse_to_train_at_another():
+    from cnnbench.network import check_sides
+
+    vgg = composed("arch=vgg16", "recipe=modern")
+    with pytest.raises(UserError, match=r"add resolution=full$"):
+        check_sides(vgg.arch, 224, {176})
+    check_sides(vgg.arch, 224, {224})
+    check_sides(composed("arch=resnet50").arch, 224, {176})
+    with pytest.raises(UserError, match="aux_heads=false"):
+        check_sides(composed("arch=googlenet").arch, 224, {176})
+
+
+def test_a_papers_recipe_trains_and_images_grow(cnnbench, small_data):
+    """Two epochs of two steps through the loop: the sides change between them, and the banner says what is trained."""
+    words = (
+        "train",
+        f"data={small_data}",
+        "batch=30",
+        "epochs=2",
+        "data.workers=0",
+        "log_every=0",
+        "precision=float32",
+    )
+    words += ("arch=densenet_bc100_12", "resolution=progressive", "resolution.first=0.5", "resolution.train=1")
+    words += ("resolution.multiple=16", "resolution.grow_from=0", "resolution.grow_until=1")
+    done = cnnbench(*words)
+    assert done.returncode == 0, done.stderr
+    assert "paper = cifar_densenet (Huang et al. 2017, section 4.2): 2 epochs of 2 steps" in done.stdout
+    assert "trained at 16, 32 from epoch 2; tested at 32" in done.stdout
+    assert "0.046875 = 0.1 x 30/64" in done.stdout
