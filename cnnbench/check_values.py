@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 from cnnbench.errors import UserError
 
 
@@ -24,6 +27,28 @@ def check_range(
     raise UserError(f"{name}={value} is out of range: it must be {' and '.join(bounds)}")
 
 
+def check_acting(group: str, config: Any, keys: dict[str, tuple[str, ...]]) -> None:
+    """Raise UserError for a key that is set, though it acts with other kinds only: it would be passed over unseen."""
+    kinds: dict[str, list[str]] = {}
+    for kind, names in keys.items():
+        for name in names:
+            kinds.setdefault(name, []).append(kind)
+    for item in dataclasses.fields(config):
+        default = item.default if item.default is not dataclasses.MISSING else item.default_factory()
+        value = getattr(config, item.name)
+        require(
+            value == default or config.kind in kinds.get(item.name, keys),
+            f"{group}.{item.name}={_plain(value)} does nothing with {group}.kind={config.kind}, only with "
+            f"{', '.join(kinds.get(item.name, []))}: set {group}.{item.name}={_plain(default)}, or choose a whole file "
+            f"by {group.partition('.')[0]}=NAME",
+        )
+
+
 def require(condition: bool, sentence: str) -> None:
     if not condition:
         raise UserError(sentence)
+
+
+def _plain(value: Any) -> str:
+    """A value as it is written on the command line."""
+    return "null" if value is None else str(value).lower().replace(" ", "")

@@ -11,6 +11,7 @@ from typing import Any
 
 from cnnbench.archs.heads import FIXED
 from cnnbench.archs.renames import TORCHVISION
+from cnnbench.check_values import check_acting as _check_acting
 from cnnbench.check_values import check_range as _check_range
 from cnnbench.check_values import require as _require
 from cnnbench.checks_augment import check_augment
@@ -159,23 +160,6 @@ def _check_average(average: AverageConfig, epochs: int) -> None:
     _check_range("average.every", average.every, 1)
     _check_range("average.start_epoch", average.start_epoch, 0, below=epochs)
     _check_acting("average", average, AVERAGE_KEYS)
-
-
-def _check_acting(group: str, config: Any, keys: dict[str, tuple[str, ...]]) -> None:
-    """Raise UserError for a key that is set, though it acts with other kinds only: it would be passed over unseen."""
-    kinds: dict[str, list[str]] = {}
-    for kind, names in keys.items():
-        for name in names:
-            kinds.setdefault(name, []).append(kind)
-    for item in dataclasses.fields(config):
-        default = item.default if item.default is not dataclasses.MISSING else item.default_factory()
-        value = getattr(config, item.name)
-        _require(
-            value == default or config.kind in kinds.get(item.name, keys),
-            f"{group}.{item.name}={_plain(value)} does nothing with {group}.kind={config.kind}, only with "
-            f"{', '.join(kinds.get(item.name, []))}: set {group}.{item.name}={_plain(default)}, or choose a whole file "
-            f"by {group}=NAME",
-        )
 
 
 def check_eval(config: EvalConfig) -> None:
@@ -464,8 +448,3 @@ def _check_choices(config: Any, prefix: str = "") -> None:
         elif choices and value not in choices and not (value is None and item.default is None):
             hint = nearest(str(value), choices)
             raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
-
-
-def _plain(value: Any) -> str:
-    """A value as it is written on the command line."""
-    return "null" if value is None else str(value).lower().replace(" ", "")

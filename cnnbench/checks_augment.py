@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from cnnbench.check_values import check_range, require
-from cnnbench.config_augment import AugmentConfig
+from cnnbench.check_values import check_acting, check_range, require
+from cnnbench.config_augment import POLICY_KEYS, AugmentConfig
 from cnnbench.errors import nearest
 
 # (key, low, high) of values that lie in a closed range.
@@ -47,6 +47,7 @@ def check_augment(augment: AugmentConfig, size: int) -> None:
     check_range("augment.clahe.grid", augment.clahe.grid, 1, size)
     check_range("augment.repeats", augment.repeats, 1)
     require(augment.policy.depth != 0, "augment.policy.depth=0 is not possible: use -1 (drawn), or 1 and more")
+    check_acting("augment.policy", augment.policy, POLICY_KEYS)
     _check_pair(augment, "crop.scale", 1)
     _check_pair(augment, "crop.ratio", float("inf"))
     _check_pair(augment, "crop.short_side", float("inf"))

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from cnnbench.keys import group, key
 
 CROPS = ("random_resized", "random", "fixed_random", "ten_fixed", "scale_jitter", "padded", "center")
-POLICIES = ("randaugment", "autoaugment", "trivialaugment", "augmix")
+POLICY_KEYS = {  # kind -> the keys that act with it, beside those that act with every kind
+    "randaugment": ("count", "magnitude", "magnitude_std", "each_p"),
+    "autoaugment": (),
+    "trivialaugment": (),
+    "augmix": ("severity", "width", "depth", "alpha"),
+}
 FILLS = ("zero", "mean", "noise")
 
 
@@ -82,7 +87,7 @@ class JitterConfig:
 @dataclass(frozen=True)
 class PolicyConfig:
     p: float = key("probability of a learnt or random policy of several operations", 0.0)
-    kind: str = key("the policy; autoaugment: the one learnt on ILSVRC", "randaugment", choices=POLICIES)
+    kind: str = key("the policy; autoaugment: the one learnt on ILSVRC", "randaugment", choices=tuple(POLICY_KEYS))
     count: int = key("randaugment: operations in a row", 2)
     magnitude: float = key("randaugment: strength of each, from 0 to 30", 9.0)
     magnitude_std: float = key("randaugment: standard deviation of the strength around `magnitude`", 0.0)

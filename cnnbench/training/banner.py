@@ -16,6 +16,7 @@ from cnnbench.config import (
     TrainConfig,
     side,
 )
+from cnnbench.config_augment import POLICY_KEYS
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
 from cnnbench.recipes import paper_recipe
@@ -150,7 +151,8 @@ def describe_augment(augment: AugmentConfig) -> str:
 
 
 def _acts(name: str, operation: Any) -> str:
-    return f"{name}({', '.join(f'{key}={_short(value)}' for key, value in vars(operation).items())})"
+    keys = ("kind", "p", *POLICY_KEYS[operation.kind]) if name == "policy" else tuple(vars(operation))
+    return f"{name}({', '.join(f'{key}={_short(getattr(operation, key))}' for key in keys)})"
 
 
 def _short(value: float | str | list[float]) -> str:

@@ -14,7 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnbench.config import CheckConfig, DataConfig, ShowConfig, SourceConfig, StatsConfig
+from cnnbench.config import (
+    ArchConfig,
+    AugmentConfig,
+    CheckConfig,
+    DataConfig,
+    ShowConfig,
+    SourceConfig,
+    StatsConfig,
+)
+from cnnbench.config_augment import CropConfig, FlipConfig
 from cnnbench.data.commands import findings
 from cnnbench.data.commands.check import check
 from cnnbench.data.commands.findings import PROBLEMS, REMARKS, Checked, find_duplicates, wrong_counts
@@ -23,6 +32,7 @@ from cnnbench.data.commands.stats import image_sums, mean_and_std
 from cnnbench.data.inspection import inspect_file
 from cnnbench.data.layouts import read_split
 from cnnbench.data.parallel import map_images
+from cnnbench.data.reference import evaluation_image
 from cnnbench.data.split import Split
 from cnnbench.data.storage import Files, pack_names
 from cnnbench.errors import UserError
@@ -278,6 +288,26 @@ def test_a_sheet_shows_the_chosen_classes(tmp_path):
         show(ShowConfig(data=source, output=str(output), classes=["n0144076"]))
     with pytest.raises(UserError, match="cannot write"):
         show(ShowConfig(data=source, output=str(tmp_path / "nowhere/sheet.png")))
+
+
+def test_a_sheet_of_draws_shows_each_image_before_and_after(tmp_path):
+    root, output = tree(tmp_path / "data"), tmp_path / "sheet.png"
+    (root / "train/n01443537/broken.JPEG").write_bytes(b"broken")
+    arch = ArchConfig(name="lenet", image_size=32, in_channels=3, crop_ratio=1.0, interpolation="bilinear")
+    augment = AugmentConfig(crop=CropConfig(kind="center"), flip=FlipConfig(p=1.0))
+    config = ShowConfig(
+        data=SourceConfig(path=str(root)), arch=arch, augment=augment, draws=3, count=1, side=32, output=str(output)
+    )
+    show(config)
+    with Image.open(output) as sheet:
+        assert sheet.size[0] == 8 + 4 * (32 + 8)
+        first, second, last = (np.asarray(sheet)[8 + 21 :, 8 + 40 * n :][:32, :32] for n in (1, 2, 3))
+    split = read_split(SourceConfig(path=str(root)), "train")
+    image = Image.open(split.name(int(np.flatnonzero(split.labels == 0)[0]))).convert("RGB")
+    expected = np.asarray(evaluation_image(image, 32, 1.0, "bilinear"))[:, ::-1].astype(int)
+    assert np.abs(first - expected).max() <= 2  # the crop is Pillow's to within rounding
+    assert (first == second).all()
+    assert (second == last).all()
 
 
 def square(index: int) -> int:

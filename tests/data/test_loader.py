@@ -16,7 +16,17 @@ import torch
 from PIL import Image
 
 from cnnbench.config import ArchConfig, AugmentConfig, DataConfig
-from cnnbench.config_augment import CropConfig, EqualizeConfig, FlipConfig, RotateConfig, ShiftConfig
+from cnnbench.config_augment import (
+    CropConfig,
+    EqualizeConfig,
+    EraseConfig,
+    FlipConfig,
+    JitterConfig,
+    PcaConfig,
+    PolicyConfig,
+    RotateConfig,
+    ShiftConfig,
+)
 from cnnbench.data.layouts import read_split
 from cnnbench.data.loader import BROKEN, Batch, Images, Loader
 from cnnbench.data.normalise import Normalise
@@ -66,6 +76,25 @@ def test_images_do_not_depend_on_workers(small_data, channels):
             for one, other in zip(expected, got, strict=True):
                 assert torch.equal(one.images, other.images)
                 assert torch.equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize("policy", ["randaugment", "autoaugment", "trivialaugment", "augmix"])
+def test_colours_policies_and_repeats_do_not_depend_on_workers(small_data, policy):
+    augment = AugmentConfig(
+        crop=CropConfig(kind="scale_jitter", short_side=[32, 40]),
+        jitter=JitterConfig(p=0.5, hue=0.1),
+        pca=PcaConfig(p=0.5),
+        policy=PolicyConfig(p=0.7, kind=policy),
+        erase=EraseConfig(p=0.5, fill="noise"),
+    )
+    images = training_images(small_data, augment)
+    order = list(training_batches(61, 12, 7, 2, (0, 0), 0, 1, 1, repeats=3))
+    expected = copies(Loader(images, order, 0))
+    got = copies(Loader(images, order, 2, "process"))
+    assert all(torch.equal(one.images, other.images) for one, other in zip(expected, got, strict=True))
+    # Each repeat has draws of its own; a policy may slide all of a small image away.
+    looks = [image.tobytes() for batch in expected for image in batch.images.numpy() if image.any()]
+    assert len(set(looks)) == len(looks) > 110
 
 
 def test_engines_do_not_matter(small_data):
