@@ -29,7 +29,7 @@ class Transform(Protocol):
     parameters: int
     views: int
 
-    def side(self, epoch: int) -> int: ...
+    def side(self, draw: int) -> int: ...
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
 
@@ -46,8 +46,8 @@ class TrainingTransform:
     sides: tuple[int, ...] = ()  # the side of each epoch, at most `size`; (): `size`
     views: int = 1
 
-    def side(self, epoch: int) -> int:
-        return self.sides[epoch] if self.sides else self.size
+    def side(self, draw: int) -> int:
+        return self.sides[draw // self.augment.repeats] if self.sides else self.size
 
     @property
     def parameters(self) -> int:
@@ -78,7 +78,7 @@ class EvaluationTransform:
     parameters: int = 0
     views: int = 1
 
-    def side(self, epoch: int) -> int:
+    def side(self, draw: int) -> int:
         return self.size
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
@@ -100,7 +100,7 @@ class CropsTransform:
     def views(self) -> int:
         return len(self.scales) * len(CROPS[self.crops](self.size, self.size, self.size))
 
-    def side(self, epoch: int) -> int:
+    def side(self, draw: int) -> int:
         return self.size
 
     def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:

@@ -24,7 +24,7 @@ from cnnbench.data.split import Split
 from cnnbench.data.transform import CropsTransform
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
-from cnnbench.evaluation.members import Member
+from cnnbench.evaluation.members import Member, images_of
 from cnnbench.evaluation.protocols import PROTOCOLS, in_words, short_sides
 from cnnbench.evaluation.run import predictions_of
 from cnnbench.subject import Subject
@@ -313,6 +313,18 @@ def test_what_cannot_be_done_is_refused(networks, keys, sentence):
     with pytest.raises(UserError) as refusal:
         check_eval(EvalConfig(**{**whole, **keys}))
     assert sentence in str(refusal.value)
+
+
+def test_the_folders_of_imagenet_v2_are_class_numbers(sample, tmp_path):
+    """'10' comes before '2' in a listing; with a network of ILSVRC's classes it is still class 10."""
+    image = next((sample / "val").rglob("*.png")).read_bytes()
+    for number in range(1000):
+        folder = tmp_path / "val" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "image.png").write_bytes(image)
+    split, targets = images_of(member(tmp_path, data=DataConfig(path=str(tmp_path))))
+    assert [int(Path(split.name(row)).parent.name) for row in range(1000)] == targets[:, 0].tolist()
+    assert split.classes[10] == "n01530575"
 
 
 def test_the_command(cnnbench, tmp_path, small_data):
