@@ -38,8 +38,8 @@ def check_acting(group: str, config: Any, keys: dict[str, tuple[str, ...]]) -> N
         value = getattr(config, item.name)
         require(
             value == default or config.kind in kinds.get(item.name, keys),
-            f"{group}.{item.name}={_plain(value)} does nothing with {group}.kind={config.kind}, only with "
-            f"{', '.join(kinds.get(item.name, []))}: set {group}.{item.name}={_plain(default)}, or choose a whole file "
+            f"{group}.{item.name}={plain(value)} does nothing with {group}.kind={config.kind}, only with "
+            f"{', '.join(kinds.get(item.name, []))}: set {group}.{item.name}={plain(default)}, or choose a whole file "
             f"by {group.partition('.')[0]}=NAME",
         )
 
@@ -49,6 +49,6 @@ def require(condition: bool, sentence: str) -> None:
         raise UserError(sentence)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """A value as it is written on the command line."""
     return "null" if value is None else str(value).lower().replace(" ", "")

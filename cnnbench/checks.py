@@ -13,6 +13,7 @@ from cnnbench.archs.heads import FIXED
 from cnnbench.archs.renames import TORCHVISION
 from cnnbench.check_values import check_acting as _check_acting
 from cnnbench.check_values import check_range as _check_range
+from cnnbench.check_values import plain
 from cnnbench.check_values import require as _require
 from cnnbench.checks_augment import check_augment
 from cnnbench.config import (
@@ -197,7 +198,7 @@ def check_protocol(config: EvalConfig) -> None:
     )
     _require(
         not config.scales or protocol.crops != CENTER,
-        f"scales={_plain(config.scales)} does nothing with protocol={config.protocol}: set crop_ratio",
+        f"scales={plain(config.scales)} does nothing with protocol={config.protocol}: set crop_ratio",
     )
     for scale in config.scales:
         _check_range("scales", scale, side(config))
