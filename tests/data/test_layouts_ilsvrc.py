@@ -180,6 +180,15 @@ def test_flat_val_folder_of_own_classes(tmp_path, cache, photos):
         ("val.csv", b"\xff\xfe\x00", "cannot be read"),
         ("notes.md", b"no list", "no list of their classes: put"),
     ],
+    ids=[
+        "short",
+        "number",
+        "missing",
+        "devkit-cut",
+        "devkit-empty",
+        "not-text",
+        "none",
+    ],  # the devkit's bytes hold a time
 )
 def test_lists_that_do_not_fit_are_one_clear_sentence(tmp_path, cache, photos, name, content, message):
     put_train(tmp_path / "train", photos)
