@@ -72,7 +72,7 @@ def _named(command: Command, words: list[str]) -> list[str]:
 
 
 def _overview() -> str:
-    commands = "\n".join(f"  {name:<14}{command.summary}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  {name:<17}{command.summary}" for name, command in COMMANDS.items())
     examples = "\n".join(f"  {line}" for command in COMMANDS.values() for line in command.examples)
     return f"""cnnbench {__version__}: the classical convolutional networks of ILSVRC, trained and tested exactly
 
