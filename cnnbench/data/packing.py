@@ -30,6 +30,7 @@ from cnnbench.data.packed import (
 )
 from cnnbench.data.parallel import progress
 from cnnbench.data.storage import pack_names
+from cnnbench.disk import sync_folder
 from cnnbench.errors import UserError
 
 PARTIAL = ".partial"  # added to the name of a file that is not finished
@@ -90,7 +91,7 @@ def write_file(
             _finish(file, opening, _index(places, labels, names, left_out))
             open_file(str(partial))
             os.replace(partial, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     return Written(int(places["original"].sum()), left_out)
 
 
@@ -220,14 +221,6 @@ def _to_disk(file: io.BufferedRandom) -> None:
     os.fsync(file.fileno())
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def size_so_far(target: Path) -> int:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from cnnbench.disk import sync_folder
 from cnnbench.errors import UserError, reason
 
 LAST, PREVIOUS, BEST, DAMAGED = "last.pt", "previous.pt", "best.pt", "damaged.pt"
@@ -47,7 +48,7 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
         if path.exists():
             os.replace(path, folder / PREVIOUS)
         os.replace(scratch, path)
-        _sync_folder(folder)
+        sync_folder(folder)
     except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError of its own
         cause = error if isinstance(error, OSError) else error.__context__
         why = cause.strerror if isinstance(cause, OSError) else reason(error)
@@ -153,12 +154,3 @@ def _put_beside(scratch: Path, path: Path) -> None:
 def _remove(path: Path) -> None:
     with suppress(OSError):  # on a disk that has become read-only; the next start removes it
         path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
