@@ -312,7 +312,7 @@ class DescribeConfig:
 @dataclass(frozen=True)
 class DescribeRecipeConfig(TrainConfig):
     format: str = key("form of the output", "table", choices=FORMATS)
-    plot: str | None = key("PNG file to write: rate and side over the epochs (needs matplotlib)", None)
+    plot: str | None = key("PNG file to write: rate and side over the epochs", None)
 
 
 @dataclass(frozen=True)
@@ -339,7 +339,7 @@ class LectureConfig:
     device: str | None = key("wide_resnet: where to time", None, choices=("cpu", "cuda"))
     channels: int | None = key("small_filters: channels in and out", None)
     map_side: int | None = key("reduction: side of the feature map, pixels", None)
-    plot: str | None = key("densenet_resnet: PNG file to write (needs matplotlib)", None)
+    plot: str | None = key("densenet_resnet: PNG file to write", None)
 
 
 @dataclass(frozen=True)

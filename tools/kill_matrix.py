@@ -25,6 +25,7 @@ import torch
 
 from cnnbench.errors import UserError
 from cnnbench.training import checkpoint
+from cnnbench.training.log import CLOCK
 
 WORDS = [
     "arch=lenet",
@@ -36,12 +37,6 @@ WORDS = [
     "data.workers=1",
     "log_every=0",
 ]
-CLOCK = (
-    "images_per_second",
-    "images_per_second_needed",
-    "images_per_second_supplied",
-    "data_wait",
-)  # figures that no two runs share
 
 
 def main() -> None:

@@ -96,10 +96,8 @@ def _shown(value: Any) -> str:
 
 
 def _plot(config: DescribeRecipeConfig) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError("plot= needs matplotlib, which is not installed: pip install matplotlib") from error
+    from matplotlib.figure import Figure  # slow to import, and most calls ask for no plot
+
     rates, sides = _rates(config, STEPS), training_sides(config.resolution, side(config), config.epochs)
     figure = Figure(figsize=(8, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

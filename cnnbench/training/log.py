@@ -13,6 +13,16 @@ from torch.utils.tensorboard import SummaryWriter
 from cnnbench.bars import tqdm
 
 SCALARS_EVERY = 50  # steps between two points of TensorBoard's training curves
+# Figures of an epoch that the clock decides: no two runs share them.
+CLOCK = (
+    "images_per_second",
+    "images_per_second_needed",
+    "images_per_second_supplied",
+    "data_wait",
+    "training_seconds",
+    "evaluation_seconds",
+    "elapsed_seconds",
+)
 
 
 class Log:

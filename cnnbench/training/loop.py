@@ -35,10 +35,13 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
             epoch = position.epoch + 1
             if epoch % config.evaluate_every == 0 or epoch == config.epochs:
                 metrics |= _evaluate(training, position)
+            metrics["elapsed_seconds"] = position.seconds + position.evaluation_seconds + position.saving_seconds
             position.epoch, position.step, position.loss_sum, position.counted = epoch, 0, 0.0, 0
             if training.log is not None:
                 training.log.end_epoch(epoch * training.steps_per_epoch, metrics)
+            begun = time.perf_counter()
             _save(training, position, _names(training, position))
+            position.saving_seconds += time.perf_counter() - begun
     except Stopped:
         _save(training, position)
         training.saver.finish()
@@ -86,6 +89,7 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
     position.lowest_loss = min(mean_loss, position.lowest_loss or mean_loss)
     elapsed = time.perf_counter() - start
     position.seconds += elapsed
+    position.waiting_seconds += waited
     position.steps_timed += steps - first
     return {
         "epoch": position.epoch + 1,
@@ -94,6 +98,7 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
         "rate": _rate(training, position, (position.epoch + 1) * steps - 1),
         "images_per_second": (steps - first) * config.batch / elapsed,
         "data_wait": waited / elapsed,
+        "training_seconds": elapsed,
         "images_per_second_needed": (steps - first) * config.batch / max(elapsed - waited, 1e-9),
         "images_per_second_supplied": training.loader.supplied() * training.process.world,
     }
@@ -227,6 +232,7 @@ def _evaluate(training: Training, position: Position) -> dict[str, float]:
             training.stopping.check,
         )
 
+    begun = time.perf_counter()
     counts, loss = errors_of(training.model)
     figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
     if training.averaged is not None:
@@ -237,11 +243,13 @@ def _evaluate(training: Training, position: Position) -> dict[str, float]:
             "averaged_top1_error": averaged.top1_error,
             "averaged_top5_error": averaged.top5_error,
         }
+    seconds = time.perf_counter() - begun
+    position.evaluation_seconds += seconds
     position.counts = (counts.wrong1, counts.wrong5, counts.n)
     position.errors.append(counts.top1_error)
     if position.best_top1_error is None or counts.top1_error < position.best_top1_error:
         position.best_top1_error, position.best_epoch = counts.top1_error, position.epoch + 1
-    return figures
+    return figures | {"evaluation_seconds": seconds}
 
 
 def _names(training: Training, position: Position) -> tuple[str, ...]:

@@ -31,6 +31,9 @@ class Position:
     counted: float = 0  # steps that loss_sum covers: all but those skipped
     seconds: float = 0.0  # spent in training steps, over the whole run
     steps_timed: int = 0  # steps that `seconds` covers
+    waiting_seconds: float = 0.0  # of `seconds`, those spent waiting for data
+    evaluation_seconds: float = 0.0  # spent in evaluation, over the whole run
+    saving_seconds: float = 0.0  # in which saves at the ends of epochs kept the loop, over the whole run
     counts: tuple[int, int, int] | None = None  # of the last evaluation: wrong at top 1, wrong at top 5, images
     best_top1_error: float | None = None
     best_epoch: int | None = None

@@ -14,14 +14,15 @@ import pytest
 import torch
 import yaml
 
+from cnnbench.training.log import CLOCK
+
 SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
 
 
 def metrics(run: Path) -> list[dict]:
     """The lines of metrics.jsonl, without what depends on the clock."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    clock = ("images_per_second", "images_per_second_needed", "images_per_second_supplied", "data_wait")
-    return [{k: v for k, v in line.items() if k not in clock} for line in lines]
+    return [{k: v for k, v in line.items() if k not in CLOCK} for line in lines]
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:

@@ -25,10 +25,7 @@ LABELS = {"DenseNet": dict(xytext=(-6, -4), ha="right", va="top"), "ResNet": dic
 
 
 def densenet_resnet(plot: str | Path | None = None) -> list[Table]:
-    """Parameters and multiply-adds counted now beside the published errors; `plot`: a PNG file to write as well.
-
-    Raises ValueError where `plot` is given and matplotlib is not installed.
-    """
+    """Parameters and multiply-adds counted now beside the published errors; `plot`: a PNG file to write as well."""
     figure = _new_figure() if plot is not None else None
     points = {family: [_point(name) for name in names] for family, names in FAMILIES.items()}
     if figure is not None:
@@ -55,10 +52,8 @@ def _point(name: str) -> tuple:
 
 
 def _new_figure() -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError("plots need matplotlib, which is not installed: pip install matplotlib") from error
+    from matplotlib.figure import Figure  # slow to import, and most tables need none
+
     return Figure(figsize=(9, 4), layout="constrained")
 
 

@@ -1,0 +1,89 @@
+"""A run as a report sees it: what its folder holds, read once; what is missing is None or empty."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnbench import runs
+from cnnbench.config import TrainConfig
+
+DETAILS = "details"  # folder in a run's folder, as `cnnbench eval run=NAME details=FOLDER` fills it
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder's contents.
+
+    `metrics`: a dict per epoch (training/loop.py says which figures: errors in percent, times in seconds); `result`: of
+    a run that has ended; `evaluations`: what `cnnbench eval run=NAME` wrote, one for each protocol; `per_class`: the
+    lines of per_class.csv, the worst class first; `confusion`: counts, a row for each true class, with `classes` as
+    names of rows and columns.
+    """
+
+    name: str
+    folder: Path
+    config: TrainConfig
+    metrics: list[dict[str, Any]]
+    result: dict[str, Any] | None
+    status: dict[str, Any] | None
+    starts: list[dict[str, Any]]
+    evaluations: list[dict[str, Any]]
+    per_class: list[dict[str, str]]
+    classes: list[str]
+    confusion: list[list[int]]
+
+    def series(self, key: str) -> tuple[list[float], list[float]]:
+        """Epochs, and the values of `key` in metrics.jsonl there; epochs without it are left out."""
+        points = [(line["epoch"], line[key]) for line in self.metrics if line.get(key) is not None]
+        return [epoch for epoch, _ in points], [value for _, value in points]
+
+
+def read_run(run: str) -> Run:
+    """The run in a folder, or named so in runs/. Raises UserError if there is none or its config is damaged."""
+    folder = runs.folder(run)
+    config = runs.load_config(folder)
+    table, worst = _rows(folder / DETAILS / "confusion.csv"), _rows(folder / DETAILS / "per_class.csv")
+    return Run(
+        name=runs.name(folder),
+        folder=folder,
+        config=config,
+        metrics=_lines(folder / "metrics.jsonl"),
+        result=_json(folder / "result.json"),
+        status=runs.load_status(folder),
+        starts=_json(folder / "environment.json") or [],
+        evaluations=[content for file in sorted(folder.glob("eval-*.json")) if (content := _json(file))],
+        per_class=[dict(zip(worst[0], row, strict=True)) for row in worst[1:]],
+        classes=table[0][1:] if table else [],
+        confusion=[[int(count) for count in row[1:]] for row in table[1:]],
+    )
+
+
+def _json(file: Path) -> Any:
+    """The contents of a JSON file, or None if there is none that can be read."""
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    """A dict for each line of a file of JSON lines; a crash may have cut the last."""
+    found = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found
+
+
+def _rows(file: Path) -> list[list[str]]:
+    """The rows of a CSV file, its header first; none if there is no such file."""
+    if not file.exists():
+        return []
+    with open(file, newline="") as lines:
+        return list(csv.reader(lines))
