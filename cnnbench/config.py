@@ -197,6 +197,13 @@ class TrainConfig:
         choices=("auto", "float32", "bf16", "fp16"),
     )
     channels_last: bool = key("memory format N, H, W, C for images and weights", True, note=MAY_CHANGE)
+    memory: str = key(
+        "save: activations within blocks are computed again in the backward pass instead of kept; the same gradients "
+        "from about a third more arithmetic",
+        "keep",
+        choices=("keep", "save"),
+        note=MAY_CHANGE,
+    )
     compile: bool = key("compile the network with torch.compile", False, note=MAY_CHANGE)
     deterministic: bool = key("only deterministic kernels (slower on a GPU)", False, note=MAY_CHANGE)
     eval_batch: int = key("images per process and step in evaluation", 256, note=MAY_CHANGE)

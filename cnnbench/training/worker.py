@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from cnnbench import distributed, lock, runs
+from cnnbench.archs.recompute import apply_memory
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig, side
 from cnnbench.data.engines import choose_engine
@@ -111,6 +112,7 @@ def _prepare(
     model.to(device, memory_format=memory_format)
     if config.sync_batchnorm:
         model = distributed.with_sync_batchnorm(model, process)
+    apply_memory(model, config.memory)
     optimizer = build_optimizer(model, config.optimizer, config.batch)
     precision = choose_precision(config.precision, device.type)
     network = torch.compile(model) if config.compile else model
