@@ -31,7 +31,7 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
     config = training.config
     try:
         while position.epoch < config.epochs:
-            metrics = _train_epoch(training, position, batches)
+            metrics = train_epoch(training, position, batches)
             epoch = position.epoch + 1
             if epoch % config.evaluate_every == 0 or epoch == config.epochs:
                 metrics |= _evaluate(training, position)
@@ -50,40 +50,36 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
     training.saver.finish()
 
 
-def _train_epoch(training: Training, position: Position, batches: Iterator[Batch]) -> dict[str, float | int]:
+def train_epoch(training: Training, position: Position, batches: Iterator[Batch]) -> dict[str, float | int]:
     """Train from position.step to the end of the epoch; the epoch's figures."""
     config, log, steps = training.config, training.log, training.steps_per_epoch
     training.model.train()
     if log is not None:
         log.start_epoch(f"epoch {position.epoch + 1}/{config.epochs}", position.step, steps)
-    loss_sum = torch.full((), position.loss_sum, dtype=torch.float64, device=training.normalise.device)
     first, start, waited = position.step, time.perf_counter(), 0.0
     for step in range(first, steps):
-        _boundary(training, position, loss_sum)
+        _boundary(training, position)
         global_step = position.epoch * steps + step
-        loss, wait, skipped = _step(training, batches, global_step, _rate(training, position, global_step))
-        if not skipped:
-            loss_sum += loss
-            position.counted += 1
+        rate = _rate(training, position, global_step)
+        loss, wait = _step(training, batches, global_step, rate)
         position.step = step + 1
         waited += wait
-        elapsed = time.perf_counter() - start
         if log is not None:
+            elapsed = time.perf_counter() - start
             speed = (step + 1 - first) * config.batch / elapsed
-            log.step(step + 1, global_step + 1, loss, _rate(training, position, global_step), speed, waited / elapsed)
+            log.step(step + 1, global_step + 1, loss, rate, speed, waited / elapsed)
         saves = (step + 1) % config.save_every == 0 and step + 1 < steps
         if saves or step + 1 == steps or (global_step + 1) % numerics.EVERY == 0:
-            _ask_watch(training, global_step + 1)
+            _ask_watch(training, position, global_step + 1)
         if saves:
-            position.loss_sum = loss_sum.item()
             _save(training, position)
         if step == first:
             shorten_timeout(training.process, config.timeout)
-    position.loss_sum = loss_sum.item()
     if first < steps:  # else it was stopped in the evaluation, and they are averaged
         _average_buffers(training)
-    sums = torch.stack([loss_sum, torch.full_like(loss_sum, position.counted)])
-    total, counted = sum_over_group(sums, training.process).tolist()
+    sums = [position.loss_sum, position.counted]
+    device = training.normalise.device
+    total, counted = sum_over_group(torch.tensor(sums, dtype=torch.float64, device=device), training.process).tolist()
     mean_loss = total / max(1, counted)
     _warn(training, numerics.diverging(mean_loss, position.lowest_loss))
     position.lowest_loss = min(mean_loss, position.lowest_loss or mean_loss)
@@ -104,14 +100,13 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
     }
 
 
-def _boundary(training: Training, position: Position, loss_sum: torch.Tensor) -> None:
+def _boundary(training: Training, position: Position) -> None:
     """Between two steps: leave if a save has failed or somebody was asked to stop."""
     training.saver.check()
     try:
         training.stopping.check()
     except Stopped:
-        _ask_watch(training, position.epoch * training.steps_per_epoch + position.step)
-        position.loss_sum = loss_sum.item()
+        _ask_watch(training, position, position.epoch * training.steps_per_epoch + position.step)
         raise
 
 
@@ -121,17 +116,15 @@ def _rate(training: Training, position: Position, global_step: int) -> float:
     return training.full_rate * factor
 
 
-def _step(
-    training: Training, batches: Iterator[Batch], global_step: int, rate: float
-) -> tuple[torch.Tensor, float, bool]:
-    """One optimiser step: the mean loss over this process's share of the batch (on the device), seconds waited, and
-    whether the update was skipped because it was not finite."""
+def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: float) -> tuple[torch.Tensor, float]:
+    """One optimiser step: the mean loss over this process's share of the batch (on the device), and seconds waited."""
     config, optimizer, scaler = training.config, training.optimizer, training.scaler
-    for parameters in optimizer.param_groups:
-        parameters["lr"] = rate
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     skips = config.on_nonfinite == "skip"
     statistics = [buffer.clone() for buffer in training.model.buffers()] if skips else []
-    total, waited = 0.0, 0.0
+    total, waited = None, 0.0
     for part in range(config.accumulate):
         before = time.perf_counter()
         batch = next(batches)
@@ -140,19 +133,14 @@ def _step(
         torch.manual_seed(_seed(config.seed, global_step, part, training.process.rank))
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
-            classes = len(training.record["classes"])
-            images = training.normalise(batch)
-            images, target = mix(images, batch.labels, classes, config.augment, config.seed, global_step)
-            with training.precision.autocast():
-                outputs = training.network(images)
-            loss = training_loss(outputs, target, config, training.model) / config.accumulate
-            scaler.scale(numerics.poisoned(loss)).backward()
-        total = total + loss.detach()
+            loss = _loss(training, batch, global_step)
+            scaler.scale(loss if training.process.world == 1 else numerics.poisoned(loss)).backward()
+        total = loss.detach() if total is None else total + loss.detach()
     scaler.unscale_(optimizer)
     if config.clip_norm is not None:
-        norm = nn.utils.clip_grad_norm_(training.model.parameters(), config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
     else:
-        norm = numerics.gradient_norm(training.model)
+        norm = numerics.gradient_norm(parameters)
     # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
     training.watch.note(global_step, total, None if scaler.is_enabled() else norm)
     skipped = skips and _skip(training, global_step, statistics)
@@ -162,7 +150,18 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     if not skipped:
         _after_update(training, global_step)
-    return total, waited, skipped
+    return total, waited
+
+
+def _loss(training: Training, batch: Batch, global_step: int) -> torch.Tensor:
+    """The loss of one accumulated part, by its share of the step."""
+    config = training.config
+    images, classes = training.normalise(batch), len(training.record["classes"])
+    images, target = mix(images, batch.labels, classes, config.augment, config.seed, global_step)
+    with training.precision.autocast():
+        outputs = training.network(images)
+    loss = training_loss(outputs, target, config, training.model)
+    return loss if config.accumulate == 1 else loss / config.accumulate
 
 
 def _after_update(training: Training, global_step: int) -> None:
@@ -190,15 +189,19 @@ def _skip(training: Training, global_step: int, statistics: list[torch.Tensor]) 
     return True
 
 
-def _ask_watch(training: Training, steps_done: int) -> None:
-    """Raise UserError if a step so far was not finite; warn if the network does not learn. Before every save."""
+def _ask_watch(training: Training, position: Position, steps_done: int) -> None:
+    """Count the losses so far in `position`; raise UserError if one of their steps was not finite; warn if the network
+    does not learn. Before every save."""
     bad = training.watch.ask()
     if bad is not None:
         raise numerics.stop(_record(training, bad))
-    mean_loss = training.watch.take_mean()
-    if steps_done == numerics.STUCK_AFTER:
+    losses = training.watch.take()
+    for loss in losses:  # one by one, so that the sum does not depend on when it is asked
+        position.loss_sum += loss
+    position.counted += len(losses)
+    if steps_done == numerics.STUCK_AFTER and losses:
         heads = 1.0 + sum(getattr(training.model, "aux_weights", ()))
-        _warn(training, numerics.stuck(mean_loss, len(training.record["classes"]), heads))
+        _warn(training, numerics.stuck(sum(losses) / len(losses), len(training.record["classes"]), heads))
 
 
 def _record(training: Training, bad: tuple[int, float, float, float]) -> str:
