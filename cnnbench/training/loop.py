@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 
 import torch
 from torch import nn
 
-from cnnbench.data.loader import Batch
+from cnnbench.data.ahead import Ahead, Ready
 from cnnbench.distributed import average_buffers, shorten_timeout, sum_over_group, wait_for_all, without_averaging
 from cnnbench.errors import Stopped
 from cnnbench.evaluation.evaluate import evaluate
@@ -23,7 +22,7 @@ from cnnbench.training.schedule import rate_factor
 from cnnbench.training.state import Position, Training
 
 
-def train_epochs(training: Training, position: Position, batches: Iterator[Batch]) -> None:
+def train_epochs(training: Training, position: Position, batches: Ahead) -> None:
     """Train from `position` to the last epoch; `batches` are this process's parts of steps, from `position` on.
 
     Raises Stopped, on every process and with all saved, once one of them was asked to stop.
@@ -50,23 +49,23 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
     training.saver.finish()
 
 
-def train_epoch(training: Training, position: Position, batches: Iterator[Batch]) -> dict[str, float | int]:
+def train_epoch(training: Training, position: Position, batches: Ahead) -> dict[str, float | int]:
     """Train from position.step to the end of the epoch; the epoch's figures."""
     config, log, steps = training.config, training.log, training.steps_per_epoch
     training.model.train()
     if log is not None:
         log.start_epoch(f"epoch {position.epoch + 1}/{config.epochs}", position.step, steps)
-    first, start, waited = position.step, time.perf_counter(), 0.0
+    first, start, waited_before = position.step, time.perf_counter(), batches.waited
     for step in range(first, steps):
         _boundary(training, position)
         global_step = position.epoch * steps + step
         rate = _rate(training, position, global_step)
-        loss, wait = _step(training, batches, global_step, rate)
+        loss = _step(training, batches, global_step, rate)
         position.step = step + 1
-        waited += wait
         if log is not None:
             elapsed = time.perf_counter() - start
             speed = (step + 1 - first) * config.batch / elapsed
+            waited = batches.waited - waited_before
             log.step(step + 1, global_step + 1, loss, rate, speed, waited / elapsed)
         saves = (step + 1) % config.save_every == 0 and step + 1 < steps
         if saves or step + 1 == steps or (global_step + 1) % numerics.EVERY == 0:
@@ -83,7 +82,7 @@ def train_epoch(training: Training, position: Position, batches: Iterator[Batch]
     mean_loss = total / max(1, counted)
     _warn(training, numerics.diverging(mean_loss, position.lowest_loss))
     position.lowest_loss = min(mean_loss, position.lowest_loss or mean_loss)
-    elapsed = time.perf_counter() - start
+    elapsed, waited = time.perf_counter() - start, batches.waited - waited_before
     position.seconds += elapsed
     position.waiting_seconds += waited
     position.steps_timed += steps - first
@@ -116,24 +115,22 @@ def _rate(training: Training, position: Position, global_step: int) -> float:
     return training.full_rate * factor
 
 
-def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: float) -> tuple[torch.Tensor, float]:
-    """One optimiser step: the mean loss over this process's share of the batch (on the device), and seconds waited."""
+def _step(training: Training, batches: Ahead, global_step: int, rate: float) -> torch.Tensor:
+    """One optimiser step: the mean loss over this process's share of the batch, on the device."""
     config, optimizer, scaler = training.config, training.optimizer, training.scaler
     for group in optimizer.param_groups:
         group["lr"] = rate
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     skips = config.on_nonfinite == "skip"
     statistics = [buffer.clone() for buffer in training.model.buffers()] if skips else []
-    total, waited = None, 0.0
+    total = None
     for part in range(config.accumulate):
-        before = time.perf_counter()
-        batch = next(batches)
-        waited += time.perf_counter() - before
+        ready = next(batches)
         # Dropout is a function of (seed, step, part, process) too: no generator has to be saved.
         torch.manual_seed(_seed(config.seed, global_step, part, training.process.rank))
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
-            loss = _loss(training, batch, global_step)
+            loss = _loss(training, ready, global_step)
             scaler.scale(loss if training.process.world == 1 else numerics.poisoned(loss)).backward()
         total = loss.detach() if total is None else total + loss.detach()
     scaler.unscale_(optimizer)
@@ -150,14 +147,13 @@ def _step(training: Training, batches: Iterator[Batch], global_step: int, rate: 
     optimizer.zero_grad(set_to_none=True)
     if not skipped:
         _after_update(training, global_step)
-    return total, waited
+    return total
 
 
-def _loss(training: Training, batch: Batch, global_step: int) -> torch.Tensor:
+def _loss(training: Training, ready: Ready, global_step: int) -> torch.Tensor:
     """The loss of one accumulated part, by its share of the step."""
-    config = training.config
-    images, classes = training.normalise(batch), len(training.record["classes"])
-    images, target = mix(images, batch.labels, classes, config.augment, config.seed, global_step)
+    config, classes = training.config, len(training.record["classes"])
+    images, target = mix(*ready, classes, config.augment, config.seed, global_step)
     with training.precision.autocast():
         outputs = training.network(images)
     loss = training_loss(outputs, target, config, training.model)
