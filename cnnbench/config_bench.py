@@ -31,8 +31,8 @@ class BenchConfig:
         None,
     )
     rounds: int = key("repetitions, of which the median counts", 5)
-    images: int = key("loader, eval: different images that are used, evenly spaced over the split", 200)
-    loader_images: int = key("loader, eval: images that whole loaders make in a round", 600)
+    images: int = key("loader, train, eval: different images that are used, evenly spaced over the split", 200)
+    loader_images: int = key("loader, train, eval: images that whole loaders make in a round", 600)
     device: str = key("model, train, eval: where", "auto", choices=("auto", "cpu", "cuda"))
     precision: str = key(
         "model, train, eval: arithmetic; auto: bf16 on a GPU that has it, else float32",

@@ -126,8 +126,7 @@ def _step(training: Training, batches: Ahead, global_step: int, rate: float) -> 
     total = None
     for part in range(config.accumulate):
         ready = next(batches)
-        # Dropout is a function of (seed, step, part, process) too: no generator has to be saved.
-        torch.manual_seed(_seed(config.seed, global_step, part, training.process.rank))
+        _seed(training, global_step, part)
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
             loss = _loss(training, ready, global_step)
@@ -269,6 +268,11 @@ def _save(training: Training, position: Position, also: tuple[str, ...] = ()) ->
         training.saver.save(content, where, also)
 
 
-def _seed(*numbers: int) -> int:
-    """A 63-bit number that depends on all of `numbers`."""
-    return int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8], "big") >> 1
+def _seed(training: Training, *place: int) -> None:
+    """Make dropout a function of (seed, step, part, process) too: no generator has to be saved."""
+    numbers = training.config.seed, *place, training.process.rank
+    seed = int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8], "big") >> 1
+    # torch.manual_seed asks for every kind of device; for each that was never used it formats a stack trace.
+    torch.default_generator.manual_seed(seed)
+    if training.normalise.device.type == "cuda":
+        torch.cuda.manual_seed(seed)

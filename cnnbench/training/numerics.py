@@ -29,7 +29,8 @@ def poisoned(loss: torch.Tensor) -> torch.Tensor:
 
 def gradient_norm(parameters: list[nn.Parameter]) -> torch.Tensor:
     """Euclidean norm of all gradients, a scalar on their device."""
-    return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+    norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+    return torch.linalg.vector_norm(torch.stack(norms))
 
 
 class Watch:
