@@ -22,7 +22,6 @@ from cnnbench.config import (
     SYNTHETIC,
     ArchConfig,
     AverageConfig,
-    BenchConfig,
     CheckConfig,
     DataIndexConfig,
     DescribeConfig,
@@ -46,6 +45,7 @@ from cnnbench.config import (
     side,
     weights_of,
 )
+from cnnbench.config_bench import BenchConfig, bench_side, networks
 from cnnbench.errors import UserError, nearest
 from cnnbench.evaluation.protocols import CENTER, PROTOCOLS
 from cnnbench.recipes import check_recipe
@@ -207,12 +207,40 @@ def check_protocol(config: EvalConfig) -> None:
 def check_bench(config: BenchConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     _check_choices(config)
-    _check_arch(config.arch)
-    check_augment(config.augment, side(config))
-    _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-    for name in ("images", "loader_images", "batch", "rounds"):
+    for one in networks(config):
+        _check_arch(one.arch)
+        _check_range("image_size", one.image_size, 1)
+        check_size(one.arch, bench_side(one))
+        check_augment(one.augment, bench_side(one))
+    for name in ("images", "loader_images", "rounds"):
         _check_range(name, getattr(config, name), 1)
+    _check_bench_batch(config)
+    _check_precision(config)
     _check_data(config)
+    if config.what != "model":
+        _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+        _require(
+            config.what == "train" or not is_synthetic(config.data.path),
+            f"what={config.what} measures how images are read, and data={config.data.path} has no files: give "
+            "data=PATH, or data=sample for the bundled images",
+        )
+    _require(
+        not config.profile or config.what in ("model", "all"),
+        f"profile=true traces a step of the network alone: use what=model, not what={config.what}",
+    )
+    suffix = "" if config.output is None else Path(config.output).suffix
+    _require(suffix in ("", ".json"), f"output={config.output} needs the ending .json, or none for a folder")
+
+
+def _check_bench_batch(config: BenchConfig) -> None:
+    batch = config.batch
+    if batch == "max":
+        _require(config.what == "model", f"batch=max is for what=model, not what={config.what}: give a number")
+    elif batch is not None:
+        whole = isinstance(batch, int) and not isinstance(batch, bool)
+        _require(
+            whole and batch >= 1, f"batch={plain(batch)} is not possible: give a number of images from 1 on, or max"
+        )
 
 
 def check_describe(config: DescribeConfig) -> None:
@@ -369,6 +397,10 @@ def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
 def _check_loading(config: TrainConfig | EvalConfig) -> None:
     _check_range("processes", config.processes, 1)
     _check_data(config)
+    _check_precision(config)
+
+
+def _check_precision(config: TrainConfig | EvalConfig | BenchConfig) -> None:
     _require(
         config.device != "cpu" or config.precision != "fp16",
         "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",

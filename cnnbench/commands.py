@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cnnbench import checks, config
+from cnnbench import checks, config, config_bench
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def _evaluate(settings: config.EvalConfig) -> float:
     return evaluate_command(settings)
 
 
-def _bench(settings: config.BenchConfig) -> None:
+def _bench(settings: config_bench.BenchConfig) -> None:
     from cnnbench.analysis.bench import bench_command
 
     bench_command(settings)
@@ -159,9 +159,13 @@ COMMANDS = {
     ),
     "bench": Command(
         "bench",
-        "measured speed: CPU time per image by stage, and whole loaders, beside torchvision's",
-        ("cnnbench bench what=loader data=/imagenet",),
-        config.BenchConfig,
+        "measured speed: of networks, the input pipeline, training and evaluation",
+        (
+            "cnnbench bench arch=resnet50 batch=16",
+            "cnnbench bench archs=[resnet50,wide_resnet50_2] what=all data=/imagenet output=bench.json",
+            "cnnbench bench what=loader data=/imagenet",
+        ),
+        config_bench.BenchConfig,
         checks.check_bench,
         _bench,
     ),

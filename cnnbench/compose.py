@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnbench import runs
 from cnnbench.commands import Command
-from cnnbench.config import entries
+from cnnbench.config import ArchConfig, entries
 from cnnbench.errors import UserError, nearest, reason
 from cnnbench.recipes import first_network, paper_recipe
 
@@ -101,8 +101,9 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
 
 
 def _in_full(words: list[str]) -> list[str]:
-    """`words` with the short forms written out: data=PATH, recipe=paper, and ladder=NAME step=ROW."""
+    """`words` with the short forms written out: data=PATH, recipe=paper, archs=[A,B], and ladder=NAME step=ROW."""
     words = [re.sub(r"^data=", "data.path=", word) for word in words]
+    words = [each for word in words for each in _networks(word, words)]
     words = [re.sub(r"\bpaper\b", OWN_RECIPE, word) if word.startswith("recipe=") else word for word in words]
     ladders = [word for word in words if re.fullmatch(r"ladder=[^/,]+", word) and word != "ladder=null"]
     steps = [word for word in words if word.startswith("step=")]
@@ -114,6 +115,17 @@ def _in_full(words: list[str]) -> list[str]:
     _check_ladder(ladder, rows)
     chosen = ",".join(f"{ladder}/{row}" for row in rows)
     return [word for word in words if word not in ladders + steps] + [f"ladder={chosen}"]
+
+
+def _networks(word: str, words: list[str]) -> list[str]:
+    """`archs=[A,B]` as Hydra's choices of the group arch, one for each network; another word alone."""
+    match = re.fullmatch(r"archs=\[?([a-zA-Z][\w, ]*)\]?", word)
+    if match is None:
+        return [word]
+    if single := [other for other in words if re.match(r"arch[.=]", other)]:
+        raise UserError(f"{word} and {single[0]} exclude each other: name all networks in archs=")
+    names = [name.strip() for name in match[1].split(",")]
+    return [f"+arch@archs.{name}={name}" for name in dict.fromkeys(names)]
 
 
 def _check_ladder(ladder: str, rows: list[str]) -> None:
@@ -162,12 +174,23 @@ def _typed(command: Command, composed: DictConfig, job_folder: str | None = None
     """The frozen dataclass of a composed config; a run without a name lies in `job_folder`, if there is one."""
     known = entries(command.schema)
     for name in _names(composed):
-        if name not in known and not name.startswith("arch.options."):
+        if name not in known and not name.startswith(("arch.options.", "archs.")):
             raise UserError(_unknown(name, command.schema))
     if "arch" in composed and OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
         composed.arch = None
     config = OmegaConf.to_object(composed)
+    if getattr(config, "archs", None):
+        config = dataclasses.replace(config, archs={name: _arch(name, node) for name, node in composed.archs.items()})
     return dataclasses.replace(config, run=job_folder) if command.makes_run and config.run is None else config
+
+
+def _arch(name: str, node: Any) -> ArchConfig:
+    """One of several networks, checked as the group arch is."""
+    if not isinstance(node, DictConfig):
+        raise UserError(f"archs.{name}={node} is not possible: name the networks in a list, as in archs=[{name}]")
+    schema = OmegaConf.structured(ArchConfig)
+    _thaw(schema)
+    return OmegaConf.to_object(OmegaConf.merge(schema, node))
 
 
 def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -197,6 +197,13 @@ class TrainConfig:
         choices=("auto", "float32", "bf16", "fp16"),
     )
     channels_last: bool = key("memory format N, H, W, C for images and weights", True, note=MAY_CHANGE)
+    memory: str = key(
+        "save: activations within blocks are computed again in the backward pass instead of kept; the same gradients "
+        "from about a third more arithmetic",
+        "keep",
+        choices=("keep", "save"),
+        note=MAY_CHANGE,
+    )
     compile: bool = key("compile the network with torch.compile", False, note=MAY_CHANGE)
     deterministic: bool = key("only deterministic kernels (slower on a GPU)", False, note=MAY_CHANGE)
     eval_batch: int = key("images per process and step in evaluation", 256, note=MAY_CHANGE)
@@ -276,21 +283,6 @@ class DataIndexConfig:
 
 
 FORMATS = ("table", "markdown", "csv", "json")
-
-
-@dataclass(frozen=True)
-class BenchConfig:
-    what: str = key("what is measured", "loader", choices=("loader",))
-    arch: ArchConfig = group(ArchConfig, "the network, for its image size and normalisation")
-    data: DataConfig = group(DataConfig, "the images (the train split)")
-    augment: AugmentConfig = group(AugmentConfig, "augmentation of training images")
-    image_size: int | None = key("side of the images that are made, pixels; null: the network's", None)
-    images: int = key("loader: images that are measured, evenly spaced over the split", 200)
-    loader_images: int = key("loader: images that whole loaders make in a round", 600)
-    batch: int = key("loader: images in a batch", 100)
-    rounds: int = key("repetitions, of which the median counts", 5)
-    format: str = key("form of the output", "table", choices=FORMATS)
-    output: str | None = key("file to write as JSON too", None)
 
 
 @dataclass(frozen=True)
@@ -461,7 +453,7 @@ def from_dict(schema: type, values: dict[str, Any]) -> Any:
     return schema(**settings)
 
 
-def side(config: TrainConfig | EvalConfig | BenchConfig | ShowConfig) -> int:
+def side(config: Any) -> int:
     """Side of the images in pixels: image_size, or the network's own for this data."""
     arch = config.arch
     native = arch.sample_image_size if config.data.path == "sample" else arch.image_size

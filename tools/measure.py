@@ -32,6 +32,20 @@ def seconds(command: list[str], folder: str, repeats: int = 1, expected: int = 0
     return statistics.median(times)
 
 
+def seconds_until(sign: str, command: list[str], folder: str, repeats: int) -> float:
+    """Median wall-clock seconds from the start of a command to its first line with `sign`; then it is killed."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+            found = any(sign in line for line in process.stdout)
+            times.append(time.perf_counter() - start)
+            process.kill()
+        if not found:
+            sys.exit(f"{' '.join(command)} printed no '{sign}'")
+    return statistics.median(times)
+
+
 def main() -> None:
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} cores of {processor()}, Python {platform.python_version()}, torch {version('torch')}\n")
@@ -40,6 +54,9 @@ def main() -> None:
         row("help", "cnnbench --help", seconds([*CNNBENCH, "--help"], folder, 5))
         row("help of a command", "cnnbench train --help", seconds([*CNNBENCH, "train", "--help"], folder, 5))
         row("a typo", "cnnbench train epochz=3", seconds([*CNNBENCH, "train", "epochz=3"], folder, 5, expected=2))
+        first = "train arch=lenet recipe=quick log_every=0"  # a line for every step
+        seconds_until("step 1/", [*CNNBENCH, *first.split()], folder, 1)  # unpacks the sample, if it is the first use
+        row("first step", f"cnnbench {first}", seconds_until("step 1/", [*CNNBENCH, *first.split()], folder, 5))
         demo = "train arch=lenet recipe=quick run=demo"
         row("demo", f"cnnbench {demo}", seconds([*CNNBENCH, *demo.split()], folder))
         row("evaluation", "cnnbench eval run=demo", seconds([*CNNBENCH, "eval", "run=demo"], folder))

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cnnbench.analysis.bench import machine
 from cnnbench.analysis.bench_loader import Bench, Comparison, compare, loader_costs
+from cnnbench.analysis.bench_output import machine_line
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config import ArchConfig, AugmentConfig, DataConfig, FlipConfig
 from cnnbench.data.layouts import read_split
@@ -63,7 +63,7 @@ def main() -> None:
         }
         rows = [(cost.name, cost.milliseconds, cost.ratio) for cost in compare(original, works, options.rounds)]
     columns = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f"}
-    notes = [f"{options.rounds} rounds over {len(original.indices)} images, medians; {machine()}"]
+    notes = [f"{options.rounds} rounds over {len(original.indices)} images, medians; {machine_line()}"]
     print(
         render(Table("one thread, beside torchvision's complete pipeline on the original files", columns, rows, notes))
     )

@@ -21,15 +21,22 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.datasets.folder import default_loader
 
+from cnnbench.analysis.bench_output import machine_line
+from cnnbench.analysis.tables import Table
 from cnnbench.config import ArchConfig, AugmentConfig, DataConfig
+from cnnbench.config_bench import BenchConfig, bench_side, networks
 from cnnbench.data.crop import Box, Window, fitted, rectangle, training_part
 from cnnbench.data.engines import Engine, Picture, choose_engine, make_engine, open_picture
+from cnnbench.data.layouts import read_split
 from cnnbench.data.loader import Batch, Chosen, Images, Loader
 from cnnbench.data.sampler import image_random
 from cnnbench.data.split import Split
 from cnnbench.data.storage import Files
 from cnnbench.data.transform import EvaluationTransform, TrainingTransform, Transform
+from cnnbench.machine import usable_cores
 
+COLUMNS = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
+BATCH = 100  # images, where the config says nothing
 CHUNK = 25  # images measured before it is the next one's turn
 
 
@@ -40,7 +47,50 @@ class Cost:
     name: str
     milliseconds: float
     ratio: float | None
+    rounds: tuple[float, ...]  # CPU seconds per image
     wall_rate: float | None = None  # images per second on the wall, of a whole loader
+
+
+def loader_tables(config: BenchConfig) -> list[Table]:
+    """The cost of an image by stage and of whole loaders, beside torchvision's pipeline on the same data."""
+    split = read_split(config.data, "train")
+    return [table for one in networks(config) for table in _tables_of(one, split)]
+
+
+def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
+    bench = Bench(split, config.arch, config.augment, config.data, bench_side(config), config.images)
+    workers = config.data.workers if config.data.workers is not None else usable_cores()
+    images = len(bench.indices)
+    stages = stage_costs(bench, config.rounds)
+    passes = -(-config.loader_images // images)
+    loaders = loader_costs(bench, config.rounds, max(1, workers), min(config.batch or BATCH, images), passes)
+    about = (
+        f"{config.arch.name}: {images} images of {config.data.path} ({split.storage.form}), "
+        f"{bench.size} x {bench.size}, {choose_engine(config.data.engine)}, data.pixels={config.data.pixels}"
+    )
+    notes = [f"{config.rounds} rounds, medians; {machine_line()}"]
+    whole = f"{config.arch.name}: whole loaders, {images * passes} images"
+    return [
+        Table(title, COLUMNS, [_row(cost) for cost in costs], notes, [_record(config, cost) for cost in costs])
+        for title, costs in ((f"one thread, stage by stage: {about}", stages), (whole, loaders))
+    ]
+
+
+def _row(cost: Cost) -> tuple[str, float, float | None, float | None]:
+    return cost.name, cost.milliseconds, cost.ratio, cost.wall_rate
+
+
+def _record(config: BenchConfig, cost: Cost) -> dict[str, Any]:
+    return {
+        "arch": config.arch.name,
+        "what": "loader",
+        "name": cost.name,
+        "image_size": bench_side(config),
+        "cpu_milliseconds_per_image": cost.milliseconds,
+        "times_as_fast_as_torchvision": cost.ratio,
+        "images_per_second": cost.wall_rate,
+        "seconds": {"cpu_per_image": list(cost.rounds)},
+    }
 
 
 @dataclass(frozen=True)
@@ -136,8 +186,9 @@ def loader_costs(bench: Bench, rounds: int, workers: int, batch: int, passes: in
 
 
 def _cost(name: str, seconds: np.ndarray, reference: np.ndarray | None, wall: float | None = None) -> Cost:
-    ratio = None if reference is None else float(np.median(reference / seconds))
-    return Cost(name, 1e3 * float(np.median(seconds)), ratio, None if wall is None else 1 / wall)
+    ratio = None if reference is None or not seconds.all() else float(np.median(reference / seconds))
+    rate = None if wall is None else 1 / float(wall)
+    return Cost(name, 1e3 * float(np.median(seconds)), ratio, tuple(map(float, seconds)), rate)
 
 
 def _cpu_times(works: dict[str, Callable[[list[int]], Any]], indices: list[int], rounds: int) -> dict[str, np.ndarray]:

@@ -23,13 +23,15 @@ class Table:
     """A title, named columns, rows of cells and notes below.
 
     `columns` maps each name to the format of its numbers, such as ".2f"; "" shows whole numbers with thousands
-    separators and other numbers as they are. None is an empty cell.
+    separators and other numbers as they are. None is an empty cell. `records`: what lies behind the rows, in plain
+    values, for a command that keeps more than it shows.
     """
 
     title: str
     columns: dict[str, str]
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = ()
+    records: Sequence[dict[str, Any]] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:

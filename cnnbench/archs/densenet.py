@@ -19,13 +19,12 @@ alone, with three blocks of (depth - 4) / 6 layers at 32x32, 16x16 and 8x8.
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from cnnbench.archs.layers import fan_in_uniform, he_normal, initialise, stem_layers
+from cnnbench.archs.recompute import recomputed
 
 
 class DenseNet(nn.Module):
@@ -104,42 +103,13 @@ class DenseLayer(nn.Module):
         self.memory_saving = memory_saving
 
     def forward(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        y = self._recomputed(features) if self.memory_saving else self._bottleneck(features)
+        # conv1 is inside because its backward needs its input; the input is computed again, the convolution is not.
+        y = recomputed(self._bottleneck, self.norm1, features) if self.memory_saving else self._bottleneck(features)
         y = self.relu2(self.norm2(self.dropout(y)))
         return self.dropout(self.conv2(y))
 
     def _bottleneck(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return self.conv1(self.relu1(self.norm1(torch.cat(features, 1))))
-
-    def _recomputed(self, features: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        # torch.compile takes no such context, and needs none: it recomputes values, not updates.
-        context = {} if torch.compiler.is_compiling() else dict(context_fn=self._contexts)
-        # conv1 is inside because its backward needs its input; the input is computed again, the convolution is not.
-        # Nothing inside is random.
-        return checkpoint(self._bottleneck, features, use_reentrant=False, preserve_rng_state=False, **context)
-
-    def _contexts(self) -> tuple[AbstractContextManager, AbstractContextManager]:
-        """Contexts of the forward pass and of the recomputation."""
-        return nullcontext(), _KeptStatistics(self.norm1)
-
-
-class _KeptStatistics(AbstractContextManager):
-    """Context in which `norm` updates copies of its running statistics, so that a recomputation counts no batch twice.
-
-    It can be entered again, for a second backward pass.
-    """
-
-    def __init__(self, norm: nn.BatchNorm2d) -> None:
-        self.norm = norm
-
-    def __enter__(self) -> None:
-        self.statistics = dict(self.norm.named_buffers())
-        for name, statistic in self.statistics.items():
-            setattr(self.norm, name, statistic.clone())
-
-    def __exit__(self, *_: object) -> None:
-        for name, statistic in self.statistics.items():
-            setattr(self.norm, name, statistic)
 
 
 def _transition(channels: int, dropout: float) -> nn.Sequential:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import torch
 
 from cnnbench.config import ArchConfig, AugmentConfig
@@ -30,24 +28,3 @@ class Normalise:
         if batch.parameters.shape[1]:
             images = apply_rows(images, batch.parameters, self.augment)
         return images.to(torch.float32, memory_format=self.memory_format).mul_(self.scale).sub_(self.offset)
-
-
-def on_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """`batches` on `device`: to a GPU each is copied, beside the computation, while the one before is in use."""
-    if device.type != "cuda":
-        yield from batches
-        return
-    stream, ready = torch.cuda.Stream(device), None
-    for batch in batches:
-        with torch.cuda.stream(stream):
-            images, labels = (part.to(device, non_blocking=True) for part in (batch.images, batch.labels))
-        copied = stream.record_event()
-        if ready is not None:
-            yield ready
-        torch.cuda.current_stream(device).wait_event(copied)
-        for part in (images, labels):
-            part.record_stream(torch.cuda.current_stream(device))
-        copied.synchronize()  # done long ago; the slot is filled again once the next batch is asked for
-        ready = Batch(images, labels, batch.parameters.clone())
-    if ready is not None:
-        yield ready

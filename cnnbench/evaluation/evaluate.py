@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnbench.bars import tqdm
+from cnnbench.data.ahead import Ahead
 from cnnbench.data.loader import BROKEN, Loader
-from cnnbench.data.normalise import Normalise, on_device
+from cnnbench.data.normalise import Normalise
 from cnnbench.data.whole import WholeImages
 from cnnbench.distributed import Process, largest_over_group, sum_over_group
 from cnnbench.evaluation.metrics import Counts, wrong_counts
@@ -81,11 +82,11 @@ def _outputs(
     bar = tqdm(
         loader, "evaluation", len(loader.order), leave=False, unit="batch", disable=None if process.leads else True
     )
-    for batch in on_device(bar, normalise.device):
+    for images, labels in Ahead(bar, normalise):
         before_batch()
         with precision.autocast():
-            logits = model(normalise(batch)).float()
-        yield logits, batch.labels
+            logits = model(images).float()
+        yield logits, labels
 
 
 def tell_broken(loader: Loader | WholeImages) -> None:

@@ -172,4 +172,5 @@ def _device(training: Training) -> str:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
     layout = "channels last" if training.config.channels_last else "channels first"
     compiled = ", compiled" if training.config.compile else ""
-    return f"{name} per process, {training.precision.name}, {layout}{compiled}"
+    saving = ", activations recomputed" if training.config.memory == "save" else ""
+    return f"{name} per process, {training.precision.name}, {layout}{compiled}{saving}"

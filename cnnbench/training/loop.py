@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 
 import torch
 from torch import nn
 
-from cnnbench.data.loader import Batch
+from cnnbench.data.ahead import Ahead, Ready
 from cnnbench.distributed import average_buffers, shorten_timeout, sum_over_group, wait_for_all, without_averaging
 from cnnbench.errors import Stopped
 from cnnbench.evaluation.evaluate import evaluate
@@ -23,7 +22,7 @@ from cnnbench.training.schedule import rate_factor
 from cnnbench.training.state import Position, Training
 
 
-def train_epochs(training: Training, position: Position, batches: Iterator[Batch]) -> None:
+def train_epochs(training: Training, position: Position, batches: Ahead) -> None:
     """Train from `position` to the last epoch; `batches` are this process's parts of steps, from `position` on.
 
     Raises Stopped, on every process and with all saved, once one of them was asked to stop.
@@ -31,7 +30,7 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
     config = training.config
     try:
         while position.epoch < config.epochs:
-            metrics = _train_epoch(training, position, batches)
+            metrics = train_epoch(training, position, batches)
             epoch = position.epoch + 1
             if epoch % config.evaluate_every == 0 or epoch == config.epochs:
                 metrics |= _evaluate(training, position)
@@ -50,44 +49,40 @@ def train_epochs(training: Training, position: Position, batches: Iterator[Batch
     training.saver.finish()
 
 
-def _train_epoch(training: Training, position: Position, batches: Iterator[Batch]) -> dict[str, float | int]:
+def train_epoch(training: Training, position: Position, batches: Ahead) -> dict[str, float | int]:
     """Train from position.step to the end of the epoch; the epoch's figures."""
     config, log, steps = training.config, training.log, training.steps_per_epoch
     training.model.train()
     if log is not None:
         log.start_epoch(f"epoch {position.epoch + 1}/{config.epochs}", position.step, steps)
-    loss_sum = torch.full((), position.loss_sum, dtype=torch.float64, device=training.normalise.device)
-    first, start, waited = position.step, time.perf_counter(), 0.0
+    first, start, waited_before = position.step, time.perf_counter(), batches.waited
     for step in range(first, steps):
-        _boundary(training, position, loss_sum)
+        _boundary(training, position)
         global_step = position.epoch * steps + step
-        loss, wait, skipped = _step(training, batches, global_step, _rate(training, position, global_step))
-        if not skipped:
-            loss_sum += loss
-            position.counted += 1
+        rate = _rate(training, position, global_step)
+        loss = _step(training, batches, global_step, rate)
         position.step = step + 1
-        waited += wait
-        elapsed = time.perf_counter() - start
         if log is not None:
+            elapsed = time.perf_counter() - start
             speed = (step + 1 - first) * config.batch / elapsed
-            log.step(step + 1, global_step + 1, loss, _rate(training, position, global_step), speed, waited / elapsed)
+            waited = batches.waited - waited_before
+            log.step(step + 1, global_step + 1, loss, rate, speed, waited / elapsed)
         saves = (step + 1) % config.save_every == 0 and step + 1 < steps
         if saves or step + 1 == steps or (global_step + 1) % numerics.EVERY == 0:
-            _ask_watch(training, global_step + 1)
+            _ask_watch(training, position, global_step + 1)
         if saves:
-            position.loss_sum = loss_sum.item()
             _save(training, position)
         if step == first:
             shorten_timeout(training.process, config.timeout)
-    position.loss_sum = loss_sum.item()
     if first < steps:  # else it was stopped in the evaluation, and they are averaged
         _average_buffers(training)
-    sums = torch.stack([loss_sum, torch.full_like(loss_sum, position.counted)])
-    total, counted = sum_over_group(sums, training.process).tolist()
+    sums = [position.loss_sum, position.counted]
+    device = training.normalise.device
+    total, counted = sum_over_group(torch.tensor(sums, dtype=torch.float64, device=device), training.process).tolist()
     mean_loss = total / max(1, counted)
     _warn(training, numerics.diverging(mean_loss, position.lowest_loss))
     position.lowest_loss = min(mean_loss, position.lowest_loss or mean_loss)
-    elapsed = time.perf_counter() - start
+    elapsed, waited = time.perf_counter() - start, batches.waited - waited_before
     position.seconds += elapsed
     position.waiting_seconds += waited
     position.steps_timed += steps - first
@@ -104,14 +99,13 @@ def _train_epoch(training: Training, position: Position, batches: Iterator[Batch
     }
 
 
-def _boundary(training: Training, position: Position, loss_sum: torch.Tensor) -> None:
+def _boundary(training: Training, position: Position) -> None:
     """Between two steps: leave if a save has failed or somebody was asked to stop."""
     training.saver.check()
     try:
         training.stopping.check()
     except Stopped:
-        _ask_watch(training, position.epoch * training.steps_per_epoch + position.step)
-        position.loss_sum = loss_sum.item()
+        _ask_watch(training, position, position.epoch * training.steps_per_epoch + position.step)
         raise
 
 
@@ -121,38 +115,28 @@ def _rate(training: Training, position: Position, global_step: int) -> float:
     return training.full_rate * factor
 
 
-def _step(
-    training: Training, batches: Iterator[Batch], global_step: int, rate: float
-) -> tuple[torch.Tensor, float, bool]:
-    """One optimiser step: the mean loss over this process's share of the batch (on the device), seconds waited, and
-    whether the update was skipped because it was not finite."""
+def _step(training: Training, batches: Ahead, global_step: int, rate: float) -> torch.Tensor:
+    """One optimiser step: the mean loss over this process's share of the batch, on the device."""
     config, optimizer, scaler = training.config, training.optimizer, training.scaler
-    for parameters in optimizer.param_groups:
-        parameters["lr"] = rate
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     skips = config.on_nonfinite == "skip"
     statistics = [buffer.clone() for buffer in training.model.buffers()] if skips else []
-    total, waited = 0.0, 0.0
+    total = None
     for part in range(config.accumulate):
-        before = time.perf_counter()
-        batch = next(batches)
-        waited += time.perf_counter() - before
-        # Dropout is a function of (seed, step, part, process) too: no generator has to be saved.
-        torch.manual_seed(_seed(config.seed, global_step, part, training.process.rank))
+        ready = next(batches)
+        _seed(training, global_step, part)
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
-            classes = len(training.record["classes"])
-            images = training.normalise(batch)
-            images, target = mix(images, batch.labels, classes, config.augment, config.seed, global_step)
-            with training.precision.autocast():
-                outputs = training.network(images)
-            loss = training_loss(outputs, target, config, training.model) / config.accumulate
-            scaler.scale(numerics.poisoned(loss)).backward()
-        total = total + loss.detach()
+            loss = _loss(training, ready, global_step)
+            scaler.scale(loss if training.process.world == 1 else numerics.poisoned(loss)).backward()
+        total = loss.detach() if total is None else total + loss.detach()
     scaler.unscale_(optimizer)
     if config.clip_norm is not None:
-        norm = nn.utils.clip_grad_norm_(training.model.parameters(), config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
     else:
-        norm = numerics.gradient_norm(training.model)
+        norm = numerics.gradient_norm(parameters)
     # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
     training.watch.note(global_step, total, None if scaler.is_enabled() else norm)
     skipped = skips and _skip(training, global_step, statistics)
@@ -162,7 +146,17 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     if not skipped:
         _after_update(training, global_step)
-    return total, waited, skipped
+    return total
+
+
+def _loss(training: Training, ready: Ready, global_step: int) -> torch.Tensor:
+    """The loss of one accumulated part, by its share of the step."""
+    config, classes = training.config, len(training.record["classes"])
+    images, target = mix(*ready, classes, config.augment, config.seed, global_step)
+    with training.precision.autocast():
+        outputs = training.network(images)
+    loss = training_loss(outputs, target, config, training.model)
+    return loss if config.accumulate == 1 else loss / config.accumulate
 
 
 def _after_update(training: Training, global_step: int) -> None:
@@ -190,15 +184,19 @@ def _skip(training: Training, global_step: int, statistics: list[torch.Tensor]) 
     return True
 
 
-def _ask_watch(training: Training, steps_done: int) -> None:
-    """Raise UserError if a step so far was not finite; warn if the network does not learn. Before every save."""
+def _ask_watch(training: Training, position: Position, steps_done: int) -> None:
+    """Count the losses so far in `position`; raise UserError if one of their steps was not finite; warn if the network
+    does not learn. Before every save."""
     bad = training.watch.ask()
     if bad is not None:
         raise numerics.stop(_record(training, bad))
-    mean_loss = training.watch.take_mean()
-    if steps_done == numerics.STUCK_AFTER:
+    losses = training.watch.take()
+    for loss in losses:  # one by one, so that the sum does not depend on when it is asked
+        position.loss_sum += loss
+    position.counted += len(losses)
+    if steps_done == numerics.STUCK_AFTER and losses:
         heads = 1.0 + sum(getattr(training.model, "aux_weights", ()))
-        _warn(training, numerics.stuck(mean_loss, len(training.record["classes"]), heads))
+        _warn(training, numerics.stuck(sum(losses) / len(losses), len(training.record["classes"]), heads))
 
 
 def _record(training: Training, bad: tuple[int, float, float, float]) -> str:
@@ -270,6 +268,11 @@ def _save(training: Training, position: Position, also: tuple[str, ...] = ()) ->
         training.saver.save(content, where, also)
 
 
-def _seed(*numbers: int) -> int:
-    """A 63-bit number that depends on all of `numbers`."""
-    return int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8], "big") >> 1
+def _seed(training: Training, *place: int) -> None:
+    """Make dropout a function of (seed, step, part, process) too: no generator has to be saved."""
+    numbers = training.config.seed, *place, training.process.rank
+    seed = int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8], "big") >> 1
+    # torch.manual_seed asks for every kind of device; for each that was never used it formats a stack trace.
+    torch.default_generator.manual_seed(seed)
+    if training.normalise.device.type == "cuda":
+        torch.cuda.manual_seed(seed)

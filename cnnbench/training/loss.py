@@ -20,10 +20,11 @@ def training_loss(
     the network's own `aux_weights`. target: int64 (N,), or shares of the classes, float (N, classes), that sum to 1.
     With smoothing e the target is (1 - e) target + e / classes (Szegedy et al. 2016, section 7), for every head.
     """
-    heads = outputs if isinstance(outputs, tuple) else (outputs,)
-    weights = (1.0, *getattr(model, "aux_weights", ()))
-    losses = (LOSSES[config.loss](head.float(), target, config) for head in heads)
-    return sum(weight * loss for weight, loss in zip(weights, losses, strict=True))
+    main, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+    loss = LOSSES[config.loss](main.float(), target, config)
+    for weight, head in zip(getattr(model, "aux_weights", ()), auxiliary, strict=True):
+        loss = loss + weight * LOSSES[config.loss](head.float(), target, config)
+    return loss
 
 
 def _cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: TrainConfig) -> torch.Tensor:

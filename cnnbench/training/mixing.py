@@ -22,10 +22,10 @@ def mix(
 
     labels: int64 (N,). Where neither mixup nor cutmix acts, images and labels as they are.
     """
-    random = Random(f"mix {seed} {global_step}")
     names = [name for name in ("mixup", "cutmix") if getattr(augment, name).p > 0]
     if not names:
         return images, labels
+    random = Random(f"mix {seed} {global_step}")
     name = random.choice(names)
     method = getattr(augment, name)
     if random.random() >= method.p:

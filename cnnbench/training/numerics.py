@@ -27,50 +27,54 @@ def poisoned(loss: torch.Tensor) -> torch.Tensor:
     return loss * torch.where(torch.isfinite(loss.detach()), 1.0, math.nan)
 
 
-def gradient_norm(model: nn.Module) -> torch.Tensor:
+def gradient_norm(parameters: list[nn.Parameter]) -> torch.Tensor:
     """Euclidean norm of all gradients, a scalar on their device."""
-    return nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+    return torch.linalg.vector_norm(torch.stack(norms))
 
 
 class Watch:
-    """The first step that was not finite, kept on the device: its number, loss and gradient norm, and the norm of the
-    step before it; and the sum of losses since the device was last asked."""
+    """Loss and gradient norm of each step, kept on the device until it is asked: which step was the first that was not
+    finite, and which losses are new. One small kernel for a step, and no new memory."""
 
     def __init__(self, device: torch.device) -> None:
-        self.first = torch.tensor([-1.0, 0.0, 0.0, 0.0], dtype=torch.float64, device=device)
-        self.norm_before = torch.zeros((), dtype=torch.float64, device=device)
-        self.losses = torch.zeros((), dtype=torch.float64, device=device)
-        self.steps = 0
+        self.figures = torch.zeros(EVERY, 2, device=device)  # loss and norm of the steps not asked for yet
+        self.rows = list(self.figures)
+        self.none = torch.zeros((), device=device)
+        self.steps: list[int] = []  # their numbers
+        self.first: tuple[int, float, float, float] | None = None
+        self.norm_before = 0.0
+        self.losses: list[float] = []
         self.skipped = 0  # steps in a row
 
     def start_again(self) -> None:
-        """Forget a bad step, which was skipped."""
-        self.norm_before = self.first[3].clone()
-        self.first[0] = -1
-        self.losses.nan_to_num_(0.0, 0.0, 0.0)
+        """Forget a bad step, the last one, which was skipped."""
+        self.norm_before, self.first = self.first[3], None
+        self.losses.pop()
 
     def note(self, step: int, loss: torch.Tensor, norm: torch.Tensor | None) -> None:
-        """Keep what global step `step` (from 0) came to; `norm` is None where the scaler judges gradients by itself."""
-        loss = loss.double()
-        norm = torch.zeros_like(loss) if norm is None else norm.double()
-        now = torch.stack([torch.full_like(loss, step), loss, norm, self.norm_before])
-        bad = ~torch.isfinite(loss + norm) & (self.first[0] < 0)
-        self.first = torch.where(bad, now, self.first)
-        self.norm_before = norm
-        self.losses += loss
-        self.steps += 1
+        """Keep what global step `step` (from 0) came to, float32; `norm` is None where the scaler judges gradients by
+        itself. Once in EVERY steps without a question, waits for the device."""
+        if len(self.steps) == EVERY:
+            self.ask()
+        torch.stack((loss, self.none if norm is None else norm), out=self.rows[len(self.steps)])
+        self.steps.append(step)
 
     def ask(self) -> tuple[int, float, float, float] | None:
         """(step, loss, gradient norm, norm before) of the first bad step, or None. Waits for the device."""
-        step, loss, norm, before = self.first.tolist()
-        return None if step < 0 else (int(step), loss, norm, before)
+        if self.steps:
+            for step, (loss, norm) in zip(self.steps, self.figures[: len(self.steps)].tolist(), strict=True):
+                if self.first is None and not math.isfinite(loss + norm):
+                    self.first = step, loss, norm, self.norm_before
+                self.norm_before = norm
+                self.losses.append(loss)
+            self.steps.clear()
+        return self.first
 
-    def take_mean(self) -> float:
-        """The mean loss since it was last taken. Waits for the device."""
-        mean = self.losses.item() / max(1, self.steps)
-        self.losses.zero_()
-        self.steps = 0
-        return mean
+    def take(self) -> list[float]:
+        """The losses of the steps asked for since they were last taken, without skipped ones."""
+        taken, self.losses = self.losses, []
+        return taken
 
 
 def images_of(step: int, steps_per_epoch: int, images: int, batch: int, seed: int, repeats: int = 1) -> list[int]:

@@ -11,13 +11,15 @@ from typing import Any
 import torch
 
 from cnnbench import distributed, lock, runs
+from cnnbench.archs.recompute import apply_memory
 from cnnbench.checks import check_division
 from cnnbench.config import TrainConfig, side
+from cnnbench.data.ahead import Ahead
 from cnnbench.data.engines import choose_engine
 from cnnbench.data.layouts import read_split
 from cnnbench.data.limits import check_open_files, small_shared_memory
 from cnnbench.data.loader import Chosen, Loader, loader_of
-from cnnbench.data.normalise import Normalise, on_device
+from cnnbench.data.normalise import Normalise
 from cnnbench.data.sampler import evaluation_batches, training_batches
 from cnnbench.data.split import Split
 from cnnbench.data.transform import EvaluationTransform, TrainingTransform
@@ -70,7 +72,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
             try:
                 if position.epoch < config.epochs:
                     loader.order = _order(config, train, position, process)
-                    train_epochs(training, position, on_device(loader, device))
+                    train_epochs(training, position, Ahead(loader, training.normalise))
             finally:
                 _list_broken(folder, loader, process)
                 if training.log is not None:
@@ -111,6 +113,7 @@ def _prepare(
     model.to(device, memory_format=memory_format)
     if config.sync_batchnorm:
         model = distributed.with_sync_batchnorm(model, process)
+    apply_memory(model, config.memory)
     optimizer = build_optimizer(model, config.optimizer, config.batch)
     precision = choose_precision(config.precision, device.type)
     network = torch.compile(model) if config.compile else model

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from cnnbench.config import ArchConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from cnnbench.data.ahead import Ahead
 from cnnbench.data.loader import Batch
 from cnnbench.data.normalise import Normalise
 from cnnbench.distributed import Process
@@ -108,7 +109,7 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
     path = checkpoint.find_last(folder / "checkpoints")
     position = restore(training, checkpoint.load(path)) if path is not None else Position()
     try:
-        train_epochs(training, position, batches(position, until))
+        train_epochs(training, position, Ahead(batches(position, until), training.normalise))
     except Killed:
         assert until < 10_000
         training.saver.finish()

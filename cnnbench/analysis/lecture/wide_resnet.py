@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import time
 
 import torch
 from torch.nn import functional
 
 from cnnbench import archs
+from cnnbench.analysis.bench_time import time_rounds
 from cnnbench.analysis.describe import describe_named
 from cnnbench.analysis.tables import Table
 
@@ -25,7 +25,7 @@ def time_per_batch(image_size: int = 64, batch: int = 16, repeats: int = 1, devi
     """Error, parameters and the time of forward and backward of one batch, published and measured.
 
     The paper's images have 224 pixels; the default 64 takes seconds on a CPU. The measured time is the median of
-    `repeats` after one batch that is not counted. Needs a few GiB of memory at 224 pixels.
+    `repeats` after a warm-up. Needs a few GiB of memory at 224 pixels.
     """
     rows = []
     first = None
@@ -61,12 +61,9 @@ def _seconds(name: str, image_size: int, batch: int, repeats: int, device: torch
     model = archs.build(name).to(device).train()
     images = torch.randn(batch, 3, image_size, image_size, device=device)
     labels = torch.zeros(batch, dtype=torch.long, device=device)
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        functional.cross_entropy(model(images), labels).backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
+
+    def work() -> None:
         model.zero_grad(set_to_none=True)
-    return statistics.median(times[1:])
+        functional.cross_entropy(model(images), labels).backward()
+
+    return statistics.median(time_rounds({name: work}, repeats, device, least=0)[name])

@@ -1,0 +1,322 @@
+"""`cnnbench bench what=train`: what the loop of `cnnbench train` adds to a bare one, and real images end to end."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnbench.analysis.bench_network import LECTURE_BATCH, RATE, Network, build
+from cnnbench.analysis.bench_output import machine_line
+from cnnbench.analysis.bench_time import Interval, interval, rounds_note, synchronize
+from cnnbench.analysis.tables import Table
+from cnnbench.config import AugmentConfig, AverageConfig, ScheduleConfig, TrainConfig
+from cnnbench.config_bench import BenchConfig, bench_side, networks
+from cnnbench.data.ahead import Ahead
+from cnnbench.data.layouts import read_split
+from cnnbench.data.loader import Batch, Chosen, Loader, loader_of
+from cnnbench.data.normalise import Normalise
+from cnnbench.data.operations.draws import row_width
+from cnnbench.data.split import Split
+from cnnbench.data.transform import TrainingTransform
+from cnnbench.distributed import Process, choose_device, choose_workers
+from cnnbench.training.log import Log
+from cnnbench.training.loop import train_epoch
+from cnnbench.training.numerics import Watch
+from cnnbench.training.saver import Saver
+from cnnbench.training.state import Position, Training
+from cnnbench.training.stopping import Stopping
+
+BARE, OURS = "bare loop", "cnnbench train"
+LOADER, NETWORK, WHOLE = "loader alone", "network alone", "end to end"
+LEAST = 2.0  # seconds that each loop runs in a round
+NEVER = 10**9
+
+LOOPS = {
+    "network": "",
+    "loop": "",
+    "images/s": ",.1f",
+    "interval": "",
+    "time over bare (%)": "+.2f",
+    "range": "",
+    "CPU time over bare (%)": "+.2f",
+    "CPU range": "",
+}
+PARTS = {
+    "network": "",
+    "what": "",
+    "images/s": ",.1f",
+    "interval": "",
+    "of the smaller (%)": ".1f",
+    "of one after the other (%)": ".1f",
+    "waiting for data (%)": ".1f",
+}
+
+
+@dataclass
+class Spent:
+    """Seconds of each round: on the wall, of all this process's threads, and (cnnbench train) waiting for data."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What each of several works spent on `images` images in each round."""
+
+    config: BenchConfig
+    images: int
+    spent: dict[str, Spent]
+
+    def rate(self, name: str) -> Interval:
+        """Images per second."""
+        return interval([self.images / seconds for seconds in self.spent[name].wall])
+
+
+Work = Callable[[], dict[str, Any] | None]  # the figures of the epoch, where there are any
+
+
+def train_tables(config: BenchConfig) -> list[Table]:
+    """The loop beside a bare loop on images in the device's memory, and training on files beside its two halves."""
+    split = read_split(config.data, "train")
+    workers = choose_workers(config.data.workers, Process())
+    last = [rounds_note(config.rounds), machine_line()]
+    loops = [
+        f"both train the same network on the same uint8 images in the device's memory, normalised at each step; bare: "
+        f"zero_grad, normalise, forward, loss, backward, step; {OURS}: its own loop with its log, without checkpoints "
+        "and evaluation",
+        "over bare: median, over rounds, of the ratio within a round, less 1, and its range; CPU time: of all threads",
+    ]
+    parts = [
+        f"images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of {_batch(config)}, read "
+        f"from the system's cache after the first pass; network alone: {OURS} on a batch in the device's memory",
+        "of the smaller: end to end over the slower half alone, the most that can be had where the two use other parts "
+        "of the machine; of one after the other: over what is left where they share its cores, as on a CPU",
+        "waiting for data: the loop's own figure, as in metrics.jsonl",
+    ]
+    side = f"{bench_side(config)} x {bench_side(config)}"
+    measured = [measure_loops(one) for one in networks(config)], [measure_parts(one, split) for one in networks(config)]
+    return [
+        _table(f"training, the loop alone: {side}", LOOPS, _loop_row, measured[0], [*loops, *last]),
+        _table(f"training, end to end: {side}", PARTS, _part_row, measured[1], [*parts, *last]),
+    ]
+
+
+def _table(title: str, columns: dict[str, str], row: Callable, measured: list[Measured], notes: list[str]) -> Table:
+    rows = [row(found, name) for found in measured for name in found.spent]
+    return Table(title, columns, rows, notes, [_record(found, name) for found in measured for name in found.spent])
+
+
+def bare_loop(network: Network, normalise: Normalise, batch: Batch, steps: int) -> None:
+    """What anyone would write first."""
+    for _ in range(steps):
+        network.step((normalise(batch), batch.labels))
+
+
+class Trainer:
+    """The loop of `cnnbench train` for a network that is there already, with its log in `folder`; no checkpoints."""
+
+    def __init__(self, config: BenchConfig, network: Network, augment: AugmentConfig, classes: int, folder: Path):
+        settings = TrainConfig(
+            recipe="bench",
+            arch=config.arch,
+            augment=augment,
+            schedule=ScheduleConfig(kind="constant"),
+            average=AverageConfig(),
+            epochs=1,
+            batch=_batch(config),
+            save_every=NEVER,
+            log_every=NEVER,
+        )
+        device = network.device
+        self.training = Training(
+            config=settings,
+            folder=folder,
+            process=Process(),
+            model=network.model,
+            network=network.call,
+            averaged=None,
+            optimizer=network.optimizer,
+            scaler=network.scaler,
+            precision=network.precision,
+            normalise=Normalise(config.arch, device, config.channels_last, augment),
+            full_rate=RATE,
+            steps_per_epoch=0,
+            loader=_Resident(),
+            validation=_Resident(),
+            record={"classes": list(range(classes)), "images": 0},
+            watch=Watch(device),
+            saver=Saver(folder / "checkpoints"),
+            stopping=Stopping(Process(), None),
+            log=Log(folder, NEVER, 0, 0),
+        )
+
+    def run(self, batches: Iterable[Batch], steps: int) -> dict[str, Any]:
+        """Train on `steps` batches, which are all; the figures of the epoch."""
+        self.training.steps_per_epoch, self.training.record["images"] = steps, steps * self.training.config.batch
+        ahead = Ahead(batches, self.training.normalise)
+        figures = train_epoch(self.training, Position(), ahead)
+        for _ in ahead:  # none is left: so the loader knows, and keeps its workers
+            raise AssertionError("more batches than steps")
+        return figures
+
+
+class _Resident:
+    """The loader of images that need none."""
+
+    def supplied(self) -> float:
+        return math.inf
+
+
+def measure_loops(config: BenchConfig) -> Measured:
+    """What the two loops spend on as many steps, for at least LEAST seconds a round."""
+    network = build(config)
+    with _trainer(config, network, AugmentConfig(), _outputs(network)) as trainer:
+        batch, normalise = _resident(config, network.device, 0), trainer.training.normalise
+        bare_loop(network, normalise, batch, 2)  # compilation, choice of kernels
+        start = time.perf_counter()
+        bare_loop(network, normalise, batch, 2)
+        synchronize(network.device)
+        steps = max(5, math.ceil(LEAST / (time.perf_counter() - start) * 2))
+        works: dict[str, Work] = {
+            BARE: partial(bare_loop, network, normalise, batch, steps),
+            OURS: lambda: trainer.run(repeat(batch, steps), steps),
+        }
+        return Measured(config, steps * _batch(config), _in_turn(works, config.rounds, network.device))
+
+
+def measure_parts(config: BenchConfig, split: Split) -> Measured:
+    """What training on images of `split`, and its two halves alone, spend."""
+    on_gpu = choose_device(config.device) == "cuda"
+    order = _order(len(split), config)
+    transform = TrainingTransform(config.arch, config.augment, bench_side(config), 0, config.data.pixels == "loose")
+    workers = choose_workers(config.data.workers, Process())
+    with loader_of(split, transform, config.arch.in_channels, config.data, order, workers, on_gpu) as loader:
+        loader.start(len(order[0]))
+        network = build(config, len(split.classes))
+        with _trainer(config, network, config.augment, len(split.classes)) as trainer:
+            batch = _resident(config, network.device, row_width(config.augment))
+            works: dict[str, Work] = {
+                LOADER: partial(_load, loader),
+                NETWORK: lambda: trainer.run(repeat(batch, len(order)), len(order)),
+                WHOLE: lambda: trainer.run(loader, len(order)),
+            }
+            return Measured(config, len(order) * _batch(config), _in_turn(works, config.rounds, network.device))
+
+
+@contextmanager
+def _trainer(config: BenchConfig, network: Network, augment: AugmentConfig, classes: int) -> Iterator[Trainer]:
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(config, network, augment, classes, Path(folder))
+        try:
+            yield trainer
+        finally:
+            trainer.training.log.close()
+
+
+def _in_turn(works: dict[str, Work], rounds: int, device: torch.device) -> dict[str, Spent]:
+    """What each work spent in each round, after one round that does not count; every other round backwards."""
+    spent = {name: Spent() for name in works}
+    for number in range(-1, rounds):
+        for name in list(works) if number % 2 else reversed(works):
+            synchronize(device)
+            wall, cpu = time.perf_counter(), time.process_time()
+            figures = works[name]()
+            synchronize(device)
+            if number >= 0:
+                spent[name].wall.append(time.perf_counter() - wall)
+                spent[name].cpu.append(time.process_time() - cpu)
+                if figures:
+                    spent[name].waited.append(figures["data_wait"] * figures["training_seconds"])
+    return spent
+
+
+def _load(loader: Loader) -> None:
+    for _ in loader:
+        pass
+
+
+def _batch(config: BenchConfig) -> int:
+    return config.batch or LECTURE_BATCH
+
+
+def _outputs(network: Network) -> int:
+    """The network's number of classes."""
+    return [m for m in network.model.modules() if isinstance(m, torch.nn.Linear)][-1].out_features
+
+
+def _resident(config: BenchConfig, device: torch.device, columns: int) -> Batch:
+    """A batch of noise as a loader would make it, but in the device's memory."""
+    images, side = _batch(config), bench_side(config)
+    pixels = torch.randint(0, 256, (images, side, side, config.arch.in_channels), dtype=torch.uint8, device=device)
+    return Batch(pixels, torch.zeros(images, dtype=torch.int64, device=device), torch.zeros(images, columns).double())
+
+
+def _order(images: int, config: BenchConfig) -> list[Chosen]:
+    """Whole batches of about `loader_images` images, of which `images` of the config are different."""
+    batch = _batch(config)
+    numbers = np.linspace(0, images - 1, min(config.images, images)).astype(int).tolist()
+    chosen = [(0, numbers[place % len(numbers)]) for place in range(max(1, config.loader_images // batch) * batch)]
+    return [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
+
+
+def _loop_row(found: Measured, name: str) -> tuple[Any, ...]:
+    if name == BARE:
+        return (*_speed(found, name), None, "", None, "")
+    ours, bare = found.spent[name], found.spent[BARE]
+    wall, cpu = (
+        [100 * (own / other - 1) for own, other in zip(*pair, strict=True)]
+        for pair in ((ours.wall, bare.wall), (ours.cpu, bare.cpu))
+    )
+    return (*_speed(found, name), statistics.median(wall), _range(wall), statistics.median(cpu), _range(cpu))
+
+
+def _part_row(found: Measured, name: str) -> tuple[Any, ...]:
+    if name != WHOLE:
+        return (*_speed(found, name), None, None, None)
+    rounds = list(zip(*(found.spent[part].wall for part in (LOADER, NETWORK, WHOLE)), strict=True))
+    smaller = statistics.median(max(loader, network) / whole for loader, network, whole in rounds)
+    in_turn = statistics.median((loader + network) / whole for loader, network, whole in rounds)
+    whole = found.spent[WHOLE]
+    waited = statistics.median(waited / wall for waited, wall in zip(whole.waited, whole.wall, strict=True))
+    return (*_speed(found, name), 100 * smaller, 100 * in_turn, 100 * waited)
+
+
+def _speed(found: Measured, name: str) -> tuple[str, str, float, str]:
+    rate = found.rate(name)
+    return found.config.arch.name, name, rate.median, f"{rate.low:,.1f} - {rate.high:,.1f}"
+
+
+def _range(values: list[float]) -> str:
+    return f"{min(values):+.2f} .. {max(values):+.2f}"
+
+
+def _record(found: Measured, name: str) -> dict[str, Any]:
+    rate = found.rate(name)
+    return {
+        "arch": found.config.arch.name,
+        "what": "train",
+        "pass": name,
+        "batch": _batch(found.config),
+        "image_size": bench_side(found.config),
+        "images": found.images,
+        "images_per_second": rate.median,
+        "low": rate.low,
+        "high": rate.high,
+        "confidence": rate.confidence,
+        "seconds": dataclasses.asdict(found.spent[name]),
+    }
