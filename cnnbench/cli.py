@@ -43,11 +43,12 @@ def _run(words: list[str]) -> None:
         if {"--help", "-h"} & set(rest):
             from cnnbench.help import command_help
 
-            print(command_help(command, [word for word in rest if not word.startswith("-")]))
+            overrides = [word for word in rest if not word.startswith("-")]
+            print(command_help(command, [word for word in overrides if "=" in word or command.bare is None]))
         else:
             from cnnbench.compose import run
 
-            run(command, _named(command, rest))
+            run(command, rest)
 
 
 def _command(words: list[str]) -> tuple[Command, list[str]]:
@@ -63,12 +64,6 @@ def _command(words: list[str]) -> tuple[Command, list[str]]:
         said = " ".join(words[:2])
         raise UserError(f"'{said}' is no command{nearest(said, known)}; there are {', '.join(known)}")
     raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
-
-
-def _named(command: Command, words: list[str]) -> list[str]:
-    """The words after a command; the bare name of a claim, as in `lecture relu`, becomes name=relu."""
-    bare = command.name == "lecture" and words and words[0].isidentifier()
-    return [f"name={words[0]}", *words[1:]] if bare else words
 
 
 def _overview() -> str:

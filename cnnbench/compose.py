@@ -49,8 +49,8 @@ OPTIONS = {
 
 def run(command: Command, words: list[str]) -> None:
     """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
-    overrides = _check_options(words)
-    _check_syntax(overrides)
+    words = _named(command, words, _check_options(words))
+    _check_syntax(_check_options(words))
     words = _in_full(words)
     if {"--cfg", "-c"} & set(words):
         words.append("--resolve")
@@ -98,6 +98,26 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
             return {name: OmegaConf.select(composed, name) for name in entries(command.schema)}
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
+
+
+def _named(command: Command, words: list[str], overrides: list[str]) -> list[str]:
+    """`words` with those that are no key=value joined under the command's key for them: as one name, or as a list."""
+    bare = [word for word in overrides if "=" not in word]
+    if command.bare is None or not bare:
+        return words
+    several = str(command.schema.__dataclass_fields__[command.bare].type).startswith("list")
+    if not several and len(bare) > 1:
+        raise UserError(f"{command.name} takes one name, not {' and '.join(bare)}")
+    if given := [word for word in overrides if word.startswith(f"{command.bare}=")]:
+        raise UserError(f"give either {given[0]} or the names alone, as in `cnnbench {command.name} {bare[0]}`")
+    value = f"[{','.join(map(_quoted, bare))}]" if several else _quoted(bare[0])
+    return [word for word in words if word not in bare] + [f"{command.bare}={value}"]
+
+
+def _quoted(word: str) -> str:
+    """A word in Hydra's quotes, so that it stands for itself whatever characters it has."""
+    escaped = re.sub(r"(\\*)($|\")", lambda found: found[1] * 2 + found[2].replace('"', '\\"'), word)
+    return f'"{escaped}"'
 
 
 def _in_full(words: list[str]) -> list[str]:

@@ -1,0 +1,101 @@
+"""What the runs took: data, size, speed and time."""
+
+from __future__ import annotations
+
+from cnnbench.analysis.report.run import Run
+from cnnbench.analysis.tables import Cell, Table
+from cnnbench.archs.facts import facts
+from cnnbench.config import side
+
+
+def cost_table(runs: list[Run]) -> Table:
+    """A line for each run. Multiply-adds are those of the network at its paper's size, which is said."""
+    columns = {
+        "run": "",
+        "network": "",
+        "epochs": "",
+        "data": "",
+        "classes": "",
+        "training images": "",
+        "image side (px)": "d",
+        "parameters": "",
+        "multiply-adds (G)": ".3g",
+        "counted at (px)": "d",
+        "images/s": ",.0f",
+        "training (h:mm:ss)": "",
+        "machine": "",
+        "state": "",
+    }
+    notes = [
+        "parameters: of the run itself, with its number of classes; empty where the run has not ended",
+        "multiply-adds: of the network of the paper for one image of the size beside them, with 1000 classes (CIFAR: 10)",
+        "images/s: training images over the whole run, waiting for data included, evaluation not",
+    ]
+    return Table("What the runs took", columns, [_row(run) for run in runs], notes)
+
+
+def state_of(run: Run) -> str:
+    """How the run stands, in words."""
+    total, last = run.config.epochs, run.metrics[-1]["epoch"] if run.metrics else 0
+    if run.result is not None:
+        return f"ended after epoch {run.result.get('epoch', last)} of {total}"
+    if run.status is None:
+        return f"not ended: {last} of {total} epochs, and no status.json"
+    why = f" ({run.status['why']})" if run.status.get("why") else ""
+    words = {"running": "running, or killed", "preempted": "stopped and saved", "complete": "ended, without a result"}
+    state = words.get(run.status.get("state"), str(run.status.get("state")))
+    return f"{state}{why}: {last} of {total} epochs, last heard of at {run.status.get('time', 'an unknown time')}"
+
+
+def machines(run: Run) -> list[str]:
+    """The machines of its starts, each once."""
+    return list(dict.fromkeys(f"{start.get('host')}, {start.get('platform')}" for start in run.starts))
+
+
+def time_table(run: Run) -> Table:
+    """Where the time went: of a run that has not ended, that of its epochs so far."""
+    training, waiting, evaluation, saving = _seconds(run)
+    parts = {
+        "computing: steps of training": None if training is None or waiting is None else training - waiting,
+        "waiting for data": waiting,
+        "evaluation": evaluation,
+        "saving at the ends of epochs": saving,
+    }
+    total = sum(seconds for seconds in parts.values() if seconds is not None)
+    rows = [
+        (what, seconds, 100 * seconds / total if seconds is not None and total > 0 else None)
+        for what, seconds in parts.items()
+    ]
+    notes = [] if run.result is not None else ["the run has not ended: the sums over its epochs so far"]
+    notes += [f"not recorded: {what}" for what, seconds in parts.items() if seconds is None]
+    return Table("Where the time went", {"part": "", "seconds": ",.1f", "%": ".1f"}, rows, notes)
+
+
+def clock(seconds: float | None) -> str | None:
+    """Hours, minutes and seconds."""
+    if seconds is None:
+        return None
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _row(run: Run) -> tuple[Cell, ...]:
+    config, result, network = run.config, run.result or {}, facts(run.config.arch.name)
+    return (
+        *(run.name, config.arch.name, f"{result.get('epoch', len(run.metrics))} of {config.epochs}", config.data.path),
+        *(result.get("classes"), result.get("training_images"), side(config), result.get("params")),
+        *(network["macs"] / 1e9, network["input"]["size"]),
+        *(result.get("images_per_second"), clock(_seconds(run)[0])),
+        *("; ".join(machines(run)) or "not recorded", state_of(run)),
+    )
+
+
+def _seconds(run: Run) -> tuple[float | None, float | None, float | None, float | None]:
+    """Seconds of training, of these waiting for data, of evaluation and of saving; None where it is not recorded."""
+    if run.result is not None:
+        return tuple(run.result.get(f"{what}_seconds") for what in ("training", "waiting", "evaluation", "saving"))
+    if not run.metrics:
+        return None, None, None, None
+    training = [line.get("training_seconds", 0.0) for line in run.metrics]
+    waiting = [line.get("data_wait", 0.0) * seconds for line, seconds in zip(run.metrics, training, strict=True)]
+    return sum(training), sum(waiting), sum(line.get("evaluation_seconds", 0.0) for line in run.metrics), None
