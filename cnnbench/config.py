@@ -332,7 +332,7 @@ class VerifyConfig:
 @dataclass(frozen=True)
 class ReportConfig:
     runs: list[str] = key(
-        "runs to report on: folders, or names in runs/; `report A B` is short for `report runs=[A,B]`; []: all in runs/",
+        "runs to report on: folders, or names in runs/; `report A B` is short for `runs=[A,B]`; []: all in runs/",
         [],
     )
     output: str = key("folder for report.html, report.md, results.csv and plots/", "report")

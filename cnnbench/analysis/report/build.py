@@ -11,7 +11,7 @@ from cnnbench.analysis.report.picture import COMPARISONS, CURVES, Picture
 from cnnbench.analysis.report.results import Result, error_table, protocol_notes, recipe_of, results_of
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.report.run_section import run_section
-from cnnbench.analysis.report.settings import settings_table
+from cnnbench.analysis.report.settings import settings
 from cnnbench.analysis.tables import Cell, Table, as_csv
 from cnnbench.archs.facts import facts
 from cnnbench.config import side
@@ -35,7 +35,7 @@ def build(
         Section("Comparisons", (*_in(COMPARISONS, pictures), *comparison_tables(results), *_speed(bench))),
     ]
     if len(runs) > 1:
-        parts.append(Section("Differences between the configs", (settings_table(runs),)))
+        parts.append(Section("Differences between the configs", settings(runs)))
     parts.append(Section("Runs", tuple(run_section(run, pictures) for run in runs)))
     return Section(title, (*lead, *parts))
 
@@ -57,8 +57,8 @@ def _errors(results: list[Result]) -> tuple[Table, ...]:
     top1, top5 = (error_table(results, top) for top in (1, 5))
     notes = [
         *protocol_notes(results),
-        "difference: measured less published, in percentage points; standard errors: the same in standard errors of the "
-        "difference of two counted errors, so that about 95 % of faithful runs lie within -2 and 2",
+        "difference: measured less published, in percentage points; standard errors: the same in standard errors of "
+        "the difference of two counted errors, so that about 95 % of faithful runs lie within -2 and 2",
     ]
     return top1, Table(top5.title, top5.columns, top5.rows, notes)
 
@@ -70,7 +70,9 @@ def _in(section: str, pictures: list[Picture]) -> list[Picture]:
 def _speed(bench: list[dict[str, Any]]) -> list[str | Table]:
     """The tables of `cnnbench bench`, as they were written."""
     if not bench:
-        return ["Measured speed is not in this report: `cnnbench bench output=FILE` measures it, bench=FILE adds it."]
+        return [
+            "Measured speed is not in this report: cnnbench bench output=FILE measures it, and bench=FILE brings it in."
+        ]
     tables = []
     for content in bench:
         columns = list(content["rows"][0]) if content["rows"] else []

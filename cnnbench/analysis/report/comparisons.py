@@ -22,7 +22,7 @@ def _rows_of(ladder: str, *steps: str) -> list[Row]:
     found = []
     for step in steps:
         name, wanted = LADDERS[f"{ladder}/{step}"]
-        found.append((f"{name}, {wanted.get('detail') or wanted.get('of', '')}", name, wanted))
+        found.append((wanted.get("of") or f"{name}, {wanted['detail']}", name, wanted))
     return found
 
 
@@ -33,7 +33,7 @@ COMPARISONS: dict[str, list[Row]] = {
     ),
     "From GoogLeNet to Inception-ResNet": [
         *_networks("googlenet", "bn_inception"),
-        *_rows_of("inception_v3", "inception_v2", "rmsprop", "label_smoothing", "factorised_7x7", "bn_auxiliary"),
+        *_rows_of("inception_v3", "inception_v2", "rmsprop", "label_smoothing", "factorised_7x7"),
         *_networks("inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2"),
     ],
     "Plain against residual": [
@@ -46,7 +46,8 @@ COMPARISONS: dict[str, list[Row]] = {
 
 
 def comparison_tables(results: list[Result]) -> list[Table]:
-    """A table for each of COMPARISONS; parameters and multiply-adds are the network's at its paper's size."""
+    """A table for each of COMPARISONS; parameters and multiply-adds are the network's at its paper's size, and left out
+    of lines that are of another form of it."""
     columns = {
         "network": "",
         "top-1 error %": ".2f",
@@ -74,7 +75,8 @@ def _published(shown: str, name: str, wanted: dict[str, Any]) -> tuple[Cell, ...
     paper = f"published: {entry['paper']['authors']} {entry['paper']['year']}, {result['where']}"
     tested = f"{SPLITS[result['split']][0]:,} images" if result["split"] in SPLITS else result["split"]
     errors = (result["top1_err"], result["top5_err"])
-    return (shown, *errors, *_cost(entry), f"{result['protocol']}, {tested}", paper)
+    cost = _cost(entry) if result == headline(entry) else (None, None, None)
+    return (shown, *errors, *cost, f"{result['protocol']}, {tested}", paper)
 
 
 def _measured(result: Result) -> tuple[Cell, ...]:

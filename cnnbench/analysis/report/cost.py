@@ -28,7 +28,7 @@ def cost_table(runs: list[Run]) -> Table:
     }
     notes = [
         "parameters: of the run itself, with its number of classes; empty where the run has not ended",
-        "multiply-adds: of the network of the paper for one image of the size beside them, with 1000 classes (CIFAR: 10)",
+        "multiply-adds: of the paper's network for one image of the size beside them, with the paper's classes",
         "images/s: training images over the whole run, waiting for data included, evaluation not",
     ]
     return Table("What the runs took", columns, [_row(run) for run in runs], notes)

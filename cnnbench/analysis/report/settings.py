@@ -12,8 +12,8 @@ from cnnbench.config import TrainConfig, entries
 NOT_SHOWN = ("run", "recipe_source", "recipe_for")  # what these say is said by others
 
 
-def settings_table(runs: list[Run]) -> Table:
-    """A line for each key that is not the same in all runs, and a column for each run."""
+def settings(runs: list[Run]) -> tuple[str | Table]:
+    """A line for each key that is not the same in all runs, and a column for each run; or that there is none."""
     names = [name for name in entries(TrainConfig) if name not in NOT_SHOWN]
     values = {name: [_value(run.config, name) for run in runs] for name in names}
     rows = [
@@ -21,9 +21,10 @@ def settings_table(runs: list[Run]) -> Table:
         for name, found in values.items()
         if not any(dataclasses.is_dataclass(value) for value in found) and any(value != found[0] for value in found)
     ]
+    if not rows:
+        return ("The configs are the same.",)
     columns = {"key, by run": ""} | {run.name: "" for run in runs}
-    notes = [] if rows else ["the configs are the same"]
-    return Table("Keys that differ", columns, rows, notes)
+    return (Table("Keys that differ", columns, rows),)
 
 
 def _value(config: Any, name: str) -> Any:
