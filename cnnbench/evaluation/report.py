@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnbench.evaluation.intervals import wilson_interval
+from cnnbench.evaluation.interval import wilson_interval
 from cnnbench.evaluation.metrics import Counts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnnbench.evaluation.intervals import wilson_interval
+from cnnbench.evaluation.interval import wilson_interval
 from cnnbench.evaluation.metrics import Counts, rank_of_target, wrong_counts
 
 

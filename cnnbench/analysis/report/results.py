@@ -10,7 +10,7 @@ from cnnbench.analysis.published import SPLITS, Published, published_for, split_
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
 from cnnbench.analysis.verify import standard_error
-from cnnbench.evaluation.intervals import wilson_interval
+from cnnbench.evaluation.interval import wilson_interval
 
 NEEDED = ("wrong_top1", "wrong_top5", "n", "protocol")  # of an evaluation, without which it says nothing
 

@@ -1,4 +1,4 @@
-"""The uncertainty of an error that was counted on some images. Does not import torch."""
+"""How uncertain a counted error is. Imports no torch: reports need it too."""
 
 from __future__ import annotations
 
