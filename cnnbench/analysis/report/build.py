@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnbench.analysis.report.comparisons import comparison_tables
 from cnnbench.analysis.report.content import Section
-from cnnbench.analysis.report.cost import cost_table, machines, state_of
+from cnnbench.analysis.report.cost import cost_table, data_table, machines, state_of
 from cnnbench.analysis.report.picture import COMPARISONS, CURVES, Picture
 from cnnbench.analysis.report.results import Result, error_table, protocol_notes, recipe_of, results_of
 from cnnbench.analysis.report.run import Run
@@ -30,7 +30,7 @@ def build(
         *(f"Left out: {sentence}." for sentence in unread),
     ]
     parts = [
-        Section("Results", (*_errors(results), cost_table(runs))),
+        Section("Results", (*_errors(results), data_table(runs), cost_table(runs))),
         Section("Curves", tuple(_in(CURVES, pictures)) or ("No curves were drawn.",)),
         Section("Comparisons", (*_in(COMPARISONS, pictures), *comparison_tables(results), *_speed(bench))),
     ]

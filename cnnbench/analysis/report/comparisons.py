@@ -56,6 +56,7 @@ def comparison_tables(results: list[Result]) -> list[Table]:
         "multiply-adds (G)": ".2f",
         "at (pixels)": "",
         "protocol": "",
+        "images": "",
         "from": "",
     }
     tables = []
@@ -73,19 +74,18 @@ def _published(shown: str, name: str, wanted: dict[str, Any]) -> tuple[Cell, ...
     fitting = [result for result in entry["results"] if all(result.get(key) == value for key, value in wanted.items())]
     result = fitting[0] if wanted else headline(entry)
     paper = f"published: {entry['paper']['authors']} {entry['paper']['year']}, {result['where']}"
-    tested = f"{SPLITS[result['split']][0]:,} images" if result["split"] in SPLITS else result["split"]
+    images = SPLITS[result["split"]][0]
     errors = (result["top1_err"], result["top5_err"])
     cost = _cost(entry) if result == headline(entry) else (None, None, None)
-    return (shown, *errors, *cost, f"{result['protocol']}, {tested}", paper)
+    return (shown, *errors, *cost, result["protocol"], images, paper)
 
 
 def _measured(result: Result) -> tuple[Cell, ...]:
     config = result.run.config
     errors = (result.error(1).measured, result.error(5).measured)
-    about = f"{result.protocol}, {result.n:,} images"
     remark = "measured" if result.published else result.remark
     network = f"{config.arch.name}: run {result.run.name}"
-    return (network, *errors, *_cost(facts(config.arch.name)), about, remark)
+    return (network, *errors, *_cost(facts(config.arch.name)), result.protocol, result.n, remark)
 
 
 def _cost(entry: dict[str, Any]) -> tuple[float, float, int]:

@@ -8,30 +8,39 @@ from cnnbench.archs.facts import facts
 from cnnbench.config import side
 
 
-def cost_table(runs: list[Run]) -> Table:
-    """A line for each run. Multiply-adds are those of the network at its paper's size, which is said."""
+def data_table(runs: list[Run]) -> Table:
+    """What each run trained on what. Multiply-adds are those of the network at its paper's size, which is said."""
     columns = {
         "run": "",
         "network": "",
-        "epochs": "",
-        "data": "",
-        "classes": "",
-        "training images": "",
-        "image side (px)": "d",
         "parameters": "",
         "multiply-adds (G)": ".3g",
         "counted at (px)": "d",
-        "images/s": ",.0f",
-        "training (h:mm:ss)": "",
-        "machine": "",
-        "state": "",
+        "image side (px)": "d",
+        "data": "",
+        "classes": "",
+        "training images": "",
+        "epochs": "",
     }
     notes = [
         "parameters: of the run itself, with its number of classes; empty where the run has not ended",
         "multiply-adds: of the paper's network for one image of the size beside them, with the paper's classes",
-        "images/s: training images over the whole run, waiting for data included, evaluation not",
     ]
-    return Table("What the runs took", columns, [_row(run) for run in runs], notes)
+    return Table("What was trained", columns, [_data_row(run) for run in runs], notes)
+
+
+def cost_table(runs: list[Run]) -> Table:
+    """How long each run took, how fast it was, where, and how it stands."""
+    columns = {
+        "run": "",
+        "images/s": ",.0f",
+        "training (h:mm:ss)": "",
+        "waiting for data %": ".1f",
+        "machine": "",
+        "state": "",
+    }
+    notes = ["images/s: training images over the whole run, waiting for data included, evaluation not"]
+    return Table("What it took", columns, [_cost_row(run) for run in runs], notes)
 
 
 def state_of(run: Run) -> str:
@@ -79,15 +88,20 @@ def clock(seconds: float | None) -> str | None:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _row(run: Run) -> tuple[Cell, ...]:
+def _data_row(run: Run) -> tuple[Cell, ...]:
     config, result, network = run.config, run.result or {}, facts(run.config.arch.name)
     return (
-        *(run.name, config.arch.name, f"{result.get('epoch', len(run.metrics))} of {config.epochs}", config.data.path),
-        *(result.get("classes"), result.get("training_images"), side(config), result.get("params")),
-        *(network["macs"] / 1e9, network["input"]["size"]),
-        *(result.get("images_per_second"), clock(_seconds(run)[0])),
-        *("; ".join(machines(run)) or "not recorded", state_of(run)),
+        *(run.name, config.arch.name, result.get("params"), network["macs"] / 1e9, network["input"]["size"]),
+        *(side(config), config.data.path, result.get("classes"), result.get("training_images")),
+        f"{result.get('epoch', len(run.metrics))} of {config.epochs}",
     )
+
+
+def _cost_row(run: Run) -> tuple[Cell, ...]:
+    training, waiting, _, _ = _seconds(run)
+    share = 100 * waiting / training if training and waiting is not None else None
+    machine = "; ".join(machines(run)) or "not recorded"
+    return run.name, (run.result or {}).get("images_per_second"), clock(training), share, machine, state_of(run)
 
 
 def _seconds(run: Run) -> tuple[float | None, float | None, float | None, float | None]:

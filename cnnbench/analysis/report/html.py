@@ -11,6 +11,7 @@ from cnnbench.analysis.report.content import Code, Section, sections
 from cnnbench.analysis.report.picture import Picture
 from cnnbench.analysis.tables import Table, numeric_columns, text_cells
 
+WORDS = 24  # letters from which on a column of texts keeps the width of several words
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"  # a browser is to load nothing else
 
 
@@ -85,15 +86,19 @@ def _part(part: str | Code | Table | Picture | Section, level: int, anchors: dic
 
 def _table(table: Table) -> str:
     """A table in a box of its own that scrolls where the page is too narrow, reachable by keyboard."""
-    right = numeric_columns(table)
+    cells = text_cells(table)
+    lengths = [max((len(row[i]) for row in cells), default=0) for i in range(len(table.columns))]
+    kinds = [
+        ' class="number"' if is_number else ' class="words"' if length > WORDS else ""
+        for is_number, length in zip(numeric_columns(table), lengths, strict=True)
+    ]
 
-    def line(cells: list[str], tag: str = "td", scope: str = "") -> str:
-        kinds = [' class="number"' if is_number else "" for is_number in right]
-        filled = [f"<{tag}{scope}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True)]
+    def line(row: list[str], tag: str = "td", scope: str = "") -> str:
+        filled = [f"<{tag}{scope}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(row, kinds, strict=True)]
         return f"<tr>{''.join(filled)}</tr>"
 
     head = line(list(table.columns), "th", ' scope="col"')
-    rows = "\n".join(line(cells) for cells in text_cells(table))
+    rows = "\n".join(line(row) for row in cells)
     notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
     return (
         f'<div class="table" role="region" tabindex="0" aria-label="{escape(table.title)}">\n<table>\n'
