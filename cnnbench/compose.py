@@ -49,9 +49,9 @@ OPTIONS = {
 
 def run(command: Command, words: list[str]) -> None:
     """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
-    overrides = _check_options(words)
+    overrides, options = _check_options(words)
     _check_syntax(overrides)
-    words = _in_full(words)
+    words = [*_in_full(overrides), *options]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
         words.append("--resolve")
     sweeps = bool({"--multirun", "-m"} & set(words))
@@ -77,7 +77,7 @@ def run(command: Command, words: list[str]) -> None:
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
         except (ValueError, TypeError, AttributeError, AssertionError, KeyError, OSError) as error:
-            if sweeps:  # then it may come from a job
+            if sweeps or isinstance(error, BrokenPipeError):  # from a job; from what --cfg job prints
                 raise
             raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
     for composed in single:
@@ -177,9 +177,10 @@ def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:
             yield from _names(child, f"{prefix}{name}.")
 
 
-def _check_options(words: list[str]) -> list[str]:
-    """The words that are overrides; UserError for an option that Hydra has not, or a word that it does not take."""
-    overrides, rest = [], iter(words)
+def _check_options(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words that are overrides, and the options with their words; UserError for an option that Hydra has not, or a
+    word that it does not take."""
+    overrides, options, rest = [], [], iter(words)
     for word in rest:
         option, equals, value = word.partition("=")
         if not word.startswith("-"):
@@ -187,13 +188,16 @@ def _check_options(words: list[str]) -> list[str]:
             continue
         if option not in OPTIONS:
             raise UserError(f"unknown option '{option}'{nearest(option, [*OPTIONS, '--help'])}; see --help")
+        options.append(word)
         allowed = OPTIONS[option]
         if allowed == ():
             continue
-        value = value if equals else next(rest, "")
+        if not equals:
+            value = next(rest, "")
+            options.append(value)
         if not value or (allowed and value not in allowed):
             raise UserError(f"{option} takes {'one of ' + ', '.join(allowed) if allowed else 'a word'}, not '{value}'")
-    return overrides
+    return overrides, options
 
 
 def _check_syntax(overrides: list[str]) -> None:
