@@ -51,7 +51,7 @@ def run(command: Command, words: list[str]) -> None:
     """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
     overrides, options = _check_options(words)
     _check_syntax(overrides)
-    words = [*_in_full(overrides), *options]  # Hydra's parser takes no overrides on both sides of an option
+    words = [*options, *_in_full(overrides)]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
         words.append("--resolve")
     sweeps = bool({"--multirun", "-m"} & set(words))
