@@ -21,7 +21,7 @@ NAMED = 4  # runs that a heading names; more are counted
 def report_command(config: ReportConfig) -> None:
     """Write the report, print the errors and where it lies."""
     found, unread = find_runs(config.runs)
-    bench = _read_bench(config.bench)
+    measured = _read_bench(config.bench)
     from cnnbench.analysis.report.plots import draw  # after what a user may have to mend: matplotlib is slow to import
 
     names = [run.name for run in found]
@@ -30,8 +30,8 @@ def report_command(config: ReportConfig) -> None:
     folder = Path(config.output).expanduser()
     try:
         (folder / "plots").mkdir(parents=True, exist_ok=True)
-        pictures = draw(found, folder / "plots", bench)
-        report = build(found, bench, pictures, title, unread)
+        pictures = draw(found, folder / "plots", measured["rows"])
+        report = build(found, measured["tables"], pictures, title, unread)
         runs.write_text(folder / "report.html", page(report, foot))
         runs.write_text(folder / "report.md", markdown(report, folder, foot))
         runs.write_text(folder / "results.csv", results_csv(found))
@@ -43,15 +43,14 @@ def report_command(config: ReportConfig) -> None:
         print(f"left out    {sentence}")
 
 
-def _read_bench(name: str | None) -> list[dict[str, Any]]:
-    """The tables in a file of `cnnbench bench output=`."""
+def _read_bench(name: str | None) -> dict[str, list[dict[str, Any]]]:
+    """The file of `cnnbench bench output=`: `tables` as they were printed, and a line of figures for each of `rows`."""
     if name is None:
-        return []
+        return {"tables": [], "rows": []}
     try:
         content = json.loads(Path(name).expanduser().read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"bench={name} cannot be read: {reason(error)}") from error
-    tables = content if isinstance(content, list) else [content]
-    if not all(isinstance(table, dict) and {"title", "rows"} <= set(table) for table in tables):
+    if not isinstance(content, dict) or not {"tables", "rows"} <= set(content):
         raise UserError(f"bench={name} is no file of `cnnbench bench output=FILE`")
-    return tables
+    return content
