@@ -232,7 +232,10 @@ def test_markdown_says_the_same_beside_its_pictures(odd_report, tmp_path):
 
 def test_the_command_writes_all_and_reads_names_as_they_are(tmp_path, resnet20, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plots, "draw", lambda runs, folder, bench: [])
+    drawn = []
+    monkeypatch.setattr(plots, "draw", lambda runs, folder, bench: drawn.append(bench) or [])
+    table = {"title": "networks alone", "rows": [{"network": "resnet20", "ms": 1.25}], "notes": ["two cores"]}
+    Path("bench.json").write_text(json.dumps({"machine": {}, "tables": [table], "rows": [{"arch": "resnet20"}]}))
     for name in ("first", ODD):
         make_run(RUNS / name, resnet20, ended(resnet20))
     for number in ("0", "2", "10"):
@@ -249,14 +252,18 @@ def test_the_command_writes_all_and_reads_names_as_they_are(tmp_path, resnet20, 
     lines = list(csv.DictReader(io.StringIO(Path("report/results.csv").read_text())))
     assert [line["run"] for line in lines] == [ODD, "first", "runs/sweep/0", "runs/sweep/2", "runs/sweep/10"]
     assert "left out    runs/old/config.yaml is damaged" in capsys.readouterr().out
-    cli.main(["report", "runs=[first]", "output=third"])
+    cli.main(["report", "runs=[first]", "output=third", "bench=bench.json", "title=Speed"])
+    text = Path("third/report.md").read_text()
+    assert text.startswith("# Speed\n")
+    assert "**networks alone**\n\n| network | ms |" in text
+    assert drawn == [[], [], [{"arch": "resnet20"}]]
 
 
 def test_mistakes_are_answered_in_a_sentence(tmp_path, resnet20, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     make_run(RUNS / "resnet20", resnet20)
     (RUNS / "notes").mkdir()
-    (tmp_path / "bench.json").write_text('{"a": 1}')
+    (tmp_path / "bench.json").write_text('{"rows": []}')
     for words, said in {
         ("resnet2",): "there is no run in runs/resnet2, did you mean resnet20?",
         ("notes",): "runs/notes is no run: it has no config.yaml",
