@@ -55,7 +55,7 @@ def _drawings(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> Iterator[
     for name, title, section, drawing in together:
         yield name, title, section, partial(drawing, runs)
     yield "densenet-and-resnet", "DenseNet against ResNet", COMPARISONS, ladders.densenet_and_resnet
-    for run, label in zip(runs, style.labels(runs), strict=True):
-        file = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")
+    for number, (run, label) in enumerate(zip(runs, style.labels(runs), strict=True), 1):
+        file = f"{number}-{re.sub(r'[^A-Za-z0-9._-]+', '-', label)}"  # names may differ in what no file name has
         yield f"filters-{file}", "First-layer filters", run.name, partial(filters.first_filters, run)
         yield f"confusion-{file}", "Confusion of classes", run.name, partial(confusion.confusion, run)
