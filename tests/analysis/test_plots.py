@@ -72,13 +72,14 @@ def drawn(figure, panel: int = 0) -> dict[str, list[tuple]]:
     return {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in lines if line.get_label()[0] != "_"}
 
 
-def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path):
+def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(bubbles, "place", lambda *_: None)  # slow, and tested below
     made = run("made", epochs(50, 40), result=result(), classes=["a", "b"], confusion=[[3, 1], [0, 4]])
     (made.folder / "checkpoints").mkdir(parents=True)
     torch.save({"model": {"conv1.weight": torch.randn(4, 3, 5, 5)}}, made.folder / "checkpoints" / "last.pt")
     pictures = {picture.name: picture for picture in plots.draw([made, run("empty", epochs(50))], tmp_path, [])}
     missing = {name for name, picture in pictures.items() if picture.file is None}
-    assert missing == {"error-by-speed", "filters-empty", "confusion-empty"}
+    assert missing == {"error-by-speed", "filters-2-empty", "confusion-2-empty"}
     assert all(pictures[name].missing for name in missing)
     for name, picture in pictures.items():
         if name not in missing:
@@ -88,7 +89,7 @@ def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path):
             assert picture.caption.endswith("."), name
     with Image.open(pictures["errors-by-epoch"].file) as image:
         assert image.width == style.WIDTH * style.DPI
-    assert pictures["confusion-made"].section == "made"
+    assert pictures["confusion-1-made"].section == "made"
     assert "Without curve, for want of two epochs with these figures: empty." in pictures["errors-by-epoch"].caption
 
 
@@ -142,12 +143,12 @@ def test_shares_of_time_come_from_the_metrics(run):
 
 
 def test_published_errors_stand_beside_those_measured_on_the_same_images(run):
-    row = intervals.row_of(run("a", result=result()))
-    assert (row.split, row.published.top1) == ("val", 30.43)
-    assert row.measured(1) == pytest.approx((30, 29.6, 30.4), abs=0.01)
+    found = intervals.main_result(run("a", result=result()))
+    assert found.published.top1 == 30.43
+    assert found.error(1).measured == 30
+    assert intervals.spread(found, 1)[1][0] == pytest.approx(0.40, abs=0.005)
     other = run("b", result=result(n=2000, wrong=500), evaluations=[result(n=2000, protocol="flip")])
-    assert intervals.row_of(other).split is None
-    assert intervals.row_of(other).result["protocol"] == "center"
+    assert intervals.main_result(other).protocol == "center"
     figure, caption = intervals.published_beside_measured([run("a", result=result()), other])
     assert [text.get_text() for text in figure.axes[0].texts] == ["other data"]
     assert "cannot be compared" in caption
@@ -189,7 +190,12 @@ def test_a_name_takes_the_free_side():
 
 
 def test_ladders_show_the_published_steps(run):
-    figure, _ = ladders.inception_ladder([])
+    step = composed("ladder=inception_v3/rmsprop", "recipe=inception_v3")
+    exact = result(n=48_238, wrong=11_577, arch="inception_v2", exclude="blacklist")
+    figure, caption = ladders.inception_ladder([run("step", config=step, evaluations=[exact])])
+    measured = [bar.lines[0].get_xydata().tolist() for bar in figure.axes[0].containers]
+    assert measured == [[[pytest.approx(24, abs=0.01), 2]]]
+    assert "measured by runs here" in caption
     assert [x for x, _ in drawn(figure)["published"]] == [25.2, 23.4, 23.1, 22.8, 21.6, 21.2, 21.3, 20.0, 19.9]
     figure, _ = ladders.densenet_and_resnet()
     assert drawn(figure)["ResNet"][1] == (facts("resnet50")["params"]["total"] / 1e6, 24.01)

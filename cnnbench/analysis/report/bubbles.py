@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from cnnbench.analysis.report import style
-from cnnbench.analysis.report.intervals import row_of
+from cnnbench.analysis.report.intervals import main_result
 from cnnbench.analysis.report.labels import place
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import all_facts
@@ -124,9 +124,15 @@ def _measured(runs: Sequence[Run], keys: set[str]) -> dict[str, list[float]]:
     """Top-1 errors of runs on ILSVRC by one centre crop, by network."""
     found: dict[str, list[float]] = {}
     for run in runs:
-        row = row_of(run)
-        if row and row.split in ILSVRC and row.result["protocol"] == "center" and row.result["arch"] in keys:
-            found.setdefault(row.result["arch"], []).append(row.measured(1)[0])
+        result, key = main_result(run), run.config.arch.name
+        if (
+            result
+            and result.protocol == "center"
+            and key in keys
+            and result.published
+            and result.published.split in ILSVRC
+        ):
+            found.setdefault(key, []).append(result.error(1).measured)
     return found
 
 

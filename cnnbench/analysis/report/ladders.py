@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnnbench.analysis.report import style
 from cnnbench.analysis.report.curves import EPOCH, MARKS, points
-from cnnbench.analysis.report.intervals import row_of
+from cnnbench.analysis.report.intervals import main_result, spread
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import facts, headline, published
 
@@ -78,9 +78,11 @@ def densenet_and_resnet() -> tuple[Figure, str]:
 def inception_ladder(runs: Sequence[Run]) -> tuple[Figure, str]:
     """What each step from BN-Inception to Inception-ResNet-v2 brought: the figure and its caption."""
     measured = [
-        (STEP_OF[run.config.ladder], row) for run in runs if run.config.ladder in STEP_OF if (row := row_of(run))
+        (STEP_OF[run.config.ladder], result)
+        for run in runs
+        if run.config.ladder in STEP_OF
+        if (result := main_result(run)) and result.published and result.protocol == "center"
     ]
-    measured = [(step, row) for step, row in measured if row.split and row.result["protocol"] == "center"]
     results = [published(name, **{"protocol": "single crop", **wanted}) for _, name, wanted in STEPS]
     figure = style.new_figure(3.9)
     panels = figure.subplots(1, 2, sharey=True)
@@ -89,10 +91,8 @@ def inception_ladder(runs: Sequence[Run]) -> tuple[Figure, str]:
         ax.plot([x for _, x in rows], [y for y, _ in rows], color=colour, marker=marker, label="published")
         for y, x in rows:
             ax.annotate(f"{x:.1f}", (x, y), (6, 0), textcoords="offset points", va="center", fontsize=9)
-        for y, row in measured:
-            error, low, high = row.measured(k)
-            spread = [[max(0, error - low)], [max(0, high - error)]]
-            ax.errorbar(error, y, xerr=spread, fmt="D", color="black", capsize=3, label="measured, 95 % interval")
+        for y, result in measured:
+            ax.errorbar(result.error(k).measured, y, xerr=spread(result, k), fmt="D", color="black", capsize=3)
         ax.set(xlabel=f"top-{k} error, single crop (%)", ylim=(len(STEPS) - 0.5, -0.5))
         ax.margins(x=0.2)
     panels[0].set_yticks(range(len(STEPS)), [step for step, *_ in STEPS])
