@@ -31,6 +31,7 @@ FAMILIES = {
 }
 AREA = 3.5  # square points per million parameters
 SIZES = (10, 50, 100)  # million parameters, in the legend
+CROWD = 12  # from more networks on their names need a tall picture
 SMALL = 40.0  # square points of a marker whose area says nothing
 
 
@@ -72,8 +73,8 @@ def error_by_speed(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> tupl
             speeds.setdefault(str(row.get("what")), {})[row.get("arch")] = row["images_per_second"]
     known = {network.key for network in networks()}
     what = max(speeds, key=lambda what: len(known & speeds[what].keys()), default=None)
-    if what is None or not known & speeds[what].keys():
-        return None, "no measured speed of a network with a published error: cnnbench bench measures it"
+    if what is None or len(known & speeds[what].keys()) < 2:
+        return None, "fewer than two networks with a published error have a measured speed: cnnbench bench measures it"
     return _chart(runs, speeds[what], f"measured throughput, {what} (images/s)", sized=True)
 
 
@@ -93,7 +94,7 @@ def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: boo
     shown = [network for network in networks() if network.key in places]
     areas = [AREA * network.params / 1e6 if sized else SMALL for network in shown]
     measured = _measured(runs, {network.key for network in shown})
-    figure = style.new_figure(8.0)
+    figure = style.new_figure(8.0 if len(shown) > CROWD else 5.5)
     axes = figure.subplots()
     for family, (colour, marker) in FAMILIES.items():
         own = [index for index, network in enumerate(shown) if network.family == family]
@@ -112,7 +113,10 @@ def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: boo
     _legend(figure, axes, sized)
     marked = [network.key + "*" * (network.split != "val") for network in shown]
     points = [(places[network.key], network.error) for network in shown]
-    place(axes, points, marked, [math.sqrt(area) / 2 for area in areas])
+    points += [(places[key], error) for key, errors in measured.items() for error in errors]
+    area = dict(zip((network.key for network in shown), areas, strict=True))
+    all_areas = areas + [area[key] for key, errors in measured.items() for _ in errors]
+    place(axes, points, marked, [math.sqrt(area) / 2 for area in all_areas])
     return figure, _caption(shown, bool(measured), sized)
 
 
@@ -131,7 +135,10 @@ def _ticks(axes: Axes) -> None:
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         steps = (1, 2, 5) if high > 4 * low else (1, 1.5, 2, 2.2, 2.5, 3, 3.5, 4, 5, 7)
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        axis.set_ticks([tick for e in decades for s in steps if low <= (tick := round(s * 10.0**e, 9)) <= high])
+        ticks = [tick for e in decades for s in steps if low <= (tick := round(s * 10.0**e, 9)) <= high]
+        if len(ticks) < 2:  # a short axis: matplotlib's own
+            continue
+        axis.set_ticks(ticks)
         axis.set_major_formatter(ScalarFormatter())
         axis.set_minor_formatter(NullFormatter())
         axis.set_ticks([], minor=True)

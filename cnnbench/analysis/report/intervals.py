@@ -15,6 +15,7 @@ from cnnbench.analysis.report.run import Run
 from cnnbench.evaluation.interval import wilson_interval
 
 MEASURED, PAPER = style.COLOURS[0], style.COLOURS[1]
+TARGET = dict(marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", zorder=2)
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,14 @@ def published_beside_measured(runs: Sequence[Run]) -> tuple[Figure | None, str]:
                             fontsize=9, color=style.GREY)  # fmt: skip
             stated = row.published and (row.published.top1 if k == 1 else row.published.top5)
             if stated is not None:
-                ax.plot(stated, y, "D", color=PAPER, markersize=6, zorder=4)
+                ax.plot(stated, y, color=PAPER, **TARGET)
         ax.set(xlabel=f"top-{k} error (%)", ylim=(len(rows) - 0.4, -0.6))
         ax.set_xlim(left=0)
         ax.margins(x=0.12)
         ax.grid(axis="x", visible=False)
     ticks = [f"{names[row.run.name]}\n{row.result['arch']}, {row.result['protocol']}" for row in rows]
     panels[0].set_yticks(range(len(rows)), ticks, multialignment="right")
-    _legend(figure)
+    _legend(figure, any(row.split is None for row in rows))
     return figure, _caption(rows, [names[run.name] for run in runs if run not in [row.run for row in rows]])
 
 
@@ -77,7 +78,9 @@ def _rank(row: Row) -> tuple[bool, bool, bool]:
 
 def _counted(result: dict[str, Any]) -> bool:
     return (
-        isinstance(result.get("arch"), str) and result.get("n", 0) > 0 and {"wrong_top1", "wrong_top5"} <= set(result)
+        isinstance(result.get("arch"), str)
+        and (result.get("n") or 0) > 0
+        and {"wrong_top1", "wrong_top5"} <= set(result)
     )
 
 
@@ -88,18 +91,16 @@ def _row(run: Run, result: dict[str, Any]) -> Row:
     return Row(run, result, split, next((entry for entry in stated if entry), None))
 
 
-def _legend(figure: Figure) -> None:
-    kinds = (
-        ("measured, 95 % interval", "o", MEASURED, MEASURED),
-        ("measured on other data", "o", MEASURED, "white"),
-        ("published", "D", PAPER, PAPER),
-    )
-    handles = [
-        Line2D([], [], marker=marker, color=colour, markerfacecolor=face, linestyle="-" if marker == "o" else "none")
-        for _, marker, colour, face in kinds
-    ]
+def _legend(figure: Figure, other: bool) -> None:
+    handles = {
+        "measured, 95 % interval": Line2D([], [], marker="o", color=MEASURED),
+        "measured on other data": Line2D([], [], marker="o", color=MEASURED, markerfacecolor="white"),
+        "published": Line2D([], [], color=PAPER, **TARGET),
+    }
+    if not other:
+        del handles["measured on other data"]
     figure.set_figheight(figure.get_figheight() + 0.2)
-    figure.legend(handles, [name for name, *_ in kinds], loc="outside lower center", ncols=len(kinds))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
 
 
 def _caption(rows: Sequence[Row], without: Sequence[str]) -> str:

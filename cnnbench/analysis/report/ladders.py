@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cnnbench.analysis.report import style
-from cnnbench.analysis.report.curves import EPOCH, points
+from cnnbench.analysis.report.curves import EPOCH, MARKS, points
 from cnnbench.analysis.report.intervals import row_of
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import facts, headline, published
@@ -126,7 +126,14 @@ def plain_and_residual(runs: Sequence[Run]) -> tuple[Figure, str]:
             if run in own:
                 xs, ys = zip(*(points(run, EPOCH, key) or [(float("nan"), float("nan"))]), strict=True)
                 deep = _depth(run) in ("34", "44", "56")
-                ax.plot(xs, ys, label=name, **KINDS[_kind(run)] | dict(linewidth=2 if deep else 1, markersize=3))
+                ax.plot(
+                    xs,
+                    ys,
+                    label=name,
+                    **KINDS[_kind(run)],
+                    linewidth=2.2 if deep else 1,
+                    markevery=1 + len(xs) // MARKS,
+                )
         ax.set(xlabel="epoch", ylabel=label, title="measured")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if own:
@@ -154,7 +161,7 @@ def _published(ax: Axes) -> None:
             PLAIN_RESIDUAL, ys, (f"{ys[0]}", f"{word} {ys[1]}"), (beside, beyond), strict=True
         ):
             ax.annotate(text, (depth, y), textcoords="offset points", va="center", fontsize=9, color=colour, **where)
-    ax.set(xlabel="layers", ylabel="top-1 error, 10 crops (%)", xticks=list(PLAIN_RESIDUAL), xlim=(14, 39))
+    ax.set(xlabel="layers", ylabel="top-1 error, 10 crops (%)", xticks=list(PLAIN_RESIDUAL), xlim=(9, 42))
     ax.margins(y=0.15)
     ax.set_title("published")
 

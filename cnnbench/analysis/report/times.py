@@ -75,6 +75,7 @@ def spent_in(run: Run) -> tuple[float, float, float, float] | None:
         training = sum(line["training_seconds"] for line in lines)
         waiting = sum(line["training_seconds"] * line["data_wait"] for line in lines)
         evaluation = sum(line["evaluation_seconds"] for line in lines if style.finite(line.get("evaluation_seconds")))
-        saving = max(0.0, lines[-1].get("elapsed_seconds", 0) - training - evaluation)
+        elapsed = lines[-1].get("elapsed_seconds")
+        saving = max(0.0, elapsed - training - evaluation) if style.finite(elapsed) else 0.0
     total = training + evaluation + saving
     return (max(0.0, training - waiting), waiting, evaluation, saving) if total > 0 else None
