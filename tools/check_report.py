@@ -22,7 +22,7 @@ VIEWS = {
     "narrow": ["--window-size=420,2400"],
     "dark": ["--window-size=1280,2400", "--force-dark-mode", "--blink-settings=preferredColorScheme=0"],
 }
-WIDTHS = (1280, 768, 420)  # of windows, pixels
+WIDTHS = (1280, 768, 500)  # of windows, pixels; no window is narrower
 # A frame's page may not be read from outside, so that a copy of the page measures itself.
 PROBE = "<script>document.title = document.documentElement.scrollWidth + ' of ' + innerWidth</script></body>"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnbench.analysis.report.comparisons import comparison_tables
 from cnnbench.analysis.report.content import Section
-from cnnbench.analysis.report.cost import cost_table, data_table, machines, state_of
+from cnnbench.analysis.report.cost import cost_table, data_table, machine_of, state_of
 from cnnbench.analysis.report.picture import COMPARISONS, CURVES, Picture
 from cnnbench.analysis.report.results import Result, error_table, protocol_notes, recipe_of, results_of
 from cnnbench.analysis.report.run import Run
@@ -117,7 +117,7 @@ def _line(run: Run, result: Result | None) -> dict[str, Cell]:
             "images_per_second": ended.get("images_per_second"),
             **{f"{what}_seconds": ended.get(f"{what}_seconds") for what in _TIMES},
             "seed": config.seed,
-            "machine": "; ".join(machines(run)) or None,
+            "machine": machine_of(run),
             "state": state_of(run),
         }
     )

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench import __version__, runs
-from cnnbench.analysis.report.build import build, error_tables, results_csv
+from cnnbench.analysis.report.build import build, results_csv
 from cnnbench.analysis.report.html import page
 from cnnbench.analysis.report.markdown import markdown
+from cnnbench.analysis.report.results import results_of, summary_table
 from cnnbench.analysis.report.run import find_runs
 from cnnbench.analysis.tables import render
 from cnnbench.config import ReportConfig
@@ -37,7 +38,7 @@ def report_command(config: ReportConfig) -> None:
         runs.write_text(folder / "results.csv", results_csv(found))
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror or reason(error)}") from error
-    print(render(error_tables(found)))
+    print(render(summary_table([result for run in found for result in results_of(run)])))
     print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, plots/")
     for sentence in unread:
         print(f"left out    {sentence}")

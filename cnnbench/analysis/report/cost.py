@@ -56,9 +56,12 @@ def state_of(run: Run) -> str:
     return f"{state}{why}: {last} of {total} epochs, last heard of at {run.status.get('time', 'an unknown time')}"
 
 
-def machines(run: Run) -> list[str]:
-    """The machines of its starts, each once."""
-    return list(dict.fromkeys(f"{start.get('host')}, {start.get('platform')}" for start in run.starts))
+def machine_of(run: Run) -> str:
+    """What computed it, of a run that has ended, and the machines of its starts, each once."""
+    result = run.result or {}
+    parts = [f"{result['processes']} x {result['device']}"] if {"processes", "device"} <= set(result) else []
+    parts += dict.fromkeys(f"{start.get('host')} ({start.get('platform')})" for start in run.starts)
+    return ", ".join(parts) or "not recorded"
 
 
 def time_table(run: Run) -> Table:
@@ -100,8 +103,7 @@ def _data_row(run: Run) -> tuple[Cell, ...]:
 def _cost_row(run: Run) -> tuple[Cell, ...]:
     training, waiting, _, _ = _seconds(run)
     share = 100 * waiting / training if training and waiting is not None else None
-    machine = "; ".join(machines(run)) or "not recorded"
-    return run.name, (run.result or {}).get("images_per_second"), clock(training), share, machine, state_of(run)
+    return run.name, (run.result or {}).get("images_per_second"), clock(training), share, machine_of(run), state_of(run)
 
 
 def _seconds(run: Run) -> tuple[float | None, float | None, float | None, float | None]:

@@ -105,6 +105,26 @@ def error_table(results: list[Result], top: int) -> Table:
     return Table(f"Top-{top} error", columns, rows)
 
 
+def summary_table(results: list[Result]) -> Table:
+    """The errors in short, a line for each result, for a terminal."""
+    columns = {
+        **{"run": "", "protocol": "", "weights": ""},
+        **{"top-1 error %": ".2f", "95 % interval": "", "published %": ".2f", "standard errors": "+.1f"},
+        **{"top-5 error %": ".2f", "published top-5 %": ".2f"},
+    }
+    rows = []
+    for result in results:
+        first, fifth = result.error(1), result.error(5)
+        interval = f"{first.low:.2f} to {first.high:.2f}"
+        rows.append(
+            (
+                *(result.run.name, result.protocol, result.weights),
+                *(first.measured, interval, first.published, first.deviation, fifth.measured, fifth.published),
+            )
+        )
+    return Table("", columns, rows)
+
+
 def recipe_of(run: Run) -> str:
     return run.config.recipe + (f", ladder {run.config.ladder}" if run.config.ladder else "")
 

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from cnnbench.analysis.report.content import Code, Section
-from cnnbench.analysis.report.cost import machines, state_of, time_table
+from cnnbench.analysis.report.cost import machine_of, state_of, time_table
 from cnnbench.analysis.report.picture import Picture
 from cnnbench.analysis.report.run import DETAILS, Run
 from cnnbench.analysis.tables import Cell, Table
@@ -58,7 +58,7 @@ def _origin(run: Run) -> list[str | Code]:
     last = run.starts[-1]
     versions = ", ".join(f"{name} {version}" for name, version in last.get("versions", {}).items())
     parts: list[str | Code] = ["Command:", Code(_command(last.get("command") or [])), _starts(run)]
-    parts.append(f"Python {last.get('python')}, {versions}; {_commit(last.get('git'))}; on {'; '.join(machines(run))}.")
+    parts.append(f"Python {last.get('python')}, {versions}; {_commit(last.get('git'))}; on {machine_of(run)}.")
     return parts
 
 
