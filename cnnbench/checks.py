@@ -33,6 +33,7 @@ from cnnbench.config import (
     PackConfig,
     PrepareConfig,
     RecipesConfig,
+    ReportConfig,
     ScheduleConfig,
     ShowConfig,
     SourceConfig,
@@ -264,6 +265,15 @@ def check_verify(config: VerifyConfig) -> None:
     _require(config.run is not None, "nothing to verify: give run=NAME")
     _check_range("sigmas", config.sigmas, 0, open_low=True)
     _check_range("tolerance", config.tolerance, 0)
+
+
+def check_report(config: ReportConfig) -> None:
+    """Raise UserError for a file that is missing, or one where a folder is to be."""
+    _check_choices(config)
+    _check_file("bench", config.bench)
+    output = Path(config.output).expanduser()
+    _require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
+    _require(not (output / "config.yaml").exists(), f"output={config.output} is a run: give another output=FOLDER")
 
 
 def check_zoo(config: ZooConfig | LectureConfig | RecipesConfig) -> None:

@@ -49,9 +49,10 @@ OPTIONS = {
 
 def run(command: Command, words: list[str]) -> None:
     """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
-    overrides = _check_options(words)
+    overrides, options = _check_options(words)
+    overrides = _named(command, overrides)
     _check_syntax(overrides)
-    words = _in_full(words)
+    words = [*options, *_in_full(overrides)]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
         words.append("--resolve")
     sweeps = bool({"--multirun", "-m"} & set(words))
@@ -77,7 +78,7 @@ def run(command: Command, words: list[str]) -> None:
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
         except (ValueError, TypeError, AttributeError, AssertionError, KeyError, OSError) as error:
-            if sweeps:  # then it may come from a job
+            if sweeps or isinstance(error, BrokenPipeError):  # from a job; from what --cfg job prints
                 raise
             raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
     for composed in single:
@@ -98,6 +99,26 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
             return {name: OmegaConf.select(composed, name) for name in entries(command.schema)}
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
+
+
+def _named(command: Command, words: list[str]) -> list[str]:
+    """`words`, those that are no key=value joined under the command's key for them: as one name, or as a list."""
+    bare = [word for word in words if "=" not in word]
+    if command.bare is None or not bare:
+        return words
+    several = str(command.schema.__dataclass_fields__[command.bare].type).startswith("list")
+    if not several and len(bare) > 1:
+        raise UserError(f"{command.name} takes one name, not {' and '.join(bare)}")
+    if given := [word for word in words if word.startswith(f"{command.bare}=")]:
+        raise UserError(f"give either {given[0]} or the names alone, as in `cnnbench {command.name} {bare[0]}`")
+    value = f"[{','.join(map(_quoted, bare))}]" if several else _quoted(bare[0])
+    return [*(word for word in words if "=" in word), f"{command.bare}={value}"]
+
+
+def _quoted(word: str) -> str:
+    """A word in Hydra's quotes, so that it stands for itself whatever characters it has."""
+    escaped = re.sub(r"(\\*)($|\")", lambda found: found[1] * 2 + found[2].replace('"', '\\"'), word)
+    return f'"{escaped}"'
 
 
 def _in_full(words: list[str]) -> list[str]:
@@ -200,9 +221,10 @@ def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:
             yield from _names(child, f"{prefix}{name}.")
 
 
-def _check_options(words: list[str]) -> list[str]:
-    """The words that are overrides; UserError for an option that Hydra has not, or a word that it does not take."""
-    overrides, rest = [], iter(words)
+def _check_options(words: list[str]) -> tuple[list[str], list[str]]:
+    """The words that are overrides, and the options with their words; UserError for an option that Hydra has not, or a
+    word that it does not take."""
+    overrides, options, rest = [], [], iter(words)
     for word in rest:
         option, equals, value = word.partition("=")
         if not word.startswith("-"):
@@ -210,13 +232,16 @@ def _check_options(words: list[str]) -> list[str]:
             continue
         if option not in OPTIONS:
             raise UserError(f"unknown option '{option}'{nearest(option, [*OPTIONS, '--help'])}; see --help")
+        options.append(word)
         allowed = OPTIONS[option]
         if allowed == ():
             continue
-        value = value if equals else next(rest, "")
+        if not equals:
+            value = next(rest, "")
+            options.append(value)
         if not value or (allowed and value not in allowed):
             raise UserError(f"{option} takes {'one of ' + ', '.join(allowed) if allowed else 'a word'}, not '{value}'")
-    return overrides
+    return overrides, options
 
 
 def _check_syntax(overrides: list[str]) -> None:

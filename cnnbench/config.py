@@ -322,6 +322,17 @@ class VerifyConfig:
 
 
 @dataclass(frozen=True)
+class ReportConfig:
+    runs: list[str] = key(
+        "runs to report on: folders, or names in runs/; `report A B` is short for `runs=[A,B]`; []: all in runs/",
+        [],
+    )
+    output: str = key("folder for report.html, report.md, results.csv and plots/", "report")
+    bench: str | None = key("file that `cnnbench bench output=FILE` wrote, for measured speed; null: none", None)
+    title: str | None = key("heading of the report; null: the names of the runs", None)
+
+
+@dataclass(frozen=True)
 class LectureConfig:
     name: str | None = key("the claim to show; `lecture NAME` is short for `lecture name=NAME`; null: list them", None)
     format: str = key("form of the output", "table", choices=FORMATS)

@@ -43,7 +43,9 @@ def folder(run: str) -> Path:
 
 def name(path: Path) -> str:
     """What to give as run= for the run in folder `path`."""
-    return path.name if path.parent == RUNS else str(path)
+    if path.parent == RUNS:
+        return path.name
+    return str(path) if len(path.parts) > 1 else f"./{path}"
 
 
 def new_folder(stem: str) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from cnnbench import __version__
+from cnnbench import __version__, cli
 
 # Words after `cnnbench`, and what the one line has to say.
 MISTAKES = [
@@ -191,3 +192,25 @@ def test_cfg_job_prints_the_resolved_config(cnnbench, tmp_path):
     assert "lr: 0.01" in done.stdout  # interpolated from the network's file
     assert "${" not in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--cfg", "job"], ["trian"]])
+def test_a_reader_that_has_had_enough_ends_a_command_quietly(words, monkeypatch, capfd):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        monkeypatch.setattr(sys, "stderr", output)
+        with pytest.raises(SystemExit) as left:
+            cli.main(words)
+    assert left.value.code == 141
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_pipe_to_somebody_else_that_breaks_is_told(monkeypatch):
+    def breaks(_words: list[str]) -> None:
+        raise BrokenPipeError("a worker is gone")
+
+    monkeypatch.setattr(cli, "_run", breaks)
+    with pytest.raises(BrokenPipeError, match="a worker"):
+        cli.main([])

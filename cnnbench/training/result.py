@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cnnbench import runs
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
+from cnnbench.machine import processor
 from cnnbench.training.state import Position, Training
 
 
@@ -32,6 +35,7 @@ def finish(training: Training, position: Position) -> None:
         "waiting_seconds": round(position.waiting_seconds, 1),
         "evaluation_seconds": round(position.evaluation_seconds, 1),
         "saving_seconds": round(position.saving_seconds, 1),
+        **_machine(training),
         "recipe": config.recipe,
         "data": config.data.path,
         **{f"data_{name}": value for name, value in training.record["data"].items()},
@@ -41,6 +45,13 @@ def finish(training: Training, position: Position) -> None:
     }
     runs.write_json(training.folder / "result.json", result)
     print(show(training.folder, result))
+
+
+def _machine(training: Training) -> dict[str, Any]:
+    """What computed it: processes, and the GPU or processor of the first."""
+    device = training.normalise.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {"processes": training.process.world, "device": name, "precision": training.precision.name}
 
 
 def _averaged(position: Position) -> dict[str, Any]:
