@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -63,6 +64,26 @@ def test_a_later_attempt_of_the_same_job_takes_over():
         ({}, False),
     ]:
         assert lock.is_gone(before, lock.identity(environment), 0) is gone
+
+
+def test_an_owner_that_was_wrongly_taken_for_gone_leaves(tmp_path, monkeypatch, capfd):
+    left = threading.Event()
+
+    def leave(status: int) -> None:
+        assert status == lock.TAKEN_OVER
+        left.set()
+
+    monkeypatch.setattr(lock, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(lock.os, "_exit", leave)
+    path = tmp_path / lock.FILE
+    with lock.held(tmp_path):
+        assert not left.wait(0.1)
+        path.write_text("")  # as the next owner begins to write
+        assert not left.wait(0.1)
+        path.write_text(json.dumps(other(pid=17)))
+        assert left.wait(30)
+    assert "has been taken over by process 17 on far" in capfd.readouterr().err
+    assert json.loads(path.read_text())["pid"] == 17, "it is the other's lock"
 
 
 def test_a_lock_that_is_being_written_holds(tmp_path):
