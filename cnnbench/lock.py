@@ -92,12 +92,16 @@ def _held(path: Path, owner: dict[str, Any]) -> str:
 
 def _create(path: Path, mine: dict[str, Any]) -> bool:
     """Whether this process made the lock; False if there is one."""
+    made = False
     try:
         with open(path, "x") as file:
+            made = True
             json.dump(mine, file)
     except FileExistsError:
         return False
     except OSError as error:
+        if made:  # on a full disk: an empty lock would hold the folder when there is space again
+            path.unlink(missing_ok=True)
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     return True
 

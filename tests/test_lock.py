@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -90,3 +91,15 @@ def test_a_lock_that_is_being_written_holds(tmp_path):
     (tmp_path / lock.FILE).write_text("")
     with pytest.raises(UserError, match="another process"):
         lock.refuse_if_held(tmp_path)
+
+
+def test_a_full_disk_leaves_no_lock(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lock.json, "dump", full)
+        with pytest.raises(UserError, match=r"cannot write .*lock.json: No space"), lock.held(tmp_path):
+            pass
+    with lock.held(tmp_path):
+        pass

@@ -101,7 +101,7 @@ TEMPLATES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=60, help="enough to take more than two minutes")
+    parser.add_argument("--epochs", type=int, default=120, help="enough to take more than two minutes")
     parser.add_argument("--minutes", type=int, default=60, help="how long to wait for the jobs")
     parser.add_argument("--only", nargs="+", choices=[template.name for template in TEMPLATES])
     parser.add_argument("--kill-slurmd", nargs=3, metavar=("PID", "NODE", "COMMAND"), help="only this")
