@@ -61,7 +61,7 @@ def trial(disk: Path, room: int, whole: tuple) -> bool:
     ballast.unlink()
     rest = train(disk, run.name)
     same = rest.returncode == 0 and outcome(run) == whole
-    print(f"| {room} | {epochs} | {full.returncode} | {said.splitlines()} | {kept} ", end="")
+    print(f"| {room} | {epochs} | {full.returncode} | {' / '.join(said.splitlines())} | {kept} ", end="")
     print(f"| {'the same bits' if same else f'OTHER BITS {rest.stderr}'} |", flush=True)
     shutil.rmtree(run)
     one_sentence = "No space left" in said and said.count("\n") == 0
