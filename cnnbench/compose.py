@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -55,8 +56,7 @@ def run(command: Command, words: list[str]) -> None:
     words = [*options, *_in_full(overrides)]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
         words.append("--resolve")
-    sweeps = bool({"--multirun", "-m"} & set(words))
-    if sweeps:
+    if {"--multirun", "-m"} & set(words):
         words = _sweep_folder(words)
 
     single: list[DictConfig] = []
@@ -78,7 +78,7 @@ def run(command: Command, words: list[str]) -> None:
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
         except (ValueError, TypeError, AttributeError, AssertionError, KeyError, OSError) as error:
-            if sweeps or isinstance(error, BrokenPipeError):  # from a job; from what --cfg job prints
+            if _of_a_job(error) or isinstance(error, BrokenPipeError):  # the latter is of what --cfg job prints
                 raise
             raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
     for composed in single:
@@ -88,6 +88,11 @@ def run(command: Command, words: list[str]) -> None:
             raise UserError(_explain(error, command.schema)) from error
         command.check(config)
         command.run(config)
+
+
+def _of_a_job(error: Exception) -> bool:
+    """Whether `error` comes from a job of a sweep: Hydra's JobReturn.return_value raises what a job raised."""
+    return any(frame.name == "return_value" for frame in traceback.extract_tb(error.__traceback__))
 
 
 def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:

@@ -3,8 +3,9 @@ in which it is cut short, and compares the results bitwise.
 
     python tools/slurm_proof.py --folder /shared/proof          # a folder that all nodes see; needs sbatch
     python tools/slurm_proof.py --folder /shared/proof --only sweep elastic
-    python tools/slurm_proof.py --folder /shared/proof --only several_nodes \\
-        --kill-slurmd $(cat /run/slurmd.pid) n1 "slurmd"        # as root on n1: it goes down, and comes back
+    python tools/slurm_proof.py --folder /shared/proof --kill-slurmd $(cat /run/slurmd.pid) n1 slurmd
+
+The last, as root on node n1 and by itself, ends the node's slurmd while two nodes train, and starts it again.
 
 Options of sbatch that a cluster asks for (partition, account) come after --. MASTER_ADDR in the environment is kept,
 for nodes whose names do not resolve. Prints a table; exit status 1 if a run did not end in the same bits.
@@ -100,10 +101,10 @@ TEMPLATES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=60, help="enough to take more than two minutes")
-    parser.add_argument("--minutes", type=int, default=30, help="how long to wait for the jobs")
+    parser.add_argument("--epochs", type=int, default=120, help="enough to take more than two minutes")
+    parser.add_argument("--minutes", type=int, default=60, help="how long to wait for the jobs")
     parser.add_argument("--only", nargs="+", choices=[template.name for template in TEMPLATES])
-    parser.add_argument("--kill-slurmd", nargs=3, metavar=("PID", "NODE", "COMMAND"), help="COMMAND starts it again")
+    parser.add_argument("--kill-slurmd", nargs=3, metavar=("PID", "NODE", "COMMAND"), help="only this")
     parser.add_argument("sbatch", nargs="*", help="options for sbatch, after --")
     options = parser.parse_args()
     if shutil.which("sbatch") is None:
@@ -111,11 +112,9 @@ def main() -> None:
     (options.folder / "runs").mkdir(parents=True)
     (options.folder / "sweep.txt").write_text("\n".join(LINES) + "\n")
     templates = [template for template in TEMPLATES if options.only is None or template.name in options.only]
-    if options.kill_slurmd:
+    if options.kill_slurmd:  # and nothing beside it that needs the node
         way = Way("a slurmd was killed", act=partial(kill_slurmd, *options.kill_slurmd))
-        templates = [
-            replace(each, ways=(way,)) if each.name == "several_nodes" else each for each in templates
-        ]  # and not beside others that need the node
+        templates = [replace(each, ways=(way,)) for each in TEMPLATES if each.name == "several_nodes"]
     deadline = time.monotonic() + 60 * options.minutes
     with ThreadPoolExecutor(len(templates)) as pool:
         rows = list(chain.from_iterable(pool.map(partial(judge, options, deadline), templates)))
@@ -126,23 +125,23 @@ def main() -> None:
 
 
 def judge(options: argparse.Namespace, deadline: float, template: Template) -> list[tuple[str, str, int, str]]:
-    """A row for every run of a template that was cut short: its starts, and how it compares with the one left alone."""
-    ways = (Way("left alone", (f"--time={options.minutes}",)), *template.ways)
-    jobs = [submit(options, template, number, way) for number, way in enumerate(ways)]
-    for way, (job, runs) in zip(ways, jobs, strict=True):
+    """A row for every run of a template: its starts, and how it compares with the one that was left alone."""
+    rows, alone = [], []
+    for number, way in enumerate((Way("left alone", (f"--time={options.minutes}",)), *template.ways)):
+        job, runs = submit(options, template, number, way)
+        alone = alone or runs
         if way.act is not None:
             way.act(job, runs[0])
-    ended = [wait(job, runs, deadline) for job, runs in jobs]
-    rows = []
-    for way, (_, runs), well in zip(ways, jobs, ended, strict=True):
-        for run, alone in zip(runs, jobs[0][1], strict=True):
-            result = compare(run, alone, way is not ways[0]) if well and ended[0] else "NO RESULT: see the logs"
-            rows.append((template.name, way.name, starts(run), result))
+        wait(job, deadline)
+        for run, other in zip(runs, alone, strict=True):
+            rows.append((template.name, way.name, starts(run), compare(run, other)))
     return rows
 
 
-def compare(run: Path, alone: Path, is_cut: bool) -> str:
-    if is_cut and starts(run) == 1:
+def compare(run: Path, alone: Path) -> str:
+    if not all((folder / "result.json").exists() for folder in (run, alone)):
+        return "NO RESULT: see the logs"
+    if run != alone and starts(run) == 1:
         return "NOT CUT: give more --epochs"
     return "the same bits" if outcome(run) == outcome(alone) else "OTHER BITS"
 
@@ -167,12 +166,11 @@ def submit(options: argparse.Namespace, template: Template, number: int, way: Wa
     return job, [folder / "runs" / name for name in names]
 
 
-def wait(job: str, runs: list[Path], deadline: float) -> bool:
-    """Until the job is over: whether all runs have their result."""
+def wait(job: str, deadline: float) -> None:
+    """Until the job is over."""
     while state(job) and time.monotonic() < deadline:
         time.sleep(2)
     time.sleep(5)  # a shared file system may show a result late
-    return all((run / "result.json").exists() for run in runs)
 
 
 def state(job: str) -> str:
