@@ -445,6 +445,13 @@ def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:
     return found
 
 
+def value_of(config: Any, name: str) -> Any:
+    """The value of the key with the full dotted name `name`."""
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
+
+
 def _dataclass_of(schema: type, item: dataclasses.Field) -> type | None:
     """The dataclass that a field of `schema` holds, also behind `| None`, or None for a plain value."""
     named = vars(sys.modules[schema.__module__]).get(str(item.type).removesuffix(" | None"))

@@ -12,7 +12,7 @@ from typing import Any
 from cnnbench import runs
 from cnnbench.analysis.published import Published, protocols_of, published_for, split_of
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config import TrainConfig, VerifyConfig, entries
+from cnnbench.config import TrainConfig, VerifyConfig, entries, value_of
 from cnnbench.data.packed import ENDING, read_header
 from cnnbench.errors import UserError
 
@@ -183,9 +183,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
     names = [name for part in DECISIVE for name in entries(TrainConfig) if name == part or name.startswith(f"{part}.")]
     found = []
     for name in names:
-        value = trained
-        for part in name.split("."):
-            value = getattr(value, part)
+        value = value_of(trained, name)
         wanted = _plain(expected[name])
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
             found.append(f"{name}={value}, not {wanted} as in recipe {trained.recipe}{_remark(name, trained)}")
