@@ -115,6 +115,7 @@ def check_train(config: TrainConfig) -> None:
     for size in sorted(set(training_sides(config.resolution, side(config), config.epochs))):
         check_size(config.arch, size)
     check_recipe(config)
+    _check_whole(config)
     _check_division(config)
 
 
@@ -192,17 +193,21 @@ def check_eval(config: EvalConfig) -> None:
 
 def check_protocol(config: EvalConfig) -> None:
     """Raise UserError if the network of `config` cannot be tested by its protocol at these sizes."""
-    protocol, name = PROTOCOLS[config.protocol], config.arch.name
+    _check_whole(config)
     _require(
-        not protocol.whole or name not in FIXED,
-        f"protocol={config.protocol} cannot be done with {name}: {FIXED.get(name)}; use protocol=ten_crop",
-    )
-    _require(
-        not config.scales or protocol.crops != CENTER,
+        not config.scales or PROTOCOLS[config.protocol].crops != CENTER,
         f"scales={plain(config.scales)} does nothing with protocol={config.protocol}: set crop_ratio",
     )
     for scale in config.scales:
         _check_range("scales", scale, side(config))
+
+
+def _check_whole(config: TrainConfig | EvalConfig) -> None:
+    name = config.arch.name
+    _require(
+        not PROTOCOLS[config.protocol].whole or name not in FIXED,
+        f"protocol={config.protocol} cannot be done with {name}: {FIXED.get(name)}; use protocol=ten_crop",
+    )
 
 
 def check_bench(config: BenchConfig) -> None:

@@ -37,6 +37,7 @@ def finish(training: Training, position: Position) -> None:
         "saving_seconds": round(position.saving_seconds, 1),
         **_machine(training),
         "recipe": config.recipe,
+        "recipe_protocol": config.protocol,
         "data": config.data.path,
         **{f"data_{name}": value for name, value in training.record["data"].items()},
         "classes": len(training.record["classes"]),
@@ -75,6 +76,7 @@ def show(folder: Path, result: dict[str, Any]) -> str:
     if "averaged_wrong_top1" in result:
         with_average = Counts(result["averaged_wrong_top1"], result["averaged_wrong_top5"], result["n"])
         averaged = f"\nwith the averaged weights:\n{error_table(with_average)}\n"
+    again = f"cnnbench eval run={runs.name(folder)}"
     speed, seconds = result["images_per_second"], result["training_seconds"]
     return f"""
 {result["arch"]} after {result["epoch"]} epochs, {counts.n:,} validation images, one centre crop:
@@ -85,4 +87,13 @@ speed       {speed:,.0f} training images per second, {seconds:,.0f} s of trainin
 result      {folder}/result.json
 weights     {folder}/checkpoints/last.pt, best.pt
 curves      tensorboard --logdir {folder}
-again       cnnbench eval run={runs.name(folder)}"""
+again       {again}{_paper(result, again)}"""
+
+
+def _paper(result: dict[str, Any], again: str) -> str:
+    """How the recipe's paper tested, where that is not what training does: a line, or nothing."""
+    protocol = result.get("recipe_protocol", "center")
+    if protocol == "center":
+        return ""
+    averaged = " weights_kind=averaged" * ("averaged_wrong_top1" in result)
+    return f"\npaper       tested by {protocol}: {again} protocol={protocol}{averaged}"
