@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest-xdist keeps every core busy already
 
 Run = Callable[..., subprocess.CompletedProcess]
 
