@@ -7,6 +7,7 @@ about a wrong override becomes one UserError.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import re
 import sys
@@ -178,7 +179,9 @@ def _first_network(_root_: DictConfig) -> str:
     return first_network(_root_["recipe"])
 
 
+@functools.cache
 def _store_schema(command: Command) -> None:
+    """Make the schema of `command` known to Hydra; once, since it takes a fifth of the time of a composition."""
     OmegaConf.register_new_resolver("first_network", _first_network, replace=True)
     OmegaConf.register_new_resolver("paper_recipe", _own_recipe, replace=True)
     node = OmegaConf.structured(command.schema)

@@ -128,7 +128,7 @@ def test_networks_that_take_one_size_refuse_to_train_at_another():
         check_sides(composed("arch=googlenet").arch, 224, {176})
 
 
-def test_a_papers_recipe_trains_and_images_grow(cnnbench, small_data):
+def test_a_papers_recipe_trains_and_images_grow(command, small_data):
     """Two epochs of two steps through the loop: the sides change between them, and the banner says what is trained."""
     words = (
         "train",
@@ -141,7 +141,7 @@ def test_a_papers_recipe_trains_and_images_grow(cnnbench, small_data):
     )
     words += ("arch=densenet_bc100_12", "resolution=progressive", "resolution.first=0.5", "resolution.train=1")
     words += ("resolution.multiple=16", "resolution.grow_from=0", "resolution.grow_until=1")
-    done = cnnbench(*words)
+    done = command(*words)
     assert done.returncode == 0, done.stderr
     assert "paper = cifar_densenet (Huang et al. 2017, section 4.2): 2 epochs of 2 steps" in done.stdout
     assert "trained at 16, 32 from epoch 2; tested at 32" in done.stdout

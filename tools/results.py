@@ -1,7 +1,7 @@
 """Trains every network of the zoo on real images, small ones, and writes the errors beside the published ones.
 
-    python tools/results.py train --folder runs/zoo [KEY ...]     # some hours on one core; goes on where it was stopped
-    python tools/results.py page --folder runs/zoo                # docs/results.md and docs/results.csv from what is there
+    python tools/results.py train --folder runs/zoo [KEY ...]   # an hour and more; goes on where it was stopped
+    python tools/results.py page --folder runs/zoo              # docs/results.md and docs/results.csv
 
 The images are a fifth of the bundled sample of Fashion-MNIST, 2,000 of ten classes, at the smallest side of SIDES that
 the network takes. All networks are trained alike, in bfloat16: AdamW, and as many epochs, 1 to MOST_EPOCHS, as BUDGET
@@ -131,15 +131,15 @@ def write_page(rows: list[dict[str, Any]]) -> None:
     (DOCS / "results.csv").write_text(render(table, "csv") + "\n")
     (DOCS / "results.md").write_text(f"""# Every network, trained on real images
 
-Written by `python tools/results.py page` from the runs of `python tools/results.py train`: {len(rows)} networks, each by
-`cnnbench train arch=KEY {words}`
-with the side and the epochs of its line, {machine()}.
+Written by `python tools/results.py page` from the runs of `python tools/results.py train`: {len(rows)} networks,
+each by `cnnbench train arch=KEY {words}` with the side and the epochs of its line.
+{machine()}.
 
-{IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs, 1 to {MOST_EPOCHS}, are those
-that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay for: **a network with one epoch, 100 steps, has only begun
-to learn**, and a small network may beat a large one here for no other reason. The published errors are of other images, mostly
-ILSVRC's, and of full recipes: they stand beside for the order that the papers found, not as a mark that was missed.
-from, to: 95 % interval (Wilson) of the top-1 error. MACs: multiply-adds of one image at this side.
+{IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs, 1 to {MOST_EPOCHS}, are
+those that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay for: **a network with one epoch, 100 steps, has
+only begun to learn**, and a small network may beat a large one here for no other reason. The published errors are of other
+images, mostly ILSVRC's, and of full recipes: they stand beside for the order that the papers found, not as a mark that was
+missed. from, to: 95 % interval (Wilson) of the top-1 error. MACs: multiply-adds of one image at this side.
 
 {render(table, "markdown").strip()}
 """)

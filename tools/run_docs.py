@@ -1,8 +1,8 @@
 """Runs every `cnnbench` command of README.md and docs/ on small stand-ins: python tools/run_docs.py [PAGE.md ...]
 
-The commands run in one process, in a folder of their own, in the order of PAGES. `/imagenet` and other folders of the pages
-are made of images of the bundled sample; what would take long is made short by the words of SHORTER, put behind the command's
-own, so that every word of the page is read and checked too. Prints a line per command; exit status 1 if one failed.
+The commands run in one process, in a folder of their own, page by page. `/imagenet` and other folders of the pages are
+made of images of the bundled sample; what would take long is made short by the words of SHORTER, put behind the
+command's own, so that every word of the page is read and checked too. Exit status 1 if a command failed.
 """
 
 from __future__ import annotations
