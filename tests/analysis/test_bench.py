@@ -143,6 +143,19 @@ def test_model_measures_the_papers_batch_by_itself(bench):
     assert memory["rows"][0]["pixels"] == 32
 
 
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_loader_by_stage_and_as_a_whole(bench, small_data, tmp_path, device):
+    words = f"what=loader arch=lenet data={small_data} images=5 loader_images=5 augment.device={device} output=out"
+    bench(*words.split(), "data.workers=1")
+    rows = json.loads((tmp_path / "out" / "bench.json").read_text())["rows"]
+    names = [row["name"] for row in rows]
+    for stage in ("read", "open and decode", "crop and resize", "augment", "normalise", "whole, training"):
+        assert names.count(stage) == 1
+    assert "ours, 1 processes" in names
+    assert all(len(row["seconds"]["cpu_per_image"]) == 1 for row in rows)
+    assert all(row["images_per_second"] is None or row["images_per_second"] > 0 for row in rows)
+
+
 def test_evaluation_beside_its_halves(bench, small_data, tmp_path):
     words = f"what=eval arch=lenet data={small_data} batch=10 images=20 loader_images=25 rounds=3 output=eval.json"
     bench(*words.split())
