@@ -106,6 +106,13 @@ def test_peak_memory_counts_what_lives_at_the_same_time():
         torch.empty(250_000)
         b.zero_()
 
+    def leave() -> None:
+        left.append(torch.empty(300_000))
+
+    left: list[torch.Tensor] = []
+    for _ in range(2):  # what an earlier measurement left behind, and was freed since, does not count
+        assert peak_bytes(leave, [], CPU) == 4 * 300_000
+        left.clear()
     assert peak_bytes(work, [kept, kept[:10]], CPU) == 4 * (1000 + 1_500_000)
 
 
@@ -141,6 +148,15 @@ def test_model_measures_the_papers_batch_by_itself(bench):
     (times, memory) = json.loads(bench("arch=lenet", "format=json"))
     assert [row["images"] for row in times["rows"]] == 3 * [16]
     assert memory["rows"][0]["pixels"] == 32
+
+
+def test_the_largest_batch_that_is_predicted_fits(bench, monkeypatch):
+    monkeypatch.setattr(bench_memory, "available_memory", lambda: 20 * 2**20)
+    times, memory = json.loads(bench("arch=lenet", "batch=max", "format=json"))
+    (row,) = memory["rows"]
+    assert row["batch"] == times["rows"][0]["images"] > 16
+    assert 0.9 < row["peak memory (MiB)"] / (0.9 * 20) < 1.1
+    assert "predicted" in memory["notes"][0]
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
