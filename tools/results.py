@@ -135,11 +135,12 @@ Written by `python tools/results.py page` from the runs of `python tools/results
 each by `cnnbench train arch=KEY {words}` with the side and the epochs of its line.
 {machine()}.
 
-{IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs, 1 to {MOST_EPOCHS}, are
-those that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay for: **a network with one epoch, 100 steps, has
-only begun to learn**, and a small network may beat a large one here for no other reason. The published errors are of other
-images, mostly ILSVRC's, and of full recipes: they stand beside for the order that the papers found, not as a mark that was
-missed. from, to: 95 % interval (Wilson) of the top-1 error. MACs: multiply-adds of one image at this side.
+{IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs, 1 to {MOST_EPOCHS},
+are those that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay for: **a network with one epoch, 100
+steps, has only begun to learn**, and a small network may beat a large one here for no other reason. The published
+errors are of other images, mostly ILSVRC's, and of full recipes: they stand beside for the order that the papers found,
+not as a mark that was missed. from, to: 95 % interval (Wilson) of the top-1 error. MACs: multiply-adds of one image at
+this side.
 
 {render(table, "markdown").strip()}
 """)
