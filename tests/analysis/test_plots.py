@@ -133,6 +133,13 @@ def test_names_of_runs_are_short_where_they_can_be(run):
     assert style.labels([run("runs/a"), run("x/b"), run("y/b")]) == ["a", "x/b", "y/b"]
 
 
+def test_any_name_of_a_run_can_be_drawn(run):
+    with style.styled():
+        figure, _ = curves.errors_by_epoch([run("_a", epochs(50, 40)), run("$b^{$", epochs(50, 40))])
+        figure.draw_without_rendering()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [" _a", "$b^{$"]
+
+
 def test_shares_of_time_come_from_the_metrics(run):
     assert times.spent_in(run("a", epochs(50, 40))) == pytest.approx((126, 14, 40, 20))
     long = result(training_seconds=100, waiting_seconds=25, evaluation_seconds=10, saving_seconds=5)

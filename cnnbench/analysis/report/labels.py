@@ -69,7 +69,7 @@ def best_offsets(
     fixed = 6 * pixel * gaps + 20 * (np.prod(sizes, 1)[:, None] - _overlap(boxes, frame))
     for number, marker in enumerate(markers):
         others = np.arange(named) != number
-        fixed[others] += 15 * _overlap(boxes[others], marker) + 500 * _crossings(lines[others], marker)
+        fixed[others] += 25 * _overlap(boxes[others], marker) + 500 * _crossings(lines[others], marker)
     chosen = np.full(named, -1)
     for _ in range(ROUNDS):
         before = chosen.copy()

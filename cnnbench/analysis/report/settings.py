@@ -17,7 +17,7 @@ def settings(runs: list[Run]) -> tuple[str | Table]:
     names = [name for name in entries(TrainConfig) if name not in NOT_SHOWN]
     values = {name: [_value(run.config, name) for run in runs] for name in names}
     rows = [
-        (name, *("null" if value is None else str(value) for value in found))
+        (name, *map(_shown, found))
         for name, found in values.items()
         if not any(dataclasses.is_dataclass(value) for value in found) and any(value != found[0] for value in found)
     ]
@@ -25,6 +25,12 @@ def settings(runs: list[Run]) -> tuple[str | Table]:
         return ("The configs are the same.",)
     columns = {"key, by run": ""} | {run.name: "" for run in runs}
     return (Table("Keys that differ", columns, rows),)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_shown(item)}" for name, item in value.items())
+    return "null" if value is None else str(value)
 
 
 def _value(config: Any, name: str) -> Any:

@@ -40,6 +40,7 @@ SETTINGS = {
     "lines.linewidth": 1.5,
     "lines.markersize": 5,
     "hatch.linewidth": 0.6,
+    "text.parse_math": False,  # names of runs may hold a $
 }
 
 
@@ -70,7 +71,8 @@ def line_style(index: int) -> dict[str, Any]:
 def labels(runs: Sequence[Run]) -> list[str]:
     """A short name for each run: the last part of its folder where no other run has the same."""
     last = [Path(run.name).name for run in runs]
-    return [short if last.count(short) == 1 else run.name for short, run in zip(last, runs, strict=True)]
+    names = [short if last.count(short) == 1 else run.name for short, run in zip(last, runs, strict=True)]
+    return [f" {name}" if name.startswith("_") else name for name in names]  # matplotlib hides what begins with _
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int | None = None) -> None:
