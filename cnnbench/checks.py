@@ -33,6 +33,7 @@ from cnnbench.config import (
     PackConfig,
     PrepareConfig,
     RecipesConfig,
+    ReportConfig,
     ScheduleConfig,
     ShowConfig,
     SourceConfig,
@@ -114,6 +115,7 @@ def check_train(config: TrainConfig) -> None:
     for size in sorted(set(training_sides(config.resolution, side(config), config.epochs))):
         check_size(config.arch, size)
     check_recipe(config)
+    _check_whole(config)
     _check_division(config)
 
 
@@ -191,17 +193,21 @@ def check_eval(config: EvalConfig) -> None:
 
 def check_protocol(config: EvalConfig) -> None:
     """Raise UserError if the network of `config` cannot be tested by its protocol at these sizes."""
-    protocol, name = PROTOCOLS[config.protocol], config.arch.name
+    _check_whole(config)
     _require(
-        not protocol.whole or name not in FIXED,
-        f"protocol={config.protocol} cannot be done with {name}: {FIXED.get(name)}; use protocol=ten_crop",
-    )
-    _require(
-        not config.scales or protocol.crops != CENTER,
+        not config.scales or PROTOCOLS[config.protocol].crops != CENTER,
         f"scales={plain(config.scales)} does nothing with protocol={config.protocol}: set crop_ratio",
     )
     for scale in config.scales:
         _check_range("scales", scale, side(config))
+
+
+def _check_whole(config: TrainConfig | EvalConfig) -> None:
+    name = config.arch.name
+    _require(
+        not PROTOCOLS[config.protocol].whole or name not in FIXED,
+        f"protocol={config.protocol} cannot be done with {name}: {FIXED.get(name)}; use protocol=ten_crop",
+    )
 
 
 def check_bench(config: BenchConfig) -> None:
@@ -264,6 +270,15 @@ def check_verify(config: VerifyConfig) -> None:
     _require(config.run is not None, "nothing to verify: give run=NAME")
     _check_range("sigmas", config.sigmas, 0, open_low=True)
     _check_range("tolerance", config.tolerance, 0)
+
+
+def check_report(config: ReportConfig) -> None:
+    """Raise UserError for a file that is missing, or one where a folder is to be."""
+    _check_choices(config)
+    _check_file("bench", config.bench)
+    output = Path(config.output).expanduser()
+    _require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
+    _require(not (output / "config.yaml").exists(), f"output={config.output} is a run: give another output=FOLDER")
 
 
 def check_zoo(config: ZooConfig | LectureConfig | RecipesConfig) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cnnbench import __version__
 from cnnbench.commands import COMMANDS, Command
@@ -15,14 +19,37 @@ def main(words: list[str] | None = None) -> None:
     """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
 
     Exit status 0: done; 1: `data check` found problems, or `verify` an error outside its band; 2: the user has to
-    change something, said in one line; 75: stopped and saved, to be continued; 130: interrupted; else a traceback.
+    change something, said in one line; 75: stopped and saved, to be continued; 130: interrupted; 141: nobody
+    reads the output any more, as in `cnnbench zoo | head -1`; else a traceback.
     """
     os.environ.update(slurm_environment(os.environ))
     # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler tells of its own starts and stops
+    with _quiet_when_unread():
+        _answer(sys.argv[1:] if words is None else words)
+
+
+@contextmanager
+def _quiet_when_unread() -> Iterator[None]:
+    """Within this block a closed pipe behind standard output ends the process as SIGPIPE would end one in C."""
     try:
-        _run(sys.argv[1:] if words is None else words)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        poll = select.poll()
+        poll.register(sys.stdout, 0)
+        if not poll.poll(0):  # another pipe: to a worker, or to another machine
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes once more
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _answer(words: list[str]) -> None:
+    try:
+        _run(words)
     except UserError as error:
         if os.environ.get("RANK", "0") == "0":
             print(f"cnnbench: {error}", file=sys.stderr)
@@ -44,11 +71,12 @@ def _run(words: list[str]) -> None:
         if {"--help", "-h"} & set(rest):
             from cnnbench.help import command_help
 
-            print(command_help(command, [word for word in rest if not word.startswith("-")]))
+            overrides = [word for word in rest if not word.startswith("-")]
+            print(command_help(command, [word for word in overrides if "=" in word or command.bare is None]))
         else:
             from cnnbench.compose import run
 
-            run(command, _named(command, rest))
+            run(command, rest)
 
 
 def _command(words: list[str]) -> tuple[Command, list[str]]:
@@ -64,12 +92,6 @@ def _command(words: list[str]) -> tuple[Command, list[str]]:
         said = " ".join(words[:2])
         raise UserError(f"'{said}' is no command{nearest(said, known)}; there are {', '.join(known)}")
     raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
-
-
-def _named(command: Command, words: list[str]) -> list[str]:
-    """The words after a command; the bare name of a claim, as in `lecture relu`, becomes name=relu."""
-    bare = command.name == "lecture" and words and words[0].isidentifier()
-    return [f"name={words[0]}", *words[1:]] if bare else words
 
 
 def _overview() -> str:

@@ -21,6 +21,7 @@ class Command:
     check: Callable[[Any], None]
     run: Callable[[Any], float | None]
     makes_run: bool = False  # whether each job of a sweep has a run folder of its own
+    bare: str | None = None  # key that words without an equals sign fill, as the claim in `lecture relu`
 
     @property
     def config_name(self) -> str:
@@ -79,6 +80,12 @@ def _verify(settings: config.VerifyConfig) -> None:
     from cnnbench.compose import defaults
 
     verify(settings, lambda overrides: defaults(COMMANDS["train"], overrides))
+
+
+def _report(settings: config.ReportConfig) -> None:
+    from cnnbench.analysis.report.command import report_command
+
+    report_command(settings)
 
 
 def _lecture(settings: config.LectureConfig) -> None:
@@ -212,6 +219,19 @@ COMMANDS = {
         checks.check_verify,
         _verify,
     ),
+    "report": Command(
+        "report",
+        "runs beside each other and beside what is published: one HTML page, Markdown, CSV and plots",
+        (
+            "cnnbench report",
+            "cnnbench report vgg16 resnet50",
+            "cnnbench report runs/vgg16 runs/resnet50 output=vgg-resnet bench=bench.json",
+        ),
+        config.ReportConfig,
+        checks.check_report,
+        _report,
+        bare="runs",
+    ),
     "lecture": Command(
         "lecture",
         "the lecture's tables and claims, computed now, beside what was published",
@@ -219,6 +239,7 @@ COMMANDS = {
         config.LectureConfig,
         checks.check_zoo,
         _lecture,
+        bare="name",
     ),
     "export": Command(
         "export",

@@ -17,6 +17,9 @@ from cnnbench.resolution import ResolutionConfig
 
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
 
+# The keys of evaluation.protocols.PROTOCOLS.
+PROTOCOLS = ("center", "flip", "ten_crop", "crops144", "dense", "multiscale_dense", "multiscale_dense_resnet")
+
 SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
 
 
@@ -156,6 +159,13 @@ class TrainConfig:
     recipe: str = key("name of the recipe; recipe=paper, the default, is the network's own")
     recipe_source: str = key("where the recipe is from", "", note=MAY_CHANGE)
     recipe_for: list[str] = key("networks that the recipe is for, by name or pattern (*, ?, []); []: all", [])
+    protocol: str = key(
+        "by which the recipe's paper tested: the end of the run names the command (training itself evaluates by one "
+        "centre crop)",
+        "center",
+        choices=PROTOCOLS,
+        note=MAY_CHANGE,
+    )
     ladder: str | None = key(
         "a row of a table that adds one change to another: `ladder=NAME step=ROW`; null: none", None
     )
@@ -229,10 +239,6 @@ class TrainConfig:
     )
     timeout: float = key("how long processes wait for each other after it, minutes", 5.0, note=MAY_CHANGE)
     log_every: int = key("seconds between two lines of progress where there is no terminal", 10, note=MAY_CHANGE)
-
-
-# The keys of evaluation.protocols.PROTOCOLS.
-PROTOCOLS = ("center", "flip", "ten_crop", "crops144", "dense", "multiscale_dense", "multiscale_dense_resnet")
 
 
 @dataclass(frozen=True)
@@ -319,6 +325,17 @@ class VerifyConfig:
     tolerance: float = key("percentage points added to the band on both sides, for what other seeds would differ", 0.0)
     format: str = key("form of the output", "table", choices=FORMATS)
     output: str | None = key("file for the verdict as JSON; null: verify.json in the run's folder", None)
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    runs: list[str] = key(
+        "runs to report on: folders, or names in runs/; `report A B` is short for `runs=[A,B]`; []: all in runs/",
+        [],
+    )
+    output: str = key("folder for report.html, report.md, results.csv and plots/", "report")
+    bench: str | None = key("file that `cnnbench bench output=FILE` wrote, for measured speed; null: none", None)
+    title: str | None = key("heading of the report; null: the names of the runs", None)
 
 
 @dataclass(frozen=True)
@@ -435,6 +452,13 @@ def entries(schema: type, prefix: str = "") -> dict[str, dataclasses.Field]:
         if nested := _dataclass_of(schema, item):
             found |= entries(nested, f"{prefix}{item.name}.")
     return found
+
+
+def value_of(config: Any, name: str) -> Any:
+    """The value of the key with the full dotted name `name`."""
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
 
 
 def _dataclass_of(schema: type, item: dataclasses.Field) -> type | None:

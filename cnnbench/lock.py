@@ -1,7 +1,8 @@
 """One training per run folder: a file in it names the owner, and an owner that is gone is recognised.
 
 The owner's process is looked up where it ran on this machine. Elsewhere its heartbeat counts (the file's time, renewed
-every half minute), unless this start is a later attempt of the same Slurm job or torchrun group.
+every half minute), unless this start is a later attempt of the same Slurm job or torchrun group. An owner that was
+taken for gone and was not (its node had only lost the network) finds another's name in the file, and leaves.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +23,7 @@ from cnnbench.errors import UserError
 FILE = "lock.json"
 HEARTBEAT = 30.0  # seconds between two
 GONE_AFTER = 180.0  # seconds without a heartbeat
+TAKEN_OVER = 2  # exit status: not one that has a scheduler start this process again
 
 
 def refuse_if_held(folder: Path) -> None:
@@ -42,7 +45,7 @@ def held(folder: Path) -> Iterator[None]:
                 raise UserError(_held(path, owner))
             _take_away(path, owner)
     done = threading.Event()
-    beat = threading.Thread(target=_beat, args=(path, done), daemon=True)
+    beat = threading.Thread(target=_beat, args=(path, mine, done), daemon=True)
     beat.start()
     try:
         yield
@@ -89,12 +92,16 @@ def _held(path: Path, owner: dict[str, Any]) -> str:
 
 def _create(path: Path, mine: dict[str, Any]) -> bool:
     """Whether this process made the lock; False if there is one."""
+    made = False
     try:
         with open(path, "x") as file:
+            made = True
             json.dump(mine, file)
     except FileExistsError:
         return False
     except OSError as error:
+        if made:  # on a full disk: an empty lock would hold the folder when there is space again
+            path.unlink(missing_ok=True)
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     return True
 
@@ -122,10 +129,20 @@ def _take_away(path: Path, owner: dict[str, Any]) -> None:
         os.rename(aside, path)
 
 
-def _beat(path: Path, done: threading.Event) -> None:
+def _beat(path: Path, mine: dict[str, Any], done: threading.Event) -> None:
     while not done.wait(HEARTBEAT):
         with suppress(OSError):  # a file system that is away for a moment; the training itself notices if it stays so
+            owner = _read(path)
+            if owner and owner != mine:
+                _leave(path, owner)
             os.utime(path)
+
+
+def _leave(path: Path, owner: dict[str, Any]) -> None:
+    """End this process without another word to the folder: two that write there would mix their runs."""
+    who = f"process {owner['pid']} on {owner['host']}"
+    print(f"cnnbench: {path.parent} has been taken over by {who}: this process leaves", file=sys.stderr, flush=True)
+    os._exit(TAKEN_OVER)
 
 
 def _age(path: Path) -> float:

@@ -8,7 +8,7 @@ result.json       once the run has ended
 nonfinite.jsonl   a line per step whose loss or gradient was not finite, if there was one
 lock.json         while it is being trained: by whom
 checkpoints/      last.pt, previous.pt, best.pt, and those of keep_every
-tensorboard/      the same figures as metrics.jsonl, and more often
+tensorboard/      the same figures as metrics.jsonl, and more often; pictures, and the final errors beside the config
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from cnnbench import __version__, lock
-from cnnbench.config import MAY_CHANGE, TrainConfig, entries, from_dict
+from cnnbench.config import MAY_CHANGE, TrainConfig, entries, from_dict, value_of
 from cnnbench.errors import UserError, nearest, reason
 
 RUNS = Path("runs")
@@ -43,7 +43,9 @@ def folder(run: str) -> Path:
 
 def name(path: Path) -> str:
     """What to give as run= for the run in folder `path`."""
-    return path.name if path.parent == RUNS else str(path)
+    if path.parent == RUNS:
+        return path.name
+    return str(path) if len(path.parts) > 1 else f"./{path}"
 
 
 def new_folder(stem: str) -> Path:
@@ -150,18 +152,12 @@ def now() -> str:
 
 def _check_same(path: Path, before: TrainConfig, now: TrainConfig) -> None:
     for name, item in entries(TrainConfig).items():
-        old, new = _value(before, name), _value(now, name)
+        old, new = value_of(before, name), value_of(now, name)
         if not dataclasses.is_dataclass(old) and item.metadata["note"] != MAY_CHANGE and old != new:
             raise UserError(
                 f"{path} is a run with {name}={old}, not {new}: to continue it repeat its command, "
                 "for a new run give another run=NAME"
             )
-
-
-def _value(config: Any, name: str) -> Any:
-    for part in name.split("."):
-        config = getattr(config, part)
-    return config
 
 
 def _record_start(path: Path) -> None:

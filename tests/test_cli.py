@@ -1,13 +1,14 @@
-"""The real command: help, versions, and every mistake answered in one line with exit status 2."""
+"""The command: help, versions, and every mistake answered in one line with exit status 2."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from cnnbench import __version__
+from cnnbench import __version__, cli
 
 # Words after `cnnbench`, and what the one line has to say.
 MISTAKES = [
@@ -89,14 +90,20 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("words", "hint"), MISTAKES, ids=[words for words, _ in MISTAKES])
-def test_mistake_is_one_line_and_exit_status_2(cnnbench, tmp_path, words, hint):
-    done = cnnbench(*words.split())
+def test_mistake_is_one_line_and_exit_status_2(command, tmp_path, words, hint):
+    done = command(*words.split())
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("cnnbench: ")
     assert done.stderr.count("\n") == 1
     assert hint in done.stderr
     assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
+
+
+def test_a_process_of_its_own_says_the_same(cnnbench, command):
+    for words in ("trian", "train epochz=3"):
+        real, here = cnnbench(*words.split()), command(*words.split())
+        assert (real.returncode, real.stdout, real.stderr) == (here.returncode, here.stdout, here.stderr)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +129,7 @@ def test_mistake_is_one_line_and_exit_status_2(cnnbench, tmp_path, words, hint):
         ("train arch=resnet18 data={0}/bad weights={0}/lenet.pt batch=1 epochs=1", "it looks like lenet"),
     ],
 )
-def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
+def test_wrong_data_and_weights(command, tmp_path, small_data, words, hint):
     import torch
 
     from cnnbench.archs import build
@@ -143,7 +150,7 @@ def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
     torch.save(build("lenet", 10).state_dict(), root / "lenet.pt")
     torch.save(build("lenet", 10), root / "module.pt")
     (root / "cut.pt").write_bytes((root / "lenet.pt").read_bytes()[:5000])
-    done = cnnbench(*words.format(root).split(), "data.workers=1")
+    done = command(*words.format(root).split(), "data.workers=1")
     assert done.returncode == 2, done.stderr
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
@@ -152,12 +159,12 @@ def test_wrong_data_and_weights(cnnbench, tmp_path, small_data, words, hint):
     assert len(list((tmp_path / "runs").glob("*"))) == started, "a run that did not begin leaves no folder"
 
 
-def test_help_and_version(cnnbench):
+def test_help_and_version(cnnbench, command):
     assert cnnbench("--version").stdout == f"cnnbench {__version__}\n"
-    overview = cnnbench("--help").stdout
+    overview = command("--help").stdout
     assert "train" in overview
     assert "eval" in overview
-    text = cnnbench("train", "--help", "arch=alexnet").stdout
+    text = command("train", "--help", "arch=alexnet").stdout
     for word in ("arch.name=alexnet", "lrn=paper", "batch=", "GLOBAL", "resnet50", "simple90", "--multirun"):
         assert word in text
 
@@ -171,23 +178,43 @@ def test_every_key_has_help():
             assert item.metadata.get("help"), name
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["train", "--help"], ["train", "--cfg", "job"], ["train", "epochz=3"]]
-)
-def test_fast_paths_do_not_import_torch(words, cache):
+def test_fast_paths_do_not_import_torch(cache):
     script = (
         "import sys; from cnnbench.cli import main\n"
-        "try: main(sys.argv[1:])\n"
-        "except SystemExit: pass\n"
-        "assert 'torch' not in sys.modules, 'torch was imported'"
+        "for words in ('--help', '--version', 'train --help', 'train --cfg job', 'train epochz=3'):\n"
+        "    try: main(words.split())\n"
+        "    except SystemExit: pass\n"
+        "    assert 'torch' not in sys.modules, f'torch was imported: {words}'"
     )
-    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_cfg_job_prints_the_resolved_config(cnnbench, tmp_path):
-    done = cnnbench("train", "arch=vgg16", "data=/imagenet", "--cfg", "job")
+def test_cfg_job_prints_the_resolved_config(command, tmp_path):
+    done = command("train", "arch=vgg16", "data=/imagenet", "--cfg", "job")
     assert "path: /imagenet" in done.stdout
     assert "lr: 0.01" in done.stdout  # interpolated from the network's file
     assert "${" not in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--cfg", "job"], ["trian"]])
+def test_a_reader_that_has_had_enough_ends_a_command_quietly(words, monkeypatch, capfd):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        monkeypatch.setattr(sys, "stderr", output)
+        with pytest.raises(SystemExit) as left:
+            cli.main(words)
+    assert left.value.code == 141
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_pipe_to_somebody_else_that_breaks_is_told(monkeypatch):
+    def breaks(_words: list[str]) -> None:
+        raise BrokenPipeError("a worker is gone")
+
+    monkeypatch.setattr(cli, "_run", breaks)
+    with pytest.raises(BrokenPipeError, match="a worker"):
+        cli.main([])

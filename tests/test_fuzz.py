@@ -73,3 +73,25 @@ def test_random_overrides_are_composed_or_refused_in_one_line(name, monkeypatch,
             answered += 1
     assert answered > 20
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "nothing is written"
+
+
+@pytest.mark.parametrize("words", ["epochs=2 seed=0,1 -m", "epochs=2 --multirun seed=0,1"])
+def test_an_option_stands_anywhere(words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    ran: list[tuple[int, int]] = []
+    noting = {**vars(COMMANDS["train"]), "run": lambda config: ran.append((config.epochs, config.seed))}
+    compose.run(compose.Command(**noting), words.split())
+    assert ran == [(2, 0), (2, 1)]
+
+
+def test_errors_of_a_sweep_are_told_apart_from_errors_of_its_jobs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def fails(config: object) -> None:
+        raise TypeError("a mistake of ours")
+
+    command = compose.Command(**{**vars(COMMANDS["train"]), "run": fails})
+    with pytest.raises(UserError, match="Hydra cannot compose"):
+        compose.run(command, ["-m", "++hydra.launcher=inf"])
+    with pytest.raises(TypeError, match="a mistake of ours"):
+        compose.run(command, ["-m", "epochs=2"])

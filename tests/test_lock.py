@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -65,7 +67,39 @@ def test_a_later_attempt_of_the_same_job_takes_over():
         assert lock.is_gone(before, lock.identity(environment), 0) is gone
 
 
+def test_an_owner_that_was_wrongly_taken_for_gone_leaves(tmp_path, monkeypatch, capfd):
+    left = threading.Event()
+
+    def leave(status: int) -> None:
+        assert status == lock.TAKEN_OVER
+        left.set()
+
+    monkeypatch.setattr(lock, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(lock.os, "_exit", leave)
+    path = tmp_path / lock.FILE
+    with lock.held(tmp_path):
+        assert not left.wait(0.1)
+        path.write_text("")  # as the next owner begins to write
+        assert not left.wait(0.1)
+        path.write_text(json.dumps(other(pid=17)))
+        assert left.wait(30)
+    assert "has been taken over by process 17 on far" in capfd.readouterr().err
+    assert json.loads(path.read_text())["pid"] == 17, "it is the other's lock"
+
+
 def test_a_lock_that_is_being_written_holds(tmp_path):
     (tmp_path / lock.FILE).write_text("")
     with pytest.raises(UserError, match="another process"):
         lock.refuse_if_held(tmp_path)
+
+
+def test_a_full_disk_leaves_no_lock(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lock.json, "dump", full)
+        with pytest.raises(UserError, match=r"cannot write .*lock.json: No space"), lock.held(tmp_path):
+            pass
+    with lock.held(tmp_path):
+        pass

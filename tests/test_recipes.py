@@ -6,6 +6,7 @@ import pytest
 from composing import composed
 
 from cnnbench import archs, recipes
+from cnnbench.analysis.published import protocols_of
 from cnnbench.commands import COMMANDS
 from cnnbench.errors import UserError
 from cnnbench.help import groups
@@ -50,6 +51,17 @@ def test_the_default_is_the_networks_own_and_paper_names_it():
         assert (chosen.recipe, chosen.optimizer.lr, chosen.schedule.kind) == ("vgg", 0.01, "plateau")
         assert (chosen.epochs, chosen.batch, chosen.augment.crop.kind) == (74, 256, "scale_jitter")
     assert composed("arch=resnet20").schedule.milestones == [82, 123]
+
+
+@pytest.mark.parametrize("recipe", sorted(set(recipes.PAPERS) - {"zfnet"}))  # its paper does not state the crops
+def test_a_paper_has_an_error_by_its_recipes_protocol(recipe):
+    config = composed(f"recipe={recipe}", f"arch={recipes.first_network(recipe)}")
+    assert config.protocol in protocols_of(config)
+
+
+def test_a_protocol_that_the_network_cannot_do_is_refused_before_training():
+    with pytest.raises(UserError, match="protocol=dense cannot be done with alexnet_tv"):
+        composed("arch=alexnet_tv", "protocol=dense")
 
 
 def test_a_recipe_of_another_family_is_refused_unless_insisted_on():
@@ -116,7 +128,7 @@ def test_networks_that_take_one_size_refuse_to_train_at_another():
         check_sides(composed("arch=googlenet").arch, 224, {176})
 
 
-def test_a_papers_recipe_trains_and_images_grow(cnnbench, small_data):
+def test_a_papers_recipe_trains_and_images_grow(command, small_data):
     """Two epochs of two steps through the loop: the sides change between them, and the banner says what is trained."""
     words = (
         "train",
@@ -129,7 +141,7 @@ def test_a_papers_recipe_trains_and_images_grow(cnnbench, small_data):
     )
     words += ("arch=densenet_bc100_12", "resolution=progressive", "resolution.first=0.5", "resolution.train=1")
     words += ("resolution.multiple=16", "resolution.grow_from=0", "resolution.grow_until=1")
-    done = cnnbench(*words)
+    done = command(*words)
     assert done.returncode == 0, done.stderr
     assert "paper = cifar_densenet (Huang et al. 2017, section 4.2): 2 epochs of 2 steps" in done.stdout
     assert "trained at 16, 32 from epoch 2; tested at 32" in done.stdout

@@ -1,4 +1,4 @@
-"""The commands that print tables, as a user runs them."""
+"""The commands that print tables, by the words that a user gives them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ import pytest
 from cnnbench.archs import names
 
 
-def test_zoo_lists_every_network_in_every_form(cnnbench):
-    rows = json.loads(cnnbench("zoo", "format=json").stdout)
+def test_zoo_lists_every_network_in_every_form(command):
+    rows = json.loads(command("zoo", "format=json").stdout)
     assert {row["key"] for row in rows} == set(names())
-    table = list(csv.DictReader(io.StringIO(cnnbench("zoo", "format=csv", "family=vgg", "sort=params").stdout)))
+    table = list(csv.DictReader(io.StringIO(command("zoo", "format=csv", "family=vgg", "sort=params").stdout)))
     assert [row["key"] for row in table][:2] == ["vgg11", "vgg11_bn"]
     assert all(int(a["params"]) <= int(b["params"]) for a, b in pairwise(table))
-    markdown = cnnbench("zoo", "name=*50*", "format=markdown").stdout
+    markdown = command("zoo", "name=*50*", "format=markdown").stdout
     assert "| resnet50 |" in markdown
     assert "vgg" not in markdown
 
 
-def test_describe_counts_and_sets_the_published_figures_beside(cnnbench):
-    description = json.loads(cnnbench("describe", "arch=vgg16", "format=json").stdout)
+def test_describe_counts_and_sets_the_published_figures_beside(command):
+    description = json.loads(command("describe", "arch=vgg16", "format=json").stdout)
     totals = description["totals"]
     assert (totals["params"], totals["params_with_aux"], totals["macs"]) == (138357544, 138357544, 15470264320)
     assert len([layer for layer in description["layers"] if layer["type"] in ("Conv2d", "Linear")]) == 16
-    text = cnnbench("describe", "arch=vgg16", "image_size=32", "num_classes=10").stdout
+    text = command("describe", "arch=vgg16", "image_size=32", "num_classes=10").stdout
     assert "input 3x32x32, 10 classes" in text
     assert "(-75.69%)" in text, "the deviation from the published form is said"
 
 
-def test_describe_counts_auxiliary_heads_apart(cnnbench):
-    totals = json.loads(cnnbench("describe", "arch=googlenet", "format=json").stdout)["totals"]
+def test_describe_counts_auxiliary_heads_apart(command):
+    totals = json.loads(command("describe", "arch=googlenet", "format=json").stdout)["totals"]
     assert (totals["params"], totals["params_with_aux"]) == (6998552, 13378280)
 
 
-def test_lecture_lists_and_shows(cnnbench, tmp_path):
-    assert "overlapping_pooling" in cnnbench("lecture").stdout
-    assert "819,200" in cnnbench("lecture", "reduction").stdout
-    done = cnnbench("lecture", "densenet_resnet", "plot=plot.png")
+def test_lecture_lists_and_shows(command, tmp_path):
+    assert "overlapping_pooling" in command("lecture").stdout
+    assert "819,200" in command("lecture", "reduction").stdout
+    done = command("lecture", "densenet_resnet", "plot=plot.png")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
@@ -61,8 +61,8 @@ def test_lecture_lists_and_shows(cnnbench, tmp_path):
         ("lecture densenet_resnet plot=/no/such/folder/x.png", "densenet_resnet"),
     ],
 )
-def test_mistakes_are_one_line(cnnbench, words, hint):
-    done = cnnbench(*words.split())
+def test_mistakes_are_one_line(command, words, hint):
+    done = command(*words.split())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert hint in done.stderr

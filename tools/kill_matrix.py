@@ -9,7 +9,6 @@ Prints a line per trial and a table; exit status 1 if a run did not end in the s
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -21,11 +20,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
+from outcome import outcome
 
 from cnnbench.errors import UserError
 from cnnbench.training import checkpoint
-from cnnbench.training.log import CLOCK
 
 WORDS = [
     "arch=lenet",
@@ -129,19 +127,6 @@ def phase(run: Path) -> str:
     if not last.exists():
         return "the first steps"
     return "a step or an evaluation"
-
-
-def outcome(run: Path) -> tuple[list[dict], dict[str, bytes], dict]:
-    """Metrics without the clock's, the bytes of every tensor, and the result."""
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    metrics = [{name: value for name, value in line.items() if name not in CLOCK} for line in lines]
-    content = checkpoint.load(run / "checkpoints/last.pt")
-    networks = {**content["model"], **{f"averaged.{name}": value for name, value in content["averaged"].items()}}
-    tensors = {name: tensor.numpy().tobytes() for name, tensor in networks.items()}
-    for number, state in content["optimizer"]["state"].items():
-        tensors |= {f"{number}.{name}": v.numpy().tobytes() for name, v in state.items() if torch.is_tensor(v)}
-    result = json.loads((run / "result.json").read_text())
-    return metrics, tensors, {name: result[name] for name in ("wrong_top1", "wrong_top5", "n", "best_epoch")}
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ def eval_tables(config: BenchConfig) -> list[Table]:
     workers = choose_workers(config.data.workers, Process())
     notes = [
         f"{passes.images} images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of "
-        f"{config.batch or LECTURE_BATCH}, from the system's cache after the first pass; network alone: normalisation and "
-        "forward pass of one batch in the device's memory, as often",
+        f"{config.batch or LECTURE_BATCH}, from the system's cache after the first pass; network alone: normalisation "
+        "and forward pass of one batch in the device's memory, as often",
         rounds_note(config.rounds),
         "of the smaller: end to end over the slower half alone, the most that can be had where the two use other parts "
         "of the machine; of one after the other: over what is left where they share its cores, as on a CPU",

@@ -6,7 +6,6 @@ that what disturbs one disturbs the other, and the median of the rounds' ratios 
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Callable
@@ -16,28 +15,34 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
-from torchvision.datasets.folder import default_loader
 
 from cnnbench.analysis.bench_output import machine_line
+from cnnbench.analysis.bench_stages import (
+    CHUNK,
+    Augment,
+    Bench,
+    Decode,
+    Fill,
+    Normalised,
+    Resize,
+    read,
+    torchvision_evaluation,
+    torchvision_images,
+    torchvision_training,
+    with_pillow,
+)
 from cnnbench.analysis.tables import Table
-from cnnbench.config import ArchConfig, AugmentConfig, DataConfig
 from cnnbench.config_bench import BenchConfig, bench_side, networks
-from cnnbench.data.crop import Box, Window, fitted, rectangle, training_part
-from cnnbench.data.engines import Engine, Picture, choose_engine, make_engine, open_picture
+from cnnbench.data.engines import choose_engine
 from cnnbench.data.layouts import read_split
-from cnnbench.data.loader import Batch, Chosen, Images, Loader
-from cnnbench.data.sampler import image_random
+from cnnbench.data.loader import Chosen, Images, Loader
 from cnnbench.data.split import Split
-from cnnbench.data.storage import Files
-from cnnbench.data.transform import EvaluationTransform, TrainingTransform, Transform
+from cnnbench.data.transform import EvaluationTransform
 from cnnbench.machine import usable_cores
 
 COLUMNS = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
 BATCH = 100  # images, where the config says nothing
-CHUNK = 25  # images measured before it is the next one's turn
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,11 @@ def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
         f"{config.arch.name}: {images} images of {config.data.path} ({split.storage.form}), "
         f"{bench.size} x {bench.size}, {choose_engine(config.data.engine)}, data.pixels={config.data.pixels}"
     )
-    notes = [f"{config.rounds} rounds, medians; {machine_line()}"]
+    notes = [
+        "augment: draws, and what follows the crop; whole: all of these, into the memory of a batch, so that nothing "
+        "is left to collate; normalise: outside the workers, where the network runs on the CPU",
+        f"{config.rounds} rounds, medians; {machine_line()}",
+    ]
     whole = f"{config.arch.name}: whole loaders, {images * passes} images"
     return [
         Table(title, COLUMNS, [_row(cost) for cost in costs], notes, [_record(config, cost) for cost in costs])
@@ -94,29 +103,6 @@ def _record(config: BenchConfig, cost: Cost) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What is measured: `count` images of `split`, evenly spaced over it, as `arch` and `augment` would see them."""
-
-    split: Split
-    arch: ArchConfig
-    augment: AugmentConfig
-    data: DataConfig
-    size: int
-    count: int
-
-    @property
-    def indices(self) -> list[int]:
-        return np.linspace(0, len(self.split) - 1, min(self.count, len(self.split))).astype(int).tolist()
-
-    def training(self) -> TrainingTransform:
-        return TrainingTransform(self.arch, self.augment, self.size, seed=0, loose=self.data.pixels == "loose")
-
-    def images(self, transform: Transform) -> Images:
-        loose = getattr(transform, "loose", False)
-        return Images(self.split, transform, self.arch.in_channels, self.data.engine, loose)
-
-
-@dataclass(frozen=True)
 class Comparison:
     """One way to make images, to be compared with torchvision's: `kind` is training or evaluation."""
 
@@ -126,14 +112,14 @@ class Comparison:
     def work(self) -> Callable[[list[int]], None]:
         bench = self.bench
         transform = bench.training() if self.kind == "training" else EvaluationTransform(bench.arch, bench.size)
-        return _Fill(bench, transform)
+        return Fill(bench, transform)
 
 
 def compare(reference: Bench, comparisons: dict[str, Comparison], rounds: int) -> list[Cost]:
     """The cost of each of `comparisons`, all of the same images, beside torchvision's on the images of `reference`."""
     works: dict[str, Any] = {
-        "torchvision, training": partial(_torchvision, reference, _torchvision_training(reference)),
-        "torchvision, evaluation": partial(_torchvision, reference, _torchvision_evaluation(reference)),
+        "torchvision, training": partial(torchvision_images, reference, torchvision_training(reference)),
+        "torchvision, evaluation": partial(torchvision_images, reference, torchvision_evaluation(reference)),
     }
     works |= {name: comparison.work() for name, comparison in comparisons.items()}
     times = _cpu_times(works, reference.indices, rounds)
@@ -144,12 +130,14 @@ def compare(reference: Bench, comparisons: dict[str, Comparison], rounds: int) -
 def stage_costs(bench: Bench, rounds: int) -> list[Cost]:
     """The cost of each stage of one thread, and of the whole, beside torchvision's complete pipeline."""
     works = {
-        "torchvision, training": partial(_torchvision, bench, _torchvision_training(bench)),
-        "read": partial(_read, bench),
-        "open and decode": _Decode(bench),
-        "resize": _Resize(bench),
+        "torchvision, training": partial(torchvision_images, bench, torchvision_training(bench)),
+        "read": partial(read, bench),
+        "open and decode": Decode(bench),
+        "crop and resize": Resize(bench),
+        "augment": Augment(bench),
         "whole, training": Comparison(bench, "training").work(),
-        "torchvision, evaluation": partial(_torchvision, bench, _torchvision_evaluation(bench)),
+        "normalise": Normalised(bench),
+        "torchvision, evaluation": partial(torchvision_images, bench, torchvision_evaluation(bench)),
         "whole, evaluation": Comparison(bench, "evaluation").work(),
     }
     times = _cpu_times(works, bench.indices, rounds)
@@ -208,107 +196,9 @@ def _cpu_times(works: dict[str, Callable[[list[int]], Any]], indices: list[int],
     return times
 
 
-def _read(bench: Bench, indices: list[int]) -> None:
-    for index in indices:
-        bench.split.read(index)
-
-
-class _Decode:
-    """Opens each picture and decodes the part that its first epoch would draw, from bytes that are in memory."""
-
-    def __init__(self, bench: Bench) -> None:
-        engine = make_engine(choose_engine(bench.data.engine), bench.data.pixels == "loose")
-        self.open = partial(_open, bench, engine, {index: bench.split.read(index) for index in bench.indices})
-        self.interpolation = bench.arch.interpolation
-
-    def __call__(self, indices: list[int]) -> None:
-        for index in indices:
-            picture, part = self.open(index)
-            picture.region(*rectangle(picture, part, self.interpolation))
-
-
-class _Resize:
-    """Resizes parts that are decoded already."""
-
-    def __init__(self, bench: Bench) -> None:
-        engine = make_engine(choose_engine(bench.data.engine))
-        contents = {index: bench.split.read(index) for index in bench.indices}
-        self.rest = bench.arch.interpolation, bench.data.pixels == "loose"
-        self.items = {}
-        for index in bench.indices:
-            picture, part = _open(bench, engine, contents, index)
-            pixels = np.array(picture.region(*rectangle(picture, part, bench.arch.interpolation)))
-            self.items[index] = pixels, picture, part
-
-    def __call__(self, indices: list[int]) -> None:
-        for index in indices:
-            fitted(*self.items[index], *self.rest)
-
-
-def _open(bench: Bench, engine: Engine, contents: dict[int, Any], index: int) -> tuple[Picture, Box | Window]:
-    picture = open_picture(contents[index], bench.split.name(index), engine)
-    size, random = (picture.width, picture.height), image_random(0, 0, index)
-    return picture, training_part(*size, bench.augment.crop, bench.size, bench.arch.crop_ratio, random)
-
-
-class _Fill:
-    """Makes images in a batch, as a worker does."""
-
-    def __init__(self, bench: Bench, transform: Transform) -> None:
-        self.images = bench.images(transform)
-        shape = (CHUNK, bench.size, bench.size, bench.arch.in_channels)
-        self.batch = Batch(
-            torch.empty(shape, dtype=torch.uint8),
-            torch.empty(CHUNK, dtype=torch.int64),
-            torch.empty(CHUNK, transform.parameters, dtype=torch.float64),
-        )
-
-    def __call__(self, indices: list[int]) -> None:
-        self.images.fill([(0, index) for index in indices], self.batch)
-
-
-def _torchvision_training(bench: Bench) -> Callable[[Image.Image], torch.Tensor]:
-    """The training transform of torchvision's reference scripts, which every user of it has begun with."""
-    crop = bench.augment.crop
-    return transforms.Compose(
-        [
-            transforms.RandomResizedCrop(bench.size, tuple(crop.scale), tuple(crop.ratio)),
-            transforms.RandomHorizontalFlip(),
-            transforms.ToTensor(),
-            transforms.Normalize(bench.arch.mean, bench.arch.std),
-        ]
-    )
-
-
-def _torchvision_evaluation(bench: Bench) -> Callable[[Image.Image], torch.Tensor]:
-    return transforms.Compose(
-        [
-            transforms.Resize(round(bench.size / bench.arch.crop_ratio)),
-            transforms.CenterCrop(bench.size),
-            transforms.ToTensor(),
-            transforms.Normalize(bench.arch.mean, bench.arch.std),
-        ]
-    )
-
-
-def _torchvision(bench: Bench, transform: Callable[[Image.Image], torch.Tensor], indices: list[int]) -> None:
-    for index in indices:
-        transform(_with_pillow(bench.split, index))
-
-
-def _with_pillow(split: Split, index: int) -> Image.Image:
-    """As torchvision's ImageFolder loads a file; what does not lie in a file of its own, from memory."""
-    if isinstance(split.storage, Files):
-        return default_loader(split.name(index))
-    content = split.read(index)
-    if isinstance(content, np.ndarray):
-        return Image.fromarray(content.squeeze()).convert("RGB")
-    return Image.open(io.BytesIO(content)).convert("RGB")
-
-
 class _TorchvisionDataset(Dataset):
     def __init__(self, bench: Bench, order: list[Chosen]) -> None:
-        self.split, self.transform = bench.split, _torchvision_training(bench)
+        self.split, self.transform = bench.split, torchvision_training(bench)
         self.indices = [index for batch in order for _, index in batch]
 
     def __len__(self) -> int:
@@ -316,7 +206,7 @@ class _TorchvisionDataset(Dataset):
 
     def __getitem__(self, place: int) -> tuple[torch.Tensor, int]:
         index = self.indices[place]
-        return self.transform(_with_pillow(self.split, index)), int(self.split.labels[index])
+        return self.transform(with_pillow(self.split, index)), int(self.split.labels[index])
 
 
 def _data_loader(bench: Bench, order: list[Chosen], workers: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 from collections.abc import Callable, Iterable
@@ -12,7 +13,8 @@ import torch
 from cnnbench.errors import UserError
 from cnnbench.machine import available_memory
 
-PROBES = 2, 4  # images in the batches from which larger ones are predicted; not 1, which some networks refuse
+FEWEST = 2  # images: batch normalisation over a single pixel refuses one
+PROBES = 4, 8  # images in the batches from which larger ones are predicted
 SHARE = 0.9  # of the available memory that a predicted need may take
 
 HOW = {
@@ -60,9 +62,9 @@ def largest_on_gpu(step: Callable[[int], object]) -> tuple[int, str]:
             return False
         return True
 
-    batch = largest(fits, PROBES[0])
+    batch = largest(fits, FEWEST)
     if batch is None:
-        raise UserError(f"not even {PROBES[0]} images fit into the GPU's memory: use a smaller image_size")
+        raise UserError(f"not even {FEWEST} images fit into the GPU's memory: use a smaller image_size")
     return batch, "batch=max: doubled until a step, not compiled, ran out of memory, then bisected to one image"
 
 
@@ -78,9 +80,9 @@ def largest_on_cpu(peak: Callable[[int], int]) -> tuple[int, str]:
     few, more = (peak(batch) for batch in PROBES)
     image = max(1.0, (more - few) / (PROBES[1] - PROBES[0]))
     room = SHARE * available
-    batch = largest(lambda number: few + (number - PROBES[0]) * image <= room, PROBES[0])
+    batch = largest(lambda number: few + (number - PROBES[0]) * image <= room, FEWEST)
     if batch is None:
-        raise UserError(f"not even {PROBES[0]} images fit into the available memory: use a smaller image_size")
+        raise UserError(f"not even {FEWEST} images fit into the available memory: use a smaller image_size")
     return batch, (
         f"batch=max, predicted: an image takes {image / 2**20:,.1f} MiB (steps of {PROBES[0]} and of {PROBES[1]}, not "
         f"compiled), and {SHARE:.0%} of the available {available / 2**30:,.1f} GiB hold {batch:,}"
@@ -97,12 +99,15 @@ def _allocated_cuda(step: Callable[[], object], device: torch.device) -> int:
 
 
 def _allocated_cpu(step: Callable[[], object]) -> int:
-    """The most that was allocated and not freed again since the step began: the profiler counts only what it saw."""
+    """The most that the step had allocated and not freed again at a time, on top of what was there before it.
+
+    The profiler's own total goes on from one use of it to the next, and misses what is freed between two.
+    """
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(file))
         events = json.loads(file.read_text())["traceEvents"]
-    totals = (event["args"]["Total Allocated"] for event in events if event["name"] == "[memory]")
-    return max(totals, default=0)
+    changes = sorted((event["ts"], event["args"]["Bytes"]) for event in events if event["name"] == "[memory]")
+    return max(itertools.accumulate((change for _, change in changes), initial=0))

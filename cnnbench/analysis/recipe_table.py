@@ -19,6 +19,7 @@ COLUMNS = {
     "epochs": "d",
     "batch": "d",
     "crop": "",
+    "tested by": "",
     "source": "",
 }
 
@@ -47,6 +48,7 @@ def _row(name: str, values: dict[str, Any]) -> tuple[Cell, ...]:
         values["epochs"],
         values["batch"],
         values["augment.crop.kind"],
+        values["protocol"],
         values["recipe_source"],
     )
 

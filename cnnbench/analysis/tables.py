@@ -73,7 +73,7 @@ def _as_dict(table: Table) -> dict[str, Any]:
 
 
 def _plain(table: Table, width: int) -> str:
-    cells, right = _text_cells(table), _numeric_columns(table)
+    cells, right = text_cells(table), numeric_columns(table)
     widths = _widths(table, cells, right, width)
     lines = [table.title, ""] if table.title else []
     for row in (list(table.columns), ["-" * w for w in widths], *cells):
@@ -113,15 +113,16 @@ def _markdown(table: Table) -> str:
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    rule = ["---:" if right else "---" for right in _numeric_columns(table)]
+    rule = ["---:" if right else "---" for right in numeric_columns(table)]
     lines = [f"**{table.title}**", ""] if table.title else []
-    lines += [line(table.columns), line(rule), *(line(row) for row in _text_cells(table))]
+    lines += [line(table.columns), line(rule), *(line(row) for row in text_cells(table))]
     if table.notes:
         lines += ["", *(f"- {note}" for note in table.notes)]
     return "\n".join(lines)
 
 
-def _text_cells(table: Table) -> list[list[str]]:
+def text_cells(table: Table) -> list[list[str]]:
+    """The rows of `table` as they are shown."""
     formats = table.columns.values()
     return [[_text(cell, form) for cell, form in zip(row, formats, strict=True)] for row in table.rows]
 
@@ -136,7 +137,7 @@ def _text(cell: Cell, form: str) -> str:
     return format(cell, form or ("," if isinstance(cell, int) else ""))
 
 
-def _numeric_columns(table: Table) -> list[bool]:
+def numeric_columns(table: Table) -> list[bool]:
     """Which columns hold numbers only, and so are aligned right."""
     return [all(_is_number(row[i]) for row in table.rows) for i in range(len(table.columns))]
 

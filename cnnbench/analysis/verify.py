@@ -12,7 +12,7 @@ from typing import Any
 from cnnbench import runs
 from cnnbench.analysis.published import Published, protocols_of, published_for, split_of
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config import TrainConfig, VerifyConfig, entries
+from cnnbench.config import TrainConfig, VerifyConfig, entries, value_of
 from cnnbench.data.packed import ENDING, read_header
 from cnnbench.errors import UserError
 
@@ -50,7 +50,7 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
     trained = runs.load_config(folder)
     results = _results(folder)
     judged = [judgement for file, result in results for judgement in judge(trained, file, result, config)]
-    causes = _causes(trained, results, judged, compose)
+    causes = _causes(folder, trained, results, compose)
     verdict = overall(judged)
     title = f"{folder}: {trained.arch.name}, recipe {trained.recipe}: {verdict}"
     print(render(_table(title, judged, causes), config.format))
@@ -126,7 +126,7 @@ def _results(folder: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _causes(
-    trained: TrainConfig, results: list[tuple[str, dict[str, Any]]], judged: list[Judgement], compose: Compose
+    folder: Path, trained: TrainConfig, results: list[tuple[str, dict[str, Any]]], compose: Compose
 ) -> list[str]:
     """What makes the run another than the published one, a sentence each."""
     found = []
@@ -148,6 +148,11 @@ def _causes(
             )
         if published is not None and published.recipe != trained.recipe:
             found.append(f"trained by recipe {trained.recipe}; the published error is of {published.recipe}")
+    if trained.protocol not in {result["protocol"] for _, result in results}:
+        found.append(
+            f"no result by protocol {trained.protocol}, by which the paper of recipe {trained.recipe} tested: "
+            f"cnnbench eval run={runs.name(folder)} protocol={trained.protocol}"
+        )
     own = results[0][1]
     if own.get("epoch", trained.epochs) != trained.epochs:
         found.append(f"ended after epoch {own['epoch']} of {trained.epochs}")
@@ -183,9 +188,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
     names = [name for part in DECISIVE for name in entries(TrainConfig) if name == part or name.startswith(f"{part}.")]
     found = []
     for name in names:
-        value = trained
-        for part in name.split("."):
-            value = getattr(value, part)
+        value = value_of(trained, name)
         wanted = _plain(expected[name])
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
             found.append(f"{name}={value}, not {wanted} as in recipe {trained.recipe}{_remark(name, trained)}")

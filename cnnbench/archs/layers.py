@@ -115,7 +115,7 @@ def initialise(
     scale 1, shift 0.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.Linear) and not layer.weight.is_meta:  # no storage on meta
             fill = linear if linear is not None and isinstance(layer, nn.Linear) else weight
             fill(layer.weight)
             if layer.bias is not None:

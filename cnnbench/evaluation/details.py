@@ -17,7 +17,8 @@ from cnnbench.data.sheet import Row, Tile, draw_sheet, save_sheet
 from cnnbench.data.split import Split
 from cnnbench.data.truth import image_name
 from cnnbench.errors import UserError
-from cnnbench.evaluation.metrics import TOP, wilson_interval
+from cnnbench.evaluation.interval import wilson_interval
+from cnnbench.evaluation.metrics import TOP
 from cnnbench.evaluation.predictions import Predictions, confusion, most_confident_mistakes
 
 ACROSS, DOWN, SIDE = 8, 5, 144  # the sheet of mistakes: images, images, pixels

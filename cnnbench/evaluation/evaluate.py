@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -21,33 +21,35 @@ from cnnbench.precision import Precision
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module,
+    models: Sequence[nn.Module],
     loader: Loader,
     normalise: Normalise,
     precision: Precision,
     process: Process,
     before_batch: Callable[[], None] = lambda: None,
-) -> tuple[Counts, float]:
-    """Counts over the images of all processes, and their mean cross-entropy (natural log, no smoothing).
+) -> list[tuple[Counts, float]]:
+    """For each of `models` counts over the images of all processes, and their mean cross-entropy (natural log, no
+    smoothing). All see the same batches: each image is made once.
 
     An image that cannot be decoded counts as wrong, not in the mean, and is named.
 
-    `model` maps float (N, C, H, W) to logits (N, classes). It is put into evaluation mode and left there. Processes
+    A model maps float (N, C, H, W) to logits (N, classes). It is put into evaluation mode and left there. Processes
     may have different numbers of batches: their counts meet only at the end. `before_batch` is called equally often on
     all of them, so that it may ask the others; what it raises ends the evaluation. The leader shows a bar.
     """
-    counts = torch.zeros(3, dtype=torch.int64, device=normalise.device)
-    loss = torch.zeros((), dtype=torch.float64, device=normalise.device)
+    counts = torch.zeros(len(models), 3, dtype=torch.int64, device=normalise.device)
+    loss = torch.zeros(len(models), dtype=torch.float64, device=normalise.device)
     idle = largest_over_group(len(loader.order), process, normalise.device) - len(loader.order)
-    for logits, labels in _outputs(model, loader, normalise, precision, process, before_batch):
-        counts += wrong_counts(logits, labels)
-        loss += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN).double()
+    for outputs, labels in _outputs(models, loader, normalise, precision, process, before_batch):
+        for number, logits in enumerate(outputs):
+            counts[number] += wrong_counts(logits, labels)
+            loss[number] += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN).double()
     for _ in range(idle):
         before_batch()
     tell_broken(loader)
-    wrong1, wrong5, n = sum_over_group(counts, process).tolist()
     broken = sum_over_group(torch.tensor(len(loader.broken), device=normalise.device), process).item()
-    return Counts(wrong1, wrong5, n), sum_over_group(loss, process).item() / max(1, n - broken)
+    totals = zip(sum_over_group(counts, process).tolist(), sum_over_group(loss, process).tolist(), strict=True)
+    return [(Counts(*three), total / max(1, three[-1] - broken)) for three, total in totals]
 
 
 @torch.inference_mode()
@@ -63,29 +65,30 @@ def predict(
     broken, bool (n,); on the device. `model` gives one row of logits for each image, whatever its views."""
     logits = [torch.empty(0, classes, device=normalise.device)]
     broken = [torch.empty(0, dtype=torch.bool, device=normalise.device)]
-    for rows, labels in _outputs(model, loader, normalise, precision, process):
+    for (rows,), labels in _outputs([model], loader, normalise, precision, process):
         logits.append(rows)
         broken.append(labels == BROKEN)
     return torch.cat(logits), torch.cat(broken)
 
 
 def _outputs(
-    model: nn.Module,
+    models: Sequence[nn.Module],
     loader: Loader | WholeImages,
     normalise: Normalise,
     precision: Precision,
     process: Process,
     before_batch: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Logits, float32 (N, classes), and labels, int64 (N,), of each batch."""
-    model.eval()
+) -> Iterator[tuple[list[torch.Tensor], torch.Tensor]]:
+    """Of each batch the logits of each of `models`, float32 (N, classes), and the labels, int64 (N,)."""
+    for model in models:
+        model.eval()
     bar = tqdm(
         loader, "evaluation", len(loader.order), leave=False, unit="batch", disable=None if process.leads else True
     )
     for images, labels in Ahead(bar, normalise):
         before_batch()
         with precision.autocast():
-            logits = model(images).float()
+            logits = [model(images).float() for model in models]
         yield logits, labels
 
 

@@ -1,8 +1,7 @@
-"""Top-1 and top-5 error by integer counts, and their uncertainty."""
+"""Top-1 and top-5 error by integer counts."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -50,11 +49,3 @@ def wrong_counts(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """
     rank = rank_of_target(logits, target)
     return torch.stack([*((rank >= k).sum() for k in TOP), torch.full_like(rank[:1], len(rank))[0]])
-
-
-def wilson_interval(wrong: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Bounds, in percent, of the error of which `wrong` in `n` is a sample (Wilson 1927; default 95 % two-sided)."""
-    p = wrong / n
-    centre = p + z * z / (2 * n)
-    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return tuple(100 * min(1.0, max(0.0, (centre + sign * spread) / (1 + z * z / n))) for sign in (-1, 1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cnnbench.evaluation.metrics import Counts, wilson_interval
+from cnnbench.evaluation.interval import wilson_interval
+from cnnbench.evaluation.metrics import Counts
 
 
 def error_table(counts: Counts) -> str:

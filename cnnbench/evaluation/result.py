@@ -11,8 +11,8 @@ from cnnbench.config import EvalConfig
 from cnnbench.data.split import Split
 from cnnbench.errors import UserError
 from cnnbench.evaluation.details import write_details
+from cnnbench.evaluation.interval import wilson_interval
 from cnnbench.evaluation.members import Member
-from cnnbench.evaluation.metrics import wilson_interval
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.evaluation.report import error_table
 

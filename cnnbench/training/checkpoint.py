@@ -52,7 +52,8 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
     except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError of its own
         cause = error if isinstance(error, OSError) else error.__context__
         why = cause.strerror if isinstance(cause, OSError) else reason(error)
-        raise UserError(f"cannot write {path}: {why}; the checkpoint before it is untouched") from error
+        kept = "; the checkpoint before it is untouched" if path.exists() else ""
+        raise UserError(f"cannot write {path}: {why}{kept}") from error
     finally:
         _remove(scratch)
 

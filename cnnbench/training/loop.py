@@ -13,7 +13,6 @@ from cnnbench.data.ahead import Ahead, Ready
 from cnnbench.distributed import average_buffers, shorten_timeout, sum_over_group, wait_for_all, without_averaging
 from cnnbench.errors import Stopped
 from cnnbench.evaluation.evaluate import evaluate
-from cnnbench.evaluation.metrics import Counts
 from cnnbench.training import checkpoint, numerics, snapshot
 from cnnbench.training.loss import training_loss
 from cnnbench.training.mixing import mix
@@ -219,22 +218,17 @@ def _average_buffers(training: Training) -> None:
 
 def _evaluate(training: Training, position: Position) -> dict[str, float]:
     """Errors on the validation images, also noted in `position`. The raw weights alone decide on best and plateau."""
-
-    def errors_of(model: nn.Module) -> tuple[Counts, float]:
-        return evaluate(
-            model,
-            training.validation,
-            training.normalise,
-            training.precision,
-            training.process,
-            training.stopping.check,
-        )
-
     begun = time.perf_counter()
-    counts, loss = errors_of(training.model)
+    (counts, loss), *others = evaluate(
+        [training.model, *([training.averaged.module] if training.averaged is not None else [])],
+        training.validation,
+        training.normalise,
+        training.precision,
+        training.process,
+        training.stopping.check,
+    )
     figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
-    if training.averaged is not None:
-        averaged, loss = errors_of(training.averaged.module)
+    for averaged, loss in others:
         position.averaged_counts = (averaged.wrong1, averaged.wrong5, averaged.n)
         figures |= {
             "averaged_val_loss": loss,

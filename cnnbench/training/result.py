@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cnnbench import runs
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
+from cnnbench.machine import processor
 from cnnbench.training.state import Position, Training
 
 
@@ -32,7 +35,9 @@ def finish(training: Training, position: Position) -> None:
         "waiting_seconds": round(position.waiting_seconds, 1),
         "evaluation_seconds": round(position.evaluation_seconds, 1),
         "saving_seconds": round(position.saving_seconds, 1),
+        **_machine(training),
         "recipe": config.recipe,
+        "recipe_protocol": config.protocol,
         "data": config.data.path,
         **{f"data_{name}": value for name, value in training.record["data"].items()},
         "classes": len(training.record["classes"]),
@@ -41,6 +46,13 @@ def finish(training: Training, position: Position) -> None:
     }
     runs.write_json(training.folder / "result.json", result)
     print(show(training.folder, result))
+
+
+def _machine(training: Training) -> dict[str, Any]:
+    """What computed it: processes, and the GPU or processor of the first."""
+    device = training.normalise.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {"processes": training.process.world, "device": name, "precision": training.precision.name}
 
 
 def _averaged(position: Position) -> dict[str, Any]:
@@ -64,6 +76,7 @@ def show(folder: Path, result: dict[str, Any]) -> str:
     if "averaged_wrong_top1" in result:
         with_average = Counts(result["averaged_wrong_top1"], result["averaged_wrong_top5"], result["n"])
         averaged = f"\nwith the averaged weights:\n{error_table(with_average)}\n"
+    again = f"cnnbench eval run={runs.name(folder)}"
     speed, seconds = result["images_per_second"], result["training_seconds"]
     return f"""
 {result["arch"]} after {result["epoch"]} epochs, {counts.n:,} validation images, one centre crop:
@@ -74,4 +87,13 @@ speed       {speed:,.0f} training images per second, {seconds:,.0f} s of trainin
 result      {folder}/result.json
 weights     {folder}/checkpoints/last.pt, best.pt
 curves      tensorboard --logdir {folder}
-again       cnnbench eval run={runs.name(folder)}"""
+again       {again}{_paper(result, again)}"""
+
+
+def _paper(result: dict[str, Any], again: str) -> str:
+    """How the recipe's paper tested, where that is not what training does: a line, or nothing."""
+    protocol = result.get("recipe_protocol", "center")
+    if protocol == "center":
+        return ""
+    averaged = " weights_kind=averaged" * ("averaged_wrong_top1" in result)
+    return f"\npaper       tested by {protocol}: {again} protocol={protocol}{averaged}"

@@ -31,6 +31,7 @@ from cnnbench.precision import choose_precision
 from cnnbench.resolution import training_sides
 from cnnbench.training import checkpoint
 from cnnbench.training.banner import banner
+from cnnbench.training.board import show_end, show_start
 from cnnbench.training.ema import AveragedWeights
 from cnnbench.training.log import Log
 from cnnbench.training.loop import train_epochs
@@ -69,10 +70,14 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
             if process.leads:
                 print(banner(training, position, train, val), flush=True)
                 training.log = Log(folder, config.log_every, position.epoch, training.saver.saved[1])
+                if training.saver.saved[1] == 0:
+                    show_start(training)
             try:
                 if position.epoch < config.epochs:
                     loader.order = _order(config, train, position, process)
                     train_epochs(training, position, Ahead(loader, training.normalise))
+                if process.leads:
+                    show_end(training, position)
             finally:
                 _list_broken(folder, loader, process)
                 if training.log is not None:

@@ -106,6 +106,13 @@ def test_peak_memory_counts_what_lives_at_the_same_time():
         torch.empty(250_000)
         b.zero_()
 
+    def leave() -> None:
+        left.append(torch.empty(300_000))
+
+    left: list[torch.Tensor] = []
+    for _ in range(2):  # what an earlier measurement left behind, and was freed since, does not count
+        assert peak_bytes(leave, [], CPU) == 4 * 300_000
+        left.clear()
     assert peak_bytes(work, [kept, kept[:10]], CPU) == 4 * (1000 + 1_500_000)
 
 
@@ -141,6 +148,28 @@ def test_model_measures_the_papers_batch_by_itself(bench):
     (times, memory) = json.loads(bench("arch=lenet", "format=json"))
     assert [row["images"] for row in times["rows"]] == 3 * [16]
     assert memory["rows"][0]["pixels"] == 32
+
+
+def test_the_largest_batch_that_is_predicted_fits(bench, monkeypatch):
+    monkeypatch.setattr(bench_memory, "available_memory", lambda: 20 * 2**20)
+    times, memory = json.loads(bench("arch=lenet", "batch=max", "format=json"))
+    (row,) = memory["rows"]
+    assert row["batch"] == times["rows"][0]["images"] > 16
+    assert 0.9 < row["peak memory (MiB)"] / (0.9 * 20) < 1.1
+    assert "predicted" in memory["notes"][0]
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_loader_by_stage_and_as_a_whole(bench, small_data, tmp_path, device):
+    words = f"what=loader arch=lenet data={small_data} images=5 loader_images=5 augment.device={device} output=out"
+    bench(*words.split(), "data.workers=1")
+    rows = json.loads((tmp_path / "out" / "bench.json").read_text())["rows"]
+    names = [row["name"] for row in rows]
+    for stage in ("read", "open and decode", "crop and resize", "augment", "normalise", "whole, training"):
+        assert names.count(stage) == 1
+    assert "ours, 1 processes" in names
+    assert all(len(row["seconds"]["cpu_per_image"]) == 1 for row in rows)
+    assert all(row["images_per_second"] is None or row["images_per_second"] > 0 for row in rows)
 
 
 def test_evaluation_beside_its_halves(bench, small_data, tmp_path):

@@ -24,7 +24,7 @@ from cnnbench.config import SUFFIXES
 NETWORKS = [
     ("alexnet", 63, {"image_size": 63}),
     ("googlenet", 64, {"aux_heads": False}),
-    ("resnet20", 32, {}),
+    ("resnet20", 32, {"depths": (1, 1, 1)}),
     ("densenet_bc100_12", 32, {"depths": (2, 2, 2)}),
 ]
 
@@ -128,11 +128,11 @@ def weights(tmp_path_factory):
     return path
 
 
-def test_command_of_a_run(cnnbench, tmp_path, small_data):
+def test_command_of_a_run(command, tmp_path, small_data):
     run = ("run=a", "device=cpu")
-    done = cnnbench("train", "recipe=quick", "epochs=1", "batch=20", f"data={small_data}", "data.workers=1", *run)
+    done = command("train", "recipe=quick", "epochs=1", "batch=20", f"data={small_data}", "data.workers=1", *run)
     assert done.returncode == 0, done.stderr
-    done = cnnbench("export", "run=a", "form=onnx")
+    done = command("export", "run=a", "form=onnx")
     assert done.returncode == 0, done.stderr
     assert "lenet after epoch 1 of runs/a -> onnx" in done.stdout
     assert "runs/a/lenet.onnx" in done.stdout
@@ -145,13 +145,13 @@ def test_command_of_a_run(cnnbench, tmp_path, small_data):
     images = torch.randn(4, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(outputs(tmp_path / "runs/a/lenet.onnx", images), model(images), rtol=1e-4, atol=1e-5)
-    done = cnnbench("export", "run=a", "checkpoint=best", "output=m.safetensors")
+    done = command("export", "run=a", "checkpoint=best", "output=m.safetensors")
     assert done.returncode == 0, done.stderr
     assert set(load_file(tmp_path / "m.safetensors")) == set(model.state_dict())
 
 
-def test_command_of_a_file(cnnbench, tmp_path, weights):
-    done = cnnbench("export", "arch=lenet", f"weights={weights}", "num_classes=10", "form=torch_export")
+def test_command_of_a_file(command, tmp_path, weights):
+    done = command("export", "arch=lenet", f"weights={weights}", "num_classes=10", "form=torch_export")
     assert done.returncode == 0, done.stderr
     assert "lenet.pt2" in done.stdout
     assert "largest difference 0, allowed" in done.stdout
@@ -166,16 +166,16 @@ def test_command_of_a_file(cnnbench, tmp_path, weights):
         ("num_classes=10 arch.in_channels=1", "in the file and (6, 1, 5, 5) in the network"),
     ],
 )
-def test_command_that_fails_leaves_nothing(cnnbench, tmp_path, weights, words, hint):
-    done = cnnbench("export", "arch=lenet", f"weights={weights}", *words.split())
+def test_command_that_fails_leaves_nothing(command, tmp_path, weights, words, hint):
+    done = command("export", "arch=lenet", f"weights={weights}", *words.split())
     assert done.returncode == 2, done.stderr
     assert hint in done.stderr
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_training_from_weights_says_what_it_did(cnnbench, small_data, weights):
+def test_training_from_weights_says_what_it_did(command, small_data, weights):
     words = ("recipe=quick", "epochs=1", "batch=20", "data.workers=1", "device=cpu")
-    done = cnnbench("train", f"data={small_data}", f"weights={weights}", *words)
+    done = command("train", f"data={small_data}", f"weights={weights}", *words)
     assert done.returncode == 0, done.stderr
     assert "weights     new classifier output: 10 classes in the file, 3 in the network" in done.stdout

@@ -124,6 +124,21 @@ def test_each_protocol_is_held_against_its_own_error_and_the_recipe_against_its_
     assert content["causes"][0].startswith("result.json: published on val_non_blacklisted, measured on val")
 
 
+def test_a_result_by_the_papers_protocol_is_asked_for(tmp_path):
+    run = make_run(tmp_path / "vgg", "arch=vgg16", error=28.5, n=50_000, classes=1000, wrong_top5=4_950)
+    asked = f"cnnbench eval run={run} protocol=multiscale_dense"
+    assert any(asked in cause for cause in verdict(run)[1]["causes"])
+    other = {"wrong_top1": 12_400, "wrong_top5": 3_750, "n": 50_000, "protocol": "multiscale_dense"}
+    (run / "eval-multiscale_dense.json").write_text(json.dumps(other))
+    said, content, _ = verdict(run)
+    assert not any(asked in cause for cause in content["causes"])
+    assert {(one["protocol"], one["verdict"]) for one in content["judgements"] if one["top"] == 1} == {
+        ("center", "pass"),
+        ("multiscale_dense", "pass"),
+    }
+    assert said == "pass"
+
+
 def test_averaged_weights_decide_where_there_are_any(tmp_path):
     averaged = {"averaged_wrong_top1": 875, "averaged_wrong_top5": 0}
     run = make_run(tmp_path / "run", "arch=resnet20", error=15, **averaged)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import torch
-from checks import build_meta
+from checks import build_meta, drawn_state
 from torch import nn
 
 
@@ -23,43 +22,23 @@ def stage_shapes(network: nn.Module, size: int, stages: list[str]) -> dict[str, 
     return shapes
 
 
-def random_state(network: nn.Module) -> dict[str, torch.Tensor]:
-    """A state dict with the shapes of `network`, random so that activations neither vanish nor explode.
-
-    Weights are shared between calls and must not be changed; biases, scales and running statistics are new tensors.
-    """
-    state = {}
-    for name, tensor in network.state_dict().items():
-        if tensor.dim() > 1:
-            state[name] = _weight(tensor.shape)
-        elif tensor.dim() == 1:
-            state[name] = 0.5 + _noise(tensor.numel()).sigmoid()  # positive, for running variances
-        else:
-            state[name] = torch.tensor(0)
-    return state
-
-
-@functools.cache
-def _weight(shape: torch.Size) -> torch.Tensor:
-    return _noise(shape.numel()).mul_((2 / shape[1:].numel()) ** 0.5).reshape(shape)  # He initialisation
-
-
-def _noise(size: int) -> torch.Tensor:
-    noise = torch.randn(1_000_003, generator=torch.Generator().manual_seed(0))  # a prime, so that no two rows repeat
-    return noise.repeat(size // len(noise) + 1)[:size]
-
-
-def check_same_outputs(name: str, reference: nn.Module, size: int, **options: Any) -> None:
-    """Load one random state dict into `reference` (on meta) and into our network; both modes must agree exactly enough.
+def check_same_outputs(
+    name: str, reference: nn.Module, size: int, eval_size: int | None = None, **options: Any
+) -> None:
+    """Load one drawn state dict into `reference` (on meta) and into our network; both modes must agree exactly enough.
 
     In training mode the outputs (auxiliary ones in our order, shallow first) and the running statistics are compared.
+    `eval_size`: the side of the images in eval mode, where it need not be `size`.
     """
     ours = build_meta(name, **options)
+    state = drawn_state(reference)
     for network in (ours, reference):
-        network.load_state_dict(random_state(reference), strict=True, assign=True)
-    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
+        own = {key: value if value.dim() > 1 else value.clone() for key, value in state.items()}
+        network.load_state_dict(own, strict=True, assign=True)
+    draw = torch.Generator().manual_seed(1)
+    images, others = (torch.randn(2, 3, side, side, generator=draw) for side in (size, eval_size or size))
     with torch.no_grad():
-        torch.testing.assert_close(ours.eval()(images), reference.eval()(images))
+        torch.testing.assert_close(ours.eval()(others), reference.eval()(others))
         torch.testing.assert_close(_ordered(ours.train()(images)), _ordered(reference.train()(images)))
     torch.testing.assert_close(dict(ours.named_buffers()), dict(reference.named_buffers()))
 

@@ -253,13 +253,13 @@ def test_auxiliary_interface(key):
 def test_same_as_torchvision_googlenet():
     with torch.device("meta"):
         reference = models.GoogLeNet(num_classes=10, init_weights=False, dropout=0.0, dropout_aux=0.0)
-    check_same_outputs("googlenet_tv", reference, 224, num_classes=10, dropout=0.0, aux_dropout=0.0)
+    check_same_outputs("googlenet_tv", reference, 80, num_classes=10, dropout=0.0, aux_dropout=0.0)
 
 
 def test_same_as_torchvision_inception_v3():
     with torch.device("meta"):
         reference = models.Inception3(num_classes=10, init_weights=False, dropout=0.0)
-    check_same_outputs("inception_v3", reference, 299, num_classes=10, dropout=0.0)
+    check_same_outputs("inception_v3", reference, 299, eval_size=107, num_classes=10, dropout=0.0)
 
 
 @pytest.mark.parametrize(
@@ -412,8 +412,10 @@ def test_inception_resnet_v2_ends_in_an_unscaled_block_without_relu():
 
 
 def test_inception_v4_kernel_orders_differ_where_the_figures_and_the_code_do():
+    networks = {order: build_meta("inception_v4", kernel_order=order) for order in ("paper", "released")}
+
     def kernels(order: str, block: str) -> list[tuple[int, int]]:
-        convs = build_meta("inception_v4", kernel_order=order).get_submodule(block).modules()
+        convs = networks[order].get_submodule(block).modules()
         return [m.kernel_size for m in convs if isinstance(m, nn.Conv2d) and m.kernel_size[0] != m.kernel_size[1]]
 
     assert kernels("paper", "features.4.branch1") == [(7, 1), (1, 7)]

@@ -182,16 +182,16 @@ def test_a_disk_that_vanishes_is_one_sentence(data, monkeypatch):
         read_split(DataConfig(path=str(data)), "train")
 
 
-def test_command(cnnbench, data):
-    first = cnnbench("data", "index", f"data={data}").stdout
+def test_command(command, data):
+    first = command("data", "index", f"data={data}").stdout
     assert f"{data}: class folders" in first
     assert "train  3 own classes, 61 images" in first
     assert "val    3 own classes, 23 images" in first
-    assert cnnbench("data", "index", f"data={data}").stdout.count("index up to date") == 2
-    beside = cnnbench("data", "index", f"data={data}", "beside=true", "split=train").stdout
+    assert command("data", "index", f"data={data}").stdout.count("index up to date") == 2
+    beside = command("data", "index", f"data={data}", "beside=true", "split=train").stdout
     assert f"index: {data}/.cnnbench-index-train" in beside
     shutil.rmtree(data / "val")
-    done = cnnbench("data", "index", f"data={data}")
+    done = command("data", "index", f"data={data}")
     assert done.returncode == 2
     assert "has no val/ folder" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -207,8 +207,8 @@ def test_command(cnnbench, data):
         (("train", "data.classes=/no/such/file"), "no such file"),
     ],
 )
-def test_mistakes_are_one_line(cnnbench, words, hint):
-    done = cnnbench(*words)
+def test_mistakes_are_one_line(command, words, hint):
+    done = command(*words)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert hint in done.stderr

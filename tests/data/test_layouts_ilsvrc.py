@@ -199,7 +199,7 @@ def test_lists_that_do_not_fit_are_one_clear_sentence(tmp_path, cache, photos, n
     assert "\n" not in str(caught.value)
 
 
-def test_weights_of_the_thousand_are_tested_on_some_of_their_classes(tmp_path, cnnbench, photos):
+def test_weights_of_the_thousand_are_tested_on_some_of_their_classes(tmp_path, command, photos):
     import torch
 
     from cnnbench.archs import build
@@ -214,7 +214,7 @@ def test_weights_of_the_thousand_are_tested_on_some_of_their_classes(tmp_path, c
     for photo, name in zip(photos[6:], VAL, strict=True):
         put(tmp_path / "data/val" / name / f"{photos.index(photo)}.JPEG", photo)
     words = ("device=cpu", "data.workers=0", "output=result.json")
-    done = cnnbench("eval", "arch=lenet", "weights=weights.pt", "data=data", *words)
+    done = command("eval", "arch=lenet", "weights=weights.pt", "data=data", *words)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["n"], result["wrong_top1"]) == (5, 3)

@@ -52,8 +52,8 @@ def test_raw_tars_become_class_folders(raw, folders, tmp_path, capsys):
     assert times == {file: file.stat().st_mtime_ns for file in (tmp_path / "output").rglob("*")}
 
 
-def test_the_command(cnnbench, raw, folders, tmp_path):
-    done = cnnbench("data", "prepare", f"data={raw}", "output=unpacked", "splits=[val]")
+def test_the_command(command, raw, folders, tmp_path):
+    done = command("data", "prepare", f"data={raw}", "output=unpacked", "splits=[val]")
     assert done.returncode == 0, done.stderr
     assert content(tmp_path / "unpacked/val") == content(folders / "val")
 

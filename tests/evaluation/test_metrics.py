@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnnbench.evaluation.metrics import Counts, rank_of_target, wilson_interval, wrong_counts
+from cnnbench.evaluation.interval import wilson_interval
+from cnnbench.evaluation.metrics import Counts, rank_of_target, wrong_counts
 
 
 def test_ranks_by_hand():

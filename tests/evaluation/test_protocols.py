@@ -327,12 +327,12 @@ def test_the_folders_of_imagenet_v2_are_class_numbers(sample, tmp_path):
     assert split.classes[10] == "n01530575"
 
 
-def test_the_command(cnnbench, tmp_path, small_data):
+def test_the_command(command, tmp_path, small_data):
     """An ensemble in three real processes, with all its files; the figures of the files fit each other."""
     for seed in (0, 1):
         torch.manual_seed(seed)
         torch.save(archs.build("lenet", 3, image_size=32).state_dict(), tmp_path / f"{seed}.pt")
-    done = cnnbench(
+    done = command(
         "eval", "arch=lenet", "weights=[0.pt,1.pt]", f"data={small_data}", "image_size=32", "crop_ratio=0.9",
         "batch=50", "protocol=ten_crop", "processes=3", "data.workers=1", "output=result.json", "details=details",
     )  # fmt: skip

@@ -44,13 +44,13 @@ def test_torchrun_does_not_restart_what_was_to_stop(monkeypatch):
     assert stopped.value.status == 0
 
 
-def test_two_processes_stop_together_and_continue_to_the_same_bits(cnnbench, tmp_path, small_data):
+def test_two_processes_stop_together_and_continue_to_the_same_bits(command, tmp_path, small_data):
     """With batch normalisation, whose statistics differ between processes in the middle of an epoch."""
     words = [
         "train", "arch=resnet20", f"data={small_data}", *SMALL, "epochs=5", "save_every=2", "processes=2",
         "keep_every=2",
     ]  # fmt: skip
-    whole = cnnbench(*words, "run=whole")
+    whole = command(*words, "run=whole")
     assert whole.returncode == 0, whole.stderr
     process = subprocess.Popen(
         [sys.executable, "-m", "cnnbench", *words, "run=cut"],
@@ -68,7 +68,7 @@ def test_two_processes_stop_together_and_continue_to_the_same_bits(cnnbench, tmp
     assert errors == ""
     cut = tmp_path / "runs/cut"
     assert status(cut)["state"] == "preempted"
-    rest = cnnbench(*words, "run=cut", "save_every=3")
+    rest = command(*words, "run=cut", "save_every=3")
     assert rest.returncode == 0, rest.stderr
     assert (status(cut)["state"], status(cut)["step"]) == ("complete", 25)
     assert sorted(path.name for path in (cut / "checkpoints").iterdir()) == [
@@ -78,9 +78,9 @@ def test_two_processes_stop_together_and_continue_to_the_same_bits(cnnbench, tmp
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[1])
 
 
-def test_a_step_that_is_not_finite_stops_the_run_or_is_skipped(cnnbench, tmp_path, small_data):
+def test_a_step_that_is_not_finite_stops_the_run_or_is_skipped(command, tmp_path, small_data):
     words = ("train", f"data={small_data}", *SMALL, "epochs=1", "optimizer.lr=1e30", "schedule.warmup_epochs=0")
-    done = cnnbench(*words, "run=bad")
+    done = command(*words, "run=bad")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "was not finite: loss" in done.stderr
@@ -91,6 +91,6 @@ def test_a_step_that_is_not_finite_stops_the_run_or_is_skipped(cnnbench, tmp_pat
     assert status(bad)["state"] == "failed"
     assert status(bad)["why"] in done.stderr
     assert list((bad / "checkpoints").iterdir()) == []
-    skipped = cnnbench(*words, "run=bad", "on_nonfinite=skip")
+    skipped = command(*words, "run=bad", "on_nonfinite=skip")
     assert skipped.returncode == 0, skipped.stderr
     assert "it was skipped" in skipped.stdout

@@ -37,7 +37,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_lenet_learns_the_sample(cnnbench, tmp_path):
+def test_lenet_learns_the_sample(cnnbench, command, tmp_path):
     done = cnnbench("train", "arch=lenet", "recipe=quick", "epochs=3", "run=demo")
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs/demo"
@@ -55,25 +55,25 @@ def test_lenet_learns_the_sample(cnnbench, tmp_path):
     assert start["versions"]["torch"] == torch.__version__.split("+")[0]
     assert yaml.safe_load((run / "config.yaml").read_text())["epochs"] == 3
 
-    again = cnnbench("train", "arch=lenet", "recipe=quick", "epochs=3", "run=demo")
+    again = command("train", "arch=lenet", "recipe=quick", "epochs=3", "run=demo")
     assert "already complete" in again.stdout
-    other = cnnbench("train", "arch=lenet", "recipe=quick", "epochs=4", "run=demo")
+    other = command("train", "arch=lenet", "recipe=quick", "epochs=4", "run=demo")
     assert other.returncode == 2
     assert "epochs=3, not 4" in other.stderr
 
     for words in (["processes=1", "batch=77"], ["processes=3", "batch=1000"]):
-        evaluated = cnnbench("eval", "run=demo", "output=counts.json", "data.workers=1", *words)
+        evaluated = command("eval", "run=demo", "output=counts.json", "data.workers=1", *words)
         assert evaluated.returncode == 0, evaluated.stderr
         counts = json.loads((tmp_path / "counts.json").read_text())
         assert {key: counts[key] for key in ("wrong_top1", "wrong_top5", "n")} == {
             key: result[key] for key in ("wrong_top1", "wrong_top5", "n")
         }
 
-    file = cnnbench("eval", "arch=lenet", "data=sample", f"weights={run}/checkpoints/best.pt")
+    file = command("eval", "arch=lenet", "data=sample", f"weights={run}/checkpoints/best.pt")
     assert f"{result['wrong_top1']}/2,000" in file.stdout or result["best_epoch"] != 3
 
 
-def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, small_data):
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(command, tmp_path, small_data):
     """Two processes, killed in mid-epoch, twice, and continued with another number of workers: the same bits.
 
     test_resume.py does it with one process and the loop itself, tools/kill_matrix.py with a hundred moments.
@@ -83,7 +83,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, smal
         "augment=lecture", "arch.dropout=0.3", "label_smoothing=0.1", "clip_norm=1", "accumulate=2",
         "schedule=plateau", "schedule.patience=2", "average=ema",
     ]  # fmt: skip
-    whole = cnnbench(*words, "run=whole")
+    whole = command(*words, "run=whole")
     assert whole.returncode == 0, whole.stderr
     for epochs in (2, 6):
         started = subprocess.Popen(
@@ -98,7 +98,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, smal
             time.sleep(0.002)
         os.killpg(started.pid, signal.SIGKILL)
         assert started.wait() == -signal.SIGKILL, "the run ended before it could be killed"
-    rest = cnnbench(*words, "run=killed", "data.workers=2")
+    rest = command(*words, "run=killed", "data.workers=2")
     assert rest.returncode == 0, rest.stderr
     assert "continues after epoch" in rest.stdout
     assert same(weights(tmp_path / "runs/killed"), weights(tmp_path / "runs/whole"))
@@ -106,39 +106,39 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(cnnbench, tmp_path, smal
     assert metrics(tmp_path / "runs/killed") == metrics(tmp_path / "runs/whole")
 
 
-def test_a_run_does_not_continue_on_other_data(cnnbench, tmp_path, small_data):
+def test_a_run_does_not_continue_on_other_data(command, tmp_path, small_data):
     import shutil
 
     data = shutil.copytree(small_data, tmp_path / "data")
     words = ("train", f"data={data}", *SMALL, "run=moved")
-    done = cnnbench(*words, "epochs=1")
+    done = command(*words, "epochs=1")
     assert done.returncode == 0, done.stderr
     (tmp_path / "runs/moved/result.json").unlink()
     next((data / "train/bag").iterdir()).unlink()
-    again = cnnbench(*words, "epochs=1")
+    again = command(*words, "epochs=1")
     assert again.returncode == 2
     assert "61 images of 3 classes, and the data now has 60" in again.stderr
 
 
-def test_processes_and_accumulation_do_not_change_the_run(cnnbench, tmp_path, small_data):
+def test_processes_and_accumulation_do_not_change_the_run(command, tmp_path, small_data):
     """LeNet has no batch statistics: the same global batches give the same losses, but for rounding."""
     expected = None
     for name, words in {"one": [], "two": ["processes=2"], "three": ["processes=3", "accumulate=2"]}.items():
-        done = cnnbench("train", f"data={small_data}", *SMALL, "epochs=3", f"run={name}", *words)
+        done = command("train", f"data={small_data}", *SMALL, "epochs=3", f"run={name}", *words)
         assert done.returncode == 0, done.stderr
         losses = [line["train_loss"] for line in metrics(tmp_path / "runs" / name)]
         expected = expected or losses
         assert losses == pytest.approx(expected, rel=1e-5)
 
 
-def test_batch_statistics_of_all_processes_end_in_the_checkpoint(cnnbench, tmp_path, small_data):
+def test_batch_statistics_of_all_processes_end_in_the_checkpoint(command, tmp_path, small_data):
     words = ("arch=resnet18", "image_size=32", f"data={small_data}", *SMALL, "epochs=1", "processes=2", "average=ema")
-    done = cnnbench("train", *words, "arch.stochastic_depth=0.1", "run=bn")
+    done = command("train", *words, "arch.stochastic_depth=0.1", "run=bn")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "runs/bn/result.json").read_text())
-    alone = cnnbench("eval", "run=bn", "processes=1")
+    alone = command("eval", "run=bn", "processes=1")
     assert f"{result['wrong_top1']}/23" in alone.stdout
-    alone = cnnbench("eval", "run=bn", "processes=1", "weights_kind=averaged")
+    alone = command("eval", "run=bn", "processes=1", "weights_kind=averaged")
     assert "averaged weights" in alone.stdout
     assert f"{result['averaged_wrong_top1']}/23" in alone.stdout
 
@@ -174,8 +174,8 @@ def test_bf16_compile_and_channels_first_run(cnnbench, tmp_path, small_data):
     assert not any("_orig_mod" in name or "module." in name for name in weights(tmp_path / "runs/x"))
 
 
-def test_a_sweep_gives_each_job_its_folder(cnnbench, tmp_path, small_data):
-    done = cnnbench("train", "-m", f"data={small_data}", *SMALL, "epochs=1", "seed=0,1", "run=sweep")
+def test_a_sweep_gives_each_job_its_folder(command, tmp_path, small_data):
+    done = command("train", "-m", f"data={small_data}", *SMALL, "epochs=1", "seed=0,1", "run=sweep")
     assert done.returncode == 0, done.stderr
     results = [json.loads((tmp_path / f"runs/sweep/{job}/result.json").read_text()) for job in (0, 1)]
     assert [result["seed"] for result in results] == [0, 1]

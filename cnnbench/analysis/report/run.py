@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnbench import runs
 from cnnbench.config import TrainConfig
+from cnnbench.errors import UserError
 
 DETAILS = "details"  # folder in a run's folder, as `cnnbench eval run=NAME details=FOLDER` fills it
 
@@ -42,9 +44,33 @@ class Run:
         return [epoch for epoch, _ in points], [value for _, value in points]
 
 
+def find_runs(names: list[str]) -> tuple[list[Run], list[str]]:
+    """The runs called `names`, each once, or if there are none all in runs/; a folder of runs, such as a sweep's,
+    stands for those. Also a sentence for each run in runs/ that cannot be read.
+
+    Raises UserError for a name that is no run, a run that cannot be read, or if there are no runs at all.
+    """
+    if names:
+        folders = {folder.resolve(): folder for name in names for folder in _folders(runs.folder(name))}
+        return [read_folder(folder) for folder in folders.values()], []
+    found, unread = [], []
+    for folder in _within(runs.RUNS):
+        try:
+            found += [read_folder(below) for below in _folders(folder)]
+        except UserError as error:
+            unread.append(str(error))
+    if not found:
+        raise UserError(f"there are no runs in {runs.RUNS}/: train one, or name the folders of runs")
+    return found, unread
+
+
 def read_run(run: str) -> Run:
     """The run in a folder, or named so in runs/. Raises UserError if there is none or its config is damaged."""
-    folder = runs.folder(run)
+    return read_folder(runs.folder(run))
+
+
+def read_folder(folder: Path) -> Run:
+    """The run in `folder`. Raises UserError if there is none or its config is damaged."""
     config = runs.load_config(folder)
     table, worst = _rows(folder / DETAILS / "confusion.csv"), _rows(folder / DETAILS / "per_class.csv")
     return Run(
@@ -52,22 +78,38 @@ def read_run(run: str) -> Run:
         folder=folder,
         config=config,
         metrics=_lines(folder / "metrics.jsonl"),
-        result=_json(folder / "result.json"),
+        result=_json(folder / "result.json", dict),
         status=runs.load_status(folder),
-        starts=_json(folder / "environment.json") or [],
-        evaluations=[content for file in sorted(folder.glob("eval-*.json")) if (content := _json(file))],
+        starts=_json(folder / "environment.json", list) or [],
+        evaluations=[content for file in sorted(folder.glob("eval-*.json")) if (content := _json(file, dict))],
         per_class=[dict(zip(worst[0], row, strict=True)) for row in worst[1:]],
         classes=table[0][1:] if table else [],
         confusion=[[int(count) for count in row[1:]] for row in table[1:]],
     )
 
 
-def _json(file: Path) -> Any:
-    """The contents of a JSON file, or None if there is none that can be read."""
+def _folders(folder: Path) -> list[Path]:
+    """`folder` itself if it holds a run, or else those in it that do."""
+    if not folder.is_dir() or (folder / "config.yaml").exists():
+        return [folder]
+    if below := [path for path in _within(folder) if (path / "config.yaml").exists()]:
+        return below
+    raise UserError(f"{folder} is no run: it has no config.yaml, and no runs in it")
+
+
+def _within(folder: Path) -> list[Path]:
+    """The folders in `folder`, by their names, with numbers in order."""
+    found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return sorted(found, key=lambda path: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", path.name)])
+
+
+def _json(file: Path, kind: type) -> Any:
+    """The contents of a JSON file, or None if there is none that can be read, or not of this kind."""
     try:
-        return json.loads(file.read_text())
+        content = json.loads(file.read_text())
     except (OSError, ValueError):
         return None
+    return content if isinstance(content, kind) else None
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

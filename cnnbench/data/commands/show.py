@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,8 @@ def show(config: ShowConfig) -> None:
         images = sum(len(row.tiles) for row in rows)
     else:
         chosen = [index for label in labels for index in _chosen(split, label, config.count)]
-        rows = [_drawn(split, index, config) for index in chosen]
+        transform = TrainingTransform(config.arch, config.augment, side(config), config.seed)
+        rows = [drawn(split, index, transform, config.draws) for index in chosen]
         images = len(rows)
     save_sheet(draw_sheet(rows, config.side), config.output)
     print(f"{config.output}: {images} images of {len(labels)} classes of {config.data.path}")
@@ -36,7 +38,7 @@ def show(config: ShowConfig) -> None:
 
 def _labels(split: Split, config: ShowConfig) -> list[int]:
     if not config.classes:
-        return _evenly(len(split.classes), config.rows)
+        return evenly(len(split.classes), config.rows)
     for name in config.classes:
         if name not in split.classes:
             raise UserError(f"classes: {config.split} has no class '{name}'{nearest(name, split.classes)}")
@@ -52,26 +54,27 @@ def _row(split: Split, label: int, count: int) -> Row:
 def _chosen(split: Split, label: int, count: int) -> list[int]:
     """At most `count` images of a class, evenly over it."""
     images = np.flatnonzero(split.labels == label)
-    return [int(images[place]) for place in _evenly(len(images), count)]
+    return [int(images[place]) for place in evenly(len(images), count)]
 
 
-def _drawn(split: Split, index: int, config: ShowConfig) -> Row:
-    """The image, then what training with this seed makes of it: in its first epochs, where nothing repeats."""
-    before, size = _tile(split, index), side(config)
+def drawn(split: Split, index: int, transform: TrainingTransform, draws: int) -> Row:
+    """The image, then what training makes of it: in its first epochs, where nothing repeats."""
+    before, size = _tile(split, index), transform.size
     title = f"{split.classes[split.labels[index]]}  (image {index}, {size} x {size} pixels after the crop)"
     if before.image is None:
         return Row(title, [before])
-    transform = TrainingTransform(config.arch, config.augment, size, config.seed)
+    # On a GPU the operations after the crop are the same but for rounding.
+    transform = replace(transform, augment=replace(transform.augment, device="cpu"))
     picture, nothing = open_picture(split.read(index), split.name(index), pillow), np.empty(0)
     tiles = [before]
-    for draw in range(config.draws):
-        pixels = np.empty((size, size, config.arch.in_channels), np.uint8)
+    for draw in range(draws):
+        pixels = np.empty((transform.side(draw), transform.side(draw), transform.arch.in_channels), np.uint8)
         transform(picture, draw, index, pixels, nothing)
         tiles.append(Tile(Image.fromarray(pixels.squeeze()), f"draw {draw + 1}"))
     return Row(title, tiles)
 
 
-def _evenly(length: int, count: int) -> list[int]:
+def evenly(length: int, count: int) -> list[int]:
     """At most `count` of the numbers below `length`, at even distances."""
     return np.unique(np.linspace(0, length - 1, min(length, count), dtype=np.int64)).tolist()
 

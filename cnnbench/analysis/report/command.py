@@ -1,0 +1,57 @@
+"""`cnnbench report`: runs beside each other and beside what is published, as a page, Markdown, CSV and plots."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cnnbench import __version__, runs
+from cnnbench.analysis.report.build import build, results_csv
+from cnnbench.analysis.report.html import page
+from cnnbench.analysis.report.markdown import markdown
+from cnnbench.analysis.report.results import results_of, summary_table
+from cnnbench.analysis.report.run import find_runs
+from cnnbench.analysis.tables import render
+from cnnbench.config import ReportConfig
+from cnnbench.errors import UserError, reason
+
+NAMED = 4  # runs that a heading names; more are counted
+
+
+def report_command(config: ReportConfig) -> None:
+    """Write the report, print the errors and where it lies."""
+    found, unread = find_runs(config.runs)
+    measured = _read_bench(config.bench)
+    from cnnbench.analysis.report.plots import draw  # after what a user may have to mend: matplotlib is slow to import
+
+    names = [run.name for run in found]
+    title = config.title or (f"cnnbench: {', '.join(names) if len(names) <= NAMED else f'{len(names)} runs'}")
+    foot = f"Written by cnnbench {__version__} at {runs.now()}."
+    folder = Path(config.output).expanduser()
+    try:
+        (folder / "plots").mkdir(parents=True, exist_ok=True)
+        pictures = draw(found, folder / "plots", measured["rows"])
+        report = build(found, measured["tables"], pictures, title, unread)
+        runs.write_text(folder / "report.html", page(report, foot))
+        runs.write_text(folder / "report.md", markdown(report, folder, foot))
+        runs.write_text(folder / "results.csv", results_csv(found))
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror or reason(error)}") from error
+    print(render(summary_table([result for run in found for result in results_of(run)])))
+    print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, plots/")
+    for sentence in unread:
+        print(f"left out    {sentence}")
+
+
+def _read_bench(name: str | None) -> dict[str, list[dict[str, Any]]]:
+    """The file of `cnnbench bench output=`: `tables` as they were printed, and a line of figures for each of `rows`."""
+    if name is None:
+        return {"tables": [], "rows": []}
+    try:
+        content = json.loads(Path(name).expanduser().read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"bench={name} cannot be read: {reason(error)}") from error
+    if not isinstance(content, dict) or not {"tables", "rows"} <= set(content):
+        raise UserError(f"bench={name} is no file of `cnnbench bench output=FILE`")
+    return content

@@ -1,0 +1,33 @@
+"""In which keys the configs of runs differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from cnnbench.analysis.report.run import Run
+from cnnbench.analysis.tables import Table
+from cnnbench.config import TrainConfig, entries
+
+NOT_SHOWN = ("run", "recipe_source", "recipe_for")  # what these say is said by others
+
+
+def settings(runs: list[Run]) -> tuple[str | Table]:
+    """A line for each key that is not the same in all runs, and a column for each run; or that there is none."""
+    names = [name for name in entries(TrainConfig) if name not in NOT_SHOWN]
+    values = {name: [_value(run.config, name) for run in runs] for name in names}
+    rows = [
+        (name, *("null" if value is None else str(value) for value in found))
+        for name, found in values.items()
+        if not any(dataclasses.is_dataclass(value) for value in found) and any(value != found[0] for value in found)
+    ]
+    if not rows:
+        return ("The configs are the same.",)
+    columns = {"key, by run": ""} | {run.name: "" for run in runs}
+    return (Table("Keys that differ", columns, rows),)
+
+
+def _value(config: Any, name: str) -> Any:
+    for part in name.split("."):
+        config = getattr(config, part, None)
+    return config

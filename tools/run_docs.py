@@ -1,0 +1,110 @@
+"""Runs every `cnnbench` command of README.md and docs/ on small stand-ins: python tools/run_docs.py [PAGE.md ...]
+
+The commands run in one process, in a folder of their own, page by page. `/imagenet` and other folders of the pages are
+made of images of the bundled sample; what would take long is made short by the words of SHORTER, put behind the
+command's own, so that every word of the page is read and checked too. Exit status 1 if a command failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FIRST = ("docs/guide.md", "README.md")  # their runs are used by other pages
+CLASSES = {"flowers": ("rose", "tulip"), "imagenet": ("n01440764", "n01443537", "n01484850")}
+IMAGES = 8  # of each class and split
+SIDES = {"vgg16": 32, "resnet50": 32, "resnet18": 32, "googlenet": 79, "lenet": 32, "inception_v2": 107}
+QUICK = ["epochs=1", "batch=8", "data.workers=0", "processes=1", "device=cpu", "eval_batch=8"]
+SHORTER = {
+    "train": QUICK,
+    "eval": ["batch=8", "data.workers=0", "device=cpu", "processes=1"],
+    "bench": ["rounds=1", "batch=2", "images=4", "loader_images=8", "data.workers=0"],
+    "data check": ["workers=0"],
+    "data pack": ["workers=0"],
+    "data stats": ["workers=0"],
+}
+
+
+def main(names: list[str]) -> int:
+    pages = [ROOT / name for name in FIRST] + sorted(ROOT.glob("docs/*.md"))
+    pages = list(dict.fromkeys(page for page in pages if not names or page.name in names))
+    failed = count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        world = Path(folder)
+        os.chdir(world)
+        make_world(world)
+        for page in pages:
+            for line in commands_of(page.read_text()):
+                start, (status, said) = time.perf_counter(), run(words_of(line, world))
+                count, failed = count + 1, failed + bool(status)
+                print(f"{page.name}: {line}: exit status {status}, {time.perf_counter() - start:.1f} s", flush=True)
+                if status:
+                    print(said, file=sys.stderr, flush=True)
+    print(f"{count} commands, {failed} failed")
+    return 1 if failed else 0
+
+
+def commands_of(text: str) -> list[str]:
+    """The commands of a page: lines of its indented blocks that begin with `cnnbench`, without their comments."""
+    lines = [re.sub(r"\s+#.*", "", line.strip()) for line in text.splitlines() if line.startswith("    cnnbench ")]
+    return list(dict.fromkeys(lines))
+
+
+def words_of(line: str, world: Path) -> list[str]:
+    """The words of a command, with the stand-ins for its folders and what makes it short."""
+    words = shlex.split(line)[1:]
+    arch = next((word.partition("=")[2] for word in words if word.startswith("arch=")), "lenet")
+    words = [re.sub(r"=/(\w)", rf"={world}/\1", word) for word in words]
+    name = " ".join(words[:2]) if " ".join(words[:2]) in SHORTER else words[0]
+    size = [f"image_size={SIDES[arch]}"] if name in ("train", "bench") and arch in SIDES else []
+    return [*words, *SHORTER.get(name, []), *size]
+
+
+def run(words: list[str]) -> tuple[int, str]:
+    """Exit status of a command, and what it printed."""
+    from cnnbench.cli import main as cnnbench
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            cnnbench(words)
+        except SystemExit as leaving:
+            return int(leaving.code or 0), said.getvalue()
+        except BaseException:
+            return 1, said.getvalue() + traceback.format_exc()
+    return 0, said.getvalue()
+
+
+def make_world(world: Path) -> None:
+    """The folders that the pages name, and files of weights."""
+    from cnnbench.data.sample import sample_folder
+
+    for name, classes in CLASSES.items():
+        for split in ("train", "val"):
+            for label, source in zip(classes, sorted((sample_folder() / split).iterdir()), strict=False):
+                target = world / name / split / label
+                target.mkdir(parents=True)
+                for file in sorted(source.iterdir())[:IMAGES]:
+                    shutil.copy(file, target)
+    import torch
+
+    from cnnbench.archs import build
+
+    for file, arch in {"resnet50.pth": "resnet50", "resnet18.pth": "resnet18"}.items():
+        torch.save(build(arch).state_dict(), world / file)
+    for file in ("a.pth", "b.pth"):
+        shutil.copy(world / "resnet50.pth", world / file)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
