@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cnnbench import __version__
+from cnnbench import __version__, output
 from cnnbench.commands import COMMANDS, Command
 from cnnbench.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.slurm import slurm_environment
@@ -39,9 +38,7 @@ def _quiet_when_unread() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        poll = select.poll()
-        poll.register(sys.stdout, 0)
-        if not poll.poll(0):  # another pipe: to a worker, or to another machine
+        if not output.is_unread():  # but a pipe to a worker, or to another machine
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes once more
         sys.exit(128 + signal.SIGPIPE)

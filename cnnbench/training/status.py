@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 from types import TracebackType
 
-from cnnbench import distributed, runs
+from cnnbench import distributed, output, runs
 from cnnbench.distributed import Process
 from cnnbench.errors import Stopped, UserError
 from cnnbench.training.state import Training
@@ -38,7 +38,7 @@ class Status:
                     flush=True,
                 )
         else:
-            said = _of_disk(error, self.folder)
+            said = _in_words(error, self.folder)
             self._write("failed", distributed.announce(said, self.process))
             if said is not error:
                 raise said from error
@@ -49,8 +49,10 @@ class Status:
             runs.write_status(self.folder, state, why, epoch, step)
 
 
-def _of_disk(error: BaseException, folder: Path) -> BaseException:
-    """`error`, or a sentence in its place where the disk is full or cannot be written."""
+def _in_words(error: BaseException, folder: Path) -> BaseException:
+    """`error`, or a sentence in its place where a disk cannot be written or nobody reads the output."""
     if isinstance(error, OSError) and error.errno in DISK:
         return UserError(f"cannot write to {folder}: {error.strerror}; the last checkpoint is untouched")
+    if isinstance(error, BrokenPipeError) and output.is_unread():
+        return UserError("nobody reads the output any more: its pipe was closed; the same command continues the run")
     return error
