@@ -29,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnbench import runs
 from cnnbench.commands import Command
-from cnnbench.config import ArchConfig, entries
+from cnnbench.config import ArchConfig, entries, value_of
 from cnnbench.errors import UserError, nearest, reason
 from cnnbench.recipes import first_network, paper_recipe
 
@@ -208,9 +208,22 @@ def _typed(command: Command, composed: DictConfig, job_folder: str | None = None
     if "arch" in composed and OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
         composed.arch = None
     config = OmegaConf.to_object(composed)
+    _check_groups(config, known)
     if getattr(config, "archs", None):
         config = dataclasses.replace(config, archs={name: _arch(name, node) for name, node in composed.archs.items()})
     return dataclasses.replace(config, run=job_folder) if command.makes_run and config.run is None else config
+
+
+def _check_groups(config: Any, known: dict[str, dataclasses.Field]) -> None:
+    """Raise UserError where a group of keys holds something else: OmegaConf takes references as they come."""
+    for name, item in known.items():
+        parent, _, last = name.rpartition(".")
+        holder = value_of(config, parent) if parent else config
+        if dataclasses.is_dataclass(item.default_factory) and holder is not None:
+            value = getattr(holder, last)
+            if value is not None and not isinstance(value, item.default_factory):
+                first = dataclasses.fields(item.default_factory)[0].name
+                raise UserError(f"{name}={value} is not possible: it is a group of keys, such as {name}.{first}")
 
 
 def _arch(name: str, node: Any) -> ArchConfig:

@@ -75,6 +75,11 @@ def test_random_overrides_are_composed_or_refused_in_one_line(name, monkeypatch,
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "nothing is written"
 
 
+def test_a_reference_in_the_place_of_a_group_is_refused():
+    with pytest.raises(UserError, match=r"augment\.erase=lenet is not possible: it is a group of keys, such as"):
+        compose.run(COMMANDS["train"], ["arch=lenet", "augment.erase=${arch.name}"])
+
+
 @pytest.mark.parametrize("words", ["epochs=2 seed=0,1 -m", "epochs=2 --multirun seed=0,1"])
 def test_an_option_stands_anywhere(words, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

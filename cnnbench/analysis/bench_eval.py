@@ -97,7 +97,7 @@ def measure(config: BenchConfig, split: Split) -> Passes:
         works = {
             LOADER: partial(_load, loader),
             NETWORK: partial(_forward, network, normalise, _resident(network, config, len(order[0])), order),
-            BOTH: partial(evaluate, network.call, loader, normalise, network.precision, Process()),
+            BOTH: partial(evaluate, [network.call], loader, normalise, network.precision, Process()),
         }
         return Passes(sum(map(len, order)), time_rounds(works, config.rounds, network.device, least=0))
 
