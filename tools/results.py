@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from cnnbench import archs
-from cnnbench.analysis.bench import machine
+from cnnbench.analysis.bench_output import machine_line
 from cnnbench.analysis.describe import describe
 from cnnbench.analysis.tables import Table, render
 from cnnbench.archs.facts import facts, headline
@@ -133,7 +133,7 @@ def write_page(rows: list[dict[str, Any]]) -> None:
 
 Written by `python tools/results.py page` from the runs of `python tools/results.py train`: {len(rows)} networks,
 each by `cnnbench train arch=KEY {words}` with the side and the epochs of its line.
-{machine()}.
+{machine_line()}.
 
 {IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs, 1 to {MOST_EPOCHS},
 are those that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay for: **a network with one epoch, 100

@@ -20,11 +20,17 @@ import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FIRST = ("docs/guide.md", "README.md")  # their runs are used by other pages
+RUNS = ("vgg16", "resnet50", "googlenet")  # what pages speak of, each trained by `arch=RUN data=/imagenet run=RUN`
 CLASSES = {"flowers": ("rose", "tulip"), "imagenet": ("n01440764", "n01443537", "n01484850")}
 IMAGES = 8  # of each class and split
 EXPECTED = {"verify": 1}  # nothing that a page's runs reach here is comparable with a paper
-SIDES = {"vgg16": 32, "resnet50": 32, "resnet18": 32, "googlenet": 79, "lenet": 32, "inception_v2": 79}
+SMALL = {
+    "vgg16": ["image_size=32"],
+    "resnet18": ["image_size=32"],
+    "resnet50": ["image_size=32"],
+    "inception_v2": ["image_size=107"],
+    "googlenet": ["image_size=79", "average.start_epoch=0"],
+}
 QUICK = ["epochs=1", "batch=8", "data.workers=0", "processes=1", "device=cpu", "eval_batch=8", "compile=false"]
 SHORTER = {
     "train": QUICK,
@@ -37,8 +43,7 @@ SHORTER = {
 
 
 def main(names: list[str]) -> int:
-    pages = [ROOT / name for name in FIRST] + sorted(ROOT.glob("docs/*.md"))
-    pages = list(dict.fromkeys(page for page in pages if not names or page.name in names))
+    pages = [page for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))) if not names or page.name in names]
     failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder)
@@ -65,14 +70,16 @@ def commands_of(text: str) -> list[str]:
 def words_of(line: str, world: Path) -> list[str]:
     """The words of a command, with the stand-ins for its folders and what makes it short."""
     words = shlex.split(line)[1:]
-    arch = next((word.partition("=")[2] for word in words if word.startswith("arch=")), "lenet")
+    arch = next((word.partition("=")[2] for word in words if word.startswith("arch=")), "")
     arch = "inception_v2" if "ladder=inception_v3" in words else arch
     words = [re.sub(r"=/(\w)", rf"={world}/\1", word) for word in words]
+    if any(word.startswith("archs=") for word in words):
+        words.append("image_size=64")
     name = " ".join(words[:2]) if " ".join(words[:2]) in SHORTER else words[0]
-    size = [f"image_size={SIDES[arch]}"] if name in ("train", "bench") and arch in SIDES else []
+    small = SMALL.get(arch, []) if name == "train" else SMALL.get(arch, [])[:1] if name == "bench" else []
     on_sample = name == "train" and not any(word.startswith("data=") for word in words)
     few = ["data.train_fraction=0.01"] if on_sample else []
-    return [*words, *SHORTER.get(name, []), *size, *few]
+    return [*words, *SHORTER.get(name, []), *small, *few]
 
 
 def run(words: list[str]) -> tuple[int, str]:
@@ -91,7 +98,7 @@ def run(words: list[str]) -> tuple[int, str]:
 
 
 def make_world(world: Path) -> None:
-    """The folders that the pages name, and files of weights."""
+    """The folders that the pages name, files of weights, and runs."""
     from cnnbench.data.sample import sample_folder
 
     for name, classes in CLASSES.items():
@@ -109,6 +116,9 @@ def make_world(world: Path) -> None:
         torch.save(build(arch).state_dict(), world / file)
     for file in ("a.pth", "b.pth"):
         shutil.copy(world / "resnet50.pth", world / file)
+    for name in RUNS:
+        status, said = run(words_of(f"cnnbench train arch={name} data=/imagenet run={name}", world))
+        assert status == 0, said
 
 
 if __name__ == "__main__":
