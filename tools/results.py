@@ -27,7 +27,7 @@ from cnnbench.analysis.tables import Table, render
 from cnnbench.archs.facts import facts, headline
 from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
-from cnnbench.evaluation.metrics import wilson_interval
+from cnnbench.evaluation.interval import wilson_interval
 
 SIDES = (32, 64)  # pixels; else the side that conf/arch/ states for the sample
 SMALLER = {"wrn28_10": 16, "resnext29_8x64d": 16}  # 5 billion multiply-adds at the 32 pixels of their papers

@@ -1,4 +1,7 @@
-"""Runs every `cnnbench` command of README.md and docs/ on small stand-ins: python tools/run_docs.py [PAGE.md ...]
+"""Runs every `cnnbench` command of README.md and docs/ on small stand-ins:
+
+    python tools/run_docs.py [PAGE.md ...]      # all pages: some minutes
+    python tools/run_docs.py --quick            # as in the tests: what would compute with networks is only checked
 
 The commands run in one process, in a folder of their own, page by page. `/imagenet` and other folders of the pages are
 made of images of the bundled sample; what would take long is made short by the words of SHORTER, put behind the
@@ -8,6 +11,7 @@ command's own, so that every word of the page is read and checked too. Exit stat
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -18,10 +22,12 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).parents[1]
 RUNS = ("vgg16", "resnet50", "googlenet")  # what pages speak of, each trained by `arch=RUN data=/imagenet run=RUN`
 CLASSES = {"flowers": ("rose", "tulip"), "imagenet": ("n01440764", "n01443537", "n01484850")}
+FILES = ("resnet50.pth", "resnet18.pth", "a.pth", "b.pth", "bench.json")
 IMAGES = 8  # of each class and split
 EXPECTED = {"verify": 1}  # nothing that a page's runs reach here is comparable with a paper
 SMALL = {
@@ -31,6 +37,7 @@ SMALL = {
     "inception_v2": ["image_size=107"],
     "googlenet": ["image_size=79", "average.start_epoch=0"],
 }
+COMPUTING = ("train", "eval", "bench", "verify", "export", "report")
 QUICK = ["epochs=1", "batch=8", "data.workers=0", "processes=1", "device=cpu", "eval_batch=8", "compile=false"]
 SHORTER = {
     "train": QUICK,
@@ -42,17 +49,21 @@ SHORTER = {
 }
 
 
-def main(names: list[str]) -> int:
+def main(names: list[str], quick: bool) -> int:
     pages = [page for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))) if not names or page.name in names]
     failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder)
         os.chdir(world)
-        make_world(world)
+        make_folders(world)
+        if not quick:
+            make_runs(world)
         for page in pages:
             for line in commands_of(page.read_text()):
-                start, (status, said) = time.perf_counter(), run(words_of(line, world))
-                wrong = status != EXPECTED.get(line.split()[1], 0)
+                start = time.perf_counter()
+                words = words_of(line, world)
+                status, said = run(words, check_only=quick and words[0] in COMPUTING)
+                wrong = status != (0 if quick else EXPECTED.get(line.split()[1], 0))
                 count, failed = count + 1, failed + wrong
                 print(f"{page.name}: {line}: exit status {status}, {time.perf_counter() - start:.1f} s", flush=True)
                 if wrong:
@@ -82,12 +93,16 @@ def words_of(line: str, world: Path) -> list[str]:
     return [*words, *SHORTER.get(name, []), *small, *few]
 
 
-def run(words: list[str]) -> tuple[int, str]:
-    """Exit status of a command, and what it printed."""
+def run(words: list[str], check_only: bool = False) -> tuple[int, str]:
+    """Exit status of a command, and what it printed; `check_only`: its config is composed and checked, and no more."""
     from cnnbench.cli import main as cnnbench
+    from cnnbench.commands import COMMANDS
+
+    command = COMMANDS.get(words[0])
+    checked = {words[0]: dataclasses.replace(command, run=lambda config: None)} if check_only else {}
 
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with mock.patch.dict(COMMANDS, checked), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
             cnnbench(words)
         except SystemExit as leaving:
@@ -97,8 +112,10 @@ def run(words: list[str]) -> tuple[int, str]:
     return 0, said.getvalue()
 
 
-def make_world(world: Path) -> None:
-    """The folders that the pages name, files of weights, and runs."""
+def make_folders(world: Path) -> None:
+    """The folders of images that the pages name, and empty files."""
+    for name in FILES:
+        (world / name).touch()
     from cnnbench.data.sample import sample_folder
 
     for name, classes in CLASSES.items():
@@ -108,6 +125,10 @@ def make_world(world: Path) -> None:
                 target.mkdir(parents=True)
                 for file in sorted(source.iterdir())[:IMAGES]:
                     shutil.copy(file, target)
+
+
+def make_runs(world: Path) -> None:
+    """The files of weights and the runs that the pages name."""
     import torch
 
     from cnnbench.archs import build
@@ -122,4 +143,4 @@ def make_world(world: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main([word for word in sys.argv[1:] if word != "--quick"], "--quick" in sys.argv))
