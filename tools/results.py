@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "page"))
     parser.add_argument("keys", nargs="*", metavar="KEY")
     parser.add_argument("--folder", type=Path, required=True)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     keys = options.keys or archs.names()
     if options.what == "train":
         for key in keys:
