@@ -40,6 +40,11 @@ class BenchConfig:
         choices=("auto", "float32", "bf16", "fp16"),
     )
     channels_last: bool = key("model, train, eval: memory format N, H, W, C for images and weights", True)
+    memory: str = key(
+        "model: save: activations within blocks are computed again in the backward pass, as in training",
+        "keep",
+        choices=("keep", "save"),
+    )
     compile: bool = key("model, train, eval: compile the network with torch.compile", False)
     profile: bool = key("model: write a trace of one step, and list its ten costliest operators", False)
     trace: str = key("profile: file for the trace, which chrome://tracing and Perfetto read", "bench-trace.json")

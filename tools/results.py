@@ -1,7 +1,7 @@
 """Trains every network of the zoo on real images, small ones, and writes the errors beside the published ones.
 
     python tools/results.py train --folder runs/zoo [KEY ...]   # an hour and more; goes on where it was stopped
-    python tools/results.py page --folder runs/zoo              # docs/results.md and docs/results.csv
+    python tools/results.py page --folder runs/zoo              # docs/results.md, docs/results.csv, README
 
 The images are a fifth of the bundled sample of Fashion-MNIST, 2,000 of ten classes, at the smallest side of SIDES that
 the network takes. All networks are trained alike, in bfloat16: AdamW, and as many epochs, 1 to MOST_EPOCHS, as BUDGET
@@ -11,6 +11,7 @@ multiply-adds of forward passes pay for, so that what a network costs decides ho
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -44,7 +45,10 @@ WORDS = [
     "evaluate_every=1000",
     "log_every=1000",
 ]
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+SHOWN = ("lenet", "alexnet", "vgg16", "vgg16_bn", "googlenet", "inception_v3", "plain34", "resnet34", "resnet50")
+SHOWN += ("wide_resnet50_2", "resnext50_32x4d", "densenet121")  # in the README
+BEGIN, END = "<!-- results: written by tools/results.py -->\n", "<!-- end of results -->\n"
 
 
 def main() -> None:
@@ -118,7 +122,7 @@ def _row(key: str, folder: Path) -> dict[str, Any] | None:
 
 
 def write_page(rows: list[dict[str, Any]]) -> None:
-    """docs/results.md and docs/results.csv."""
+    """docs/results.md, docs/results.csv, and the README's part of it."""
     formats = {
         "MACs (M)": ".0f",
         "parameters (M)": ".2f",
@@ -128,8 +132,8 @@ def write_page(rows: list[dict[str, Any]]) -> None:
     columns = {name: formats.get(name, "") for name in rows[0]}
     table = Table("", columns, [list(row.values()) for row in rows])
     words = " ".join(WORDS)
-    (DOCS / "results.csv").write_text(render(table, "csv") + "\n")
-    (DOCS / "results.md").write_text(f"""# Every network, trained on real images
+    (ROOT / "docs/results.csv").write_text(render(table, "csv") + "\n")
+    (ROOT / "docs/results.md").write_text(f"""# Every network, trained on real images
 
 Written by `python tools/results.py page` from the runs of `python tools/results.py train`: {len(rows)} networks,
 each by `cnnbench train arch=KEY {words}` with the side and the epochs of its line.
@@ -144,6 +148,34 @@ this side.
 
 {render(table, "markdown").strip()}
 """)
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text().split(BEGIN)
+    readme.write_text(before + BEGIN + readme_table() + END + rest.split(END)[1])
+
+
+def readme_table() -> str:
+    """The README's part of docs/results.csv, as Markdown."""
+    with open(ROOT / "docs/results.csv", newline="") as file:
+        rows = {row["network"]: row for row in csv.DictReader(file)}
+    columns = {
+        "network": "",
+        "parameters (M)": ".1f",
+        "epochs": "",
+        "top-1 error (%)": ".1f",
+        "from": ".1f",
+        "to": ".1f",
+    }
+    columns |= {"published top-1 (%)": ".1f", "published on": ""}
+    lines = [[_number(rows[key][name]) for name in columns] for key in SHOWN if key in rows]
+    return render(Table("", columns, lines), "markdown").strip() + "\n"
+
+
+def _number(text: str) -> str | float | int | None:
+    """A cell of a CSV file as it was."""
+    try:
+        return int(text) if text.isdigit() else float(text)
+    except ValueError:
+        return text or None
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ def model_tables(config: BenchConfig) -> list[Table]:
         del network, images
     where = f"{device.type}, {precision.name}, {'channels_last' if config.channels_last else 'contiguous'}"
     where += ", compiled" if config.compile else ""
+    where += ", activations recomputed" if config.memory == "save" else ""
     notes = [
         rounds_note(config.rounds),
         "forward: in training mode, with the loss and the graph for a backward pass; step: forward, backward and the "

@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnbench import distributed
 from cnnbench.archs.facts import facts
+from cnnbench.archs.recompute import apply_memory
 from cnnbench.config import TrainConfig
 from cnnbench.config_bench import BenchConfig, bench_side
 from cnnbench.network import build_network
@@ -77,6 +78,7 @@ def build(config: BenchConfig, classes: int | None = None) -> Network:
     classes = classes or classes_of(config.arch.name)
     model = build_network(config.arch, classes, bench_side(config)).to(device, memory_format=memory_format).train()
     optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, fused=device.type == "cuda" or None)
+    apply_memory(model, config.memory)
     call = model
     if config.compile:
         torch.compiler.reset()  # there is a limit to how often one class is compiled, and networks share theirs

@@ -232,3 +232,11 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(resnet18, keys, hint):
     with pytest.raises(UserError) as caught:
         check_bench(replace(resnet18, **keys))
     assert hint in str(caught.value)
+
+
+def test_memory_that_is_saved_shows(bench, tmp_path):
+    peaks = {}
+    for memory in ("keep", "save"):
+        bench("arch=resnet20", "batch=8", "image_size=32", f"memory={memory}", f"output={memory}.json")
+        peaks[memory] = json.loads((tmp_path / f"{memory}.json").read_text())["rows"][0]["peak_bytes"]
+    assert peaks["save"] < 0.6 * peaks["keep"]
