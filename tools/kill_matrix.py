@@ -121,6 +121,8 @@ def phase(run: Path) -> str:
     """What a run is doing, as far as its files show it."""
     if not (run / "status.json").exists():
         return "start-up"
+    if (run / "result.json").exists():
+        return "its end, with the result written"
     if is_saving(run):
         return "a save"
     last = run / "checkpoints/last.pt"
