@@ -1,0 +1,90 @@
+"""Plain against residual networks of 20 and 56 layers, on real images: does depth hurt the plain ones?
+
+    python tools/plain_residual.py --folder runs/plain-residual     # half an hour on one core; goes on where it stopped
+
+He et al. 2016, section 4.2 and Figure 6, at a size that two cores can bear: half of the bundled sample of Fashion-MNIST
+at 16 pixels, eight epochs. Writes docs/plain-residual.md and docs/plain-residual.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from cnnbench.analysis.bench_output import machine_line
+from cnnbench.analysis.report.plots import draw
+from cnnbench.analysis.report.run import Run, read_run
+from cnnbench.analysis.tables import Table, render
+from cnnbench.evaluation.interval import wilson_interval
+
+NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
+WORDS = ["image_size=16", "epochs=8", "schedule.milestones=[4,6]", "data.train_fraction=0.5", "batch=64"]
+WORDS += ["data.workers=0", "processes=1", "device=cpu", "precision=bf16", "log_every=600"]
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    folder = parser.parse_args().folder
+    for name in NETWORKS:
+        train(name, folder / name)
+    write_page([replace(read_run(str(folder.resolve() / name)), name=name) for name in NETWORKS], folder)
+
+
+def train(name: str, run: Path) -> None:
+    """Train one of the networks by the command itself."""
+    words = ["train", "ladder=plain_residual", f"step={name}", *WORDS, f"run={run}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-m", "cnnbench", *words], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        sys.exit(f"cnnbench {' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+def write_page(runs: list[Run], folder: Path) -> None:
+    """The page and its picture."""
+    (picture,) = [each for each in draw(runs, folder, []) if each.name == "plain-and-residual"]
+    assert picture.file is not None, picture.missing
+    shutil.copy(picture.file, DOCS / "plain-residual.png")
+    columns = {"network": "", "training loss": ".4f", "top-1 error (%)": ".2f", "from": ".2f", "to": ".2f"}
+    rows = []
+    for run in runs:
+        wrong, images = run.result["wrong_top1"], run.result["n"]
+        last = run.metrics[-1]
+        rows.append(
+            (run.name.rpartition("/")[2], last["train_loss"], last["top1_error"], *wilson_interval(wrong, images))
+        )
+    (DOCS / "plain-residual.md").write_text(f"""# Plain against residual networks
+
+Written by `python tools/plain_residual.py`: four runs of `cnnbench train ladder=plain_residual step=NETWORK
+{" ".join(WORDS)}`.
+{machine_line()}.
+
+{render(Table("", columns, rows), "markdown").strip()}
+
+After the last epoch; from, to: 95 % interval (Wilson). The learning rate is divided by ten twice, as in the paper.
+
+![Training loss and validation error by epoch](plain-residual.png)
+
+{verdict(runs)}
+""")
+
+
+def verdict(runs: list[Run]) -> str:
+    """Whether the deeper network of each pair has the higher training loss: what the paper calls degradation."""
+    losses = {run.name: run.metrics[-1]["train_loss"] for run in runs}
+    sentences = []
+    for kind in ("plain", "resnet"):
+        shallow, deep = losses[f"{kind}20"], losses[f"{kind}56"]
+        word = "higher" if deep > shallow else "lower"
+        sentences.append(f"{kind}56 ends with a {word} training loss than {kind}20 ({deep:.3f} against {shallow:.3f})")
+    return f"{'; '.join(sentences)}. One seed, and a short training: the paper trained 164 epochs on CIFAR-10."
+
+
+if __name__ == "__main__":
+    main()
