@@ -76,14 +76,15 @@ After the last epoch; from, to: 95 % interval (Wilson). The learning rate is div
 
 
 def verdict(runs: list[Run]) -> str:
-    """Whether the deeper network of each pair has the higher training loss: what the paper calls degradation."""
+    """What depth does to the training loss: where it raises it, the paper speaks of degradation."""
     losses = {run.name: run.metrics[-1]["train_loss"] for run in runs}
-    sentences = []
-    for kind in ("plain", "resnet"):
-        shallow, deep = losses[f"{kind}20"], losses[f"{kind}56"]
-        word = "higher" if deep > shallow else "lower"
-        sentences.append(f"{kind}56 ends with a {word} training loss than {kind}20 ({deep:.3f} against {shallow:.3f})")
-    return f"{'; '.join(sentences)}. One seed, and a short training: the paper trained 164 epochs on CIFAR-10."
+    costs = {kind: losses[f"{kind}56"] - losses[f"{kind}20"] for kind in ("plain", "resnet")}
+    return (
+        f"The training loss of 56 layers less that of 20 is {costs['plain']:+.3f} for the plain networks and "
+        f"{costs['resnet']:+.3f} for the residual ones. In the paper, after 164 epochs on CIFAR-10, it is above zero "
+        "for the plain ones alone. Here one seed was trained for eight epochs, in which the deep networks do not come "
+        "to the end of what they could learn."
+    )
 
 
 if __name__ == "__main__":
