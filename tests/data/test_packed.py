@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -219,7 +220,11 @@ def test_a_kill_in_the_middle_goes_on_to_the_same_bytes(photos, tmp_path, how):
     packed(photos, tmp_path / "whole", form="jpeg", short_side=40)
     pieces, output = tmp_path / "pieces", tmp_path / "pieces/train.cnnbench.partial"
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, photos, pieces], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SLOW, photos, pieces],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
     wait_until(lambda: output.exists() and output.stat().st_size > 10_000)  # the first class, which is fast
     workers = children(process.pid)
