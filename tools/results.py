@@ -62,7 +62,7 @@ def main() -> None:
         for key in keys:
             train(key, options.folder / key)
     else:
-        write_page([row for key in keys if (row := _row(key, options.folder / key)) is not None])
+        write_page([row for key in keys if (row := _row(key, options.folder / key)) is not None], keys)
 
 
 def train(key: str, folder: Path) -> None:
@@ -121,7 +121,7 @@ def _row(key: str, folder: Path) -> dict[str, Any] | None:
     }
 
 
-def write_page(rows: list[dict[str, Any]]) -> None:
+def write_page(rows: list[dict[str, Any]], keys: list[str]) -> None:
     """docs/results.md, docs/results.csv, and the README's part of it."""
     formats = {
         "MACs (M)": ".0f",
@@ -131,7 +131,8 @@ def write_page(rows: list[dict[str, Any]]) -> None:
     }
     columns = {name: formats.get(name, "") for name in rows[0]}
     table = Table("", columns, [list(row.values()) for row in rows])
-    words = " ".join(WORDS)
+    words, done = " ".join(WORDS), {row["network"] for row in rows}
+    left_out = ", ".join(key for key in keys if key not in done) or "none"
     (ROOT / "docs/results.csv").write_text(render(table, "csv") + "\n")
     (ROOT / "docs/results.md").write_text(f"""# Every network, trained on real images
 
@@ -144,7 +145,7 @@ are those that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay fo
 steps, has only begun to learn**, and a small network may beat a large one here for no other reason. The published
 errors are of other images, mostly ILSVRC's, and of full recipes: they stand beside for the order that the papers found,
 not as a mark that was missed. from, to: 95 % interval (Wilson) of the top-1 error. MACs: multiply-adds of one image at
-this side.
+this side. Not trained, for want of time: {left_out}.
 
 {render(table, "markdown").strip()}
 """)
