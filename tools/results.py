@@ -166,7 +166,7 @@ def readme_table() -> str:
         "from": ".1f",
         "to": ".1f",
     }
-    columns |= {"published top-1 (%)": ".1f", "published on": ""}
+    columns |= {"published top-1 (%)": ".2f", "published on": ""}
     lines = [[_number(rows[key][name]) for name in columns] for key in SHOWN if key in rows]
     return render(Table("", columns, lines), "markdown").strip() + "\n"
 
