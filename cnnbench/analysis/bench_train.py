@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnbench.analysis.bench_network import LECTURE_BATCH, RATE, Network, build
+from cnnbench.analysis import bench_halves
+from cnnbench.analysis.bench_halves import LOADER, NETWORK, WHOLE, batch_of, resident
+from cnnbench.analysis.bench_network import RATE, Network, build
 from cnnbench.analysis.bench_output import machine_line
 from cnnbench.analysis.bench_time import Interval, interval, rounds_note, synchronize
 from cnnbench.analysis.tables import Table
@@ -26,7 +28,7 @@ from cnnbench.config import AugmentConfig, AverageConfig, ScheduleConfig, TrainC
 from cnnbench.config_bench import BenchConfig, bench_side, networks
 from cnnbench.data.ahead import Ahead
 from cnnbench.data.layouts import read_split
-from cnnbench.data.loader import Batch, Chosen, Loader, loader_of
+from cnnbench.data.loader import Batch, Chosen, loader_of
 from cnnbench.data.normalise import Normalise
 from cnnbench.data.operations.draws import row_width
 from cnnbench.data.split import Split
@@ -40,7 +42,6 @@ from cnnbench.training.state import Position, Training
 from cnnbench.training.stopping import Stopping
 
 BARE, OURS = "bare loop", "cnnbench train"
-LOADER, NETWORK, WHOLE = "loader alone", "network alone", "end to end"
 LEAST = 2.0  # seconds that each loop runs in a round
 NEVER = 10**9
 
@@ -59,8 +60,7 @@ PARTS = {
     "what": "",
     "images/s": ",.1f",
     "interval": "",
-    "of the smaller (%)": ".1f",
-    "of one after the other (%)": ".1f",
+    **bench_halves.COLUMNS,
     "waiting for data (%)": ".1f",
 }
 
@@ -102,10 +102,9 @@ def train_tables(config: BenchConfig) -> list[Table]:
         "over bare: median, over rounds, of the ratio within a round, less 1, and its range; CPU time: of all threads",
     ]
     parts = [
-        f"images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of {_batch(config)}, read "
-        f"from the system's cache after the first pass; network alone: {OURS} on a batch in the device's memory",
-        "of the smaller: end to end over the slower half alone, the most that can be had where the two use other parts "
-        "of the machine; of one after the other: over what is left where they share its cores, as on a CPU",
+        f"images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of {batch_of(config)}, "
+        f"read from the system's cache after the first pass; network alone: {OURS} on a batch in the device's memory",
+        bench_halves.NOTE,
         "waiting for data: the loop's own figure, as in metrics.jsonl",
     ]
     side = f"{bench_side(config)} x {bench_side(config)}"
@@ -138,7 +137,7 @@ class Trainer:
             schedule=ScheduleConfig(kind="constant"),
             average=AverageConfig(),
             epochs=1,
-            batch=_batch(config),
+            batch=batch_of(config),
             save_every=NEVER,
             log_every=NEVER,
         )
@@ -186,7 +185,7 @@ def measure_loops(config: BenchConfig) -> Measured:
     """What the two loops spend on as many steps, for at least LEAST seconds a round."""
     network = build(config)
     with _trainer(config, network, AugmentConfig(), _outputs(network)) as trainer:
-        batch, normalise = _resident(config, network.device, 0), trainer.training.normalise
+        batch, normalise = resident(config, network.device, batch_of(config), 0), trainer.training.normalise
         bare_loop(network, normalise, batch, 2)  # compilation, choice of kernels
         start = time.perf_counter()
         bare_loop(network, normalise, batch, 2)
@@ -196,7 +195,7 @@ def measure_loops(config: BenchConfig) -> Measured:
             BARE: partial(bare_loop, network, normalise, batch, steps),
             OURS: lambda: trainer.run(repeat(batch, steps), steps),
         }
-        return Measured(config, steps * _batch(config), _in_turn(works, config.rounds, network.device))
+        return Measured(config, steps * batch_of(config), _in_turn(works, config.rounds, network.device))
 
 
 def measure_parts(config: BenchConfig, split: Split) -> Measured:
@@ -209,13 +208,13 @@ def measure_parts(config: BenchConfig, split: Split) -> Measured:
         loader.start(len(order[0]))
         network = build(config, len(split.classes))
         with _trainer(config, network, config.augment, len(split.classes)) as trainer:
-            batch = _resident(config, network.device, row_width(config.augment))
+            batch = resident(config, network.device, batch_of(config), row_width(config.augment))
             works: dict[str, Work] = {
-                LOADER: partial(_load, loader),
+                LOADER: partial(bench_halves.load, loader),
                 NETWORK: lambda: trainer.run(repeat(batch, len(order)), len(order)),
                 WHOLE: lambda: trainer.run(loader, len(order)),
             }
-            return Measured(config, len(order) * _batch(config), _in_turn(works, config.rounds, network.device))
+            return Measured(config, len(order) * batch_of(config), _in_turn(works, config.rounds, network.device))
 
 
 @contextmanager
@@ -245,30 +244,14 @@ def _in_turn(works: dict[str, Work], rounds: int, device: torch.device) -> dict[
     return spent
 
 
-def _load(loader: Loader) -> None:
-    for _ in loader:
-        pass
-
-
-def _batch(config: BenchConfig) -> int:
-    return config.batch or LECTURE_BATCH
-
-
 def _outputs(network: Network) -> int:
     """The network's number of classes."""
     return [m for m in network.model.modules() if isinstance(m, torch.nn.Linear)][-1].out_features
 
 
-def _resident(config: BenchConfig, device: torch.device, columns: int) -> Batch:
-    """A batch of noise as a loader would make it, but in the device's memory."""
-    images, side = _batch(config), bench_side(config)
-    pixels = torch.randint(0, 256, (images, side, side, config.arch.in_channels), dtype=torch.uint8, device=device)
-    return Batch(pixels, torch.zeros(images, dtype=torch.int64, device=device), torch.zeros(images, columns).double())
-
-
 def _order(images: int, config: BenchConfig) -> list[Chosen]:
     """Whole batches of about `loader_images` images, of which `images` of the config are different."""
-    batch = _batch(config)
+    batch = batch_of(config)
     numbers = np.linspace(0, images - 1, min(config.images, images)).astype(int).tolist()
     chosen = [(0, numbers[place % len(numbers)]) for place in range(max(1, config.loader_images // batch) * batch)]
     return [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
@@ -288,9 +271,7 @@ def _loop_row(found: Measured, name: str) -> tuple[Any, ...]:
 def _part_row(found: Measured, name: str) -> tuple[Any, ...]:
     if name != WHOLE:
         return (*_speed(found, name), None, None, None)
-    rounds = list(zip(*(found.spent[part].wall for part in (LOADER, NETWORK, WHOLE)), strict=True))
-    smaller = statistics.median(max(loader, network) / whole for loader, network, whole in rounds)
-    in_turn = statistics.median((loader + network) / whole for loader, network, whole in rounds)
+    smaller, in_turn = bench_halves.ratios({part: spent.wall for part, spent in found.spent.items()})
     whole = found.spent[WHOLE]
     waited = statistics.median(waited / wall for waited, wall in zip(whole.waited, whole.wall, strict=True))
     return (*_speed(found, name), 100 * smaller, 100 * in_turn, 100 * waited)
@@ -306,17 +287,5 @@ def _range(values: list[float]) -> str:
 
 
 def _record(found: Measured, name: str) -> dict[str, Any]:
-    rate = found.rate(name)
-    return {
-        "arch": found.config.arch.name,
-        "what": "train",
-        "pass": name,
-        "batch": _batch(found.config),
-        "image_size": bench_side(found.config),
-        "images": found.images,
-        "images_per_second": rate.median,
-        "low": rate.low,
-        "high": rate.high,
-        "confidence": rate.confidence,
-        "seconds": dataclasses.asdict(found.spent[name]),
-    }
+    told = bench_halves.record(found.config, "train", name, found.images, found.rate(name))
+    return told | {"seconds": dataclasses.asdict(found.spent[name])}
