@@ -6,7 +6,6 @@ Needs cnnbench installed in the Python that runs it. --suite times the whole tes
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -15,6 +14,8 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+
+from cnnbench.machine import processor, usable_cores
 
 ROOT = Path(__file__).parents[1]
 CNNBENCH = [sys.executable, "-m", "cnnbench"]
@@ -47,8 +48,7 @@ def seconds_until(sign: str, command: list[str], folder: str, repeats: int) -> f
 
 
 def main() -> None:
-    cores = len(os.sched_getaffinity(0))
-    print(f"{cores} cores of {processor()}, Python {platform.python_version()}, torch {version('torch')}\n")
+    print(f"{usable_cores()} cores of {processor()}, Python {platform.python_version()}, torch {version('torch')}\n")
     print("| what | command | seconds |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         row("help", "cnnbench --help", seconds([*CNNBENCH, "--help"], folder, 5))
@@ -68,12 +68,6 @@ def main() -> None:
 
 def row(what: str, command: str, duration: float) -> None:
     print(f"| {what} | `{command}` | {duration:.2f} |", flush=True)
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ from composing import composed
 
 from cnnbench import cli
 from cnnbench.analysis.report import plots
-from cnnbench.analysis.report.build import build, error_tables, results_csv
+from cnnbench.analysis.report.build import build, results_csv
 from cnnbench.analysis.report.content import Section
 from cnnbench.analysis.report.cost import clock, time_table
 from cnnbench.analysis.report.html import page
 from cnnbench.analysis.report.markdown import markdown
 from cnnbench.analysis.report.picture import COMPARISONS, CURVES, Picture
-from cnnbench.analysis.report.results import results_of
+from cnnbench.analysis.report.results import error_table, results_of
 from cnnbench.analysis.report.run import find_runs, read_folder
 from cnnbench.analysis.report.run_section import confused_pairs, worst_classes
 from cnnbench.analysis.report.settings import settings
@@ -69,7 +69,7 @@ def rows(table: Table) -> list[dict]:
 def test_measured_beside_published_with_interval_and_deviation(tmp_path, resnet20):
     """ResNet-20: 8.75 % published; 9.00 % on 10,000 images is 0.25 points, and 0.6 standard errors, above."""
     run = read_folder(make_run(tmp_path / "run", resnet20, ended(resnet20)))
-    top1, top5 = (rows(table)[0] for table in error_tables([run]))
+    top1, top5 = (rows(table)[0] for table in (error_table(results_of(run), top) for top in (1, 5)))
     assert (top1["error %"], top1["published %"], top1["95 % interval"]) == (9.0, 8.75, "8.45 to 9.58")
     assert top1["difference"] == pytest.approx(0.25)
     assert top1["standard errors"] == pytest.approx(0.25 / (2 * (0.0875 * 0.9125 + 0.09 * 0.91) / 2) ** 0.5, rel=1e-6)
@@ -100,7 +100,7 @@ def test_protocols_and_averaged_weights_have_lines_of_their_own(tmp_path, resnet
 def test_other_data_are_not_compared(tmp_path, resnet20):
     small = dataclasses.replace(resnet20, data=dataclasses.replace(resnet20.data, path="sample"))
     run = read_folder(make_run(tmp_path / "run", small, ended(small, n=2000, wrong_top1=550, training_images=10_000)))
-    line = rows(error_tables([run])[0])[0]
+    line = rows(error_table(results_of(run), 1))[0]
     assert line["compared with"] == "not comparable: trained on sample (10 classes)"
     assert (line["error %"], line["published %"], line["difference"]) == (27.5, None, None)
 

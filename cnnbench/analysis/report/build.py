@@ -40,11 +40,6 @@ def build(
     return Section(title, (*lead, *parts))
 
 
-def error_tables(runs: list[Run]) -> list[Table]:
-    """Top-1 and top-5 errors of all runs, as the report begins with them."""
-    return list(_errors([result for run in runs for result in results_of(run)]))
-
-
 def results_csv(runs: list[Run]) -> str:
     """A line for each result, all figures in full; a run without any has one line too."""
     lines = [
