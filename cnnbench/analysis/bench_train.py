@@ -43,6 +43,7 @@ from cnnbench.training.stopping import Stopping
 
 BARE, OURS = "bare loop", "cnnbench train"
 LEAST = 2.0  # seconds that each loop runs in a round
+TURNS = 10  # turns of each loop in a round: what disturbs the machine for less than a round disturbs both
 NEVER = 10**9
 
 LOOPS = {
@@ -51,9 +52,9 @@ LOOPS = {
     "images/s": ",.1f",
     "interval": "",
     "time over bare (%)": "+.2f",
-    "range": "",
+    "its interval": "",
     "CPU time over bare (%)": "+.2f",
-    "CPU range": "",
+    "of CPU time": "",
 }
 PARTS = {
     "network": "",
@@ -72,6 +73,20 @@ class Spent:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
+
+    def begin_round(self) -> None:
+        self.wall.append(0.0)
+        self.cpu.append(0.0)
+
+    @contextmanager
+    def timed(self, device: torch.device) -> Iterator[None]:
+        """Add what the block spends, until the device is done, to the round."""
+        synchronize(device)
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        synchronize(device)
+        self.wall[-1] += time.perf_counter() - wall
+        self.cpu[-1] += time.process_time() - cpu
 
 
 @dataclass(frozen=True)
@@ -98,8 +113,8 @@ def train_tables(config: BenchConfig) -> list[Table]:
     loops = [
         f"both train the same network on the same uint8 images in the device's memory, normalised at each step; bare: "
         f"zero_grad, normalise, forward, loss, backward, step; {OURS}: its own loop with its log, without checkpoints "
-        "and evaluation",
-        "over bare: median, over rounds, of the ratio within a round, less 1, and its range; CPU time: of all threads",
+        f"and evaluation; within a round they take turns {TURNS} times, between two steps of the one run",
+        "over bare: median, over rounds, of the ratio within a round, less 1; CPU time: of all threads",
     ]
     parts = [
         f"images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of {batch_of(config)}, "
@@ -121,9 +136,10 @@ def _table(title: str, columns: dict[str, str], row: Callable, measured: list[Me
 
 
 def bare_loop(network: Network, normalise: Normalise, batch: Batch, steps: int) -> None:
-    """What anyone would write first."""
+    """What anyone would write first; leaves no gradients behind, or the other loop would add its own to them."""
     for _ in range(steps):
         network.step((normalise(batch), batch.labels))
+    network.optimizer.zero_grad(set_to_none=True)
 
 
 class Trainer:
@@ -186,16 +202,32 @@ def measure_loops(config: BenchConfig) -> Measured:
     network = build(config)
     with _trainer(config, network, AugmentConfig(), _outputs(network)) as trainer:
         batch, normalise = resident(config, network.device, batch_of(config), 0), trainer.training.normalise
-        bare_loop(network, normalise, batch, 2)  # compilation, choice of kernels
+        bare = partial(bare_loop, network, normalise, batch)
+        bare(2)  # compilation, choice of kernels
         start = time.perf_counter()
-        bare_loop(network, normalise, batch, 2)
+        bare(2)
         synchronize(network.device)
-        steps = max(5, math.ceil(LEAST / (time.perf_counter() - start) * 2))
-        works: dict[str, Work] = {
-            BARE: partial(bare_loop, network, normalise, batch, steps),
-            OURS: lambda: trainer.run(repeat(batch, steps), steps),
-        }
-        return Measured(config, steps * batch_of(config), _in_turn(works, config.rounds, network.device))
+        steps = max(1, math.ceil(LEAST / TURNS / (time.perf_counter() - start) * 2))
+        spent = {BARE: Spent(), OURS: Spent()}
+        turns = _turns(batch, partial(bare, steps), steps, config.rounds, spent, network.device)
+        trainer.run(turns, steps * TURNS * (1 + config.rounds))
+        return Measured(config, steps * TURNS * batch_of(config), spent)
+
+
+def _turns(
+    batch: Batch, bare: Work, steps: int, rounds: int, spent: dict[str, Spent], device: torch.device
+) -> Iterator[Batch]:
+    """`batch`, for the loop of `cnnbench train`: after every `steps` of its steps it has to wait for the next one until
+    `bare` has taken as many. What both spent, in each round but a first one that does not count."""
+    for number in range(-1, rounds):
+        ours, other = (spent[OURS], spent[BARE]) if number >= 0 else (Spent(), Spent())
+        for one in (ours, other):
+            one.begin_round()
+        for _ in range(TURNS):
+            with ours.timed(device):
+                yield from repeat(batch, steps)
+            with other.timed(device):
+                bare()
 
 
 def measure_parts(config: BenchConfig, split: Split) -> Measured:
@@ -232,15 +264,12 @@ def _in_turn(works: dict[str, Work], rounds: int, device: torch.device) -> dict[
     spent = {name: Spent() for name in works}
     for number in range(-1, rounds):
         for name in list(works) if number % 2 else reversed(works):
-            synchronize(device)
-            wall, cpu = time.perf_counter(), time.process_time()
-            figures = works[name]()
-            synchronize(device)
-            if number >= 0:
-                spent[name].wall.append(time.perf_counter() - wall)
-                spent[name].cpu.append(time.process_time() - cpu)
-                if figures:
-                    spent[name].waited.append(figures["data_wait"] * figures["training_seconds"])
+            kept = spent[name] if number >= 0 else Spent()
+            kept.begin_round()
+            with kept.timed(device):
+                figures = works[name]()
+            if figures:
+                kept.waited.append(figures["data_wait"] * figures["training_seconds"])
     return spent
 
 
@@ -262,10 +291,10 @@ def _loop_row(found: Measured, name: str) -> tuple[Any, ...]:
         return (*_speed(found, name), None, "", None, "")
     ours, bare = found.spent[name], found.spent[BARE]
     wall, cpu = (
-        [100 * (own / other - 1) for own, other in zip(*pair, strict=True)]
+        interval([100 * (own / other - 1) for own, other in zip(*pair, strict=True)])
         for pair in ((ours.wall, bare.wall), (ours.cpu, bare.cpu))
     )
-    return (*_speed(found, name), statistics.median(wall), _range(wall), statistics.median(cpu), _range(cpu))
+    return (*_speed(found, name), wall.median, _between(wall), cpu.median, _between(cpu))
 
 
 def _part_row(found: Measured, name: str) -> tuple[Any, ...]:
@@ -282,8 +311,8 @@ def _speed(found: Measured, name: str) -> tuple[str, str, float, str]:
     return found.config.arch.name, name, rate.median, f"{rate.low:,.1f} - {rate.high:,.1f}"
 
 
-def _range(values: list[float]) -> str:
-    return f"{min(values):+.2f} .. {max(values):+.2f}"
+def _between(values: Interval) -> str:
+    return f"{values.low:+.2f} .. {values.high:+.2f}"
 
 
 def _record(found: Measured, name: str) -> dict[str, Any]:
