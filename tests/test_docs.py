@@ -1,4 +1,4 @@
-"""Every `cnnbench` command in the README and in docs/ is one: tools/run_docs.py without what takes minutes."""
+"""Every `cnnbench` command in the README and in docs/ runs, on small stand-ins: tools/run_docs.py, in two parts."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+FIRST = ("README.md", "guide.md")  # about half the work
+REST = tuple(page.name for page in sorted(ROOT.glob("docs/*.md")) if page.name not in FIRST)
 
 
-def test_every_command_of_the_docs_runs(cache, tmp_path):
-    words = [sys.executable, ROOT / "tools/run_docs.py", "--quick"]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+@pytest.mark.parametrize("pages", [FIRST, REST], ids=["README and guide", "the rest"])
+def test_every_command_of_the_docs_runs(pages: tuple[str, ...], cache, tmp_path):
+    words = [sys.executable, ROOT / "tools/run_docs.py", *pages]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(": cnnbench ") > 60
-    assert "guide.md: cnnbench train" in done.stdout
+    assert done.stdout.count(": cnnbench ") >= 25
 
 
-def test_a_command_that_is_none_is_found(cache, tmp_path):
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        import run_docs
-    finally:
-        sys.path.pop(0)
-    assert run_docs.run(["train", "epochz=3"], check_only=True)[0] == 2
+def test_a_page_with_a_command_that_is_none_fails(cache, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import run_docs
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("    cnnbench zoo   # fine\n    cnnbench train epochz=3\n")
+    monkeypatch.setattr(run_docs, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CNNBENCH_CACHE", str(cache))
+    assert run_docs.main([]) == 1

@@ -13,6 +13,7 @@ from cnnbench.analysis.report.run import Run
 
 MOST = 128  # filters drawn
 ACROSS = 16
+ZOOM = 8  # pixels to a weight
 
 
 def first_filters(run: Run) -> tuple[Figure | None, str]:
@@ -28,11 +29,9 @@ def first_filters(run: Run) -> tuple[Figure | None, str]:
     columns = min(ACROSS, math.ceil(math.sqrt(2 * len(shown))))
     rows = math.ceil(len(shown) / columns)
     figure = style.new_figure(0.1 + 6.4 * rows / columns, 6.4)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for ax in grid.flat:
-        ax.axis("off")
-    for ax, tile in zip(grid.flat, shown, strict=False):
-        ax.imshow(tile, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax = figure.subplots()
+    ax.axis("off")
+    ax.imshow(in_rows(shown, columns), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     filters, channels, height, width = weight.shape
     kinds = {1: "as grey values", 3: "its three channels as red, green and blue"}
     return figure, (
@@ -49,6 +48,17 @@ def as_images(weight: np.ndarray) -> np.ndarray:
     axes = tuple(range(1, tiles.ndim))
     low, high = tiles.min(axes, keepdims=True), tiles.max(axes, keepdims=True)
     return np.where(high > low, (tiles - low) / np.where(high > low, high - low, 1), 0.5)
+
+
+def in_rows(tiles: np.ndarray, columns: int) -> np.ndarray:
+    """Pictures (N, H, W) or (N, H, W, 3) as one, `columns` in a row, a weight ZOOM pixels wide; white between."""
+    gap = tiles.shape[1]  # an eighth of a tile
+    empty = [(0, 0)] * (tiles.ndim - 3)
+    tiles = np.pad(tiles, [(0, -len(tiles) % columns), (0, 0), (0, 0), *empty], constant_values=1)
+    tiles = tiles.repeat(ZOOM, 1).repeat(ZOOM, 2)
+    tiles = np.pad(tiles, [(0, 0), (0, gap), (0, gap), *empty], constant_values=1)
+    rows = tiles.reshape(-1, columns, *tiles.shape[1:]).swapaxes(1, 2)  # (row, H, column, W, ...)
+    return rows.reshape(-1, columns * tiles.shape[2], *tiles.shape[3:])
 
 
 def _first_convolution(file) -> tuple[str, np.ndarray | None]:
