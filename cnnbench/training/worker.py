@@ -75,7 +75,8 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
             try:
                 if position.epoch < config.epochs:
                     loader.order = _order(config, train, position, process)
-                    train_epochs(training, position, Ahead(loader, training.normalise))
+                    with _within_memory(config, process):
+                        train_epochs(training, position, Ahead(loader, training.normalise))
                 if process.leads:
                     show_end(training, position)
             finally:
@@ -85,6 +86,20 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         if process.leads:
             finish(training, position)
     return Counts(*position.counts).top1_error
+
+
+@contextmanager
+def _within_memory(config: TrainConfig, process: Process) -> Iterator[None]:
+    """A block whose lack of GPU memory is the user's to mend: a UserError says how, with the same batch and rate."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        share, parts = config.batch // process.world, config.accumulate
+        more = next((number for number in range(2 * parts, share + 1) if share % number == 0), None)
+        smaller = f"set accumulate={more} (the same batch and rate, {share // more} images at a time)" if more else ""
+        saved = "memory=save (activations are computed again)" if config.memory == "keep" else ""
+        advice = " or ".join(filter(None, (smaller, saved))) or "use more processes or a smaller image_size"
+        raise UserError(f"{share // parts} images at a time do not fit into the GPU's memory: {advice}") from error
 
 
 def _continue(training: Training) -> Position:

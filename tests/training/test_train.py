@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+from cnnbench.training import loop
 from cnnbench.training.log import CLOCK
 
 SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
@@ -212,3 +213,19 @@ def test_plug_in_launchers_and_sweepers_are_found(cnnbench, tmp_path, small_data
         json.loads(path.read_text())["top1_error"] for path in sorted((tmp_path / "runs").glob("*/*/result.json"))
     ]
     assert f"RETURNED {errors}" in done.stdout
+
+
+def test_too_little_memory_is_answered_by_what_to_set(command, tmp_path, monkeypatch):
+    def too_large(*words):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(loop, "_step", too_large)
+    done = command("train", "arch=lenet", *SMALL, "run=large")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("cnnbench: ")
+    assert "Traceback" not in done.stderr
+    said = "12 images at a time do not fit into the GPU's memory: set accumulate=2 (the same batch and rate, 6 images"
+    assert said in done.stderr
+    assert "or memory=save" in done.stderr
+    done = command("train", "arch=lenet", *SMALL, "accumulate=12", "memory=save", "run=small")
+    assert "1 images at a time do not fit into the GPU's memory: use more processes or a smaller" in done.stderr
