@@ -127,7 +127,7 @@ def make_folders(world: Path) -> None:
 
     sample = sample_folder()
     os.environ["CNNBENCH_CACHE"] = str(world / "cache")
-    folders = {f"cache/{sample.name}": [folder.name for folder in (sample / "val").iterdir()], **CLASSES}
+    folders = {f"cache/{sample.name}": sorted(folder.name for folder in (sample / "val").iterdir()), **CLASSES}
     for name, classes in folders.items():
         for split in ("train", "val"):
             for label, source in zip(classes, sorted((sample / split).iterdir()), strict=False):

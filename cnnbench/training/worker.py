@@ -75,7 +75,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
             try:
                 if position.epoch < config.epochs:
                     loader.order = _order(config, train, position, process)
-                    with _within_memory(config, process):
+                    with _within_memory(training):
                         train_epochs(training, position, Ahead(loader, training.normalise))
                 if process.leads:
                     show_end(training, position)
@@ -89,17 +89,25 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
 
 
 @contextmanager
-def _within_memory(config: TrainConfig, process: Process) -> Iterator[None]:
-    """A block whose lack of GPU memory is the user's to mend: a UserError says how, with the same batch and rate."""
+def _within_memory(training: Training) -> Iterator[None]:
+    """A block whose lack of GPU memory is the user's to mend: a UserError that says how, without changing the run."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        share, parts = config.batch // process.world, config.accumulate
-        more = next((number for number in range(2 * parts, share + 1) if share % number == 0), None)
-        smaller = f"set accumulate={more} (the same batch and rate, {share // more} images at a time)" if more else ""
-        saved = "memory=save (activations are computed again)" if config.memory == "keep" else ""
-        advice = " or ".join(filter(None, (smaller, saved))) or "use more processes or a smaller image_size"
-        raise UserError(f"{share // parts} images at a time do not fit into the GPU's memory: {advice}") from error
+        config, evaluating = training.config, not training.model.training
+        share = config.batch // training.process.world
+        images = config.eval_batch if evaluating else share // config.accumulate
+        means = f"set eval_batch={max(1, images // 2)}" if evaluating else _smaller_parts(config, share)
+        where = " in evaluation" if evaluating else ""
+        raise UserError(f"{images} images at a time do not fit into the GPU's memory{where}: {means}") from error
+
+
+def _smaller_parts(config: TrainConfig, share: int) -> str:
+    """What makes a step on a process's `share` of the batch take less memory, with the same batch and rate."""
+    more = next((parts for parts in range(2 * config.accumulate, share + 1) if share % parts == 0), None)
+    means = [f"set accumulate={more} (the same batch and rate, {share // more} images at a time)"] if more else []
+    means += ["memory=save (activations are computed again)"] if config.memory == "keep" else []
+    return " or ".join(means) or "use more processes or a smaller image_size"
 
 
 def _continue(training: Training) -> Position:
