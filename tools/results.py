@@ -1,11 +1,13 @@
 """Trains every network of the zoo on real images, small ones, and writes the errors beside the published ones.
 
-    python tools/results.py train --folder runs/zoo [KEY ...]   # an hour and more; goes on where it was stopped
+    python tools/results.py train --folder runs/zoo [KEY ...]   # hours; goes on where it was stopped
     python tools/results.py page --folder runs/zoo              # docs/results.md, docs/results.csv, README
 
 The images are a fifth of the bundled sample of Fashion-MNIST, 2,000 of ten classes, at the smallest side of SIDES that
-the network takes. All networks are trained alike, in bfloat16: AdamW, and as many epochs, 1 to MOST_EPOCHS, as BUDGET
-multiply-adds of forward passes pay for, so that what a network costs decides how long it learns.
+the network takes. All networks are trained alike, by AdamW, and for as many epochs, 1 to MOST_EPOCHS, as BUDGET
+multiply-adds of forward passes pay for, so that what a network costs decides how long it learns. `--precision bf16` is
+several times as fast on processors that have it, and several times as slow on others. The page keeps the lines of
+networks that the folder does not hold.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Any
 
 import torch
 
-from cnnbench import archs
+from cnnbench import archs, runs
 from cnnbench.analysis.bench_output import machine_line
 from cnnbench.analysis.describe import describe
 from cnnbench.analysis.tables import Table, render
@@ -38,7 +40,6 @@ WORDS = [
     "optimizer=adamw",
     "data.train_fraction=0.2",
     "batch=20",
-    "precision=bf16",
     "device=cpu",
     "processes=1",
     "data.workers=0",
@@ -56,22 +57,24 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "page"))
     parser.add_argument("keys", nargs="*", metavar="KEY")
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     options = parser.parse_intermixed_args()
     keys = options.keys or archs.names()
     if options.what == "train":
         for key in keys:
-            train(key, options.folder / key)
+            train(key, options.folder / key, options.precision)
     else:
-        write_page([row for key in keys if (row := _row(key, options.folder / key)) is not None], keys)
+        rows = _kept() | {key: row for key in keys if (row := _row(key, options.folder / key)) is not None}
+        write_page([rows[key] for key in archs.names() if key in rows])
 
 
-def train(key: str, folder: Path) -> None:
+def train(key: str, folder: Path, precision: str) -> None:
     """Train one network by the command itself, unless it is complete."""
     if (folder / "result.json").exists():
         return
     size, macs = size_and_cost(key)
-    words = [*WORDS, f"arch={key}", f"image_size={size}", f"epochs={epochs(macs)}", f"run={folder}"]
-    command = [sys.executable, "-m", "cnnbench", "train", *words]
+    words = [*WORDS, f"precision={precision}", f"arch={key}", f"image_size={size}", f"epochs={epochs(macs)}"]
+    command = [sys.executable, "-m", "cnnbench", "train", *words, f"run={folder}"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -108,6 +111,7 @@ def _row(key: str, folder: Path) -> dict[str, Any] | None:
         "side": size,
         "MACs (M)": macs / 1e6,
         "parameters (M)": result["params"] / 1e6,
+        "precision": runs.load_config(folder).precision,
         "epochs": result["epoch"],
         "wrong": result["wrong_top1"],
         "top-1 error (%)": result["top1_error"],
@@ -121,7 +125,13 @@ def _row(key: str, folder: Path) -> dict[str, Any] | None:
     }
 
 
-def write_page(rows: list[dict[str, Any]], keys: list[str]) -> None:
+def _kept() -> dict[str, dict[str, Any]]:
+    """The lines of docs/results.csv."""
+    with open(ROOT / "docs/results.csv", newline="") as file:
+        return {row["network"]: {name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)}
+
+
+def write_page(rows: list[dict[str, Any]]) -> None:
     """docs/results.md, docs/results.csv, and the README's part of it."""
     formats = {
         "MACs (M)": ".0f",
@@ -132,12 +142,12 @@ def write_page(rows: list[dict[str, Any]], keys: list[str]) -> None:
     columns = {name: formats.get(name, "") for name in rows[0]}
     table = Table("", columns, [list(row.values()) for row in rows])
     words, done = " ".join(WORDS), {row["network"] for row in rows}
-    left_out = ", ".join(key for key in keys if key not in done) or "none"
+    left_out = ", ".join(key for key in archs.names() if key not in done) or "none"
     (ROOT / "docs/results.csv").write_text(render(table, "csv") + "\n")
     (ROOT / "docs/results.md").write_text(f"""# Every network, trained on real images
 
 Written by `python tools/results.py page` from the runs of `python tools/results.py train`: {len(rows)} networks,
-each by `cnnbench train arch=KEY {words}` with the side and the epochs of its line.
+each by `cnnbench train arch=KEY {words}` with the side, the precision and the epochs of its line.
 {machine_line()}.
 
 {IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs, 1 to {MOST_EPOCHS},
@@ -145,7 +155,8 @@ are those that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay fo
 steps, has only begun to learn**, and a small network may beat a large one here for no other reason. The published
 errors are of other images, mostly ILSVRC's, and of full recipes: they stand beside for the order that the papers found,
 not as a mark that was missed. from, to: 95 % interval (Wilson) of the top-1 error. MACs: multiply-adds of one image at
-this side. Not trained, for want of time: {left_out}.
+this side. The lines of one precision are of another day, and may be of another processor, than those of the other.
+Not trained: {left_out}.
 
 {render(table, "markdown").strip()}
 """)
@@ -156,8 +167,7 @@ this side. Not trained, for want of time: {left_out}.
 
 def readme_table() -> str:
     """The README's part of docs/results.csv, as Markdown."""
-    with open(ROOT / "docs/results.csv", newline="") as file:
-        rows = {row["network"]: row for row in csv.DictReader(file)}
+    rows = _kept()
     columns = {
         "network": "",
         "parameters (M)": ".1f",
@@ -167,7 +177,7 @@ def readme_table() -> str:
         "to": ".1f",
     }
     columns |= {"published top-1 (%)": ".2f", "published on": ""}
-    lines = [[_number(rows[key][name]) for name in columns] for key in SHOWN if key in rows]
+    lines = [[rows[key][name] for name in columns] for key in SHOWN if key in rows]
     return render(Table("", columns, lines), "markdown").strip() + "\n"
 
 
