@@ -1,6 +1,6 @@
 """Runs every `cnnbench` command of README.md and docs/ on small stand-ins, as the tests do:
 
-    python tools/run_docs.py [PAGE.md ...]      # all pages: some two minutes
+    python tools/run_docs.py [PAGE.md ...]      # all pages: some minutes
 
 The commands run in one process, in a folder of their own, page by page. `/imagenet`, other folders of the pages and the
 bundled sample are a few images of that sample; what would take long is made short by the words of SHORTER, put behind
