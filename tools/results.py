@@ -6,8 +6,8 @@
 The images are a fifth of the bundled sample of Fashion-MNIST, 2,000 of ten classes, at the smallest side of SIDES that
 the network takes. All networks are trained alike, by AdamW, and for as many epochs, 1 to MOST_EPOCHS, as BUDGET
 multiply-adds of forward passes pay for, so that what a network costs decides how long it learns. `--precision bf16` is
-several times as fast on processors that have it, and several times as slow on others. The page keeps the lines of
-networks that the folder does not hold.
+for processors with instructions for it; on others it is many times as slow. The page keeps the lines of networks that
+the folder does not hold.
 """
 
 from __future__ import annotations
