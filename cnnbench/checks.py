@@ -11,6 +11,7 @@ from typing import Any
 
 from cnnbench.archs.heads import FIXED
 from cnnbench.archs.renames import TORCHVISION
+from cnnbench.batch import choose_batch, stated_batch
 from cnnbench.check_values import check_acting as _check_acting
 from cnnbench.check_values import check_range as _check_range
 from cnnbench.check_values import plain
@@ -50,7 +51,8 @@ from cnnbench.config_bench import BenchConfig, bench_side, networks
 from cnnbench.errors import UserError, nearest
 from cnnbench.evaluation.protocols import CENTER, PROTOCOLS
 from cnnbench.recipes import check_recipe
-from cnnbench.resolution import check_resolution, training_sides
+from cnnbench.resolution import check_resolution
+from cnnbench.sides import check_sides, training_sides
 
 # Kind -> the keys of its group that act with it, beside those that act with every kind.
 OPTIMIZER_KEYS = {
@@ -86,7 +88,9 @@ def check_train(config: TrainConfig) -> None:
     _check_choices(config)
     _check_arch(config.arch)
     _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-    for name in ("epochs", "batch", "accumulate", "eval_batch", "evaluate_every", "save_every", "keep_every"):
+    for name in ("epochs", "batch", "recipe_batch", "accumulate", "eval_batch"):
+        _check_range(name, getattr(config, name), 1)
+    for name in ("evaluate_every", "save_every", "keep_every"):
         _check_range(name, getattr(config, name), 1)
     for name in ("max_hours", "start_timeout", "timeout"):
         _check_range(name, getattr(config, name), 0, open_low=True)
@@ -112,11 +116,14 @@ def check_train(config: TrainConfig) -> None:
         _check_weights(config.weights, config.arch)
     check_size(config.arch, side(config))
     check_resolution(config.resolution)
-    for size in sorted(set(training_sides(config.resolution, side(config), config.epochs))):
+    for size in sorted(set(training_sides(config))):
         check_size(config.arch, size)
     check_recipe(config)
+    check_sides(config)
     _check_whole(config)
-    _check_division(config)
+    _require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
+    if config.processes is not None:
+        choose_batch(config, config.processes)
 
 
 def _check_optimizer(optimizer: OptimizerConfig) -> None:
@@ -374,20 +381,6 @@ def check_size(arch: ArchConfig, size: int) -> None:
         size >= arch.smallest_image,
         f"image_size={size} is too small for {arch.name}: it needs at least {arch.smallest_image} pixels",
     )
-
-
-def check_division(batch: int, processes: int, accumulate: int) -> None:
-    """Raise UserError unless `batch` splits evenly over processes and accumulated parts."""
-    parts = processes * accumulate
-    if batch % parts:
-        near = max(parts, round(batch / parts) * parts)
-        split = f"{processes} processes x accumulate {accumulate}"
-        raise UserError(f"batch={batch} does not split evenly over {split}: use batch={near}")
-
-
-def _check_division(config: TrainConfig) -> None:
-    if config.processes is not None:
-        check_division(config.batch, config.processes, config.accumulate)
 
 
 def _check_arch(arch: ArchConfig) -> None:

@@ -176,7 +176,12 @@ class TrainConfig:
     schedule: ScheduleConfig = group(ScheduleConfig, "the learning rate over time")
     average: AverageConfig = group(AverageConfig, "averaged weights")
     epochs: int = key("passes over the training images")
-    batch: int = key("GLOBAL batch of one optimiser step, images: over all processes and accumulated parts")
+    batch: int | None = key(
+        "GLOBAL batch of one optimiser step, images: over all processes and accumulated parts; null: the recipe's, or "
+        "the nearest to it that splits evenly over them",
+        None,
+    )
+    recipe_batch: int | None = key("the recipe's global batch, for where `batch` is null", None, note=MAY_CHANGE)
     accumulate: int = key("parts into which each process cuts its share of the batch, to save memory", 1)
     image_size: int | None = key("side of training and evaluation images, pixels; null: the network's", None)
     resolution: ResolutionConfig = group(ResolutionConfig, "training at other sides than image_size")

@@ -46,17 +46,6 @@ def build_on_meta(arch: ArchConfig, num_classes: int, image_size: int) -> nn.Mod
         return build_network(arch, num_classes, image_size)
 
 
-def check_sides(arch: ArchConfig, image_size: int, sides: set[int]) -> None:
-    """Raise UserError if `arch` takes images of side `image_size` only, and trains at others."""
-    if sides != {image_size} and "image_size" in options_of(arch.name) and arch.options.get("aux_heads", True):
-        heads = ", or leave out its auxiliary heads: arch.options.aux_heads=false" * ("aux_heads" in arch.options)
-        shown = ", ".join(map(str, sorted(sides)))
-        raise UserError(
-            f"{arch.name} has a fully connected layer as wide as its map, so it cannot train at {shown} and be tested "
-            f"at {image_size}: add resolution=full{heads}"
-        )
-
-
 def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:
     """Keyword arguments of `build`: the network's switches, and what of the config it has a use for."""
     options = {**arch.options, "in_channels": arch.in_channels}

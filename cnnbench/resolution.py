@@ -15,6 +15,7 @@ class ResolutionConfig:
     grow_from: float = key("first: epoch after which the side grows, in a straight line", 0.0)
     grow_until: float = key("first: epoch from which on the share is `train`", 1.0)
     multiple: int = key("sides at other shares than 1 are rounded to a multiple of this, pixels", 16)
+    where_possible: bool = key("networks that take one side only train at image_size; false: they are refused", False)
 
 
 def training_side(resolution: ResolutionConfig, image_size: int, epoch: int) -> int:
@@ -29,11 +30,6 @@ def training_side(resolution: ResolutionConfig, image_size: int, epoch: int) -> 
     if share == 1:
         return image_size
     return max(1, round(share * image_size / resolution.multiple)) * resolution.multiple
-
-
-def training_sides(resolution: ResolutionConfig, image_size: int, epochs: int) -> list[int]:
-    """The side of every epoch."""
-    return [training_side(resolution, image_size, epoch) for epoch in range(epochs)]
 
 
 def check_resolution(resolution: ResolutionConfig) -> None:

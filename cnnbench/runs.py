@@ -29,6 +29,7 @@ from typing import Any
 import yaml
 
 from cnnbench import __version__, lock
+from cnnbench.batch import with_batch, with_batch_of
 from cnnbench.config import MAY_CHANGE, TrainConfig, entries, from_dict, value_of
 from cnnbench.errors import UserError, nearest, reason
 
@@ -63,15 +64,20 @@ def new_folder(stem: str) -> Path:
     raise UserError(f"{RUNS} has a thousand runs named {stamped}: give run=NAME")
 
 
-def prepare(config: TrainConfig) -> Path:
-    """The folder of the run that `config` describes, new or to be continued, with config.yaml written into it.
+def prepare(config: TrainConfig, processes: int) -> Path:
+    """The folder of the run that `config` describes, new or to be continued, with config.yaml, its batch chosen.
 
-    Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change.
+    Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change, or
+    if the batch that is asked for does not split evenly over `processes`.
     """
+    begun = config.run is not None and (folder(config.run) / "config.yaml").exists()
+    config = config if begun else with_batch(config, processes)
     path = folder(config.run) if config.run is not None else new_folder(config.arch.name)
     lock.refuse_if_held(path)
-    if (path / "config.yaml").exists():
-        _check_same(path, load_config(path), config)
+    if begun:
+        before = load_config(path)
+        config = with_batch_of(before, config)
+        _check_same(path, before, config)
     elif path.is_dir() and any(path.iterdir()) and not (path / "checkpoints").is_dir():
         raise UserError(f"{path} is not empty and not a run: give another run=NAME")
     try:

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench import archs, checks, config
+from cnnbench import archs, config
 from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
-from cnnbench.errors import UserError
 
 CONF = Path(config.__file__).parents[1] / "conf"
 FILES = sorted(f"{file.parent.name}={file.stem}" for file in CONF.glob("*/*.yaml") if file.parent.name != "arch")
@@ -82,12 +81,3 @@ def test_configs_survive_a_round_trip_through_plain_values():
 
     whole = config.TrainConfig(recipe="x", arch=config.ArchConfig(name="lenet"), epochs=3, batch=2)
     assert config.from_dict(config.TrainConfig, dataclasses.asdict(whole)) == whole
-
-
-@pytest.mark.parametrize(
-    ("batch", "processes", "accumulate", "near"), [(100, 3, 1, 99), (10, 4, 2, 8), (1, 2, 1, 2), (13, 2, 2, 12)]
-)
-def test_a_batch_that_does_not_split_names_the_nearest_that_does(batch, processes, accumulate, near):
-    with pytest.raises(UserError, match=f"batch={near}$"):
-        checks.check_division(batch, processes, accumulate)
-    checks.check_division(near, processes, accumulate)

@@ -7,10 +7,11 @@ from composing import composed
 
 from cnnbench import archs, recipes
 from cnnbench.analysis.published import protocols_of
+from cnnbench.archs.heads import has_one_side
 from cnnbench.commands import COMMANDS
 from cnnbench.errors import UserError
 from cnnbench.help import groups
-from cnnbench.resolution import ResolutionConfig, training_side, training_sides
+from cnnbench.sides import training_sides
 
 TRAIN = COMMANDS["train"]
 RECIPES = groups(TRAIN)["recipe"]
@@ -49,7 +50,7 @@ def test_the_default_is_the_networks_own_and_paper_names_it():
     for words in (["arch=vgg16"], ["arch=vgg16", "recipe=paper"]):
         chosen = composed(*words)
         assert (chosen.recipe, chosen.optimizer.lr, chosen.schedule.kind) == ("vgg", 0.01, "plateau")
-        assert (chosen.epochs, chosen.batch, chosen.augment.crop.kind) == (74, 256, "scale_jitter")
+        assert (chosen.epochs, chosen.recipe_batch, chosen.augment.crop.kind) == (74, 256, "scale_jitter")
     assert composed("arch=resnet20").schedule.milestones == [82, 123]
 
 
@@ -107,25 +108,34 @@ def test_a_ladder_that_is_not_there_is_answered_with_the_nearest(words, said):
 
 def test_progressive_sides_are_those_of_ffcv():
     """160 pixels up to epoch 11, the nearest multiple of 32 to the line to 192 in between, 192 from epoch 13 on."""
-    sides = training_sides(composed("arch=resnet50", "recipe=fast16").resolution, 224, 16)
+    sides = training_sides(composed("arch=resnet50", "recipe=fast16"))
     assert sides == [160] * 12 + [192] * 4
-    assert training_side(composed("arch=resnet50", "recipe=modern").resolution, 224, 0) == 176
-    assert training_side(composed("arch=resnet50", "recipe=a3").resolution, 224, 99) == 160
-    assert training_sides(ResolutionConfig(), 299, 2) == [299, 299]
+    assert set(training_sides(composed("arch=resnet50", "recipe=modern"))) == {176}
+    assert set(training_sides(composed("arch=resnet50", "recipe=a3"))) == {160}
+    assert set(training_sides(composed("arch=inception_v3"))) == {299}
     with pytest.raises(UserError, match="grow_until=3 must be above"):
         composed("resolution.first=0.5", "resolution.grow_from=5", "resolution.grow_until=3")
 
 
-def test_networks_that_take_one_size_refuse_to_train_at_another():
-    from cnnbench.network import check_sides
+@pytest.mark.parametrize("recipe", ["modern", "a3", "fast16"])
+def test_a_recipe_of_smaller_images_is_one_override_away_for_networks_of_one_side(recipe):
+    for name in ("lenet", "alexnet", "vgg16_bn", "googlenet", "inception_v3"):
+        config = composed(f"arch={name}", f"recipe={recipe}")
+        assert set(training_sides(config)) == {config.arch.image_size}
 
-    vgg = composed("arch=vgg16", "recipe=modern")
-    with pytest.raises(UserError, match=r"add resolution=full$"):
-        check_sides(vgg.arch, 224, {176})
-    check_sides(vgg.arch, 224, {224})
-    check_sides(composed("arch=resnet50").arch, 224, {176})
-    with pytest.raises(UserError, match="aux_heads=false"):
-        check_sides(composed("arch=googlenet").arch, 224, {176})
+
+def test_networks_of_one_side_are_those_built_for_an_image_size():
+    for name in archs.names():
+        assert has_one_side(name) == ("image_size" in archs.options_of(name)), name
+
+
+def test_networks_that_take_one_side_refuse_to_train_at_another():
+    with pytest.raises(UserError, match=r"cannot train at 176 and be tested at 224: add resolution=full$"):
+        composed("arch=vgg16", "resolution=fixres")
+    with pytest.raises(UserError, match=r"add resolution=full, or .* arch\.options\.aux_heads=false"):
+        composed("arch=googlenet", "resolution=fixres")
+    assert set(training_sides(composed("arch=googlenet", "recipe=modern"))) == {224}
+    assert set(training_sides(composed("arch=googlenet", "recipe=modern", "arch.options.aux_heads=false"))) == {176}
 
 
 def test_a_papers_recipe_trains_and_images_grow(command, small_data):

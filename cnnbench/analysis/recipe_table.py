@@ -29,8 +29,10 @@ def recipe_table(names: Iterable[str], compose: Callable[[list[str]], dict[str, 
     order = [*PAPERS, *(name for name in names if name not in PAPERS)]
     rows = [_row(name, compose([f"recipe={name}", f"arch={first_network(name)}"])) for name in order]
     notes = [
-        "the rate is that at the batch beside it, and follows the batch that is chosen, in proportion or as the "
+        "the rate is that at the batch beside it, and follows the batch that is trained with, in proportion or as the "
         "optimiser's scaling says",
+        "the batch is global; where it does not split evenly over processes x accumulate, and no batch= is given, the "
+        "nearest that does takes its place",
         "conf/recipe/NAME.yaml has every value with its source, and says which the paper does not state",
     ]
     return Table("", COLUMNS, rows, notes)
@@ -46,7 +48,7 @@ def _row(name: str, values: dict[str, Any]) -> tuple[Cell, ...]:
         _schedule(values),
         values["optimizer.weight_decay"],
         values["epochs"],
-        values["batch"],
+        values["recipe_batch"],
         values["augment.crop.kind"],
         values["protocol"],
         values["recipe_source"],

@@ -7,10 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from cnnbench.analysis.tables import Table, render
+from cnnbench.batch import stated_batch
 from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
-from cnnbench.config import DescribeRecipeConfig, TrainConfig, side
+from cnnbench.config import DescribeRecipeConfig, TrainConfig
 from cnnbench.errors import UserError
-from cnnbench.resolution import training_sides
+from cnnbench.sides import training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.schedule import rate_factor
 
@@ -29,7 +30,9 @@ def show_recipe(config: DescribeRecipeConfig) -> None:
 def values_table(config: TrainConfig) -> Table:
     """Every value that acts."""
     rows = [
-        *((name, _shown(getattr(config, name))) for name in ("epochs", "batch", "loss", "label_smoothing")),
+        ("epochs", _shown(config.epochs)),
+        ("batch", _shown(stated_batch(config))),
+        *((name, _shown(getattr(config, name))) for name in ("loss", "label_smoothing")),
         *((name, _shown(value)) for name in LIMITS if (value := getattr(config, name)) is not None),
         *_acting("optimizer", config.optimizer, OPTIMIZER_KEYS, OPTIMIZER_ALWAYS),
         *_acting("schedule", config.schedule, SCHEDULE_KEYS, ("warmup_epochs", "warmup_start")),
@@ -39,7 +42,7 @@ def values_table(config: TrainConfig) -> Table:
     ]
     title = f"recipe {config.recipe} for {config.arch.name}"
     source = [f"source: {config.recipe_source}"] if config.recipe_source else []
-    rate, optimizer = scaled_rate(config.optimizer, config.batch), config.optimizer
+    rate, optimizer = scaled_rate(config.optimizer, stated_batch(config)), config.optimizer
     scale = f"full rate {rate:g}: {optimizer.lr:g} at batch {optimizer.base_batch}, scaling {optimizer.scaling}"
     return Table(title, {"key": "", "value": ""}, rows, [*source, scale])
 
@@ -51,7 +54,7 @@ ARCH = ("crop_ratio", "dropout", "stochastic_depth")
 
 def course_table(config: TrainConfig) -> Table:
     """The rate at the start of an epoch, and the side of its images; epochs alike are one row."""
-    rates, sides = _rates(config, 1), training_sides(config.resolution, side(config), config.epochs)
+    rates, sides = _rates(config, 1), training_sides(config)
     rows = []
     for (rate, size), same in groupby(range(config.epochs), key=lambda epoch: (rates[epoch], sides[epoch])):
         epochs = [epoch + 1 for epoch in same]
@@ -67,7 +70,7 @@ def course_table(config: TrainConfig) -> Table:
 
 def _rates(config: TrainConfig, points: int) -> list[float]:
     """The rate at `points` points of every epoch, the first at its start."""
-    full, steps = scaled_rate(config.optimizer, config.batch), range(config.epochs * points)
+    full, steps = scaled_rate(config.optimizer, stated_batch(config)), range(config.epochs * points)
     return [full * rate_factor(config.schedule, step, points, config.epochs) for step in steps]
 
 
@@ -98,11 +101,11 @@ def _shown(value: Any) -> str:
 def _plot(config: DescribeRecipeConfig) -> None:
     from matplotlib.figure import Figure  # slow to import, and most calls ask for no plot
 
-    rates, sides = _rates(config, STEPS), training_sides(config.resolution, side(config), config.epochs)
+    rates, sides = _rates(config, STEPS), training_sides(config)
     figure = Figure(figsize=(8, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([step / STEPS for step in range(len(rates))], rates)
-    above.set(ylabel="learning rate", title=f"{config.recipe}, {config.arch.name}, batch {config.batch}")
+    above.set(ylabel="learning rate", title=f"{config.recipe}, {config.arch.name}, batch {stated_batch(config)}")
     above.set_ylim(bottom=0)
     below.stairs(sides, range(config.epochs + 1), baseline=None)
     below.set(xlabel="epoch", ylabel="side (pixels)", xlim=(0, config.epochs), ylim=(0, 1.15 * max(sides)))

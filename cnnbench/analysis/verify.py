@@ -189,7 +189,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
     found = []
     for name in names:
         value = value_of(trained, name)
-        wanted = _plain(expected[name])
+        wanted = _plain(expected["recipe_batch" if name == "batch" else name])
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
             found.append(f"{name}={value}, not {wanted} as in recipe {trained.recipe}{_remark(name, trained)}")
     return found

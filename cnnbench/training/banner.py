@@ -20,7 +20,7 @@ from cnnbench.config_augment import POLICY_KEYS
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
 from cnnbench.recipes import paper_recipe
-from cnnbench.resolution import training_sides
+from cnnbench.sides import takes_one_side, training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.state import Position, Training
 
@@ -43,7 +43,7 @@ def banner(training: Training, position: Position, train: Split, val: Split) -> 
         "loader": _loader(training),
         "device": _device(training),
     }
-    if {*training_sides(config.resolution, side(config), config.epochs)} == {side(config)}:
+    if rows["resolution"] is None:
         del rows["resolution"]
     if config.average.kind == "none":
         del rows["average"]
@@ -90,17 +90,23 @@ def _recipe(training: Training, train: Split) -> str:
     return f"{own}{config.recipe}{source}{ladder}: {config.epochs} epochs of {steps} steps{rest}"
 
 
-def _resolution(config: TrainConfig) -> str:
-    """The sides of training images with the epochs they begin at, where they are others than in evaluation."""
-    sides = training_sides(config.resolution, side(config), config.epochs)
+def _resolution(config: TrainConfig) -> str | None:
+    """The sides of training images with the epochs they begin at, where they are, or were to be, others than in
+    evaluation."""
+    sides = training_sides(config)
+    if {*sides} == {side(config)}:
+        left = config.resolution.where_possible and takes_one_side(config.arch)
+        return f"trained and tested at {side(config)}, the one side that {config.arch.name} takes" if left else None
     starts = [epoch for epoch, here in enumerate(sides) if epoch == 0 or here != sides[epoch - 1]]
     trained = ", ".join(f"{sides[epoch]}" + f" from epoch {epoch + 1}" * (epoch > 0) for epoch in starts)
     return f"trained at {trained}; tested at {side(config)}"
 
 
 def _batch(config: TrainConfig, world: int) -> str:
-    share = config.batch // world // config.accumulate
-    return f"global {config.batch} = {world} process{'es' * (world > 1)} x {share} x accumulate {config.accumulate}"
+    parts = f"{world} process{'es' * (world > 1)} x {config.batch // world // config.accumulate}"
+    changed = config.recipe_batch not in (None, config.batch)
+    note = f"; the nearest to the recipe's {config.recipe_batch} that splits evenly" * changed
+    return f"global {config.batch} = {parts} x accumulate {config.accumulate}{note}"
 
 
 def _rate(config: TrainConfig) -> str:

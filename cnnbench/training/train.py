@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnbench import distributed, runs
-from cnnbench.checks import check_division
-from cnnbench.config import TrainConfig, side
+from cnnbench.config import TrainConfig
 from cnnbench.data.layouts import data_folder
 from cnnbench.errors import UserError
 from cnnbench.launch import launch
-from cnnbench.network import check_sides, weights_file
-from cnnbench.resolution import training_sides
+from cnnbench.network import weights_file
 from cnnbench.training.result import show
 from cnnbench.training.worker import train_process
 
@@ -22,20 +20,17 @@ def train(config: TrainConfig) -> float:
     Alone, starts the processes that the devices call for; under torchrun each process is one of the group and only
     joins.
     """
-    size = side(config)
-    check_sides(config.arch, size, set(training_sides(config.resolution, size, config.epochs)))
     device = distributed.choose_device(config.device)
     if distributed.started_by_launcher():
         with distributed.joined(device, config.start_timeout) as process:
-            folder = distributed.from_leader(lambda: runs.prepare(config), process)
+            folder = distributed.from_leader(lambda: runs.prepare(config, process.world), process)
             return _train_unless_complete(folder, process, device)
     processes = distributed.choose_processes(config.processes, device)
-    check_division(config.batch, processes, config.accumulate)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     data_folder(config.data.path)
     if config.weights is not None:
         weights_file(config.arch.name, config.weights)
-    folder = runs.prepare(config)
+    folder = runs.prepare(config, processes)
     try:
         if processes == 1:
             return _train_unless_complete(folder, distributed.Process(), device)

@@ -12,7 +12,7 @@ import torch
 
 from cnnbench import distributed, lock, runs
 from cnnbench.archs.recompute import apply_memory
-from cnnbench.checks import check_division
+from cnnbench.batch import check_continued
 from cnnbench.config import TrainConfig, side
 from cnnbench.data.ahead import Ahead
 from cnnbench.data.engines import choose_engine
@@ -28,7 +28,7 @@ from cnnbench.errors import UserError
 from cnnbench.evaluation.metrics import Counts
 from cnnbench.network import build_network
 from cnnbench.precision import choose_precision
-from cnnbench.resolution import training_sides
+from cnnbench.sides import training_sides
 from cnnbench.training import checkpoint
 from cnnbench.training.banner import banner
 from cnnbench.training.board import show_end, show_start
@@ -51,7 +51,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     Raises Stopped, saved, once one of the processes was asked to stop. status.json says how it ended.
     """
     config = runs.load_config(folder)
-    check_division(config.batch, process.world, config.accumulate)
+    check_continued(config, process.world, runs.name(folder))
     device = distributed.device_of(process, device_name)
     _set_up_torch(config, process, device_name)
     with (
@@ -203,7 +203,7 @@ def _loaders(
     check_open_files(2 * workers)
     if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
         print(warning)
-    sides, loose = training_sides(config.resolution, size, config.epochs), config.data.pixels == "loose"
+    sides, loose = training_sides(config), config.data.pixels == "loose"
     augmented = TrainingTransform(config.arch, config.augment, max(sides), config.seed, loose, tuple(sides))
     plain = EvaluationTransform(config.arch, size)
     order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))

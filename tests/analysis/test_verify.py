@@ -12,6 +12,7 @@ import yaml
 from composing import composed
 
 from cnnbench.analysis.verify import standard_error, verify
+from cnnbench.batch import with_batch
 from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
 from cnnbench.config import ResolutionConfig, TrainConfig, VerifyConfig, from_dict
@@ -27,7 +28,7 @@ def make_run(
 ):
     """A finished run: config.yaml as training writes it, and result.json with this top-1 error in percent."""
     folder.mkdir()
-    config = composed(*overrides)
+    config = with_batch(composed(*overrides), processes=1)
     (folder / "config.yaml").write_text(yaml.safe_dump(dataclasses.asdict(config)))
     wrong = round(n * error / 100)
     result = {"wrong_top1": wrong, "wrong_top5": 0, "n": n, "protocol": "center", "epoch": config.epochs}

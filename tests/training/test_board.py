@@ -31,7 +31,7 @@ def trained(small_data, tmp_path, monkeypatch):
 
     def train(*words: str) -> Path:
         config = composed(*WORDS, f"data={small_data}", f"run={tmp_path}/run", *words)
-        folder = runs.prepare(config)
+        folder = runs.prepare(config, 1)
         train_process(folder, Process(), "cpu")
         return folder
 

@@ -1,0 +1,65 @@
+"""The global batch of a run: as given, or the recipe's, brought to what the processes can share evenly.
+
+A batch that somebody asked for is kept or refused, never changed. A recipe's batch is of the paper's machine: where the
+run's processes and accumulated parts do not divide it, the nearest batch that they do divide takes its place, and the
+learning rate follows by `optimizer.scaling`. A run that has begun keeps its batch on whatever hardware it continues.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cnnbench.config import TrainConfig
+from cnnbench.errors import UserError
+
+
+def stated_batch(config: TrainConfig) -> int | None:
+    """The batch of `config`, images, before the hardware is known."""
+    return config.recipe_batch if config.batch is None else config.batch
+
+
+def choose_batch(config: TrainConfig, processes: int) -> int:
+    """The batch, images, of a new run on `processes` processes.
+
+    Raises UserError if it was given and does not split evenly.
+    """
+    parts = processes * config.accumulate
+    if config.batch is None:
+        return nearest_multiple(config.recipe_batch, parts)
+    if config.batch % parts:
+        near = nearest_multiple(config.batch, parts)
+        over = _parts(config, processes)
+        raise UserError(f"batch={config.batch} does not split evenly over {over}: use batch={near}")
+    return config.batch
+
+
+def with_batch(config: TrainConfig, processes: int) -> TrainConfig:
+    """`config` of a new run with its batch chosen; `recipe_batch` stays only where the batch came of it."""
+    recipe_batch = config.recipe_batch if config.batch is None else None
+    return replace(config, batch=choose_batch(config, processes), recipe_batch=recipe_batch)
+
+
+def with_batch_of(before: TrainConfig, config: TrainConfig) -> TrainConfig:
+    """`config`, which is to continue the run of `before`; where it gives no batch, with the one chosen for that run."""
+    same = config.batch is None and config.recipe_batch == before.recipe_batch
+    return replace(config, batch=before.batch if same else stated_batch(config), recipe_batch=before.recipe_batch)
+
+
+def check_continued(config: TrainConfig, processes: int, run: str) -> None:
+    """Raise UserError unless the batch that `run` began with splits evenly over `processes`."""
+    if config.batch % (processes * config.accumulate):
+        shares = config.batch // config.accumulate
+        near = min((n for n in range(1, shares + 1) if shares % n == 0), key=lambda n: abs(n - processes))
+        raise UserError(
+            f"{run} began with a batch of {config.batch}, which does not split evenly over "
+            f"{_parts(config, processes)}: continue it with processes={near}"
+        )
+
+
+def nearest_multiple(number: int, parts: int) -> int:
+    """Of `parts`, at least `parts` itself; the larger of two that are equally near."""
+    return max(parts, (number + parts // 2) // parts * parts)
+
+
+def _parts(config: TrainConfig, processes: int) -> str:
+    return f"{processes} process{'es' * (processes > 1)} x accumulate {config.accumulate}"
