@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.tensorboard.summary import hparams
-from torchvision.utils import make_grid
 
 from cnnbench.check_values import plain
 from cnnbench.config import MAY_CHANGE, TrainConfig, entries, value_of
 from cnnbench.data.commands.show import drawn, evenly
 from cnnbench.data.sheet import draw_sheet
 from cnnbench.evaluation.metrics import Counts
+from cnnbench.filters import as_images, in_rows
 from cnnbench.training.log import Log
 from cnnbench.training.state import Position, Training
 
@@ -70,20 +70,20 @@ def flat(config: TrainConfig) -> dict[str, str | float | bool]:
     return values
 
 
-def filter_grid(weight: torch.Tensor) -> torch.Tensor:
-    """A convolution's weight (F, C, h, w), any float, C = 1 or 3 -> picture (3, H, W), float32 in [0, 1].
+def filter_grid(weight: torch.Tensor) -> np.ndarray:
+    """The filters (N, C, H, W) of a convolution as one picture (H, W) or (H, W, 3) with values in 0 to 1.
 
-    The filters stand in a square, enlarged by whole pixels, each from its own least to its own greatest value.
+    They stand in a square, enlarged by whole pixels.
     """
-    zoom = math.ceil(FILTER / weight.shape[-1])
-    filters = weight.detach().float().cpu().repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)
-    return make_grid(filters, nrow=math.ceil(math.sqrt(len(filters))), padding=1, normalize=True, scale_each=True)
+    tiles = as_images(weight.detach().float().cpu().numpy())
+    return in_rows(tiles, math.ceil(math.sqrt(len(tiles))), zoom=math.ceil(FILTER / weight.shape[-1]))
 
 
 def _show_filters(training: Training, step: int) -> None:
     with _tolerated(training.log, "filters"):
         first = next(module for module in training.model.modules() if isinstance(module, nn.Conv2d))
-        training.log.board.add_image("first_filters", filter_grid(first.weight), step)
+        grid = filter_grid(first.weight)
+        training.log.board.add_image("first_filters", grid, step, dataformats="HWC"[: grid.ndim])
 
 
 @contextmanager

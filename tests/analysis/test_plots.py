@@ -219,26 +219,6 @@ def test_confusion_is_shares_of_the_true_class(run):
     assert "1 without images" in caption
 
 
-def test_filters_fill_the_range_each_for_itself():
-    weight = np.random.default_rng(0).normal(size=(2, 3, 5, 5)) * np.array([1, 100]).reshape(2, 1, 1, 1)
-    tiles = filters.as_images(weight)
-    assert tiles.shape == (2, 5, 5, 3)
-    assert tiles.min((1, 2, 3)).tolist() == [0, 0]
-    assert tiles.max((1, 2, 3)).tolist() == [1, 1]
-    assert filters.as_images(weight[:, :1]).shape == (2, 5, 5)
-    assert (filters.as_images(np.full((1, 1, 3, 3), np.nan)) == 0.5).all()
-
-
-def test_filters_stand_in_rows():
-    tiles = np.arange(3.0).reshape(3, 1, 1) / 4 * np.ones((3, 2, 4))  # three pictures of 2 x 4, grey 0, 1/4, 1/2
-    picture, zoom = filters.in_rows(tiles, 2), filters.ZOOM
-    assert picture.shape == (2 * (2 * zoom + 2), 2 * (4 * zoom + 2))  # the gap is an eighth of their height
-    corners = picture[:: 2 * zoom + 2, :: 4 * zoom + 2]
-    assert corners.tolist() == [[0, 0.25], [0.5, 1]]  # and white where there is none
-    assert (picture[2 * zoom : 2 * zoom + 2] == 1).all()
-    assert filters.in_rows(np.zeros((4, 3, 3, 3)), 4).shape == (3 * zoom + 3, 4 * (3 * zoom + 3), 3)
-
-
 def test_weights_that_cannot_be_read_are_missing(run):
     damaged = run("a")
     (damaged.folder / "checkpoints").mkdir(parents=True)
