@@ -4,10 +4,10 @@
     python tools/results.py page --folder runs/zoo              # docs/results.md, docs/results.csv, README
 
 The images are a fifth of the bundled sample of Fashion-MNIST, 2,000 of ten classes, at the smallest side of SIDES that
-the network takes. All networks are trained alike, by AdamW, and for as many epochs, 1 to MOST_EPOCHS, as BUDGET
-multiply-adds of forward passes pay for, so that what a network costs decides how long it learns. `--precision bf16` is
-for processors with instructions for it; on others it is many times as slow. The page keeps the lines of networks that
-the folder does not hold.
+the network takes. All networks are trained by AdamW, ILSVRC's without batch normalisation at a smaller rate, and for as
+many epochs, 1 to MOST_EPOCHS, as BUDGET multiply-adds of forward passes pay for, or as `--epochs` says. `--precision
+bf16` is for processors with instructions for it; on others it is many times as slow. The page keeps the lines of
+networks that the folder does not hold.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from cnnbench.evaluation.interval import wilson_interval
 SIDES = (32, 64)  # pixels; else the side that conf/arch/ states for the sample
 SMALLER = {"wrn28_10": 16, "resnext29_8x64d": 16}  # 5 billion multiply-adds at the 32 pixels of their papers
 IMAGES, MOST_EPOCHS, BUDGET = 2000, 10, 150e9
+UNNORMALISED = ("alexnet", "alexnet_tv", "zfnet", "vgg11", "vgg13", "vgg16", "vgg19", "googlenet")
+RATE, SMALLER_RATE = 1e-3, 3e-4  # optimizer.lr; the latter of ILSVRC's networks without batch normalisation
 WORDS = [
     "recipe=quick",
     "optimizer=adamw",
@@ -58,22 +60,25 @@ def main() -> None:
     parser.add_argument("keys", nargs="*", metavar="KEY")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
+    parser.add_argument("--epochs", type=int, help="instead of as many as BUDGET pays for")
     options = parser.parse_intermixed_args()
     keys = options.keys or archs.names()
     if options.what == "train":
         for key in keys:
-            train(key, options.folder / key, options.precision)
+            train(key, options.folder / key, options.precision, options.epochs)
     else:
         rows = _kept() | {key: row for key in keys if (row := _row(key, options.folder / key)) is not None}
         write_page([rows[key] for key in archs.names() if key in rows])
 
 
-def train(key: str, folder: Path, precision: str) -> None:
+def train(key: str, folder: Path, precision: str, epochs: int | None) -> None:
     """Train one network by the command itself, unless it is complete."""
     if (folder / "result.json").exists():
         return
     size, macs = size_and_cost(key)
-    words = [*WORDS, f"precision={precision}", f"arch={key}", f"image_size={size}", f"epochs={epochs(macs)}"]
+    rate = SMALLER_RATE if key in UNNORMALISED else RATE
+    words = [*WORDS, f"precision={precision}", f"arch={key}", f"image_size={size}", f"optimizer.lr={rate:g}"]
+    words.append(f"epochs={epochs or paid_epochs(macs)}")
     command = [sys.executable, "-m", "cnnbench", "train", *words, f"run={folder}"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     if done.returncode:
@@ -95,7 +100,7 @@ def size_and_cost(key: str) -> tuple[int, int]:
     raise AssertionError(f"{key} does not take its own sample_image_size")
 
 
-def epochs(macs: int) -> int:
+def paid_epochs(macs: int) -> int:
     return min(MOST_EPOCHS, max(1, round(BUDGET / (macs * IMAGES))))
 
 
@@ -105,13 +110,14 @@ def _row(key: str, folder: Path) -> dict[str, Any] | None:
         return None
     result, (size, macs) = json.loads((folder / "result.json").read_text()), size_and_cost(key)
     low, high = wilson_interval(result["wrong_top1"], result["n"])
-    published = headline(facts(key))
+    published, config = headline(facts(key)), runs.load_config(folder)
     return {
         "network": key,
         "side": size,
         "MACs (M)": macs / 1e6,
         "parameters (M)": result["params"] / 1e6,
-        "precision": runs.load_config(folder).precision,
+        "precision": config.precision,
+        "rate": config.optimizer.lr,
         "epochs": result["epoch"],
         "wrong": result["wrong_top1"],
         "top-1 error (%)": result["top1_error"],
@@ -135,6 +141,7 @@ def write_page(rows: list[dict[str, Any]]) -> None:
     """docs/results.md, docs/results.csv, and the README's part of it."""
     formats = {
         "MACs (M)": ".0f",
+        "rate": "g",
         "parameters (M)": ".2f",
         **dict.fromkeys(("top-1 error (%)", "from", "to", "top-5 error (%)"), ".2f"),
         **dict.fromkeys(("published top-1 (%)", "published top-5 (%)"), ".2f"),
@@ -147,15 +154,15 @@ def write_page(rows: list[dict[str, Any]]) -> None:
     (ROOT / "docs/results.md").write_text(f"""# Every network, trained on real images
 
 Written by `python tools/results.py page` from the runs of `python tools/results.py train`: {len(rows)} networks,
-each by `cnnbench train arch=KEY {words}` with the side, the precision and the epochs of its line.
+each by `cnnbench train arch=KEY {words}` with side, precision, rate (optimizer.lr) and epochs of its line.
 {machine_line()}.
 
-{IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs, 1 to {MOST_EPOCHS},
-are those that {BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay for: **a network with one epoch, 100
-steps, has only begun to learn**, and a small network may beat a large one here for no other reason. The published
-errors are of other images, mostly ILSVRC's, and of full recipes: they stand beside for the order that the papers found,
-not as a mark that was missed. from, to: 95 % interval (Wilson) of the top-1 error. MACs: multiply-adds of one image at
-this side. The lines of one precision are of another day, and may be of another processor, than those of the other.
+{IMAGES:,} training and 2,000 validation images of Fashion-MNIST, the bundled sample. The epochs are those that
+{BUDGET / 1e9:.0f} billion multiply-adds of forward passes pay for, 1 to {MOST_EPOCHS}, or what `--epochs` said: **a
+network with one epoch, 100 steps, has only begun to learn**, and a small network may beat a large one here for no other
+reason. The published errors are of other images, mostly ILSVRC's, and of full recipes: they stand beside for the order
+that the papers found, not as a mark that was missed. from, to: 95 % interval (Wilson) of the top-1 error. MACs:
+multiply-adds of one image at this side. Lines may be of different days and processors, by precision above all.
 Not trained: {left_out}.
 
 {render(table, "markdown").strip()}
