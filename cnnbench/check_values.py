@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from cnnbench.errors import UserError
+from cnnbench.errors import UserError, nearest
 
 
 def check_range(
@@ -42,6 +42,17 @@ def check_acting(group: str, config: Any, keys: dict[str, tuple[str, ...]]) -> N
             f"{', '.join(kinds.get(item.name, []))}: set {group}.{item.name}={plain(default)}, or choose a whole file "
             f"by {group.partition('.')[0]}=NAME",
         )
+
+
+def check_choices(config: Any, prefix: str = "") -> None:
+    """Raise UserError for a value, in the config or in a group of it, that is none of its key's choices."""
+    for item in dataclasses.fields(config):
+        value, choices = getattr(config, item.name), item.metadata["choices"]
+        if dataclasses.is_dataclass(value):
+            check_choices(value, f"{prefix}{item.name}.")
+        elif choices and value not in choices and not (value is None and item.default is None):
+            hint = nearest(str(value), choices)
+            raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
 
 
 def require(condition: bool, sentence: str) -> None:

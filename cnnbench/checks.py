@@ -5,40 +5,27 @@ Nothing here imports torch, so that a mistake is answered at once.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 from cnnbench.archs.heads import FIXED
 from cnnbench.archs.renames import TORCHVISION
 from cnnbench.batch import choose_batch, stated_batch
-from cnnbench.check_values import check_acting as _check_acting
-from cnnbench.check_values import check_range as _check_range
-from cnnbench.check_values import plain
-from cnnbench.check_values import require as _require
+from cnnbench.check_values import check_acting, check_choices, check_range, plain, require
 from cnnbench.checks_augment import check_augment
+from cnnbench.checks_source import check_file, check_source
 from cnnbench.config import (
-    SPLITS,
     SUFFIXES,
-    SYNTHETIC,
     ArchConfig,
     AverageConfig,
-    CheckConfig,
-    DataIndexConfig,
     DescribeConfig,
     DescribeRecipeConfig,
     EvalConfig,
     ExportConfig,
     LectureConfig,
     OptimizerConfig,
-    PackConfig,
-    PrepareConfig,
     RecipesConfig,
     ReportConfig,
     ScheduleConfig,
-    ShowConfig,
-    SourceConfig,
-    StatsConfig,
     TrainConfig,
     VerifyConfig,
     ZooConfig,
@@ -48,7 +35,6 @@ from cnnbench.config import (
     weights_of,
 )
 from cnnbench.config_bench import BenchConfig, bench_side, networks
-from cnnbench.errors import UserError, nearest
 from cnnbench.evaluation.protocols import CENTER, PROTOCOLS
 from cnnbench.recipes import check_recipe
 from cnnbench.resolution import check_resolution
@@ -85,26 +71,26 @@ AVERAGE_KEYS = {
 
 def check_train(config: TrainConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
-    _check_choices(config)
-    _check_arch(config.arch)
-    _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+    check_choices(config)
+    check_arch(config.arch)
+    require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
     for name in ("epochs", "batch", "recipe_batch", "accumulate", "eval_batch"):
-        _check_range(name, getattr(config, name), 1)
+        check_range(name, getattr(config, name), 1)
     for name in ("evaluate_every", "save_every", "keep_every"):
-        _check_range(name, getattr(config, name), 1)
+        check_range(name, getattr(config, name), 1)
     for name in ("max_hours", "start_timeout", "timeout"):
-        _check_range(name, getattr(config, name), 0, open_low=True)
-    _require(
+        check_range(name, getattr(config, name), 0, open_low=True)
+    require(
         not config.sync_batchnorm or config.device != "cpu",
         "sync_batchnorm=true needs GPUs: leave it out with device=cpu",
     )
-    _check_range("log_every", config.log_every, 0)
-    _check_range("seed", config.seed, 0)
-    _check_range("label_smoothing", config.label_smoothing, 0, below=1)
-    _check_range("clip_norm", config.clip_norm, 0, open_low=True)
-    _check_range("filter_radius", config.filter_radius, 0, open_low=True)
-    _check_range("bce_threshold", config.bce_threshold, 0, below=1)
-    _require(
+    check_range("log_every", config.log_every, 0)
+    check_range("seed", config.seed, 0)
+    check_range("label_smoothing", config.label_smoothing, 0, below=1)
+    check_range("clip_norm", config.clip_norm, 0, open_low=True)
+    check_range("filter_radius", config.filter_radius, 0, open_low=True)
+    check_range("bce_threshold", config.bce_threshold, 0, below=1)
+    require(
         config.bce_threshold is None or config.loss == "bce", "bce_threshold acts with loss=bce only: set it to null"
     )
     _check_optimizer(config.optimizer)
@@ -121,78 +107,78 @@ def check_train(config: TrainConfig) -> None:
     check_recipe(config)
     check_sides(config)
     _check_whole(config)
-    _require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
+    require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
     if config.processes is not None:
         choose_batch(config, config.processes)
 
 
 def _check_optimizer(optimizer: OptimizerConfig) -> None:
-    _check_range("optimizer.lr", optimizer.lr, 0)
-    _check_range("optimizer.base_batch", optimizer.base_batch, 1)
-    _check_range("optimizer.momentum", optimizer.momentum, 0, below=1)
-    _check_range("optimizer.dampening", optimizer.dampening, 0, 1)
-    _check_range("optimizer.alpha", optimizer.alpha, 0, below=1)
-    _check_range("optimizer.eps", optimizer.eps, 0)
-    _check_range("optimizer.trust_coefficient", optimizer.trust_coefficient, 0, open_low=True)
-    _require(len(optimizer.betas) == 2, f"optimizer.betas={optimizer.betas} needs two values, as in [0.9,0.999]")
+    check_range("optimizer.lr", optimizer.lr, 0)
+    check_range("optimizer.base_batch", optimizer.base_batch, 1)
+    check_range("optimizer.momentum", optimizer.momentum, 0, below=1)
+    check_range("optimizer.dampening", optimizer.dampening, 0, 1)
+    check_range("optimizer.alpha", optimizer.alpha, 0, below=1)
+    check_range("optimizer.eps", optimizer.eps, 0)
+    check_range("optimizer.trust_coefficient", optimizer.trust_coefficient, 0, open_low=True)
+    require(len(optimizer.betas) == 2, f"optimizer.betas={optimizer.betas} needs two values, as in [0.9,0.999]")
     for i, beta in enumerate(optimizer.betas):
-        _check_range(f"optimizer.betas[{i}]", beta, 0, below=1)
-    _check_range("optimizer.weight_decay", optimizer.weight_decay, 0)
-    _require(
+        check_range(f"optimizer.betas[{i}]", beta, 0, below=1)
+    check_range("optimizer.weight_decay", optimizer.weight_decay, 0)
+    require(
         not optimizer.nesterov or (optimizer.momentum > 0 and optimizer.dampening == 0),
         "optimizer.nesterov=true needs optimizer.momentum above 0 and optimizer.dampening=0",
     )
-    _check_acting("optimizer", optimizer, OPTIMIZER_KEYS)
+    check_acting("optimizer", optimizer, OPTIMIZER_KEYS)
 
 
 def _check_schedule(schedule: ScheduleConfig, epochs: int) -> None:
-    _check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, epochs)
-    _check_range("schedule.warmup_start", schedule.warmup_start, 0, 1)
-    _check_range("schedule.step_epochs", schedule.step_epochs, 0, open_low=True)
-    _check_range("schedule.gamma", schedule.gamma, 0)
-    _check_range("schedule.power", schedule.power, 0, open_low=True)
-    _check_range("schedule.start", schedule.start, 0, 1)
-    _check_range("schedule.peak", schedule.peak, 0, below=1, open_low=True)
-    _check_range("schedule.final", schedule.final, 0, 1)
-    _check_range("schedule.patience", schedule.patience, 1)
-    _check_range("schedule.threshold", schedule.threshold, 0)
-    _check_range("schedule.most", schedule.most, 0)
+    check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, epochs)
+    check_range("schedule.warmup_start", schedule.warmup_start, 0, 1)
+    check_range("schedule.step_epochs", schedule.step_epochs, 0, open_low=True)
+    check_range("schedule.gamma", schedule.gamma, 0)
+    check_range("schedule.power", schedule.power, 0, open_low=True)
+    check_range("schedule.start", schedule.start, 0, 1)
+    check_range("schedule.peak", schedule.peak, 0, below=1, open_low=True)
+    check_range("schedule.final", schedule.final, 0, 1)
+    check_range("schedule.patience", schedule.patience, 1)
+    check_range("schedule.threshold", schedule.threshold, 0)
+    check_range("schedule.most", schedule.most, 0)
     milestones = schedule.milestones
-    _require(
+    require(
         schedule.kind != "multi_step" or (milestones and milestones == sorted(milestones) and milestones[0] > 0),
         f"schedule.milestones={milestones} is not possible: give epochs above 0, ascending, as in [30,60]",
     )
-    _check_acting("schedule", schedule, SCHEDULE_KEYS)
+    check_acting("schedule", schedule, SCHEDULE_KEYS)
 
 
 def _check_average(average: AverageConfig, epochs: int) -> None:
-    _check_range("average.decay", average.decay, 0, below=1)
-    _check_range("average.every", average.every, 1)
-    _check_range("average.start_epoch", average.start_epoch, 0, below=epochs)
-    _check_acting("average", average, AVERAGE_KEYS)
+    check_range("average.decay", average.decay, 0, below=1)
+    check_range("average.every", average.every, 1)
+    check_range("average.start_epoch", average.start_epoch, 0, below=epochs)
+    check_acting("average", average, AVERAGE_KEYS)
 
 
 def check_eval(config: EvalConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
-    _check_choices(config)
-    _require(
+    check_choices(config)
+    require(
         config.run is not None or bool(config.runs) or (config.arch is not None and bool(config.weights)),
         "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH",
     )
-    _require(config.run is None or not config.runs, "run= and runs= exclude each other: name all runs in runs=[a,b]")
+    require(config.run is None or not config.runs, "run= and runs= exclude each other: name all runs in runs=[a,b]")
     _check_alone(config, "arch", "weights")
     _check_weights_kind(config)
-    _check_range("crop_ratio", config.crop_ratio, 0, 1, open_low=True)
+    check_range("crop_ratio", config.crop_ratio, 0, 1, open_low=True)
     for name in ("exclude", "labels"):
-        _check_file(name, getattr(config, name))
+        check_file(name, getattr(config, name))
     for run in config.runs:
-        _require(config.runs.count(run) == 1, f"runs names {run} twice")
+        require(config.runs.count(run) == 1, f"runs names {run} twice")
     if config.run is None and not config.runs:
-        _check_arch(config.arch)
-        _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+        check_arch(config.arch)
+        require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
         check_size(config.arch, side(config))
         check_protocol(config)
-    _check_range("batch", config.batch, 1)
+    check_range("batch", config.batch, 1)
     _check_loading(config)
     for weights in weights_of(config):
         _check_weights(weights, config.arch)
@@ -201,17 +187,17 @@ def check_eval(config: EvalConfig) -> None:
 def check_protocol(config: EvalConfig) -> None:
     """Raise UserError if the network of `config` cannot be tested by its protocol at these sizes."""
     _check_whole(config)
-    _require(
+    require(
         not config.scales or PROTOCOLS[config.protocol].crops != CENTER,
         f"scales={plain(config.scales)} does nothing with protocol={config.protocol}: set crop_ratio",
     )
     for scale in config.scales:
-        _check_range("scales", scale, side(config))
+        check_range("scales", scale, side(config))
 
 
 def _check_whole(config: TrainConfig | EvalConfig) -> None:
     name = config.arch.name
-    _require(
+    require(
         not PROTOCOLS[config.protocol].whole or name not in FIXED,
         f"protocol={config.protocol} cannot be done with {name}: {FIXED.get(name)}; use protocol=ten_crop",
     )
@@ -219,273 +205,161 @@ def _check_whole(config: TrainConfig | EvalConfig) -> None:
 
 def check_bench(config: BenchConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
-    _check_choices(config)
+    check_choices(config)
     for one in networks(config):
-        _check_arch(one.arch)
-        _check_range("image_size", one.image_size, 1)
+        check_arch(one.arch)
+        check_range("image_size", one.image_size, 1)
         check_size(one.arch, bench_side(one))
         check_augment(one.augment, bench_side(one))
     for name in ("images", "loader_images", "rounds"):
-        _check_range(name, getattr(config, name), 1)
+        check_range(name, getattr(config, name), 1)
     _check_bench_batch(config)
     _check_precision(config)
     _check_data(config)
     if config.what != "model":
-        _require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-        _require(
+        require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+        require(
             config.what == "train" or not is_synthetic(config.data.path),
             f"what={config.what} measures how images are read, and data={config.data.path} has no files: give "
             "data=PATH, or data=sample for the bundled images",
         )
-    _require(
+    require(
         not config.profile or config.what in ("model", "all"),
         f"profile=true traces a step of the network alone: use what=model, not what={config.what}",
     )
     suffix = "" if config.output is None else Path(config.output).suffix
-    _require(suffix in ("", ".json"), f"output={config.output} needs the ending .json, or none for a folder")
+    require(suffix in ("", ".json"), f"output={config.output} needs the ending .json, or none for a folder")
 
 
 def _check_bench_batch(config: BenchConfig) -> None:
     batch = config.batch
     if batch == "max":
-        _require(config.what == "model", f"batch=max is for what=model, not what={config.what}: give a number")
+        require(config.what == "model", f"batch=max is for what=model, not what={config.what}: give a number")
     elif batch is not None:
         whole = isinstance(batch, int) and not isinstance(batch, bool)
-        _require(
+        require(
             whole and batch >= 1, f"batch={plain(batch)} is not possible: give a number of images from 1 on, or max"
         )
 
 
 def check_describe(config: DescribeConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
-    _check_choices(config)
-    _require(config.arch is not None, "nothing to describe: give arch=NETWORK; `cnnbench zoo` lists them")
-    _check_arch(config.arch)
-    _check_range("image_size", config.image_size, config.arch.smallest_image)
-    _check_range("num_classes", config.num_classes, 1)
+    check_choices(config)
+    require(config.arch is not None, "nothing to describe: give arch=NETWORK; `cnnbench zoo` lists them")
+    check_arch(config.arch)
+    check_range("image_size", config.image_size, config.arch.smallest_image)
+    check_range("num_classes", config.num_classes, 1)
 
 
 def check_describe_recipe(config: DescribeRecipeConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_train(config)
-    _require(config.plot is None or Path(config.plot).suffix == ".png", f"plot={config.plot} needs the ending .png")
+    require(config.plot is None or Path(config.plot).suffix == ".png", f"plot={config.plot} needs the ending .png")
 
 
 def check_verify(config: VerifyConfig) -> None:
     """Raise UserError for a key that is missing or out of range."""
-    _check_choices(config)
-    _require(config.run is not None, "nothing to verify: give run=NAME")
-    _check_range("sigmas", config.sigmas, 0, open_low=True)
-    _check_range("tolerance", config.tolerance, 0)
+    check_choices(config)
+    require(config.run is not None, "nothing to verify: give run=NAME")
+    check_range("sigmas", config.sigmas, 0, open_low=True)
+    check_range("tolerance", config.tolerance, 0)
 
 
 def check_report(config: ReportConfig) -> None:
     """Raise UserError for a file that is missing, or one where a folder is to be."""
-    _check_choices(config)
-    _check_file("bench", config.bench)
+    check_choices(config)
+    check_file("bench", config.bench)
     output = Path(config.output).expanduser()
-    _require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
-    _require(not (output / "config.yaml").exists(), f"output={config.output} is a run: give another output=FOLDER")
+    require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
+    require(not (output / "config.yaml").exists(), f"output={config.output} is a run: give another output=FOLDER")
 
 
 def check_zoo(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
     """Raise UserError for a key outside its choices or range."""
-    _check_choices(config)
+    check_choices(config)
     for name in ("image_size", "batch", "repeats", "channels", "map_side"):
-        _check_range(name, getattr(config, name, None), 1)
+        check_range(name, getattr(config, name, None), 1)
 
 
 def check_export(config: ExportConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
-    _check_choices(config)
-    _require(
+    check_choices(config)
+    require(
         config.run is not None or (config.arch is not None and config.weights is not None),
         "nothing to export: give run=NAME, or arch=NETWORK weights=FILE",
     )
     _check_alone(config, "arch", "weights", "num_classes")
     _check_weights_kind(config)
     if config.run is None:
-        _check_arch(config.arch)
+        check_arch(config.arch)
         _check_weights(config.weights, config.arch)
         check_size(config.arch, config.image_size if config.image_size is not None else config.arch.image_size)
-    _check_range("num_classes", config.num_classes, 1)
+    check_range("num_classes", config.num_classes, 1)
     if config.output is not None:
         suffix = SUFFIXES[config.form]
-        _require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
-
-
-def check_data_index(config: DataIndexConfig) -> None:
-    """Raise UserError for a data set that is missing or not there."""
-    _check_choices(config)
-    _require(config.data.path is not None, "data is missing: give data=PATH")
-    _check_data_path(config.data.path)
-
-
-def check_pack(config: PackConfig) -> None:
-    """Raise UserError for the first key, or combination of keys, that cannot work."""
-    _check_choices(config)
-    _check_source(config.data)
-    _require(config.output is not None, "output is missing: give output=FOLDER for the packed files")
-    _check_splits(config.splits)
-    if config.form == "original":
-        for name in ("short_side", "interpolation"):
-            _require(getattr(config, name) is None, f"form=original keeps the files as they are: it takes no {name}")
-    _check_range("short_side", config.short_side, 1)
-    _check_range("quality", config.quality, 1, 100)
-    _check_range("shard_size", config.shard_size, 1)
-    _check_range("workers", config.workers, 0)
-
-
-def check_prepare(config: PrepareConfig) -> None:
-    """Raise UserError for the first key, or combination of keys, that cannot work."""
-    _check_source(config.data)
-    _require(config.output is not None, "output is missing: give output=FOLDER for the class folders")
-    _check_splits(config.splits)
-    _check_range("workers", config.workers, 0)
-
-
-def check_check(config: CheckConfig) -> None:
-    """Raise UserError for a key that cannot work."""
-    _check_source(config.data)
-    _check_splits(config.splits)
-    _check_range("workers", config.workers, 0)
-
-
-def check_stats(config: StatsConfig) -> None:
-    """Raise UserError for a key that cannot work."""
-    _check_choices(config)
-    _check_source(config.data)
-    _check_range("image_size", config.image_size, 1)
-    _check_range("crop_ratio", config.crop_ratio, 0, 1, open_low=True)
-    _check_range("workers", config.workers, 0)
-
-
-def check_show(config: ShowConfig) -> None:
-    """Raise UserError for a key that cannot work."""
-    _check_choices(config)
-    _check_source(config.data)
-    _require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
-    for name in ("count", "rows", "draws", "image_size"):
-        _check_range(name, getattr(config, name), 1)
-    _check_range("side", config.side, 16)
-    if config.draws is not None:
-        _check_range("seed", config.seed, 0)
-        _check_arch(config.arch)
-        check_augment(config.augment, side(config))
-        _require(config.augment.device == "cpu", "data show draws on the CPU: leave augment.device=cpu")
+        require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
 
 
 def check_size(arch: ArchConfig, size: int) -> None:
     """Raise UserError if images of side `size` are too small for the network."""
-    _require(
+    require(
         size >= arch.smallest_image,
         f"image_size={size} is too small for {arch.name}: it needs at least {arch.smallest_image} pixels",
     )
 
 
-def _check_arch(arch: ArchConfig) -> None:
-    _require(arch.in_channels in (1, 3), f"arch.in_channels={arch.in_channels} is not possible: use 1 (grey) or 3")
-    _check_range("arch.dropout", arch.dropout, 0, below=1)
-    _check_range("arch.stochastic_depth", arch.stochastic_depth, 0, below=1)
-    _check_range("arch.crop_ratio", arch.crop_ratio, 0, 1, open_low=True)
+def check_arch(arch: ArchConfig) -> None:
+    """Raise UserError for a network's key that cannot work."""
+    require(arch.in_channels in (1, 3), f"arch.in_channels={arch.in_channels} is not possible: use 1 (grey) or 3")
+    check_range("arch.dropout", arch.dropout, 0, below=1)
+    check_range("arch.stochastic_depth", arch.stochastic_depth, 0, below=1)
+    check_range("arch.crop_ratio", arch.crop_ratio, 0, 1, open_low=True)
     for name in ("mean", "std"):
-        _require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
-    _require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
+        require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
+    require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
 
 
 def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
-    _check_range("image_size", config.image_size, 1)
-    _check_range("data.workers", config.data.workers, 0)
-    _check_range("data.prefetch", config.data.prefetch, 1)
-    _check_range("data.max_bad", config.data.max_bad, 0)
+    check_range("image_size", config.image_size, 1)
+    check_range("data.workers", config.data.workers, 0)
+    check_range("data.prefetch", config.data.prefetch, 1)
+    check_range("data.max_bad", config.data.max_bad, 0)
     if config.data.path is not None:
-        _check_source(config.data)
+        check_source(config.data)
 
 
 def _check_loading(config: TrainConfig | EvalConfig) -> None:
-    _check_range("processes", config.processes, 1)
+    check_range("processes", config.processes, 1)
     _check_data(config)
     _check_precision(config)
 
 
 def _check_precision(config: TrainConfig | EvalConfig | BenchConfig) -> None:
-    _require(
+    require(
         config.device != "cpu" or config.precision != "fp16",
         "precision=fp16 needs a GPU: use precision=bf16 or precision=float32 with device=cpu",
     )
 
 
-def _check_data_path(data: str | None) -> None:
-    if data in (None, "sample") or "://" in data or "{" in data:  # shards are looked at when they are read
-        return
-    if is_synthetic(data):
-        _require(SYNTHETIC.fullmatch(data) is not None, f"data={data}: write it as synthetic:CLASSESxIMAGES")
-        return
-    path = Path(data).expanduser()
-    try:
-        exists = path.exists()
-    except OSError as error:
-        raise UserError(f"data={data} cannot be read: {error.strerror}") from error
-    _require(exists, f"data={data}: there is no such folder{_sibling(path)}")
-
-
-def _check_source(data: SourceConfig) -> None:
-    _require(data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-    _check_range("data.train_fraction", data.train_fraction, 0, 1, open_low=True)
-    _check_data_path(data.path)
-    _check_file("data.classes", data.classes)
-
-
-def _check_splits(splits: list[str]) -> None:
-    _require(len(splits) > 0, f"splits is empty: choose of {', '.join(SPLITS)}")
-    _require(len(set(splits)) == len(splits), f"splits names {splits[0]} twice")
-    for name in splits:
-        _require(name in SPLITS, f"splits={name} is unknown{nearest(name, SPLITS)}; choose of {', '.join(SPLITS)}")
-
-
 def _check_weights(weights: str, arch: ArchConfig) -> None:
     if from_torchvision(weights):
-        _require(
+        require(
             arch.name in TORCHVISION,
             f"weights={weights}: torchvision has no weights of {arch.name}; it has those of {', '.join(TORCHVISION)}",
         )
     else:
-        _check_file("weights", weights)
-
-
-def _check_file(key: str, name: str | None) -> None:
-    """Raise UserError unless there is such a file, or none is asked for."""
-    if name is not None:
-        path = Path(name).expanduser()
-        _require(path.is_file(), f"{key}={name}: there is no such file{_sibling(path)}")
+        check_file("weights", weights)
 
 
 def _check_alone(config: EvalConfig | ExportConfig, *names: str) -> None:
     """A run says what the keys `names` say otherwise."""
     key = "run" if config.run is not None else "runs" if getattr(config, "runs", []) else None
     for name in names if key else ():
-        _require(getattr(config, name) is None, f"{key}= and {name}= exclude each other: the run has its own {name}")
+        require(getattr(config, name) is None, f"{key}= and {name}= exclude each other: the run has its own {name}")
 
 
 def _check_weights_kind(config: EvalConfig | ExportConfig) -> None:
-    _require(
+    require(
         config.run is not None or bool(getattr(config, "runs", [])) or config.weights_kind == "raw",
         f"weights_kind={config.weights_kind} needs a run: give run=NAME",
     )
-
-
-def _sibling(path: Path) -> str:
-    try:
-        return nearest(path.name, [entry.name for entry in path.parent.iterdir()])
-    except OSError:
-        return ""
-
-
-def _check_choices(config: Any, prefix: str = "") -> None:
-    for item in dataclasses.fields(config):
-        value, choices = getattr(config, item.name), item.metadata["choices"]
-        if dataclasses.is_dataclass(value):
-            _check_choices(value, f"{prefix}{item.name}.")
-        elif choices and value not in choices and not (value is None and item.default is None):
-            hint = nearest(str(value), choices)
-            raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")

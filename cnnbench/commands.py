@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cnnbench import checks, config, config_bench
+from cnnbench import checks, checks_data, config, config_bench, config_data
 
 
 @dataclass(frozen=True)
@@ -100,37 +100,37 @@ def _export(settings: config.ExportConfig) -> float:
     return export_command(settings)
 
 
-def _data_index(settings: config.DataIndexConfig) -> None:
+def _data_index(settings: config_data.DataIndexConfig) -> None:
     from cnnbench.data.index_command import index_command
 
     index_command(settings)
 
 
-def _data_pack(settings: config.PackConfig) -> None:
+def _data_pack(settings: config_data.PackConfig) -> None:
     from cnnbench.data.commands.pack import pack
 
     pack(settings)
 
 
-def _data_check(settings: config.CheckConfig) -> None:
+def _data_check(settings: config_data.CheckConfig) -> None:
     from cnnbench.data.commands.check import check
 
     check(settings)
 
 
-def _data_stats(settings: config.StatsConfig) -> None:
+def _data_stats(settings: config_data.StatsConfig) -> None:
     from cnnbench.data.commands.stats import stats
 
     stats(settings)
 
 
-def _data_show(settings: config.ShowConfig) -> None:
+def _data_show(settings: config_data.ShowConfig) -> None:
     from cnnbench.data.commands.show import show
 
     show(settings)
 
 
-def _data_prepare(settings: config.PrepareConfig) -> None:
+def _data_prepare(settings: config_data.PrepareConfig) -> None:
     from cnnbench.data.commands.prepare import prepare
 
     prepare(settings)
@@ -256,8 +256,8 @@ COMMANDS = {
         "data index",
         "list a data set once and keep the list, so that every start after it is quick",
         ("cnnbench data index data=/imagenet", "cnnbench data index data=/imagenet beside=true"),
-        config.DataIndexConfig,
-        checks.check_data_index,
+        config_data.DataIndexConfig,
+        checks_data.check_data_index,
         _data_index,
     ),
     "data pack": Command(
@@ -267,24 +267,24 @@ COMMANDS = {
             "cnnbench data pack data=/imagenet output=/fast/imagenet320",
             "cnnbench data pack data=/imagenet output=/fast/imagenet256 form=raw splits=[val]",
         ),
-        config.PackConfig,
-        checks.check_pack,
+        config_data.PackConfig,
+        checks_data.check_pack,
         _data_pack,
     ),
     "data check": Command(
         "data check",
         "what is wrong or odd with a data set; exit status 1 if there are problems",
         ("cnnbench data check data=/imagenet", "cnnbench data check data=/imagenet splits=[val] report=check.json"),
-        config.CheckConfig,
-        checks.check_check,
+        config_data.CheckConfig,
+        checks_data.check_check,
         _data_check,
     ),
     "data stats": Command(
         "data stats",
         "mean and standard deviation of the images' channels, and their sizes",
         ("cnnbench data stats data=/imagenet", "cnnbench data stats data=sample area=whole"),
-        config.StatsConfig,
-        checks.check_stats,
+        config_data.StatsConfig,
+        checks_data.check_stats,
         _data_stats,
     ),
     "data show": Command(
@@ -294,16 +294,16 @@ COMMANDS = {
             "cnnbench data show data=/imagenet output=sheet.png",
             "cnnbench data show data=/imagenet split=val classes=[n01440764,n01443537] count=8",
         ),
-        config.ShowConfig,
-        checks.check_show,
+        config_data.ShowConfig,
+        checks_data.check_show,
         _data_show,
     ),
     "data prepare": Command(
         "data prepare",
         "unpack archives, as ILSVRC's own tars, into a folder per class; training reads them packed too",
         ("cnnbench data prepare data=/downloads output=/imagenet",),
-        config.PrepareConfig,
-        checks.check_prepare,
+        config_data.PrepareConfig,
+        checks_data.check_prepare,
         _data_prepare,
     ),
 }

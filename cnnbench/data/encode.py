@@ -16,7 +16,7 @@ from cnnbench.data.reference import read_image, resize_short_side
 class Recipe:
     """`short_side` in pixels, None: the original's; larger images are resized, antialiased, smaller ones never."""
 
-    form: str  # one of config.PACKED_FORMS
+    form: str  # one of config_data.PACKED_FORMS
     short_side: int | None
     quality: int | None  # of JPEG, 1 to 100
     interpolation: str | None

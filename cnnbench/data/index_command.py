@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from cnnbench.config import DataIndexConfig
+from cnnbench.config_data import DataIndexConfig
 from cnnbench.data import index
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.layouts import data_folder, find_layout, list_anew

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnbench.config import DataConfig, PackConfig, SourceConfig
+from cnnbench.config import DataConfig, SourceConfig
+from cnnbench.config_data import PackConfig
 from cnnbench.data.commands.pack import pack
 from cnnbench.data.layouts import read_split
 from cnnbench.data.packed import COLUMNS, checksum
@@ -203,7 +204,8 @@ def test_a_repaired_image_is_tried_again(photos, tmp_path):
 
 SLOW = """
 import sys, time
-from cnnbench.config import PackConfig, SourceConfig
+from cnnbench.config import SourceConfig
+from cnnbench.config_data import PackConfig
 from cnnbench.data import packing, parallel
 from cnnbench.data.commands import pack as command
 encode = command.encode

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from archives import WNIDS, add, make_folders, make_raw_tars, make_shards, tar_of
 
-from cnnbench.config import PrepareConfig, SourceConfig
+from cnnbench.config import SourceConfig
+from cnnbench.config_data import PrepareConfig
 from cnnbench.data.commands import prepare as module
 from cnnbench.data.commands.prepare import prepare
 from cnnbench.errors import UserError

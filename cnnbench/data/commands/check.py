@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnbench import runs
-from cnnbench.config import CheckConfig
+from cnnbench.config_data import CheckConfig
 from cnnbench.data.commands.findings import (
     PROBLEMS,
     REMARKS,

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import features
 
 from cnnbench import __version__
-from cnnbench.config import PackConfig
+from cnnbench.config_data import PackConfig
 from cnnbench.data.commands.difference import difference
 from cnnbench.data.encode import Recipe, encode, recipe
 from cnnbench.data.layouts import data_folder, read_split

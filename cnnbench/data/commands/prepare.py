@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.config import PrepareConfig
+from cnnbench.config_data import PrepareConfig
 from cnnbench.data.ilsvrc import official_order
 from cnnbench.data.layouts import read_split
 from cnnbench.data.parallel import map_images

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from cnnbench.config import ShowConfig, side
+from cnnbench.config import side
+from cnnbench.config_data import ShowConfig
 from cnnbench.data.engines import open_picture, pillow
 from cnnbench.data.layouts import read_split
 from cnnbench.data.reference import read_image

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from cnnbench.config import StatsConfig
+from cnnbench.config_data import StatsConfig
 from cnnbench.data.layouts import read_split
 from cnnbench.data.parallel import map_images
 from cnnbench.data.reference import evaluation_image, read_image
