@@ -32,6 +32,7 @@ from cnnbench.commands import Command
 from cnnbench.config import ArchConfig, entries, value_of
 from cnnbench.errors import UserError, nearest, reason
 from cnnbench.recipes import first_network, paper_recipe
+from cnnbench.words import quoted
 
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
 SHOWN = 12  # options of a group that an error message lists
@@ -117,14 +118,8 @@ def _named(command: Command, words: list[str]) -> list[str]:
         raise UserError(f"{command.name} takes one name, not {' and '.join(bare)}")
     if given := [word for word in words if word.startswith(f"{command.bare}=")]:
         raise UserError(f"give either {given[0]} or the names alone, as in `cnnbench {command.name} {bare[0]}`")
-    value = f"[{','.join(map(_quoted, bare))}]" if several else _quoted(bare[0])
+    value = f"[{','.join(map(quoted, bare))}]" if several else quoted(bare[0])
     return [*(word for word in words if "=" in word), f"{command.bare}={value}"]
-
-
-def _quoted(word: str) -> str:
-    """A word in Hydra's quotes, so that it stands for itself whatever characters it has."""
-    escaped = re.sub(r"(\\*)($|\")", lambda found: found[1] * 2 + found[2].replace('"', '\\"'), word)
-    return f'"{escaped}"'
 
 
 def _in_full(words: list[str]) -> list[str]:

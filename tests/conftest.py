@@ -81,6 +81,8 @@ def _settings_kept(folder: Path) -> Iterator[None]:
     """Work in `folder`, with Python's own warnings, and leave nothing changed for the next test."""
     import torch
 
+    from cnnbench.data.crop import NOT_WRITABLE
+
     before, precision = Path.cwd(), torch.get_float32_matmul_precision()
     benchmark, threads = torch.backends.cudnn.benchmark, torch.get_num_threads()
     os.chdir(folder)
@@ -89,6 +91,7 @@ def _settings_kept(folder: Path) -> Iterator[None]:
             warnings.simplefilter("default")
             for unseen in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
                 warnings.simplefilter("ignore", unseen)
+            warnings.filterwarnings("ignore", message=NOT_WRITABLE)  # pytest forgets what an import has set
             warnings.showwarning = lambda *warning: sys.stderr.write(warnings.formatwarning(*warning[:4]))
             yield
     finally:

@@ -15,6 +15,7 @@ from cnnbench.analysis.tables import Table, render
 from cnnbench.config import TrainConfig, VerifyConfig, entries, value_of
 from cnnbench.data.packed import ENDING, read_header
 from cnnbench.errors import UserError
+from cnnbench.words import typed
 
 PASS, LOW, HIGH, NOT_COMPARABLE = "pass", "low", "high", "not comparable"
 
@@ -151,7 +152,7 @@ def _causes(
     if trained.protocol not in {result["protocol"] for _, result in results}:
         found.append(
             f"no result by protocol {trained.protocol}, by which the paper of recipe {trained.recipe} tested: "
-            f"cnnbench eval run={runs.name(folder)} protocol={trained.protocol}"
+            f"cnnbench eval {typed('run', runs.name(folder))} protocol={trained.protocol}"
         )
     own = results[0][1]
     if own.get("epoch", trained.epochs) != trained.epochs:

@@ -20,9 +20,8 @@ from cnnbench.data.operations.shift import SHIFT
 
 RESIZE = {"bilinear": torch.ops.aten._upsample_bilinear2d_aa, "bicubic": torch.ops.aten._upsample_bicubic2d_aa}
 SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}  # half the width of the filter, in pixels of the coarser side
-
-
-warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # torch only reads them here
+NOT_WRITABLE = "The given NumPy array is not writable"  # torch only reads them here
+warnings.filterwarnings("ignore", message=NOT_WRITABLE)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
 from cnnbench.machine import processor
 from cnnbench.training.state import Position, Training
+from cnnbench.words import typed
 
 
 def finish(training: Training, position: Position) -> None:
@@ -76,7 +77,7 @@ def show(folder: Path, result: dict[str, Any]) -> str:
     if "averaged_wrong_top1" in result:
         with_average = Counts(result["averaged_wrong_top1"], result["averaged_wrong_top5"], result["n"])
         averaged = f"\nwith the averaged weights:\n{error_table(with_average)}\n"
-    again = f"cnnbench eval run={runs.name(folder)}"
+    again = f"cnnbench eval {typed('run', runs.name(folder))}"
     speed, seconds = result["images_per_second"], result["training_seconds"]
     return f"""
 {result["arch"]} after {result["epoch"]} epochs, {counts.n:,} validation images, one centre crop:

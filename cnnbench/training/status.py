@@ -10,6 +10,7 @@ from cnnbench import distributed, output, runs
 from cnnbench.distributed import Process
 from cnnbench.errors import Stopped, UserError
 from cnnbench.training.state import Training
+from cnnbench.words import typed
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # errors of a disk, which the user has to mend
 
@@ -34,7 +35,7 @@ class Status:
                 epoch, step = self.training.saver.saved
                 print(
                     f"{error}, saved after step {step} (epoch {epoch} done): the same command with "
-                    f"run={runs.name(self.folder)} continues",
+                    f"{typed('run', runs.name(self.folder))} continues",
                     flush=True,
                 )
         else:

@@ -18,7 +18,7 @@ def confusion(run: Run) -> tuple[Figure | None, str]:
     """The confusion matrix: the figure and its caption, or None and why there is none."""
     counts = np.array(run.confusion, dtype=float)
     if not counts.any():
-        return None, f"no confusion matrix: run cnnbench eval run={run.name} details={run.folder / 'details'}"
+        return None, f"no confusion matrix: run {run.details_command}"
     images = counts.sum(1, keepdims=True)
     shares = 100 * counts / np.maximum(1, images)
     classes = len(shares)

@@ -12,6 +12,7 @@ from typing import Any
 from cnnbench import runs
 from cnnbench.config import TrainConfig
 from cnnbench.errors import UserError
+from cnnbench.words import typed
 
 DETAILS = "details"  # folder in a run's folder, as `cnnbench eval run=NAME details=FOLDER` fills it
 
@@ -42,6 +43,11 @@ class Run:
         """Epochs, and the values of `key` in metrics.jsonl there; epochs without it are left out."""
         points = [(line["epoch"], line[key]) for line in self.metrics if line.get(key) is not None]
         return [epoch for epoch, _ in points], [value for _, value in points]
+
+    @property
+    def details_command(self) -> str:
+        """What fills the folder of details, as one types it."""
+        return f"cnnbench eval {typed('run', self.name)} {typed('details', self.folder / DETAILS)}"
 
 
 def find_runs(names: list[str]) -> tuple[list[Run], list[str]]:

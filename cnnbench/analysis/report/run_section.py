@@ -8,7 +8,7 @@ from typing import Any
 from cnnbench.analysis.report.content import Code, Section
 from cnnbench.analysis.report.cost import machine_of, state_of, time_table
 from cnnbench.analysis.report.picture import Picture
-from cnnbench.analysis.report.run import DETAILS, Run
+from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.data.ilsvrc import readable
 
@@ -84,7 +84,7 @@ def _mistakes(run: Run) -> list[str | Code | Table]:
     if not run.per_class:
         return [
             "Errors per class and confused classes are not known; this command counts them:",
-            Code(f"cnnbench eval {shlex.quote(f'run={run.name}')} {shlex.quote(f'details={run.folder / DETAILS}')}"),
+            Code(run.details_command),
         ]
     return [worst_classes(run), confused_pairs(run)]
 

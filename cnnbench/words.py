@@ -1,0 +1,22 @@
+"""Words of the command line as they have to be typed: in Hydra's quotes where it needs them, and in the shell's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+SAFE = re.compile(r"[A-Za-z_./][\w./+:%@-]*", re.ASCII)  # what Hydra takes for text as it stands, but for these:
+OTHER = ("null", "true", "false", "inf", "nan")
+
+
+def quoted(text: str) -> str:
+    """`text` in Hydra's quotes, so that it stands for itself whatever characters it has."""
+    escaped = re.sub(r"(\\*)($|\")", lambda found: found[1] * 2 + found[2].replace('"', '\\"'), text)
+    return f'"{escaped}"'
+
+
+def typed(key: str, text: object) -> str:
+    """`key=text` as one types it into a shell."""
+    value = str(text)
+    plain = SAFE.fullmatch(value) and value.lower() not in OTHER
+    return shlex.quote(f"{key}={value if plain else quoted(value)}")
