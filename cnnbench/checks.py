@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cnnbench import runs
 from cnnbench.archs.heads import FIXED
 from cnnbench.archs.renames import TORCHVISION
 from cnnbench.batch import choose_batch, stated_batch
@@ -108,7 +109,7 @@ def check_train(config: TrainConfig) -> None:
     check_sides(config)
     _check_whole(config)
     require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
-    if config.processes is not None:
+    if config.processes is not None and not runs.has_begun(config):
         choose_batch(config, config.processes)
 
 

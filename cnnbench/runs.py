@@ -64,13 +64,18 @@ def new_folder(stem: str) -> Path:
     raise UserError(f"{RUNS} has a thousand runs named {stamped}: give run=NAME")
 
 
+def has_begun(config: TrainConfig) -> bool:
+    """Whether `config` names a run that is there already."""
+    return config.run is not None and (folder(config.run) / "config.yaml").exists()
+
+
 def prepare(config: TrainConfig, processes: int) -> Path:
     """The folder of the run that `config` describes, new or to be continued, with config.yaml, its batch chosen.
 
     Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change, or
     if the batch that is asked for does not split evenly over `processes`.
     """
-    begun = config.run is not None and (folder(config.run) / "config.yaml").exists()
+    begun = has_begun(config)
     config = config if begun else with_batch(config, processes)
     path = folder(config.run) if config.run is not None else new_folder(config.arch.name)
     lock.refuse_if_held(path)

@@ -50,7 +50,7 @@ def test_a_run_keeps_the_batch_that_it_began_with(tmp_path):
 
     assert prepared(processes=6) == (258, 256)
     assert prepared(processes=4) == (258, 256)
-    assert prepared("batch=258", processes=3) == (258, 256)
+    assert prepared("batch=258", "processes=4", processes=4) == (258, 256)  # refused later, by those who would share it
     for words, other in ((["batch=256"], 256), (["recipe_batch=128"], 128)):
         with pytest.raises(UserError, match=f"is a run with batch=258, not {other}"):
             prepared(*words, processes=2)
