@@ -47,7 +47,7 @@ def _first_convolution(file) -> tuple[str, np.ndarray | None]:
     import torch  # slow to import, and only this picture needs it
 
     try:
-        weights = torch.load(file, map_location="cpu", weights_only=True)["model"]
+        weights = torch.load(file, map_location="cpu", weights_only=True, mmap=True)["model"]
     except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
         return f"cannot be read ({type(error).__name__})", None
     for name, value in weights.items():
