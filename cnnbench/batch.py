@@ -18,6 +18,11 @@ def stated_batch(config: TrainConfig) -> int | None:
     return config.recipe_batch if config.batch is None else config.batch
 
 
+def expected_batch(config: TrainConfig) -> int:
+    """The batch of a new run, images, as far as `processes` says how many there will be (one, if it does not)."""
+    return choose_batch(config, config.processes or 1)
+
+
 def choose_batch(config: TrainConfig, processes: int) -> int:
     """The batch, images, of a new run on `processes` processes.
 
@@ -49,10 +54,10 @@ def check_continued(config: TrainConfig, processes: int, run: str) -> None:
     """Raise UserError unless the batch that `run` began with splits evenly over `processes`."""
     if config.batch % (processes * config.accumulate):
         shares = config.batch // config.accumulate
-        near = min((n for n in range(1, shares + 1) if shares % n == 0), key=lambda n: abs(n - processes))
+        near = max(n for n in range(1, processes + 1) if shares % n == 0)
         raise UserError(
             f"{run} began with a batch of {config.batch}, which does not split evenly over "
-            f"{_parts(config, processes)}: continue it with processes={near}"
+            f"{_parts(config, processes)}: continue it on {near} process{'es' * (near > 1)}"
         )
 
 

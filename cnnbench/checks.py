@@ -5,6 +5,7 @@ Nothing here imports torch, so that a mistake is answered at once.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cnnbench import runs
@@ -109,7 +110,7 @@ def check_train(config: TrainConfig) -> None:
     check_sides(config)
     _check_whole(config)
     require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
-    if config.processes is not None and not runs.has_begun(config):
+    if config.processes is not None and not runs.has_begun(config) and "RANK" not in os.environ:
         choose_batch(config, config.processes)
 
 

@@ -25,8 +25,8 @@ PAPERS = {
     "cifar_wrn": ("wrn*",),
     "cifar_resnext": ("resnext29_*",),
     "cifar_densenet": ("densenet_bc*",),
-    "resnet": ("resnet*", "plain*", "preact_resnet*"),
-    "fb_resnet": ("wide_resnet*", "resnext*", "densenet*"),
+    "resnet": ("resnet*", "plain*"),
+    "fb_resnet": ("wide_resnet*", "resnext*", "densenet*", "preact_resnet*"),
 }
 
 # The network that stands for a paper's recipe where none is named.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from composing import composed
 
 from cnnbench import archs, recipes
@@ -13,6 +16,7 @@ from cnnbench.errors import UserError
 from cnnbench.help import groups
 from cnnbench.sides import training_sides
 
+CONF = Path(recipes.__file__).parents[1] / "conf"
 TRAIN = COMMANDS["train"]
 RECIPES = groups(TRAIN)["recipe"]
 LADDERS = groups(TRAIN)["ladder"]
@@ -54,7 +58,7 @@ def test_the_default_is_the_networks_own_and_paper_names_it():
     assert composed("arch=resnet20").schedule.milestones == [82, 123]
 
 
-@pytest.mark.parametrize("recipe", sorted(set(recipes.PAPERS) - {"zfnet"}))  # its paper does not state the crops
+@pytest.mark.parametrize("recipe", sorted(recipes.PAPERS))
 def test_a_paper_has_an_error_by_its_recipes_protocol(recipe):
     config = composed(f"recipe={recipe}", f"arch={recipes.first_network(recipe)}")
     assert config.protocol in protocols_of(config)
@@ -124,6 +128,13 @@ def test_a_recipe_of_smaller_images_is_one_override_away_for_networks_of_one_sid
         assert set(training_sides(config)) == {config.arch.image_size}
 
 
+def test_a_recipes_own_values_leave_the_groups_free():
+    """What a word such as optimizer=sgd chooses is the whole group: no recipe or ladder sets a key of one by itself."""
+    free = {"augment", "optimizer", "schedule", "average", "resolution"}
+    for file in [*CONF.glob("recipe/*.yaml"), *CONF.glob("ladder/*/*.yaml")]:
+        assert not free & set(yaml.safe_load(file.read_text())), file
+
+
 def test_networks_of_one_side_are_those_built_for_an_image_size():
     for name in archs.names():
         assert has_one_side(name) == ("image_size" in archs.options_of(name)), name
@@ -131,9 +142,9 @@ def test_networks_of_one_side_are_those_built_for_an_image_size():
 
 def test_networks_that_take_one_side_refuse_to_train_at_another():
     with pytest.raises(UserError, match=r"cannot train at 176 and be tested at 224: add resolution=full$"):
-        composed("arch=vgg16", "resolution=fixres")
+        composed("arch=vgg16", "resolution.train=0.7857")
     with pytest.raises(UserError, match=r"add resolution=full, or .* arch\.options\.aux_heads=false"):
-        composed("arch=googlenet", "resolution=fixres")
+        composed("arch=googlenet", "resolution.train=0.7857")
     assert set(training_sides(composed("arch=googlenet", "recipe=modern"))) == {224}
     assert set(training_sides(composed("arch=googlenet", "recipe=modern", "arch.options.aux_heads=false"))) == {176}
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cnnbench.archs.facts import facts
+from cnnbench.check_values import plain
 from cnnbench.config import TrainConfig
 from cnnbench.recipes import paper_recipe
 
 # Our protocols in the words of facts.json.
 IN_WORDS = {
     "center": ("single crop", "whole image"),
-    "ten_crop": ("10 crops",),
+    "ten_crop": ("10 crops", "not stated"),  # the latter: ZFNet, whose paper has ten crops in training
     "crops144": ("144 crops",),
     "dense": ("dense",),
     "multiscale_dense": ("multi-scale dense",),
@@ -68,9 +70,26 @@ def split_of(config: TrainConfig, result: dict[str, Any]) -> str | None:
     return None
 
 
-def published_for(config: TrainConfig, protocol: str, split: str) -> Published | None:
+def otherwise(result: dict[str, Any], split: str) -> list[str]:
+    """What makes `result` one of another test than any that was published, as on the command line."""
+    changed = {name: value for name, value in result.get("changed", {}).items() if name != "scales"}
+    return [
+        *(f"{name}={plain(value)}" for name, value in changed.items()),
+        *([f"labels={result['labels']}"] if result.get("labels") else []),
+        *([f"exclude={result['exclude']}"] if result.get("exclude") and split != "val_non_blacklisted" else []),
+    ]
+
+
+def published_of(config: TrainConfig, result: dict[str, Any], split: str) -> Published | None:
+    """The published error that `result`, counted on `split`, can be held against, if there is one."""
+    if otherwise(result, split):
+        return None
+    return published_for(config, result["protocol"], split, result.get("changed", {}).get("scales", ()))
+
+
+def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequence[int] = ()) -> Published | None:
     """What was published for the run's ladder row or network and recipe; a recipe without a figure of its own is held
-    against that of the network's paper."""
+    against that of the network's paper. `scales`: short sides other than the protocol's own."""
     name = config.arch.name
     if (config.recipe, name) in STRIKES_BACK and protocol == "center":
         error = STRIKES_BACK[config.recipe, name]
@@ -84,7 +103,7 @@ def published_for(config: TrainConfig, protocol: str, split: str) -> Published |
     results = [
         result
         for result in facts(name)["results"]
-        if result["protocol"] in IN_WORDS.get(protocol, ()) and result["split"] in SPLITS
+        if _is_by(result, protocol, scales) and result["split"] in SPLITS
         if all(result.get(key) == value for key, value in wanted.items()) and (wanted or "of" not in result)
     ]
     results.sort(key=lambda result: result["split"] != split)  # of the same images first; stable
@@ -96,8 +115,20 @@ def published_for(config: TrainConfig, protocol: str, split: str) -> Published |
 
 def protocols_of(config: TrainConfig) -> list[str]:
     """The protocols by which the network has a published error."""
-    words = {result["protocol"] for result in facts(config.arch.name)["results"] if "of" not in result}
-    return [protocol for protocol, said in IN_WORDS.items() if words & set(said)]
+    results = [result for result in facts(config.arch.name)["results"] if "of" not in result]
+    return [protocol for protocol in IN_WORDS if any(_is_by(result, protocol) for result in results)]
+
+
+def _is_by(result: dict[str, Any], protocol: str, scales: Sequence[int] = ()) -> bool:
+    """Whether an entry of facts.json was counted by our `protocol`, at `scales` if there are any."""
+    tested = result.get("detail", "").rpartition("Q")[2]  # VGG's tests: "=256", "=384" or " in {256, 384, 512}"
+    if scales and (len(scales) > 1 or tested != f"={scales[0]}"):
+        return False
+    if protocol == "dense" and not scales and tested not in ("", "=256"):
+        return False
+    if result["protocol"] == "multi-scale dense" and bool(tested) != (protocol == "multiscale_dense"):
+        return False  # VGG's scales, not ResNet's, or the other way about
+    return result["protocol"] in IN_WORDS.get(protocol, ())
 
 
 def _of(result: dict[str, Any], recipe: str, source: str) -> Published:

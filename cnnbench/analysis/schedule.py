@@ -7,11 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from cnnbench.analysis.tables import Table, render
-from cnnbench.batch import stated_batch
+from cnnbench.batch import expected_batch
 from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
 from cnnbench.config import DescribeRecipeConfig, TrainConfig
 from cnnbench.errors import UserError
-from cnnbench.sides import training_sides
+from cnnbench.sides import takes_one_side, training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.schedule import rate_factor
 
@@ -31,7 +31,7 @@ def values_table(config: TrainConfig) -> Table:
     """Every value that acts."""
     rows = [
         ("epochs", _shown(config.epochs)),
-        ("batch", _shown(stated_batch(config))),
+        ("batch", _shown(expected_batch(config))),
         *((name, _shown(getattr(config, name))) for name in ("loss", "label_smoothing")),
         *((name, _shown(value)) for name in LIMITS if (value := getattr(config, name)) is not None),
         *_acting("optimizer", config.optimizer, OPTIMIZER_KEYS, OPTIMIZER_ALWAYS),
@@ -42,7 +42,7 @@ def values_table(config: TrainConfig) -> Table:
     ]
     title = f"recipe {config.recipe} for {config.arch.name}"
     source = [f"source: {config.recipe_source}"] if config.recipe_source else []
-    rate, optimizer = scaled_rate(config.optimizer, stated_batch(config)), config.optimizer
+    rate, optimizer = scaled_rate(config.optimizer, expected_batch(config)), config.optimizer
     scale = f"full rate {rate:g}: {optimizer.lr:g} at batch {optimizer.base_batch}, scaling {optimizer.scaling}"
     return Table(title, {"key": "", "value": ""}, rows, [*source, scale])
 
@@ -65,12 +65,14 @@ def course_table(config: TrainConfig) -> Table:
     notes = [f"{ROWS} of {total} rows"] if total > ROWS else []
     if config.schedule.kind == "plateau":
         notes.append("plateau: the rate falls when the validation error stalls, at epochs that nobody knows before")
+    if config.resolution.where_possible and takes_one_side(config.arch):
+        notes.append(f"{config.arch.name} takes one side only, so that it is trained and tested at it")
     return Table("rate and image size", {"epoch": "", "rate": ".4g", "training side": "d"}, rows, notes)
 
 
 def _rates(config: TrainConfig, points: int) -> list[float]:
     """The rate at `points` points of every epoch, the first at its start."""
-    full, steps = scaled_rate(config.optimizer, stated_batch(config)), range(config.epochs * points)
+    full, steps = scaled_rate(config.optimizer, expected_batch(config)), range(config.epochs * points)
     return [full * rate_factor(config.schedule, step, points, config.epochs) for step in steps]
 
 
@@ -105,7 +107,7 @@ def _plot(config: DescribeRecipeConfig) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([step / STEPS for step in range(len(rates))], rates)
-    above.set(ylabel="learning rate", title=f"{config.recipe}, {config.arch.name}, batch {stated_batch(config)}")
+    above.set(ylabel="learning rate", title=f"{config.recipe}, {config.arch.name}, batch {expected_batch(config)}")
     above.set_ylim(bottom=0)
     below.stairs(sides, range(config.epochs + 1), baseline=None)
     below.set(xlabel="epoch", ylabel="side (pixels)", xlim=(0, config.epochs), ylim=(0, 1.15 * max(sides)))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cnnbench import runs
-from cnnbench.analysis.published import Published, protocols_of, published_for, split_of
+from cnnbench.analysis.published import Published, otherwise, protocols_of, published_of, split_of
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config import TrainConfig, VerifyConfig, entries, value_of
+from cnnbench.check_values import plain
+from cnnbench.config import TrainConfig, VerifyConfig, entries, side, value_of
 from cnnbench.data.packed import ENDING, read_header
 from cnnbench.errors import UserError
 from cnnbench.words import typed
@@ -67,8 +68,8 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
 
 def judge(trained: TrainConfig, file: str, result: dict[str, Any], config: VerifyConfig) -> list[Judgement]:
     """Top-1 and top-5 of one result, with `weights` raw and, where the run has them, averaged."""
-    split, protocol = split_of(trained, result), result["protocol"]
-    published = published_for(trained, protocol, split) if split is not None else None
+    protocol, split = result["protocol"], split_of(trained, result)
+    published = published_of(trained, result, split) if split is not None else None
     kinds = [(result.get("weights_kind", "raw"), "")] + [("averaged", "averaged_")] * ("averaged_wrong_top1" in result)
     return [
         _judgement(file, protocol, weights, top, result[f"{prefix}wrong_top{top}"], result["n"], published, config)
@@ -139,7 +140,12 @@ def _causes(
                 f"{file}: {result['n']:,} images{classes} of {trained.data.path} are not those of any published error"
             )
             continue
-        published = published_for(trained, result["protocol"], split)
+        if result.get("data") not in (None, trained.data.path):
+            found.append(f"{file}: counted on {result['data']}, not on the run's {trained.data.path}")
+        if others := otherwise(result, split):
+            found.append(f"{file}: with {', '.join(others)}, which no published test has")
+            continue
+        published = published_of(trained, result, split)
         if published is None:
             known = ", ".join(protocols_of(trained)) or "none"
             found.append(f"{file}: nothing is published for protocol {result['protocol']} (but for: {known})")
@@ -191,8 +197,11 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
     for name in names:
         value = value_of(trained, name)
         wanted = _plain(expected["recipe_batch" if name == "batch" else name])
+        if name == "image_size" and wanted is None and value == side(replace(trained, image_size=None)):
+            continue  # the network's own, said outright
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
-            found.append(f"{name}={value}, not {wanted} as in recipe {trained.recipe}{_remark(name, trained)}")
+            source = f"ladder {trained.ladder}" if trained.ladder else f"recipe {trained.recipe}"
+            found.append(f"{name}={_said(value)}, not {_said(wanted)} as in {source}{_remark(name, trained)}")
     return found
 
 
@@ -201,6 +210,10 @@ def _remark(name: str, trained: TrainConfig) -> str:
         optimizer = trained.optimizer
         return f" (the rate follows: {optimizer.lr:g} at {optimizer.base_batch}, scaling {optimizer.scaling})"
     return ""
+
+
+def _said(value: Any) -> Any:
+    return plain(value) if value is None or isinstance(value, bool) else value
 
 
 def _plain(value: Any) -> Any:

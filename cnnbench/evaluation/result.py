@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cnnbench import runs
+from cnnbench.check_values import plain
 from cnnbench.config import EvalConfig
 from cnnbench.data.split import Split
 from cnnbench.errors import UserError
@@ -43,6 +45,7 @@ def tell(group: list[Member], config: EvalConfig, predictions: Predictions, spli
         "data_form": split.storage.form,
         "labels": config.labels,
         "exclude": config.exclude,
+        "changed": _changed(config),
     }
     changes = [f"labels of {config.labels}"] * bool(config.labels) + [f"without those of {config.exclude}"] * bool(
         config.exclude
@@ -61,8 +64,16 @@ def tell(group: list[Member], config: EvalConfig, predictions: Predictions, spli
         print(f"details     {', '.join(written)} in {config.details}")
 
 
+def _changed(config: EvalConfig) -> dict[str, Any]:
+    """What this evaluation does otherwise than its protocol on images like the run's."""
+    names = ("image_size", "crop_ratio", "interpolation", "scales")
+    return {name: value for name in names if (value := getattr(config, name)) not in (None, [])}
+
+
 def _result_file(config: EvalConfig) -> Path:
-    """In the run's folder: one for each protocol, kind of weights, and choice of labels and images."""
+    """In the run's folder: one for each protocol, kind of weights, and choice of settings, labels and images."""
     parts = ["eval", config.protocol, *(["averaged"] if config.weights_kind == "averaged" else [])]
-    parts += [Path(name).stem for name in (config.labels, config.exclude) if name is not None]
+    parts += ["best"] * (config.checkpoint == "best")
+    parts += [f"{name}-{plain(value).strip('[]').replace(',', '-')}" for name, value in _changed(config).items()]
+    parts += [Path(name).stem for name in (config.data.path, config.labels, config.exclude) if name is not None]
     return runs.folder(config.run) / f"{'-'.join(parts)}.json"

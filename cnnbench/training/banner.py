@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from cnnbench import __version__
+from cnnbench.batch import choose_batch
 from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
 from cnnbench.config import (
     AugmentConfig,
@@ -105,7 +107,9 @@ def _resolution(config: TrainConfig) -> str | None:
 def _batch(config: TrainConfig, world: int) -> str:
     parts = f"{world} process{'es' * (world > 1)} x {config.batch // world // config.accumulate}"
     changed = config.recipe_batch not in (None, config.batch)
-    note = f"; the nearest to the recipe's {config.recipe_batch} that splits evenly" * changed
+    chosen = changed and choose_batch(replace(config, batch=None), world) == config.batch
+    why = "the nearest to it that splits evenly" if chosen else "as the run began"
+    note = f"; the recipe's is {config.recipe_batch}, {why}" * changed
     return f"global {config.batch} = {parts} x accumulate {config.accumulate}{note}"
 
 

@@ -82,7 +82,7 @@ def test_causes_are_what_the_run_has_otherwise_than_its_recipe(tmp_path):
         "trained on 0.5 of the images (data.train_fraction)",
         "epochs=10, not 164 as in recipe cifar_resnet",
         "batch=512, not 128 as in recipe cifar_resnet (the rate follows: 0.1 at 128, scaling linear)",
-        "image_size=40, not None as in recipe cifar_resnet",
+        "image_size=40, not null as in recipe cifar_resnet",
         "resolution.train=0.8, not 1.0 as in recipe cifar_resnet",
     ]
     assert content["causes"] == named
@@ -138,6 +138,34 @@ def test_a_result_by_the_papers_protocol_is_asked_for(tmp_path):
         ("multiscale_dense", "pass"),
     }
     assert said == "pass"
+
+
+def test_a_result_is_held_against_what_was_tested_in_the_same_way(tmp_path):
+    """VGG-16 at one scale: Table 3 has 27.0 % at 256 and 25.6 % at 384; other settings, other labels: nothing."""
+    run = make_run(tmp_path / "vgg", "arch=vgg16", error=28.5, n=50_000, classes=1000)
+    base = {"wrong_top1": 13_000, "wrong_top5": 4_000, "n": 50_000, "protocol": "dense"}
+    cases = {
+        "dense": ({}, 27.0),
+        "dense-scales-384": ({"changed": {"scales": [384]}}, 25.6),
+        "dense-scales-320": ({"changed": {"scales": [320]}}, None),
+        "dense-scales-256-384": ({"changed": {"scales": [256, 384]}}, None),
+        "center-image_size-64": ({"protocol": "center", "changed": {"image_size": 64}}, None),
+        "center-real": ({"protocol": "center", "labels": "real.json"}, None),
+        "center-without": ({"protocol": "center", "exclude": "list.txt"}, None),
+        "multiscale_dense_resnet": ({"protocol": "multiscale_dense_resnet"}, None),
+    }
+    for name, (more, _) in cases.items():
+        (run / f"eval-{name}.json").write_text(json.dumps(base | more))
+    _, content, _ = verdict(run)
+    published = {row["file"]: row["published"] for row in content["judgements"] if row["top"] == 1}
+    assert {name: published[f"eval-{name}.json"] for name in cases} == {name: cases[name][1] for name in cases}
+    for said in ("image_size=64, which no", "labels=real.json, which no", "exclude=list.txt, which no"):
+        assert any(said in cause for cause in content["causes"]), said
+    residual = make_run(tmp_path / "residual", "arch=resnet34", error=26.7, n=50_000, classes=1000)
+    for name in ("multiscale_dense", "multiscale_dense_resnet"):
+        (residual / f"eval-{name}.json").write_text(json.dumps(base | {"protocol": name}))
+    rows = {row["protocol"]: row["published"] for row in verdict(residual)[1]["judgements"] if row["top"] == 1}
+    assert rows == {"center": 26.73, "multiscale_dense": None, "multiscale_dense_resnet": 21.84}
 
 
 def test_averaged_weights_decide_where_there_are_any(tmp_path):

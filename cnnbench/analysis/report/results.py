@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cnnbench.analysis.published import SPLITS, Published, published_for, split_of
+from cnnbench.analysis.published import SPLITS, Published, otherwise, published_of, split_of
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
 from cnnbench.analysis.verify import standard_error
@@ -174,7 +174,9 @@ def _compared(run: Run, content: dict[str, Any]) -> tuple[Published | None, str]
     split = split_of(run.config, facts | content)
     if split is None:
         return None, f"not comparable: {_data(run, facts | content)}"
-    published = published_for(run.config, content["protocol"], split)
+    if others := otherwise(content, split):
+        return None, f"not comparable: with {', '.join(others)}"
+    published = published_of(run.config, content, split)
     if published is None:
         return None, f"nothing published by protocol {content['protocol']} on {split}"
     parts = [published.source, f"{published.split} ({SPLITS[published.split][0]:,} images)"]
