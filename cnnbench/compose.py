@@ -57,8 +57,8 @@ def run(command: Command, words: list[str]) -> None:
     _check_syntax(overrides)
     words = [*options, *_in_full(overrides)]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
-        words.append("--resolve")
-    if {"--multirun", "-m"} & set(words):
+        words.insert(0, "--resolve")
+    elif {"--multirun", "-m"} & set(words):
         words = _sweep_folder(words)
 
     single: list[DictConfig] = []
@@ -317,7 +317,7 @@ def _explain(error: Exception, schema: type) -> str:
 def _unknown(name: str, schema: type, siblings: Iterable[str] = ()) -> str:
     """'unknown key ...' with the nearest known key, found by its full name, its siblings, or its last part."""
     group = name.rpartition(".")[0]
-    known = [*entries(schema), *(f"{group}.{sibling}" for sibling in siblings if group)]
+    known = dict.fromkeys([*entries(schema), *(f"{group}.{sibling}" for sibling in siblings if group)])
     if hint := nearest(name, known):
         return f"unknown key '{name}'{hint}"
     by_last: dict[str, str] = {full.rpartition(".")[2]: full for full in known}

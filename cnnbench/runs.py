@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from cnnbench import __version__, lock
-from cnnbench.batch import with_batch, with_batch_of
+from cnnbench.batch import check_continued, with_batch, with_batch_of
 from cnnbench.config import MAY_CHANGE, TrainConfig, entries, from_dict, value_of
 from cnnbench.errors import UserError, nearest, reason
 
@@ -73,7 +73,7 @@ def prepare(config: TrainConfig, processes: int) -> Path:
     """The folder of the run that `config` describes, new or to be continued, with config.yaml, its batch chosen.
 
     Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change, or
-    if the batch that is asked for does not split evenly over `processes`.
+    if the run's batch does not split evenly over `processes`, which a run that has ended may.
     """
     begun = has_begun(config)
     config = config if begun else with_batch(config, processes)
@@ -83,6 +83,8 @@ def prepare(config: TrainConfig, processes: int) -> Path:
         before = load_config(path)
         config = with_batch_of(before, config)
         _check_same(path, before, config)
+        if load_result(path) is None:
+            check_continued(config, processes, name(path))
     elif path.is_dir() and any(path.iterdir()) and not (path / "checkpoints").is_dir():
         raise UserError(f"{path} is not empty and not a run: give another run=NAME")
     try:

@@ -49,8 +49,15 @@ def test_a_run_keeps_the_batch_that_it_began_with(tmp_path):
         return kept["batch"], kept["recipe_batch"]
 
     assert prepared(processes=6) == (258, 256)
-    assert prepared(processes=4) == (258, 256)
-    assert prepared("batch=258", "processes=4", processes=4) == (258, 256)  # refused later, by those who would share it
+    assert prepared(processes=43) == (258, 256)
+    assert prepared("batch=258", "processes=3", processes=3) == (258, 256)
+    with pytest.raises(UserError, match=f"^{tmp_path}/run began with a batch of 258, .* continue it on 3 processes$"):
+        prepared("processes=4", processes=4)
+    assert (
+        yaml.safe_load((tmp_path / "run/config.yaml").read_text())["processes"] == 3
+    )  # what is refused leaves no trace
+    (tmp_path / "run/result.json").write_text("{}")
+    assert prepared(processes=4) == (258, 256)  # it has ended, and its result is shown
     for words, other in ((["batch=256"], 256), (["recipe_batch=128"], 128)):
         with pytest.raises(UserError, match=f"is a run with batch=258, not {other}"):
             prepared(*words, processes=2)

@@ -12,7 +12,6 @@ import torch
 
 from cnnbench import distributed, lock, runs
 from cnnbench.archs.recompute import apply_memory
-from cnnbench.batch import check_continued
 from cnnbench.config import TrainConfig, side
 from cnnbench.data.ahead import Ahead
 from cnnbench.data.engines import choose_engine
@@ -51,7 +50,6 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     Raises Stopped, saved, once one of the processes was asked to stop. status.json says how it ended.
     """
     config = runs.load_config(folder)
-    check_continued(config, process.world, runs.name(folder))
     device = distributed.device_of(process, device_name)
     _set_up_torch(config, process, device_name)
     with (
