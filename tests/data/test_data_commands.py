@@ -14,16 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnbench.config import (
-    ArchConfig,
-    AugmentConfig,
-    CheckConfig,
-    DataConfig,
-    ShowConfig,
-    SourceConfig,
-    StatsConfig,
-)
+from cnnbench.config import ArchConfig, AugmentConfig, DataConfig, SourceConfig
 from cnnbench.config_augment import CropConfig, FlipConfig
+from cnnbench.config_data import CheckConfig, ShowConfig, StatsConfig
 from cnnbench.data.commands import findings
 from cnnbench.data.commands.check import check
 from cnnbench.data.commands.findings import PROBLEMS, REMARKS, Checked, find_duplicates, wrong_counts
