@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from cnnbench.check_values import check_acting, check_range, require
-from cnnbench.config_augment import POLICY_KEYS, AugmentConfig
+from cnnbench.config_augment import AT, POLICY_KEYS, AugmentConfig
 from cnnbench.errors import nearest
 
 # (key, low, high) of values that lie in a closed range.
@@ -53,7 +53,7 @@ def check_augment(augment: AugmentConfig, size: int) -> None:
     _check_pair(augment, "crop.short_side", float("inf"))
     _check_pair(augment, "erase.scale", 1)
     _check_pair(augment, "erase.ratio", float("inf"))
-    _check_crop(augment, size)
+    _check_crop(augment)
 
 
 def _check_order(augment: AugmentConfig, operations: list[str]) -> None:
@@ -80,11 +80,12 @@ def _check_order(augment: AugmentConfig, operations: list[str]) -> None:
         )
 
 
-def _check_crop(augment: AugmentConfig, size: int) -> None:
+def _check_crop(augment: AugmentConfig) -> None:
     crop = augment.crop
     require(
-        crop.kind != "scale_jitter" or crop.short_side[0] >= size,
-        f"augment.crop.short_side={crop.short_side} is smaller than the crop: give at least image_size={size}",
+        crop.kind != "scale_jitter" or crop.short_side[0] >= AT,
+        f"augment.crop.short_side={crop.short_side} is smaller than the crop: it is for images of {AT} pixels, in "
+        f"proportion at other sides, so give at least {AT}",
     )
     require(
         crop.kind != "ten_fixed" or augment.flip.p == 0.5,

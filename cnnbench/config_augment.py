@@ -13,6 +13,7 @@ POLICY_KEYS = {  # kind -> the keys that act with it, beside those that act with
     "trivialaugment": (),
     "augmix": ("severity", "width", "depth", "alpha"),
 }
+AT = 224  # the side of images that papers' scales are for
 FILLS = ("zero", "mean", "noise")
 
 
@@ -28,7 +29,11 @@ class CropConfig:
     )
     scale: list[float] = key("random_resized: share of the image's area, from and to", [0.08, 1.0])
     ratio: list[float] = key("random_resized: width / height, from and to", [3 / 4, 4 / 3])
-    short_side: list[int] = key("scale_jitter: short side of the resized image, from and to, pixels", [256, 512])
+    short_side: list[int] = key(
+        "scale_jitter: short side of the resized image, from and to, pixels, for training images of 224; in proportion "
+        "for others",
+        [256, 512],
+    )
     padding: int = key("padded: width of the border, pixels", 4)
 
 

@@ -13,7 +13,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config_augment import CropConfig
+from cnnbench.config_augment import AT, CropConfig
 from cnnbench.data.engines import Picture
 from cnnbench.data.opencv import cv2
 from cnnbench.data.operations.shift import SHIFT
@@ -74,7 +74,10 @@ def training_part(width: int, height: int, crop: CropConfig, size: int, crop_rat
     if crop.kind == "random_resized":
         return Box(*random_box(width, height, crop, random), size)
     # Simonyan and Zisserman 2015, section 3.1: the short side is drawn too.
-    short = random.randint(*crop.short_side) if crop.kind == "scale_jitter" else round(size / crop_ratio)
+    if crop.kind == "scale_jitter":
+        short = random.randint(*(round(side * size / AT) for side in crop.short_side))
+    else:
+        short = round(size / crop_ratio)
     width, height = scaled(width, height, short)
     if crop.kind in ("fixed_random", "ten_fixed"):  # Krizhevsky et al. 2012, sections 2 and 4.1: the square comes first
         left, top = round((width - short) / 2), round((height - short) / 2)

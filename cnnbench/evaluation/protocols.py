@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cnnbench.config_augment import AT
+
 CENTER, WHOLE = "center", "whole"
-AT = 224  # the image size that the scales of the table are for
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def test_images_do_not_depend_on_workers(small_data, channels):
 @pytest.mark.parametrize("policy", ["randaugment", "autoaugment", "trivialaugment", "augmix"])
 def test_colours_policies_and_repeats_do_not_depend_on_workers(small_data, policy):
     augment = AugmentConfig(
-        crop=CropConfig(kind="scale_jitter", short_side=[32, 40]),
+        crop=CropConfig(kind="scale_jitter", short_side=[256, 320]),
         jitter=JitterConfig(p=0.5, hue=0.1),
         pca=PcaConfig(p=0.5),
         policy=PolicyConfig(p=0.7, kind=policy),
