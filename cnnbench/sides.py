@@ -13,9 +13,14 @@ def takes_one_side(arch: ArchConfig) -> bool:
     return has_one_side(arch.name) and arch.options.get("aux_heads", True)
 
 
+def keeps_to_one_side(config: TrainConfig) -> bool:
+    """Whether the network trains at the side of evaluation though its recipe's sides may be others."""
+    return config.resolution.where_possible and takes_one_side(config.arch)
+
+
 def training_sides(config: TrainConfig) -> list[int]:
     """The side of training images in every epoch, pixels."""
-    if config.resolution.where_possible and takes_one_side(config.arch):
+    if keeps_to_one_side(config):
         return [side(config)] * config.epochs
     return [training_side(config.resolution, side(config), epoch) for epoch in range(config.epochs)]
 

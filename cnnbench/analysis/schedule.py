@@ -11,7 +11,7 @@ from cnnbench.batch import expected_batch
 from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
 from cnnbench.config import DescribeRecipeConfig, TrainConfig
 from cnnbench.errors import UserError
-from cnnbench.sides import takes_one_side, training_sides
+from cnnbench.sides import keeps_to_one_side, training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.schedule import rate_factor
 
@@ -65,7 +65,7 @@ def course_table(config: TrainConfig) -> Table:
     notes = [f"{ROWS} of {total} rows"] if total > ROWS else []
     if config.schedule.kind == "plateau":
         notes.append("plateau: the rate falls when the validation error stalls, at epochs that nobody knows before")
-    if config.resolution.where_possible and takes_one_side(config.arch):
+    if keeps_to_one_side(config):
         notes.append(f"{config.arch.name} takes one side only, so that it is trained and tested at it")
     return Table("rate and image size", {"epoch": "", "rate": ".4g", "training side": "d"}, rows, notes)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
 
 from cnnbench import __version__
-from cnnbench.batch import choose_batch
+from cnnbench.batch import nearest_multiple
 from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
 from cnnbench.config import (
     AugmentConfig,
@@ -22,7 +21,7 @@ from cnnbench.config_augment import POLICY_KEYS
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
 from cnnbench.recipes import paper_recipe
-from cnnbench.sides import takes_one_side, training_sides
+from cnnbench.sides import keeps_to_one_side, training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.state import Position, Training
 
@@ -97,8 +96,8 @@ def _resolution(config: TrainConfig) -> str | None:
     evaluation."""
     sides = training_sides(config)
     if {*sides} == {side(config)}:
-        left = config.resolution.where_possible and takes_one_side(config.arch)
-        return f"trained and tested at {side(config)}, the one side that {config.arch.name} takes" if left else None
+        said = f"trained and tested at {side(config)}, the one side that {config.arch.name} takes"
+        return said if keeps_to_one_side(config) else None
     starts = [epoch for epoch, here in enumerate(sides) if epoch == 0 or here != sides[epoch - 1]]
     trained = ", ".join(f"{sides[epoch]}" + f" from epoch {epoch + 1}" * (epoch > 0) for epoch in starts)
     return f"trained at {trained}; tested at {side(config)}"
@@ -107,7 +106,7 @@ def _resolution(config: TrainConfig) -> str | None:
 def _batch(config: TrainConfig, world: int) -> str:
     parts = f"{world} process{'es' * (world > 1)} x {config.batch // world // config.accumulate}"
     changed = config.recipe_batch not in (None, config.batch)
-    chosen = changed and choose_batch(replace(config, batch=None), world) == config.batch
+    chosen = changed and nearest_multiple(config.recipe_batch, world * config.accumulate) == config.batch
     why = "the nearest to it that splits evenly" if chosen else "as the run began"
     note = f"; the recipe's is {config.recipe_batch}, {why}" * changed
     return f"global {config.batch} = {parts} x accumulate {config.accumulate}{note}"
