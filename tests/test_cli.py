@@ -45,7 +45,7 @@ MISTAKES = [
     ("train augment.clahe.clip_limit=0", "above 0"),
     ("train augment.order=[crop,mixup]", "takes no 'mixup'"),
     ("train augment=modern augment.device=gpu", "has no policies"),
-    ("train augment=vgg arch=vgg16 image_size=300", "at least image_size=300"),
+    ("train augment=vgg augment.crop.short_side=[200,512]", "give at least 224"),
     ("train augment.crop.kind=ten_fixed augment.flip.p=0", "needs augment.flip.p=0.5"),
     ("train augment.erase.scale=[0.3,1.2]", "not a range"),
     ("train augment.mixup.alpha=0", "above 0"),
