@@ -13,6 +13,7 @@ POLICY_KEYS = {  # kind -> the keys that act with it, beside those that act with
     "trivialaugment": (),
     "augmix": ("severity", "width", "depth", "alpha"),
 }
+BORDERS = ("mean", "black", "reflect")
 AT = 224  # the side of images that papers' scales are for
 FILLS = ("zero", "mean", "noise")
 
@@ -23,7 +24,7 @@ class CropConfig:
         "random_resized: random area and aspect; random: short side to image_size / crop_ratio, then a random square; "
         "fixed_random: the same within the central square of that side; ten_fixed: one of its corners or its centre "
         "(mirrored by flip.p=0.5); scale_jitter: short side drawn from `short_side`, then a random square; padded: as "
-        "center, with a black border of `padding` pixels, then a random square; center: as in evaluation",
+        "center, with a border of `padding` pixels, then a random square; center: as in evaluation",
         "random_resized",
         choices=CROPS,
     )
@@ -35,6 +36,11 @@ class CropConfig:
         [256, 512],
     )
     padding: int = key("padded: width of the border, pixels", 4)
+    border: str = key(
+        "padded: mean: the network's mean colour, which is 0 to it; black; reflect: the image mirrored at its edges",
+        "mean",
+        choices=BORDERS,
+    )
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Resize:
 def _open(bench: Bench, engine: Engine, contents: dict[int, Any], index: int) -> tuple[Picture, Box | Window]:
     picture = open_picture(contents[index], bench.split.name(index), engine)
     size, random = (picture.width, picture.height), image_random(0, 0, index)
-    return picture, training_part(*size, bench.augment.crop, bench.size, bench.arch.crop_ratio, random)
+    return picture, training_part(*size, bench.augment.crop, bench.size, bench.arch, random)
 
 
 class Augment:

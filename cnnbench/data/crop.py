@@ -13,10 +13,10 @@ from random import Random
 import numpy as np
 import torch
 
+from cnnbench.config import ArchConfig
 from cnnbench.config_augment import AT, CropConfig
 from cnnbench.data.engines import Picture
 from cnnbench.data.opencv import cv2
-from cnnbench.data.operations.shift import SHIFT
 
 RESIZE = {"bilinear": torch.ops.aten._upsample_bilinear2d_aa, "bicubic": torch.ops.aten._upsample_bicubic2d_aa}
 SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}  # half the width of the filter, in pixels of the coarser side
@@ -48,11 +48,15 @@ class Window:
 
 @dataclass(frozen=True)
 class Padded:
-    """A window moved right and down by whole pixels, over black: a square of the window with a border around it."""
+    """A window moved right and down by whole pixels: a square of the window with a border around it.
+
+    `colour`: the border's in each channel, levels; None: the window mirrored at its edge, which is not repeated.
+    """
 
     window: Window
     right: int
     down: int
+    colour: tuple[int, int, int] | None
 
 
 Part = Box | Window | Padded
@@ -64,13 +68,15 @@ def central_window(width: int, height: int, size: int, crop_ratio: float) -> Win
     return Window(width, height, round((width - size) / 2), round((height - size) / 2), size)
 
 
-def training_part(width: int, height: int, crop: CropConfig, size: int, crop_ratio: float, random: Random) -> Part:
-    """The part that `crop` draws of an image of width x height pixels."""
+def training_part(width: int, height: int, crop: CropConfig, size: int, arch: ArchConfig, random: Random) -> Part:
+    """The part that `crop` draws of an image of width x height pixels, for the network `arch`."""
+    crop_ratio = arch.crop_ratio
     if crop.kind == "center":
         return central_window(width, height, size, crop_ratio)
     if crop.kind == "padded":  # He et al. 2016, section 4.2
         window = central_window(width, height, size, crop_ratio)
-        return Padded(window, *(random.randint(-crop.padding, crop.padding) for _ in range(2)))
+        right, down = (random.randint(-crop.padding, crop.padding) for _ in range(2))
+        return Padded(window, right, down, _colour(crop.border, arch.mean))
     if crop.kind == "random_resized":
         return Box(*random_box(width, height, crop, random), size)
     # Simonyan and Zisserman 2015, section 3.1: the short side is drawn too.
@@ -84,6 +90,10 @@ def training_part(width: int, height: int, crop: CropConfig, size: int, crop_rat
         right, down = _place(crop.kind, short - size, random)
         return Window(width, height, left + right, top + down, size)
     return Window(width, height, random.randint(0, width - size), random.randint(0, height - size), size)
+
+
+def _colour(border: str, mean: list[float]) -> tuple[int, int, int] | None:
+    return {"mean": tuple(round(255 * value) for value in mean), "black": (0, 0, 0), "reflect": None}[border]
 
 
 def _place(kind: str, room: int, random: Random) -> tuple[int, int]:
@@ -154,7 +164,7 @@ def fitted(
     """The pixels of the rectangle of `part`, resized and cut to uint8 (size, size, C), in `out` as `cut` says."""
     if isinstance(part, Padded):
         inside = fitted(pixels, picture, part.window, interpolation, loose)
-        return SHIFT.apply(inside, (part.right / part.window.size, part.down / part.window.size))
+        return _bordered(inside, part)
     size = part.size
     out = out if out is not None and out.shape[2] == pixels.shape[2] else None
     if isinstance(part, Window):
@@ -166,6 +176,17 @@ def fitted(
     if loose or (interpolation == "bilinear" and max(part.width, part.height) <= size):
         return _three(cv2.resize(pixels, (size, size), dst=out, interpolation=cv2.INTER_LINEAR))
     return resized(pixels, size, size, interpolation, out=out)
+
+
+def _bordered(inside: np.ndarray, part: Padded) -> np.ndarray:
+    size, channels = part.window.size, inside.shape[2]
+    top, bottom, left, right = (max(moved, 0) for moved in (part.down, -part.down, part.right, -part.right))
+    if part.colour is None:
+        wide = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+    else:
+        colour = part.colour if channels == 3 else (round(sum(part.colour) / 3),)
+        wide = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_CONSTANT, value=colour)
+    return _three(wide)[bottom : bottom + size, right : right + size]
 
 
 def resized(

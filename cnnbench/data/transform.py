@@ -59,7 +59,7 @@ class TrainingTransform:
         if before:
             pixels = picture.region(0, 0, picture.width, picture.height)
             picture = from_pixels(apply_all(pixels, before))
-        part = training_part(picture.width, picture.height, augment.crop, len(slot), self.arch.crop_ratio, random)
+        part = training_part(picture.width, picture.height, augment.crop, len(slot), self.arch, random)
         pixels = cut(picture, part, self.arch.interpolation, self.loose, out=slot)
         if self.parameters:
             parameters[:] = row(augment, after)

@@ -10,6 +10,7 @@ from photos import encoded, mosaic
 from PIL import Image
 from torchvision.transforms import v2
 
+from cnnbench.config import ArchConfig
 from cnnbench.config_augment import CropConfig
 from cnnbench.data import crop
 from cnnbench.data.engines import Picture, from_pixels, make_engine, open_picture
@@ -23,6 +24,10 @@ def photo(sample) -> Image.Image:
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
     error = np.mean((one.astype(float) - other) ** 2)
     return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
+
+
+def arch(crop_ratio: float) -> ArchConfig:
+    return ArchConfig(name="resnet50", crop_ratio=crop_ratio, mean=[0.485, 0.456, 0.406])
 
 
 def picture(image: Image.Image) -> Picture:
@@ -112,13 +117,13 @@ def test_random_box_that_never_fits_is_the_largest_central_one():
 def test_every_crop_gives_the_square_asked_for(photo, kind, shape):
     image = picture(photo.resize(shape))
     for seed in range(3):
-        part = crop.training_part(*shape, CropConfig(kind=kind), 29, 0.875, Random(seed))
+        part = crop.training_part(*shape, CropConfig(kind=kind), 29, arch(0.875), Random(seed))
         assert crop.cut(image, part, "bicubic").shape == (29, 29, 3)
 
 
 def parts(kind: str, width: int, height: int, count: int = 400, **keys: object) -> list[crop.Part]:
     config = CropConfig(kind=kind, **keys)
-    return [crop.training_part(width, height, config, 28, 0.875, Random(seed)) for seed in range(count)]
+    return [crop.training_part(width, height, config, 28, arch(0.875), Random(seed)) for seed in range(count)]
 
 
 def test_fixed_random_stays_in_the_central_square():
@@ -149,13 +154,21 @@ def test_scale_jitter_draws_each_short_side_alike():
     assert max(part.left + 28 for part in drawn if part.height == 39) == int(301 * 39 / 203)
 
 
-def test_padded_is_a_square_of_the_image_with_a_black_border(photo):
-    image = photo.resize((28, 28))
-    bordered = np.pad(np.asarray(image), ((3, 3), (3, 3), (0, 0)))
-    config, places = CropConfig(kind="padded", padding=3), set()
+@pytest.mark.parametrize("border", ["mean", "black", "reflect"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_padded_is_a_square_of_the_image_with_a_border(photo, border, mode):
+    pixels = np.asarray(photo.resize((28, 28)).convert(mode)).reshape(28, 28, -1)
+    sides = ((3, 3), (3, 3), (0, 0))
+    bordered = np.pad(pixels, sides, mode="reflect" if border == "reflect" else "constant")
+    if border == "mean":
+        outside = np.pad(np.zeros_like(pixels), sides, constant_values=1) == 1
+        colour = np.broadcast_to([124, 116, 104] if mode == "RGB" else [115], bordered.shape)  # 115: the mean of three
+        bordered = np.where(outside, colour, bordered)
+    config, places = CropConfig(kind="padded", padding=3, border=border), set()
+    image = from_pixels(pixels)
     for seed in range(300):
-        part = crop.training_part(28, 28, config, 28, 1.0, Random(seed))
-        got = crop.cut(picture(image), part, "bilinear")
+        part = crop.training_part(28, 28, config, 28, arch(1.0), Random(seed))
+        got = crop.cut(image, part, "bilinear")
         top, left = 3 - part.down, 3 - part.right
         assert np.array_equal(got, bordered[top : top + 28, left : left + 28])
         places.add((top, left))
