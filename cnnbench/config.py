@@ -81,7 +81,12 @@ class ScheduleConfig:
             "plateau",
         ),
     )
-    warmup_epochs: float = key("linear warm-up in front, epochs", 0.0)
+    warmup: str = key(
+        "linear: the factor on the rate rises from `warmup_start` to 1; constant: it stays at `warmup_start`",
+        "linear",
+        choices=("linear", "constant"),
+    )
+    warmup_epochs: float = key("warm-up in front, epochs", 0.0)
     warmup_start: float = key("factor on the rate at the first step of warm-up", 0.0)
     step_epochs: float = key("step, exponential: epochs in which the rate is multiplied by gamma once", 30.0)
     milestones: list[float] = key("multi_step: epochs at which the rate is multiplied by gamma", [])
@@ -192,7 +197,9 @@ class TrainConfig:
     )
     label_smoothing: float = key("share of the target spread over all classes, in [0, 1)", 0.0)
     bce_threshold: float | None = key(
-        "bce: a class with more than this share of a mixed image, in [0, 1), counts in full; null: by its share", None
+        "bce: a class with more than this share of the target, mixed and smoothed, in [0, 1), counts in full; "
+        "null: each by its share",
+        None,
     )
     filter_radius: float | None = key(
         "largest root mean square of a convolution's filter, restored after each step (ZFNet: 0.1); null: any", None

@@ -21,12 +21,14 @@ PAPERS = {
     "inception_v3": ("inception_v3",),
     "inception_v4": ("inception_v4", "inception_resnet_*"),
     "xception": ("xception",),
-    "cifar_resnet": (*(f"resnet{n}" for n in (20, 32, 44, 56, 110)), *(f"plain{n}" for n in (20, 32, 44, 56))),
+    "cifar_resnet": (*(f"resnet{n}" for n in (20, 32, 44, 56)), *(f"plain{n}" for n in (20, 32, 44, 56))),
+    "cifar_resnet110": ("resnet110",),
     "cifar_wrn": ("wrn*",),
     "cifar_resnext": ("resnext29_*",),
     "cifar_densenet": ("densenet_bc*",),
     "resnet": ("resnet*", "plain*"),
-    "fb_resnet": ("wide_resnet*", "resnext*", "densenet*", "preact_resnet*"),
+    "resnext": ("resnext*",),
+    "fb_resnet": ("wide_resnet*", "densenet*", "preact_resnet*"),
 }
 
 # The network that stands for a paper's recipe where none is named.
@@ -34,11 +36,13 @@ FIRST = {
     **{recipe: recipe for recipe, patterns in PAPERS.items() if recipe in patterns},
     "vgg": "vgg16",
     "cifar_resnet": "resnet20",
+    "cifar_resnet110": "resnet110",
     "cifar_wrn": "wrn28_10",
     "cifar_resnext": "resnext29_8x64d",
     "cifar_densenet": "densenet_bc100_12",
     "resnet": "resnet50",
-    "fb_resnet": "resnext50_32x4d",
+    "resnext": "resnext50_32x4d",
+    "fb_resnet": "densenet121",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from cnnbench import archs, recipes
 from cnnbench.analysis.published import protocols_of
 from cnnbench.archs.heads import has_one_side
 from cnnbench.commands import COMMANDS
+from cnnbench.config import TrainConfig, entries, value_of
 from cnnbench.errors import UserError
 from cnnbench.help import groups
 from cnnbench.sides import training_sides
+from cnnbench.training.schedule import rate_factor
 
 CONF = Path(recipes.__file__).parents[1] / "conf"
 TRAIN = COMMANDS["train"]
@@ -84,16 +88,37 @@ def test_every_row_of_a_ladder_composes(name):
 
 
 def test_each_row_of_the_inception_table_changes_one_thing():
-    def row(name: str) -> tuple:
+    def row(name: str) -> dict[str, object]:
         chosen = composed("ladder=inception_v3", f"step={name}")
-        options = chosen.arch.options
-        return chosen.optimizer.kind, chosen.label_smoothing, options["stem"], options["aux_batch_norm"]
+        values = {key: value_of(chosen, key) for key in entries(TrainConfig) if not is_dataclass(value_of(chosen, key))}
+        return values | {f"arch.options.{key}": value for key, value in chosen.arch.options.items()}
 
-    assert row("inception_v2") == ("sgd", 0.0, "7x7", False)
-    assert row("rmsprop") == ("tensorflow_rmsprop", 0.0, "7x7", False)
-    assert row("label_smoothing") == ("tensorflow_rmsprop", 0.1, "7x7", False)
-    assert row("factorised_7x7") == ("tensorflow_rmsprop", 0.1, "factorised", False)
-    assert row("bn_auxiliary") == ("tensorflow_rmsprop", 0.1, "factorised", True)
+    names = ["inception_v2", "rmsprop", "label_smoothing", "factorised_7x7", "bn_auxiliary"]
+    rows = [row(name) for name in names]
+    changes = [
+        {key: below[key] for key in below if below[key] != above[key] and key not in ("ladder", "arch.options")}
+        for above, below in pairwise(rows)
+    ]
+    rmsprop = {f"optimizer.{key}" for key in ("kind", "lr", "base_batch", "alpha", "eps")}
+    assert {*changes[0]} == rmsprop
+    assert rows[1]["optimizer.kind"] == "tensorflow_rmsprop"
+    assert changes[1:] == [
+        {"label_smoothing": 0.1}, {"arch.options.stem": "factorised"}, {"arch.options.aux_batch_norm": True},
+    ]  # fmt: skip
+
+
+def test_resnext_and_resnet_110_have_recipes_of_their_own():
+    """Divided three times (Xie et al. 2017, section 4); a tenth of the rate for an epoch (He et al. 2016, 4.2)."""
+    resnext, resnet110 = composed("arch=resnext50_32x4d"), composed("arch=resnet110")
+    rates = [rate_factor(resnext.schedule, epoch, 1, resnext.epochs) for epoch in (29, 30, 60, 89, 90, 99)]
+    assert rates == pytest.approx([1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    rates = [rate_factor(resnet110.schedule, step, 390, resnet110.epochs) for step in (0, 389, 390, 82 * 390)]
+    assert rates == pytest.approx([0.1, 0.1, 1, 0.1])
+
+
+def test_the_average_of_torchvisions_recipe_begins_after_its_warm_up():
+    modern = composed("arch=resnet50", "recipe=modern")
+    assert modern.average.start_epoch == modern.schedule.warmup_epochs == 5
 
 
 @pytest.mark.parametrize(

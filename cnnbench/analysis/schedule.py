@@ -35,7 +35,7 @@ def values_table(config: TrainConfig) -> Table:
         *((name, _shown(getattr(config, name))) for name in ("loss", "label_smoothing")),
         *((name, _shown(value)) for name in LIMITS if (value := getattr(config, name)) is not None),
         *_acting("optimizer", config.optimizer, OPTIMIZER_KEYS, OPTIMIZER_ALWAYS),
-        *_acting("schedule", config.schedule, SCHEDULE_KEYS, ("warmup_epochs", "warmup_start")),
+        *_acting("schedule", config.schedule, SCHEDULE_KEYS, ("warmup", "warmup_epochs", "warmup_start")),
         *_acting("average", config.average, AVERAGE_KEYS),
         *((f"arch.{name}", _shown(getattr(config.arch, name))) for name in ARCH),
         ("augment", " -> ".join(_operations(config))),

@@ -116,7 +116,8 @@ def _rate(config: TrainConfig) -> str:
     optimizer, schedule = config.optimizer, config.schedule
     ratio = f"{config.batch}/{optimizer.base_batch}"
     factor = {"linear": f" x {ratio}", "sqrt": f" x sqrt({ratio})", "none": ", at any batch"}[optimizer.scaling]
-    warmup = f", warm-up from {schedule.warmup_start:g} over {schedule.warmup_epochs:g} epochs"
+    way = {"linear": "from", "constant": "at"}[schedule.warmup]
+    warmup = f", warm-up {way} {schedule.warmup_start:g} over {schedule.warmup_epochs:g} epochs"
     form = _acting(schedule, SCHEDULE_KEYS) + warmup * (schedule.warmup_epochs > 0)
     return f"{scaled_rate(optimizer, config.batch):g} = {optimizer.lr:g}{factor}; {form}"
 

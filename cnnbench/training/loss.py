@@ -33,13 +33,14 @@ def _cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: TrainConf
 
 def _binary_cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: TrainConfig) -> torch.Tensor:
     """Each class a question of its own (Wightman et al. 2021, ResNet strikes back, section 3.1): the mean over images
-    AND classes, as in its code: gradients are smaller by the number of classes than those of a sum over classes."""
+    AND classes, as in its code: gradients are smaller by the number of classes than those of a sum over classes. The
+    threshold comes after the smoothing, as there, which then only moves the share that counts."""
     classes = logits.shape[1]
     shares = F.one_hot(target, classes).float() if target.dim() == 1 else target.float()
+    shares = (1 - config.label_smoothing) * shares + config.label_smoothing / classes
     if config.bce_threshold is not None:
         shares = (shares > config.bce_threshold).float()
-    smoothed = (1 - config.label_smoothing) * shares + config.label_smoothing / classes
-    return F.binary_cross_entropy_with_logits(logits, smoothed)
+    return F.binary_cross_entropy_with_logits(logits, shares)
 
 
 LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor, TrainConfig], torch.Tensor]] = {

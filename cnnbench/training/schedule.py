@@ -13,13 +13,15 @@ def rate_factor(
 ) -> float:
     """Factor on the full learning rate at optimiser step `step`, counted from 0 over the whole run.
 
-    During warm-up the factor rises linearly from `warmup_start`. The schedule itself runs over all epochs for the
-    step-wise kinds, and over those after the warm-up for the others; at the last step it is one step short of `final`.
+    During warm-up the factor is `warmup_start`, or rises linearly from it. The schedule itself runs over all epochs
+    for the step-wise kinds, and over those after the warm-up for the others; at the last step it is one step short of
+    `final`.
     `errors`: top-1 errors in percent of all evaluations before this step, in their order; only plateau looks at them.
     """
     epoch = step / steps_per_epoch
     if epoch < schedule.warmup_epochs:
-        return schedule.warmup_start + (1 - schedule.warmup_start) * epoch / schedule.warmup_epochs
+        done = epoch / schedule.warmup_epochs if schedule.warmup == "linear" else 0.0
+        return schedule.warmup_start + (1 - schedule.warmup_start) * done
     if schedule.kind == "plateau":
         return schedule.gamma ** divisions(errors, schedule.patience, schedule.threshold, schedule.most)
     return KINDS[schedule.kind](schedule, epoch, (epoch - schedule.warmup_epochs) / (epochs - schedule.warmup_epochs))

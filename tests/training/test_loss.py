@@ -65,5 +65,13 @@ def test_bce_threshold_counts_mixed_classes_in_full():
     assert hard == pytest.approx(binary(LOGITS, SHARES))
 
 
+def test_bce_threshold_comes_after_the_smoothing():
+    """As in the released code: a share of 0.3 becomes 0.7 x 0.3 + 0.3 / 4 = 0.285, one of 0.25 stays 0.25."""
+    keys = config(loss="bce", bce_threshold=0.29, label_smoothing=0.3)
+    mixed = torch.tensor([[0.7, 0.3, 0, 0], [0, 0, 0.25, 0.75]])
+    full = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 1.0]])
+    assert training_loss(LOGITS, mixed, keys, nn.Identity()).item() == pytest.approx(binary(LOGITS, full))
+
+
 def test_loss_is_float32_whatever_the_logits_are():
     assert training_loss(LOGITS.bfloat16(), CLASSES, config(loss="bce"), nn.Identity()).dtype == torch.float32

@@ -24,6 +24,10 @@ from cnnbench.training.schedule import KINDS, divisions, rate_factor
         (ScheduleConfig(kind="linear", warmup_epochs=2), [0, 0.5, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8]),
         (ScheduleConfig(kind="constant", warmup_epochs=4, warmup_start=0.2), [0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1]),
         (
+            ScheduleConfig(kind="step", step_epochs=5, warmup="constant", warmup_epochs=2, warmup_start=0.2),
+            [0.2, 0.2, *[1] * 3, *[0.1] * 4],
+        ),
+        (
             ScheduleConfig(kind="cosine"),
             [1, 0.97553, 0.90451, 0.79389, 0.65451, 0.5, 0.34549, 0.20611, 0.09549],
         ),
