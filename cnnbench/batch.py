@@ -26,16 +26,19 @@ def expected_batch(config: TrainConfig) -> int:
 def choose_batch(config: TrainConfig, processes: int) -> int:
     """The batch, images, of a new run on `processes` processes.
 
-    Raises UserError if it was given and does not split evenly.
+    Raises UserError if it was given and does not split evenly, or leaves no two images to be mixed.
     """
     parts = processes * config.accumulate
-    if config.batch is None:
-        return nearest_multiple(config.recipe_batch, parts)
-    if config.batch % parts:
-        near = nearest_multiple(config.batch, parts)
-        over = _parts(config, processes)
-        raise UserError(f"batch={config.batch} does not split evenly over {over}: use batch={near}")
-    return config.batch
+    batch = nearest_multiple(config.recipe_batch, parts) if config.batch is None else config.batch
+    over = _parts(config, processes)
+    if batch % parts:
+        raise UserError(f"batch={batch} does not split evenly over {over}: use batch={nearest_multiple(batch, parts)}")
+    if batch == parts and (config.augment.mixup.p > 0 or config.augment.cutmix.p > 0):
+        raise UserError(
+            f"batch={batch} over {over} leaves parts of one image, which mixup and cutmix would mix with itself: use "
+            f"batch={2 * batch}, or augment.mixup.p=0 augment.cutmix.p=0"
+        )
+    return batch
 
 
 def with_batch(config: TrainConfig, processes: int) -> TrainConfig:

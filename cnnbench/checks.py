@@ -134,7 +134,12 @@ def _check_optimizer(optimizer: OptimizerConfig) -> None:
 
 
 def _check_schedule(schedule: ScheduleConfig, epochs: int) -> None:
-    check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0, epochs)
+    check_range("schedule.warmup_epochs", schedule.warmup_epochs, 0)
+    require(
+        schedule.warmup_epochs <= epochs,
+        f"schedule.warmup_epochs={schedule.warmup_epochs:g} is more than epochs={epochs}: give at most "
+        f"schedule.warmup_epochs={epochs}, or more epochs",
+    )
     check_range("schedule.warmup_start", schedule.warmup_start, 0, 1)
     check_range("schedule.step_epochs", schedule.step_epochs, 0, open_low=True)
     check_range("schedule.gamma", schedule.gamma, 0)
@@ -156,7 +161,12 @@ def _check_schedule(schedule: ScheduleConfig, epochs: int) -> None:
 def _check_average(average: AverageConfig, epochs: int) -> None:
     check_range("average.decay", average.decay, 0, below=1)
     check_range("average.every", average.every, 1)
-    check_range("average.start_epoch", average.start_epoch, 0, below=epochs)
+    check_range("average.start_epoch", average.start_epoch, 0)
+    require(
+        average.start_epoch < epochs,
+        f"average.start_epoch={average.start_epoch:g} is past the end of epochs={epochs}: give less, as in "
+        "average.start_epoch=0, or more epochs",
+    )
     check_acting("average", average, AVERAGE_KEYS)
 
 
@@ -332,6 +342,11 @@ def _check_data(config: TrainConfig | EvalConfig | BenchConfig) -> None:
 
 def _check_loading(config: TrainConfig | EvalConfig) -> None:
     check_range("processes", config.processes, 1)
+    group = os.environ.get("WORLD_SIZE", "") if "RANK" in os.environ else ""
+    require(
+        config.processes is None or not group or config.processes == int(group),
+        f"processes={config.processes}, but the launcher has started {group}: leave processes= out",
+    )
     _check_data(config)
     _check_precision(config)
 

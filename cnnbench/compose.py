@@ -19,6 +19,7 @@ from typing import Any
 
 import hydra
 import yaml
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -31,7 +32,7 @@ from cnnbench import runs
 from cnnbench.commands import Command
 from cnnbench.config import ArchConfig, entries, value_of
 from cnnbench.errors import UserError, nearest, reason
-from cnnbench.recipes import first_network, paper_recipe
+from cnnbench.recipes import PAPER, first_network, paper_recipe
 from cnnbench.words import quoted
 
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
@@ -55,10 +56,12 @@ def run(command: Command, words: list[str]) -> None:
     overrides, options = _check_options(words)
     overrides = _named(command, overrides)
     _check_syntax(overrides)
-    words = [*options, *_in_full(overrides)]  # Hydra's parser takes no overrides on both sides of an option
+    overrides = _in_full(overrides)
+    words = [*options, *overrides]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
         words.insert(0, "--resolve")
     elif {"--multirun", "-m"} & set(words):
+        _check_points(command, overrides)
         words = _sweep_folder(words)
 
     single: list[DictConfig] = []
@@ -90,6 +93,20 @@ def run(command: Command, words: list[str]) -> None:
             raise UserError(_explain(error, command.schema)) from error
         command.check(config)
         command.run(config)
+
+
+def _check_points(command: Command, overrides: list[str]) -> None:
+    """Raise UserError for a point of a sweep that cannot work, before the first one begins."""
+    if any("hydra/sweeper=" in word for word in overrides):
+        return  # a plug-in, which chooses its points as it goes
+    ours = [word for word in overrides if not word.lstrip("+").startswith("hydra")]
+    _store_schema(command)
+    with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
+        try:
+            for point in BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(ours), None)[0]:
+                command.check(_typed(command, hydra.compose(command.config_name, point)))
+        except COMPOSITION_ERRORS as error:
+            raise UserError(_explain(error, command.schema)) from error
 
 
 def _of_a_job(error: Exception) -> bool:
@@ -166,6 +183,8 @@ def _check_ladder(ladder: str, rows: list[str]) -> None:
 
 def _own_recipe(_root_: DictConfig) -> str:
     """The recipe of the network that is chosen; `_root_` are Hydra's choices so far."""
+    if "arch" not in _root_:
+        raise UserError(f"recipe={PAPER} is the network's own: name the network too, as in arch=resnet50")
     return paper_recipe(_root_["arch"])
 
 
@@ -299,7 +318,9 @@ def _arguments(words: list[str]) -> Iterator[None]:
 
 
 def _explain(error: Exception, schema: type) -> str:
-    """One sentence for what Hydra or OmegaConf found wrong."""
+    """One sentence for what Hydra or OmegaConf found wrong, or for what a resolver of ours said to them."""
+    if ours := next((cause for cause in _causes(error) if isinstance(cause, UserError)), None):
+        return str(ours)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, option = error.missing_cfg_file.rpartition("/")
         hint, few = nearest(option, error.options), len(error.options) <= SHOWN
@@ -307,11 +328,19 @@ def _explain(error: Exception, schema: type) -> str:
         return f"{group} has no option '{option}'{hint}; {rest}"
     cause = error.__cause__ or error
     first = reason(cause)
+    if match := re.match(r"Ambiguous value for argument '(.*)'", first):
+        return f"{match[1]} has several values: add --multirun for a sweep, or write a list, as in key=[1,2]"
     if match := re.match(r"Could not override '([^']*)'", str(error)):
         parent = getattr(cause, "parent_node", None)
         return _unknown(match[1], schema, list(parent) if isinstance(parent, DictConfig) else [])
     key = getattr(cause, "full_key", None)
     return f"{key}: {first[0].lower()}{first[1:]}" if key else first
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _unknown(name: str, schema: type, siblings: Iterable[str] = ()) -> str:

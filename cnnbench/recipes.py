@@ -63,9 +63,11 @@ def check_recipe(config: TrainConfig) -> None:
     """Raise UserError if the recipe is for other networks."""
     arch, patterns = config.arch.name, config.recipe_for
     if patterns and not fits(arch, patterns):
+        own = f"leave recipe= out for its own ({paper_recipe(arch)})"
+        fix = f"leave arch= out, which ladder={config.ladder.partition('/')[0]} sets" if config.ladder else own
         raise UserError(
-            f"recipe={config.recipe} is for {', '.join(patterns)}, not {arch}: leave recipe= out for its own "
-            f"({paper_recipe(arch)}), or insist with recipe_for=[{arch}]"
+            f"recipe={config.recipe} is for {', '.join(patterns)}, not {arch}: {fix}, or insist with "
+            f"recipe_for=[{arch}]"
         )
 
 

@@ -110,14 +110,20 @@ def load_config(path: Path) -> TrainConfig:
     try:
         settings = yaml.safe_load((path / "config.yaml").read_text())
     except OSError as error:
-        known = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise UserError(f"there is no run in {path}{nearest(path.name, known)}") from error
+        if inside := _runs_in(path):
+            raise UserError(f"{path} holds several runs: name one, as in run={name(path / inside[0])}") from error
+        raise UserError(f"there is no run in {path}{nearest(path.name, _runs_in(path.parent))}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}/config.yaml is damaged: {reason(error)}") from error
     try:
         return from_dict(TrainConfig, settings)
     except (TypeError, AttributeError) as error:
         raise UserError(f"{path}/config.yaml is not a config of cnnbench {__version__}: {error}") from error
+
+
+def _runs_in(path: Path) -> list[str]:
+    """Names of the runs directly below the folder `path`, in their order; [] without any."""
+    return sorted(file.parent.name for file in path.glob("*/config.yaml"))
 
 
 def load_result(path: Path) -> dict[str, Any] | None:

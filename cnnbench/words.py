@@ -1,4 +1,7 @@
-"""Words of the command line as they have to be typed: in Hydra's quotes where it needs them, and in the shell's."""
+"""Words of the command line as they have to be typed: in Hydra's quotes where it needs them, and in the shell's.
+
+And counts of things, as one says them.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +23,8 @@ def typed(key: str, text: object) -> str:
     value = str(text)
     plain = SAFE.fullmatch(value) and value.lower() not in OTHER
     return shlex.quote(f"{key}={value if plain else quoted(value)}")
+
+
+def counted(number: int, thing: str) -> str:
+    """'1 epoch', '1,000 epochs'."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"

@@ -54,7 +54,15 @@ MISTAKES = [
     ("train augment.policy.kind=autoagument", "did you mean autoaugment"),
     ("train augment.repeats=0", "at least 1"),
     ("data show data=sample draws=0", "at least 1"),
-    ("train schedule.warmup_epochs=1000", "at most"),
+    ("train schedule.warmup_epochs=1000", "more than epochs=20: give at most schedule.warmup_epochs=20"),
+    ("train recipe=a1 arch=resnet18 epochs=1", "more than epochs=1"),
+    ("train average=modern epochs=5", "past the end of epochs=5"),
+    ("train seed=0,1", "add --multirun"),
+    ("train -m seed=0,1 label_smoothing=0.1,1.5", "label_smoothing=1.5"),
+    ("train -m arch=lenet,lenett", "did you mean lenet"),
+    ("train recipe=modern batch=8 accumulate=8 processes=1", "would mix with itself: use batch=16"),
+    ("train ladder=inception_v3 step=rmsprop arch=vgg16", "leave arch= out, which ladder=inception_v3 sets"),
+    ("describe recipe=paper", "name the network too"),
     ("train precision=fp16 device=cpu", "needs a GPU"),
     ("train optimizer.nesterov=true optimizer.momentum=0", "momentum above 0"),
     ("train optimizer=adamw optimizer.momentum=0.9", "does nothing with optimizer.kind=adamw, only with sgd"),
@@ -98,6 +106,25 @@ def test_mistake_is_one_line_and_exit_status_2(command, tmp_path, words, hint):
     assert done.stderr.count("\n") == 1
     assert hint in done.stderr
     assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
+
+
+def test_a_launchers_number_of_processes_is_not_overruled(command, monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    for words in ("train processes=2", "eval arch=lenet weights=a.pt data=sample processes=2"):
+        done = command(*words.split())
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "processes=2, but the launcher has started 4: leave processes= out" in done.stderr
+
+
+def test_a_folder_of_runs_is_no_run(command, tmp_path):
+    for job in ("0", "1"):
+        (tmp_path / "runs/sweep" / job).mkdir(parents=True)
+        (tmp_path / "runs/sweep" / job / "config.yaml").touch()
+    for words in ("eval run=sweep", "verify run=sweep"):
+        assert "runs/sweep holds several runs: name one, as in run=runs/sweep/0" in command(*words.split()).stderr
+    assert "no run in runs/sweeq" in (said := command("eval", "run=sweeq").stderr)
+    assert "did you mean" not in said
 
 
 def test_a_process_of_its_own_says_the_same(cnnbench, command):

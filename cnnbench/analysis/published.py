@@ -75,6 +75,7 @@ def otherwise(result: dict[str, Any], split: str) -> list[str]:
     changed = {name: value for name, value in result.get("changed", {}).items() if name != "scales"}
     return [
         *(f"{name}={plain(value)}" for name, value in changed.items()),
+        *(["checkpoint=best"] if result.get("checkpoint") == "best" else []),  # an epoch chosen on the same images
         *([f"labels={result['labels']}"] if result.get("labels") else []),
         *([f"exclude={result['exclude']}"] if result.get("exclude") and split != "val_non_blacklisted" else []),
     ]
@@ -132,7 +133,9 @@ def _is_by(result: dict[str, Any], protocol: str, scales: Sequence[int] = ()) ->
 
 
 def _of(result: dict[str, Any], recipe: str, source: str) -> Published:
-    split = result["split"]
+    split, mean = result["split"], result.get("mean_top1_err")
+    if mean is not None:  # of several runs, the best of which is printed: a run is held against their mean
+        result, source = result | {"top1_err": mean}, f"{source}, mean of its runs"
     recipe = "fb_resnet" if source == "fb.resnet.torch" else recipe
     return Published(result["top1_err"], result["top5_err"], split, SPLITS[split][0], recipe, source)
 

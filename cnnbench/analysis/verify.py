@@ -143,7 +143,7 @@ def _causes(
         if result.get("data") not in (None, trained.data.path):
             found.append(f"{file}: counted on {result['data']}, not on the run's {trained.data.path}")
         if others := otherwise(result, split):
-            found.append(f"{file}: with {', '.join(others)}, which no published test has")
+            found.append(f"{file}: with {', '.join(others)}, unlike the published tests")
             continue
         published = published_of(trained, result, split)
         if published is None:

@@ -20,8 +20,9 @@ def facts(name: str) -> dict[str, Any]:
 
     Keys: key, family, paper (title, authors, year first posted, venue, arxiv), input (channels, size in pixels),
     num_classes, depth (value, counts), params (total, with_aux where there are auxiliary heads), macs, quoted (what
-    the paper says of itself), results (split, protocol, top1_err, top5_err, where, status; perhaps detail, and `of`
-    where the number belongs to another network or an ensemble) and weights (public ones, with their errors).
+    the paper says of itself), results (split, protocol, top1_err, top5_err, where, status; perhaps detail,
+    mean_top1_err where top1_err is of the best of several runs, and `of` where the number belongs to another network or
+    an ensemble) and weights (public ones, with their errors).
 
     Raises ValueError for a network without facts.
     """

@@ -24,6 +24,7 @@ from cnnbench.recipes import paper_recipe
 from cnnbench.sides import keeps_to_one_side, training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.state import Position, Training
+from cnnbench.words import counted
 
 
 def banner(training: Training, position: Position, train: Split, val: Split) -> str:
@@ -88,7 +89,7 @@ def _recipe(training: Training, train: Split) -> str:
     own = "paper = " * (config.recipe == paper_recipe(config.arch.name))
     source = f" ({config.recipe_source})" * bool(config.recipe_source)
     ladder = f", ladder {config.ladder}" if config.ladder else ""
-    return f"{own}{config.recipe}{source}{ladder}: {config.epochs} epochs of {steps} steps{rest}"
+    return f"{own}{config.recipe}{source}{ladder}: {counted(config.epochs, 'epoch')} of {counted(steps, 'step')}{rest}"
 
 
 def _resolution(config: TrainConfig) -> str | None:

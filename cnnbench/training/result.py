@@ -12,7 +12,7 @@ from cnnbench.evaluation.metrics import Counts
 from cnnbench.evaluation.report import error_table
 from cnnbench.machine import processor
 from cnnbench.training.state import Position, Training
-from cnnbench.words import typed
+from cnnbench.words import counted, typed
 
 
 def finish(training: Training, position: Position) -> None:
@@ -80,7 +80,7 @@ def show(folder: Path, result: dict[str, Any]) -> str:
     again = f"cnnbench eval {typed('run', runs.name(folder))}"
     speed, seconds = result["images_per_second"], result["training_seconds"]
     return f"""
-{result["arch"]} after {result["epoch"]} epochs, {counts.n:,} validation images, one centre crop:
+{result["arch"]} after {counted(result["epoch"], "epoch")}, {counts.n:,} validation images, one centre crop:
 {error_table(counts)}
 {averaged}
 best        top-1 error {best:.2f} % after epoch {epoch}, chosen on these same images

@@ -4,7 +4,7 @@ import pytest
 
 from cnnbench.archs.facts import all_facts, conventions, facts, headline
 
-RESULT = {"split", "protocol", "detail", "of", "top1_err", "top5_err", "where", "status"}
+RESULT = {"split", "protocol", "detail", "of", "top1_err", "mean_top1_err", "top5_err", "where", "status"}
 WEIGHTS = {"publisher", "name", "top1_err", "top5_err", "protocol", "detail", "status"}
 
 
