@@ -30,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnbench import runs
 from cnnbench.commands import Command
-from cnnbench.config import ArchConfig, entries, value_of
+from cnnbench.config import ArchConfig, entries, from_torchvision, value_of
 from cnnbench.errors import UserError, nearest, reason
 from cnnbench.recipes import PAPER, first_network, paper_recipe
 from cnnbench.words import quoted
@@ -193,11 +193,18 @@ def _first_network(_root_: DictConfig) -> str:
     return first_network(_root_["recipe"])
 
 
+def _by_weights(weights: Any, theirs: list[float], own: list[float]) -> list[float]:
+    """`theirs` if `weights`, the key, names torchvision's, else `own`."""
+    named = weights if OmegaConf.is_list(weights) else [weights]
+    return theirs if any(from_torchvision(str(each)) for each in named) else own
+
+
 @functools.cache
 def _store_schema(command: Command) -> None:
     """Make the schema of `command` known to Hydra; once, since it takes a fifth of the time of a composition."""
     OmegaConf.register_new_resolver("first_network", _first_network, replace=True)
     OmegaConf.register_new_resolver("paper_recipe", _own_recipe, replace=True)
+    OmegaConf.register_new_resolver("by_weights", _by_weights, replace=True)
     node = OmegaConf.structured(command.schema)
     _thaw(node)
     ConfigStore.instance().store(

@@ -31,7 +31,7 @@ def build_network(
     file = None if weights is None else weights_file(arch.name, weights)
     try:
         model = build(arch.name, num_classes, **_options(arch, image_size))
-        notes = [] if file is None else load_weights(model, file, new_classifier)
+        notes = [] if file is None else load_weights(model, file, new_classifier, (arch.mean, arch.std))
     except ValueError as error:
         raise UserError(str(error)) from error
     if tell is not None:

@@ -59,14 +59,14 @@ SCHEDULES = [
     (dict(kind="one_cycle", peak=1.0), "below 1"),
     (dict(kind="one_cycle", start=2.0), "at most 1"),
     (dict(kind="polynomial", power=0.0), "above 0"),
-    (dict(kind="linear", warmup_epochs=91.0), "at most 90"),
+    (dict(kind="linear", warmup_epochs=91.0), "more than epochs=90: give at most"),
 ]
 AVERAGES = [
     (dict(kind="none", every=5), "average.every=5 does nothing with average.kind=none, only with ema, polyak"),
     (dict(kind="polyak", decay=0.9), "only with ema"),
     (dict(kind="ema", decay=1.0), "below 1"),
     (dict(kind="ema", every=0), "at least 1"),
-    (dict(kind="polyak", start_epoch=90.0), "below 90"),
+    (dict(kind="polyak", start_epoch=90.0), "past the end of epochs=90"),
 ]
 OTHERS = [
     (dict(bce_threshold=0.2), "loss=bce"),

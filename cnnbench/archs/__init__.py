@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from cnnbench.errors import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
 # Key -> the family module that holds it.
@@ -111,14 +113,19 @@ def build(name: str, num_classes: int = 1000, **options: Any) -> nn.Module:
     return network(**{**fixed, "num_classes": num_classes, **options})
 
 
-def load_weights(model: nn.Module, path: str | Path, new_classifier: bool = True) -> list[str]:
+def load_weights(
+    model: nn.Module,
+    path: str | Path,
+    new_classifier: bool = True,
+    normalised: tuple[Sequence[float], Sequence[float]] | None = None,
+) -> list[str]:
     """Load a public or own weights file into `model`; what was done besides, a sentence each. See weights.py.
 
     Raises ValueError, in one sentence, for a file that cannot be read or does not fit.
     """
     from cnnbench.archs import weights
 
-    return weights.load_weights(model, path, new_classifier)
+    return weights.load_weights(model, path, new_classifier, normalised)
 
 
 def options_of(name: str) -> list[str]:

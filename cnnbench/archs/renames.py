@@ -72,8 +72,13 @@ AUXILIARY: dict[str, dict[str, str]] = {
 # Trained by TensorFlow-slim, whose first of 1001 classes is the background; some files still have it.
 BACKGROUND_FIRST = ("InceptionV3", "InceptionV4", "InceptionResNetV2")
 
-# Public weights of these expect images normalised by mean and deviation 0.5; torchvision hides it in transform_input.
-NORMALISED_BY_HALF = ("GoogLeNet", "InceptionV3", "InceptionV4", "InceptionResNetV2", "Xception")
+# What images of public weights are normalised by: mean and deviation. torchvision hides the first in transform_input.
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+TORCHVISIONS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+NORMALISED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    **dict.fromkeys(("GoogLeNet", "InceptionV3", "InceptionV4", "InceptionResNetV2", "Xception"), HALF),
+    **dict.fromkeys(("VGG", "ResNet", "DenseNet"), TORCHVISIONS),
+}
 
 # Networks that torchvision publishes weights of: our key -> its key.
 TORCHVISION: dict[str, str] = {

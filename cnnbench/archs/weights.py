@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import pickle
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -18,7 +22,7 @@ from cnnbench.archs.renames import (
     BACKGROUND_FIRST,
     CLASSIFIERS,
     NAMINGS,
-    NORMALISED_BY_HALF,
+    NORMALISED,
     TORCHVISION,
     Naming,
 )
@@ -27,23 +31,33 @@ WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 COUNTER = "num_batches_tracked"  # of batch normalisation; files from before torch 0.4.1 lack it
 
 Weights = dict[str, torch.Tensor]
+Normalised = tuple[Sequence[float], Sequence[float]]
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A state dict without wrappers and prefixes, on the CPU; `arch`: the key of the network, if cnnbench wrote it."""
+    """A state dict without wrappers and prefixes, on the CPU.
+
+    If cnnbench wrote it, `arch` is the key of the network, and `normalised` the mean and the deviation of its images,
+    in [0, 1], for each channel.
+    """
 
     weights: Weights
-    arch: str | None
+    arch: str | None = None
+    normalised: Normalised | None = None
 
 
-def load_weights(model: nn.Module, path: str | Path, new_classifier: bool = True) -> list[str]:
+def load_weights(
+    model: nn.Module, path: str | Path, new_classifier: bool = True, normalised: Normalised | None = None
+) -> list[str]:
     """Load the weights in `path` into `model`, in place; what was done besides, a sentence each, for the user.
 
     Takes .safetensors, and .pt or .pth files of torch.save with a state dict, bare or below one of WRAPPERS, with names
     as ours, torchvision's or timm's (renames.py). Every key has to fit, except: auxiliary heads may be in the file
     alone (left out) or in the network alone (they keep their start), counters of batches may be missing. Where the
     numbers of classes differ the classifier keeps its start, or with `new_classifier=False` that is an error too.
+    `normalised`: mean and deviation of the images that the network is to see; a file that states others is an error,
+    and if public weights expect others that is a note.
 
     A file cannot tell a ResNet with the stride in the 3x3 convolution ("v1.5", as all of torchvision's are) from one
     with the stride in the 1x1 ("v1"), nor where a parameterless shortcut puts its zeros: the caller has to know.
@@ -68,23 +82,25 @@ def load_weights(model: nn.Module, path: str | Path, new_classifier: bool = True
     if naming and naming.centred_zeros:
         weights = _old_channels_first(weights)
         notes.append("channels reordered: its shortcuts put zeros on both sides of the old channels, here on one")
-    if file.arch is None and kind in NORMALISED_BY_HALF:
-        notes.append("public weights of this network expect images normalised by mean 0.5 and deviation 0.5")
+    notes += _match_images(file, kind, path, normalised) if normalised is not None else []
     model.load_state_dict(weights)
     return notes
 
 
 def read_weights(path: str | Path) -> WeightsFile:
     """The state dict in a file. Raises ValueError, in one sentence, if there is none; executes nothing."""
-    content, arch = _read(Path(path))
+    content, arch, normalised = _read(Path(path))
     if isinstance(content, dict):
-        arch = content["arch"] if isinstance(content.get("arch"), str) and "config" in content else arch
+        if isinstance(content.get("arch"), str) and "config" in content:
+            arch, own = content["arch"], content["config"].get("arch", {})
+            normalised = (own["mean"], own["std"]) if {"mean", "std"} <= set(own) else None
         content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), content)
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise ValueError(f"{path} holds no state dict: neither bare nor under {', '.join(WRAPPERS)}")
     if not content:
         raise ValueError(f"{path} holds an empty state dict")
-    return WeightsFile({re.sub(r"^((module|_orig_mod)\.)+", "", key): value for key, value in content.items()}, arch)
+    weights = {re.sub(r"^((module|_orig_mod)\.)+", "", key): value for key, value in content.items()}
+    return WeightsFile(weights, arch, normalised)
 
 
 def torchvision_weights(name: str, source: str = "torchvision") -> Path:
@@ -124,17 +140,19 @@ def renamed(weights: Weights, kind: str) -> tuple[Weights, Naming | None]:
     return dict(weights), None
 
 
-def _read(path: Path) -> tuple[object, str | None]:
-    """The content of a file, and the network that the metadata of a safetensors file of ours names."""
+def _read(path: Path) -> tuple[object, str | None, Normalised | None]:
+    """The content of a file, and the network and the images that the metadata of a safetensors file of ours names."""
     try:
         if path.suffix == ".safetensors":
             from safetensors import safe_open
 
             with safe_open(path, "pt") as file:
-                return {key: file.get_tensor(key) for key in file.keys()}, (file.metadata() or {}).get("arch")  # noqa: SIM118
+                weights, about = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            images = (json.loads(about["mean"]), json.loads(about["std"])) if {"mean", "std"} <= set(about) else None
+            return weights, about.get("arch"), images
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of formats that are refused below
-            return torch.load(path, map_location="cpu", weights_only=True), None
+            return torch.load(path, map_location="cpu", weights_only=True), None, None
     except FileNotFoundError as error:
         raise ValueError(f"there is no weights file {path}") from error
     except pickle.UnpicklingError as error:
@@ -187,6 +205,29 @@ def _match_classifiers(weights: Weights, own: Weights, kind: str, path: str | Pa
                 "the network"
             )
     return notes
+
+
+def _match_images(file: WeightsFile, kind: str, path: str | Path, normalised: Normalised) -> list[str]:
+    """Raise ValueError if a file of ours states other images than those of `normalised`; a note where public weights
+    expect others."""
+    expected = file.normalised if file.arch is not None else NORMALISED.get(kind)
+    if expected is None or all(map(_alike, expected, normalised)):
+        return []
+    words = [" ".join(map(_as_keys, ("arch.mean", "arch.std"), each)) for each in (expected, normalised)]
+    if file.arch is None:
+        return [f"public weights of this network expect images of {words[0]}, here they are of {words[1]}"]
+    raise ValueError(f"{path} was trained on images of {words[0]}, here they are of {words[1]}: give those")
+
+
+def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two means or deviations are the same: for each channel, or of the one that three make."""
+    if len(one) != len(other):
+        one, other = ([sum(values) / len(values)] for values in (one, other))
+    return all(map(partial(math.isclose, rel_tol=1e-6), one, other))
+
+
+def _as_keys(key: str, values: Sequence[float]) -> str:
+    return f"{key}=[{','.join(f'{value:.6g}' for value in values)}]"
 
 
 def _misfit(weights: Weights, own: Weights) -> str | None:

@@ -22,7 +22,6 @@ from cnnbench.archs.renames import AUXILIARY, CLASSIFIERS, NAMINGS, TORCHVISION
 from cnnbench.archs.weights import torchvision_weights
 from cnnbench.training import checkpoint
 
-HALF = "public weights of this network expect images normalised by mean 0.5 and deviation 0.5"
 TIMM = json.loads((Path(__file__).parent / "timm_names.json").read_text())  # of timm 1.0
 
 meta = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")
@@ -74,7 +73,7 @@ def file(tmp_path: Path):
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_every_torchvision_network_loads_as_it_is(file, name):
     path = file(thin(shapes_of(theirs(TORCHVISION[name]))))
-    assert load_weights(build_meta(name), path) == ([HALF] if "goo" in name or "inc" in name else [])
+    assert load_weights(build_meta(name), path) == []
 
 
 def test_torchvision_table_is_all_that_torchvision_has():
@@ -158,7 +157,7 @@ def test_torchvision_by_its_enum_from_the_hub_cache(tmp_path, monkeypatch):
 )
 def test_timm_inception_files(file, name, timm, options):
     shapes = timm_shapes(timm)
-    assert load_weights(build_meta(name, **options), file(thin(shapes))) == [HALF]
+    assert load_weights(build_meta(name, **options), file(thin(shapes))) == []
     assert shapes == shapes_of(build_meta(name, **options))  # in every key: nothing was forgiven
 
 
@@ -197,7 +196,7 @@ def test_background_class_is_dropped(file):
     weights["fc.weight"] = torch.arange(1001.0)[:, None].expand(1001, 2048)
     weights["fc.bias"] = torch.arange(1001.0)
     model = build_meta("inception_v3", aux_heads=False).to_empty(device="cpu")
-    assert load_weights(model, file(weights)) == ["dropped the background, first of the 1001 classes of its fc", HALF]
+    assert load_weights(model, file(weights)) == ["dropped the background, first of the 1001 classes of its fc"]
     assert model.fc.bias.tolist() == list(range(1, 1001))
     assert model.fc.weight[:, 7].tolist() == list(range(1, 1001))
 
@@ -284,10 +283,10 @@ def test_classifiers_of_auxiliary_heads_start_anew(file):
 def test_auxiliary_heads_on_one_side_only(file):
     path = file(thin(shapes_of(theirs("googlenet"))))
     notes = load_weights(build_meta("googlenet_tv", aux_heads=False), path)
-    assert notes == [*(f"left out its auxiliary head aux{i}: the network is built without" for i in (1, 2)), HALF]
+    assert notes == [*(f"left out its auxiliary head aux{i}: the network is built without" for i in (1, 2))]
     path = file(thin(shapes_of(build_meta("googlenet_tv", aux_heads=False))))
     notes = load_weights(build_meta("googlenet_tv"), path)
-    assert notes == [*(f"it has no auxiliary head aux{i}: the network's is untrained" for i in (1, 2)), HALF]
+    assert notes == [*(f"it has no auxiliary head aux{i}: the network's is untrained" for i in (1, 2))]
 
 
 @pytest.mark.parametrize("name", names())
@@ -400,6 +399,52 @@ def test_no_file(tmp_path):
     for name in ("w.pth", "w.safetensors"):
         with pytest.raises(ValueError, match=f"^there is no weights file {tmp_path}/{name}$"):
             load_weights(build("lenet"), tmp_path / name)
+
+
+# ---- the images ----
+
+TORCHVISIONS, UNDIVIDED = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), ((0.485, 0.456, 0.406), (1 / 255,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "normalised", "said"),
+    [
+        ("inception_v3", ((0.5,) * 3, (0.5,) * 3), None),
+        (
+            "inception_v3",
+            TORCHVISIONS,
+            "expect images of arch.mean=[0.5,0.5,0.5] arch.std=[0.5,0.5,0.5], here they",
+        ),
+        ("vgg11", TORCHVISIONS, None),
+        ("vgg11", UNDIVIDED, "expect images of arch.mean=[0.485,0.456,0.406] arch.std=[0.229,0.224,0.225], here they"),
+        ("lenet", UNDIVIDED, None),
+    ],
+)
+@meta
+def test_public_weights_that_expect_other_images_are_told_of(file, name, normalised, said):
+    model = build_meta(name)
+    notes = load_weights(model, file(thin(shapes_of(model))), normalised=normalised)
+    assert len(notes) == (said is not None)
+    assert said is None or said in notes[0]
+
+
+def test_own_weights_of_other_images_are_refused(tmp_path, file):
+    """A checkpoint states its images in the run's config, an exported file in its metadata; nothing is loaded."""
+    model, state = build("lenet", 10), build("lenet", 10).state_dict()
+    arch = {"mean": [0.5] * 3, "std": [0.25] * 3}
+    checkpointed = file({"model": state, "arch": "lenet", "config": {"arch": arch}})
+    about = {"arch": "lenet", "mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}
+    save_file(state, tmp_path / "a.safetensors", about)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    for path in (checkpointed, tmp_path / "a.safetensors"):
+        with pytest.raises(ValueError, match=r"was trained on images of arch.mean=\[0.5,0.5,0.5\] arch.std=\[0.25,"):
+            load_weights(model, path, normalised=TORCHVISIONS)
+        assert_state(model, before)
+        assert load_weights(model, path, normalised=((0.5,) * 3, (0.25,) * 3)) == []
+        model.load_state_dict(before)
+    grey = build("lenet", 10, in_channels=1)
+    save_file(grey.state_dict(), tmp_path / "g.safetensors", about | {"mean": "[0.5]", "std": "[0.25]"})
+    assert load_weights(grey, tmp_path / "g.safetensors", normalised=((0.4, 0.5, 0.6), (0.25,) * 3)) == []
 
 
 # ---- ours elsewhere ----

@@ -19,7 +19,7 @@ def ends(name: str, *words: str) -> list[list[float]]:
     return floats[0, :, 0].T.tolist()
 
 
-@pytest.mark.parametrize("name", ["alexnet", "zfnet", "googlenet"])
+@pytest.mark.parametrize("name", ["alexnet", "zfnet", "vgg16", "vgg11", "googlenet"])
 def test_papers_that_subtract_the_mean_and_divide_by_nothing(name):
     """ILSVRC's mean colour from levels 0 to 255: their initial weights and AlexNet's constants are for these."""
     low, high = ends(name)
@@ -35,8 +35,13 @@ def test_lenets_background_and_ink():
         assert high == pytest.approx([1.175] * channels, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", ["vgg16", "alexnet_tv", "resnet50", "densenet121"])
+@pytest.mark.parametrize("name", ["vgg16_bn", "alexnet_tv", "resnet50", "densenet121"])
 def test_networks_with_torchvisions_weights_take_its_images(name):
     low, high = ends(name)
     assert low == pytest.approx([-2.1179, -2.0357, -1.8044], abs=1e-4)
     assert high == pytest.approx([2.2489, 2.4286, 2.6400], abs=1e-4)
+
+
+def test_torchvisions_weights_of_vgg_bring_their_images():
+    assert ends("vgg16", "weights=torchvision") == ends("vgg16_bn")
+    assert ends("vgg16", "weights=torchvision", "arch.std=[1,1,1]")[0] == pytest.approx([-0.485, -0.456, -0.406])
