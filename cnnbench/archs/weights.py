@@ -216,7 +216,7 @@ def _match_images(file: WeightsFile, kind: str, path: str | Path, normalised: No
     words = [" ".join(map(_as_keys, ("arch.mean", "arch.std"), each)) for each in (expected, normalised)]
     if file.arch is None:
         return [f"public weights of this network expect images of {words[0]}, here they are of {words[1]}"]
-    raise ValueError(f"{path} was trained on images of {words[0]}, here they are of {words[1]}: give those")
+    raise ValueError(f"{path} was trained on images of {words[0]}, not of {words[1]}: give the former")
 
 
 def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
