@@ -3,7 +3,7 @@
     python tools/plain_residual.py --folder runs/plain-residual     # half an hour on one core; goes on where it stopped
 
 He et al. 2016, section 4.2 and Figure 6, at a size that two cores can bear: half of the bundled sample of Fashion-MNIST
-at 16 pixels, eight epochs. Writes docs/plain-residual.md and docs/plain-residual.png.
+at 16 pixels, 24 epochs. Writes docs/plain-residual.md and docs/plain-residual.png.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from cnnbench.analysis.tables import Table, render
 from cnnbench.evaluation.interval import wilson_interval
 
 NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
-WORDS = ["image_size=16", "epochs=8", "schedule.milestones=[4,6]", "data.train_fraction=0.5", "batch=64"]
-WORDS += ["data.workers=0", "processes=1", "device=cpu", "precision=bf16", "log_every=600"]
+WORDS = ["image_size=16", "epochs=24", "schedule.milestones=[12,18]", "data.train_fraction=0.5", "batch=64"]
+WORDS += ["data.workers=0", "processes=1", "device=cpu", "precision=float32", "log_every=600"]
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -82,8 +82,7 @@ def verdict(runs: list[Run]) -> str:
     return (
         f"The training loss of 56 layers less that of 20 is {costs['plain']:+.3f} for the plain networks and "
         f"{costs['resnet']:+.3f} for the residual ones. In the paper, after 164 epochs on CIFAR-10, it is above zero "
-        "for the plain ones alone. Here one seed was trained for eight epochs, in which the deep networks do not come "
-        "to the end of what they could learn."
+        "for the plain ones alone. Here it is one seed, and 24 epochs of 5,000 smaller images."
     )
 
 
