@@ -11,7 +11,7 @@ from pathlib import Path
 from cnnbench import runs
 from cnnbench.archs.heads import FIXED
 from cnnbench.archs.renames import TORCHVISION
-from cnnbench.batch import choose_batch, stated_batch
+from cnnbench.batch import expected_batch, stated_batch
 from cnnbench.check_values import check_acting, check_choices, check_range, plain, require
 from cnnbench.checks_augment import check_augment
 from cnnbench.checks_source import check_file, check_source
@@ -110,8 +110,8 @@ def check_train(config: TrainConfig) -> None:
     check_sides(config)
     _check_whole(config)
     require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
-    if config.processes is not None and not runs.has_begun(config) and "RANK" not in os.environ:
-        choose_batch(config, config.processes)
+    if not runs.has_begun(config) and "RANK" not in os.environ:
+        expected_batch(config)  # the run asks again with as many processes as there are
 
 
 def _check_optimizer(optimizer: OptimizerConfig) -> None:
@@ -344,7 +344,7 @@ def _check_loading(config: TrainConfig | EvalConfig) -> None:
     check_range("processes", config.processes, 1)
     group = os.environ.get("WORLD_SIZE", "") if "RANK" in os.environ else ""
     require(
-        config.processes is None or not group or config.processes == int(group),
+        config.processes is None or group in ("", str(config.processes)),
         f"processes={config.processes}, but the launcher has started {group}: leave processes= out",
     )
     _check_data(config)

@@ -13,14 +13,16 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
@@ -38,7 +40,10 @@ from cnnbench.words import quoted
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
 SHOWN = 12  # options of a group that an error message lists
 
+MANY = 50  # points of a sweep whose check takes long enough to be told of, some 0.1 s each
+
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
+OTHER_ERRORS = (ValueError, TypeError, AttributeError, AssertionError, KeyError, OSError)  # that Hydra lets through
 
 # Hydra's options, and the words of which one must follow; None: any word, (): none.
 _SHOW = ("job", "hydra", "all")
@@ -61,7 +66,7 @@ def run(command: Command, words: list[str]) -> None:
     if {"--cfg", "-c"} & set(words):
         words.insert(0, "--resolve")
     elif {"--multirun", "-m"} & set(words):
-        _check_points(command, overrides)
+        _check_points(command, words)
         words = _sweep_folder(words)
 
     single: list[DictConfig] = []
@@ -82,7 +87,7 @@ def run(command: Command, words: list[str]) -> None:
             main()
         except COMPOSITION_ERRORS as error:
             raise UserError(_explain(error, command.schema)) from error
-        except (ValueError, TypeError, AttributeError, AssertionError, KeyError, OSError) as error:
+        except OTHER_ERRORS as error:
             if _of_a_job(error) or isinstance(error, BrokenPipeError):  # the latter is of what --cfg job prints
                 raise
             raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
@@ -95,18 +100,30 @@ def run(command: Command, words: list[str]) -> None:
         command.run(config)
 
 
-def _check_points(command: Command, overrides: list[str]) -> None:
-    """Raise UserError for a point of a sweep that cannot work, before the first one begins."""
-    if any("hydra/sweeper=" in word for word in overrides):
-        return  # a plug-in, which chooses its points as it goes
-    ours = [word for word in overrides if not word.lstrip("+").startswith("hydra")]
+def _check_points(command: Command, words: list[str]) -> None:
+    """Raise UserError for a point of a sweep that cannot work, before the first one begins.
+
+    What Hydra alone can compose is left to it, and to the check that each job makes for itself.
+    """
+    if any(
+        re.match(r"--config-dir|-cd|\+*hydra(/sweeper|\.(sweep|searchpath))|.*\$\{(hydra|now):", word) for word in words
+    ):
+        return
+    ours = [word for word in words if not re.match(r"-|\+*hydra[./]", word)]
+    names = _names_of_sweep(ours)
     _store_schema(command)
-    with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
-        try:
-            for point in BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(ours), None)[0]:
-                command.check(_typed(command, hydra.compose(command.config_name, point)))
-        except COMPOSITION_ERRORS as error:
-            raise UserError(_explain(error, command.schema)) from error
+    with (
+        hydra.initialize_config_module("cnnbench.conf", version_base="1.3"),
+        suppress(*COMPOSITION_ERRORS, *OTHER_ERRORS),
+    ):
+        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+        parsed = parser.parse_overrides([word for word in ours if word not in names])
+        points = BasicSweeper.split_arguments(parsed, None)[0]
+        if len(points) > MANY:
+            print(f"checking the {len(points)} points of the sweep", flush=True)
+        for number, point in enumerate(points):
+            folder = _folder_of(names) / str(number) if names else None
+            command.check(_typed(command, hydra.compose(command.config_name, point), folder and str(folder)))
 
 
 def _of_a_job(error: Exception) -> bool:
@@ -304,9 +321,18 @@ def _sweep_folder(words: list[str]) -> list[str]:
         raise UserError("--multirun does not work under torchrun or srun: start one sweep without them")
     if any(word.startswith("hydra.sweep.dir=") for word in words):
         return words
-    names = [word for word in words if re.match(r"run=[^,]*$", word)]
-    folder = runs.folder(names[-1].removeprefix("run=")) if names else runs.new_folder("sweep")
+    names = _names_of_sweep(words)
+    folder = _folder_of(names) if names else runs.new_folder("sweep")
     return [word for word in words if word not in names] + [f"hydra.sweep.dir='{folder}'"]
+
+
+def _names_of_sweep(words: list[str]) -> list[str]:
+    """Those of `words` that name the folder of a sweep: with several values, run= would be a part of its points."""
+    return [word for word in words if re.match(r"run=[^,]*$", word)]
+
+
+def _folder_of(names: list[str]) -> Path:
+    return runs.folder(names[-1].removeprefix("run="))
 
 
 @contextmanager

@@ -163,7 +163,9 @@ class TrainConfig:
     )
     recipe: str = key("name of the recipe; recipe=paper, the default, is the network's own")
     recipe_source: str = key("where the recipe is from", "", note=MAY_CHANGE)
-    recipe_for: list[str] = key("networks that the recipe is for, by name or pattern (*, ?, []); []: all", [])
+    recipe_for: list[str] = key(
+        "networks that the recipe is for, by name or pattern (*, ?, []); []: all", [], note=MAY_CHANGE
+    )
     protocol: str = key(
         "by which the recipe's paper tested: the end of the run names the command (training itself evaluates by one "
         "centre crop)",

@@ -37,7 +37,8 @@ class CropConfig:
     )
     padding: int = key("padded: width of the border, pixels", 4)
     border: str = key(
-        "padded: mean: the network's mean colour, which is 0 to it; black; reflect: the image mirrored at its edges",
+        "padded: mean: the network's mean colour, which to it is 0 (for grey files the mean of the three); black; "
+        "reflect: the image mirrored at its edges",
         "mean",
         choices=BORDERS,
     )

@@ -64,7 +64,8 @@ def check_recipe(config: TrainConfig) -> None:
     arch, patterns = config.arch.name, config.recipe_for
     if patterns and not fits(arch, patterns):
         own = f"leave recipe= out for its own ({paper_recipe(arch)})"
-        fix = f"leave arch= out, which ladder={config.ladder.partition('/')[0]} sets" if config.ladder else own
+        ladder = f"leave recipe= and arch= out, which ladder={(config.ladder or '').partition('/')[0]} sets"
+        fix = ladder if config.ladder else own
         raise UserError(
             f"recipe={config.recipe} is for {', '.join(patterns)}, not {arch}: {fix}, or insist with "
             f"recipe_for=[{arch}]"

@@ -84,6 +84,7 @@ def prepare(config: TrainConfig, processes: int) -> Path:
         config = with_batch_of(before, config)
         _check_same(path, before, config)
         if load_result(path) is None:
+            _check_keys(path)
             check_continued(config, processes, name(path))
     elif path.is_dir() and any(path.iterdir()) and not (path / "checkpoints").is_dir():
         raise UserError(f"{path} is not empty and not a run: give another run=NAME")
@@ -111,7 +112,7 @@ def load_config(path: Path) -> TrainConfig:
         settings = yaml.safe_load((path / "config.yaml").read_text())
     except OSError as error:
         if inside := _runs_in(path):
-            raise UserError(f"{path} holds several runs: name one, as in run={name(path / inside[0])}") from error
+            raise UserError(f"{path} is a folder of runs: name one, as in run={name(path / inside[0])}") from error
         raise UserError(f"there is no run in {path}{nearest(path.name, _runs_in(path.parent))}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}/config.yaml is damaged: {reason(error)}") from error
@@ -177,6 +178,20 @@ def _check_same(path: Path, before: TrainConfig, now: TrainConfig) -> None:
                 f"{path} is a run with {name}={old}, not {new}: to continue it repeat its command, "
                 "for a new run give another run=NAME"
             )
+
+
+def _check_keys(path: Path) -> None:
+    """Raise UserError if the run's own file lacks a key that must not change: what it was then, nobody knows."""
+    settings = yaml.safe_load((path / "config.yaml").read_text())
+    for name, item in entries(TrainConfig).items():
+        holder = settings
+        for part in name.split("."):
+            if item.metadata["note"] != MAY_CHANGE and part not in holder:
+                raise UserError(
+                    f"{path} was begun by a version of cnnbench without {name}: continue it by that version, or give "
+                    "another run=NAME"
+                )
+            holder = holder.get(part) or {}
 
 
 def _record_start(path: Path) -> None:

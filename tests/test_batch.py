@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from composing import composed
@@ -16,10 +18,12 @@ from cnnbench.errors import UserError
 def test_a_batch_that_is_given_is_kept_or_refused_with_the_nearest_that_splits(given, processes, accumulate, near):
     words = [f"accumulate={accumulate}"]
     with pytest.raises(UserError, match=f"batch={given} does not split evenly .* use batch={near}$"):
-        batch.choose_batch(composed(f"batch={given}", *words), processes)
+        batch.choose_batch(replace(composed(f"batch={accumulate}", *words), batch=given), processes)
     assert batch.choose_batch(composed(f"batch={near}", *words), processes) == near
     with pytest.raises(UserError, match=f"use batch={near}$"):  # without a process, where the command says how many
         composed(f"batch={given}", *words, f"processes={processes}")
+    with pytest.raises(UserError, match="over 1 process x accumulate 2: use batch=14"):  # whatever it is run on
+        composed("batch=13", "accumulate=2")
 
 
 @pytest.mark.parametrize(

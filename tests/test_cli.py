@@ -59,9 +59,12 @@ MISTAKES = [
     ("train average=modern epochs=5", "past the end of epochs=5"),
     ("train seed=0,1", "add --multirun"),
     ("train -m seed=0,1 label_smoothing=0.1,1.5", "label_smoothing=1.5"),
-    ("train -m arch=lenet,lenett", "did you mean lenet"),
+    ("train -m accumulate=2 batch=10,11", "batch=11 does not split evenly"),
     ("train recipe=modern batch=8 accumulate=8 processes=1", "would mix with itself: use batch=16"),
-    ("train ladder=inception_v3 step=rmsprop arch=vgg16", "leave arch= out, which ladder=inception_v3 sets"),
+    (
+        "train ladder=inception_v3 step=rmsprop arch=vgg16",
+        "leave recipe= and arch= out, which ladder=",
+    ),
     ("describe recipe=paper", "name the network too"),
     ("train precision=fp16 device=cpu", "needs a GPU"),
     ("train optimizer.nesterov=true optimizer.momentum=0", "momentum above 0"),
@@ -117,12 +120,29 @@ def test_a_launchers_number_of_processes_is_not_overruled(command, monkeypatch):
         assert "processes=2, but the launcher has started 4: leave processes= out" in done.stderr
 
 
+def test_a_sweep_of_hydras_own_words_is_left_to_hydra(command, tmp_path):
+    """Choices by pattern, a folder of one's own, and values that only a job knows."""
+    quick = ("recipe=quick", "epochs=1", "data.train_fraction=0.001", "batch=10", "data.workers=0", "run=s")
+    (tmp_path / "mine/arch").mkdir(parents=True)
+    (tmp_path / "mine/arch/own.yaml").write_text("defaults: [lenet]\n")
+    for words in (["arch=glob(lenet*)"], ["--config-dir", "mine", "arch=own"], ["seed=${hydra:job.num}"]):
+        done = command("train", "-m", *words, *quick[:-1], f"run={len(words[0])}")
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_sweep_that_is_done_is_shown_on_any_hardware(command, tmp_path):
+    words = ("train", "-m", "recipe=quick", "epochs=1", "data.train_fraction=0.001", "batch=10", "seed=0", "run=s")
+    assert command(*words).returncode == 0
+    done = command(*words, "processes=3")
+    assert (done.returncode, "already complete" in done.stdout) == (0, True), done.stderr
+
+
 def test_a_folder_of_runs_is_no_run(command, tmp_path):
     for job in ("0", "1"):
         (tmp_path / "runs/sweep" / job).mkdir(parents=True)
         (tmp_path / "runs/sweep" / job / "config.yaml").touch()
     for words in ("eval run=sweep", "verify run=sweep"):
-        assert "runs/sweep holds several runs: name one, as in run=runs/sweep/0" in command(*words.split()).stderr
+        assert "runs/sweep is a folder of runs: name one, as in run=runs/sweep/0" in command(*words.split()).stderr
     assert "no run in runs/sweeq" in (said := command("eval", "run=sweeq").stderr)
     assert "did you mean" not in said
 

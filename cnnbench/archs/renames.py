@@ -72,12 +72,13 @@ AUXILIARY: dict[str, dict[str, str]] = {
 # Trained by TensorFlow-slim, whose first of 1001 classes is the background; some files still have it.
 BACKGROUND_FIRST = ("InceptionV3", "InceptionV4", "InceptionResNetV2")
 
-# What images of public weights are normalised by: mean and deviation. torchvision hides the first in transform_input.
+# What images of all public weights of a class are normalised by: mean and deviation. torchvision hides the first in
+# transform_input.
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 TORCHVISIONS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 NORMALISED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    **dict.fromkeys(("GoogLeNet", "InceptionV3", "InceptionV4", "InceptionResNetV2", "Xception"), HALF),
-    **dict.fromkeys(("VGG", "ResNet", "DenseNet"), TORCHVISIONS),
+    **dict.fromkeys(("InceptionV3", "InceptionV4", "InceptionResNetV2", "Xception"), HALF),
+    "VGG": TORCHVISIONS,
 }
 
 # Networks that torchvision publishes weights of: our key -> its key.

@@ -9,9 +9,11 @@ import pickle
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -92,8 +94,7 @@ def read_weights(path: str | Path) -> WeightsFile:
     content, arch, normalised = _read(Path(path))
     if isinstance(content, dict):
         if isinstance(content.get("arch"), str) and "config" in content:
-            arch, own = content["arch"], content["config"].get("arch", {})
-            normalised = (own["mean"], own["std"]) if {"mean", "std"} <= set(own) else None
+            arch, normalised = content["arch"], _images(content["config"])
         content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), content)
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise ValueError(f"{path} holds no state dict: neither bare nor under {', '.join(WRAPPERS)}")
@@ -148,8 +149,7 @@ def _read(path: Path) -> tuple[object, str | None, Normalised | None]:
 
             with safe_open(path, "pt") as file:
                 weights, about = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-            images = (json.loads(about["mean"]), json.loads(about["std"])) if {"mean", "std"} <= set(about) else None
-            return weights, about.get("arch"), images
+            return weights, about.get("arch"), _images({"arch": about})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of formats that are refused below
             return torch.load(path, map_location="cpu", weights_only=True), None, None
@@ -166,6 +166,20 @@ def _read(path: Path) -> tuple[object, str | None, Normalised | None]:
         raise ValueError(
             f"{path} cannot be read as weights, it may be cut short or damaged: {_first(error)}"
         ) from error
+
+
+def _images(config: Any) -> Normalised | None:
+    """The mean and the deviation that a file of ours states, as numbers or as their text; None for anything else."""
+    arch = config.get("arch") if isinstance(config, dict) else None
+    found = []
+    for name in ("mean", "std"):
+        stated = arch.get(name) if isinstance(arch, dict) else None
+        with suppress(ValueError):
+            stated = json.loads(stated) if isinstance(stated, str) else stated
+        if not isinstance(stated, list) or len(stated) not in (1, 3):
+            return None
+        found.append(stated)
+    return found[0], found[1]
 
 
 def _match_auxiliary(weights: Weights, own: Weights, kind: str) -> list[str]:

@@ -41,7 +41,7 @@ def tell(group: list[Member], config: EvalConfig, predictions: Predictions, spli
         "protocol_in_words": protocol,
         "weights": [member.subject.weights for member in group] if ensemble else first.subject.weights,
         "weights_kind": config.weights_kind,
-        "checkpoint": config.checkpoint,
+        "checkpoint": config.checkpoint if config.run is not None or config.runs else None,
         "data": first.settings.data.path,
         "data_form": split.storage.form,
         "labels": config.labels,

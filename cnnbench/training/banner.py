@@ -118,7 +118,8 @@ def _rate(config: TrainConfig) -> str:
     ratio = f"{config.batch}/{optimizer.base_batch}"
     factor = {"linear": f" x {ratio}", "sqrt": f" x sqrt({ratio})", "none": ", at any batch"}[optimizer.scaling]
     way = {"linear": "from", "constant": "at"}[schedule.warmup]
-    warmup = f", warm-up {way} {schedule.warmup_start:g} over {schedule.warmup_epochs:g} epochs"
+    length = f"{schedule.warmup_epochs:g} epoch{'s' * (schedule.warmup_epochs != 1)}"
+    warmup = f", warm-up {way} {schedule.warmup_start:g} over {length}"
     form = _acting(schedule, SCHEDULE_KEYS) + warmup * (schedule.warmup_epochs > 0)
     return f"{scaled_rate(optimizer, config.batch):g} = {optimizer.lr:g}{factor}; {form}"
 

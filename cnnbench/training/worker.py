@@ -61,6 +61,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         val = read_split(config.data, "val", train.classes)
         if len(train) < config.batch:
             raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
+        _check_threshold(config, len(train.classes))
         with _loaders(config, train, val, process, device) as (loader, validation):
             training = _prepare(config, folder, process, device, train, loader, validation, stopping)
             position = _continue(training)
@@ -239,6 +240,16 @@ def _order(config: TrainConfig, train: Split, position: Position, process: Proce
         config.accumulate,
         config.augment.repeats,
     )
+
+
+def _check_threshold(config: TrainConfig, classes: int) -> None:
+    """Raise UserError if smoothing alone brings every class above the threshold."""
+    spread, threshold = config.label_smoothing / classes, config.bce_threshold
+    if threshold is not None and threshold < spread:
+        raise UserError(
+            f"bce_threshold={threshold:g} is below the {spread:g} that label_smoothing={config.label_smoothing:g} "
+            f"gives each of {classes} classes, so that all would count in full: use more, or label_smoothing=0"
+        )
 
 
 def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:

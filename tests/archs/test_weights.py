@@ -444,7 +444,21 @@ def test_own_weights_of_other_images_are_refused(tmp_path, file):
         model.load_state_dict(before)
     grey = build("lenet", 10, in_channels=1)
     save_file(grey.state_dict(), tmp_path / "g.safetensors", about | {"mean": "[0.5]", "std": "[0.25]"})
-    assert load_weights(grey, tmp_path / "g.safetensors", normalised=((0.4, 0.5, 0.6), (0.25,) * 3)) == []
+    three = file({"model": grey.state_dict(), "arch": "lenet", "config": {"arch": arch | {"mean": [0.4, 0.5, 0.6]}}})
+    for path in (tmp_path / "g.safetensors", three):
+        assert load_weights(grey, path, normalised=((0.5,), (0.25,))) == []
+        with pytest.raises(ValueError, match=r"not of arch.mean=\[0.4\]"):
+            load_weights(grey, path, normalised=((0.4,), (0.25,)))
+
+
+@pytest.mark.parametrize("config", [None, "a.yaml", {}, {"arch": None}, {"arch": {"mean": [], "std": []}}])
+def test_a_file_that_states_no_images_is_taken_as_it_is(tmp_path, file, config):
+    model = build("lenet", 10)
+    path = file({"model": model.state_dict(), "arch": "lenet", "config": config})
+    assert load_weights(model, path, normalised=UNDIVIDED) == []
+    for mean in ("0.5", "[]", "x", "[0.5]"):
+        save_file(model.state_dict(), tmp_path / "a.safetensors", {"arch": "lenet", "mean": mean})
+        assert load_weights(model, tmp_path / "a.safetensors", normalised=UNDIVIDED) == []
 
 
 # ---- ours elsewhere ----

@@ -180,6 +180,26 @@ def test_bf16_compile_and_channels_first_run(cnnbench, tmp_path, small_data):
     assert not any("_orig_mod" in name or "module." in name for name in weights(tmp_path / "runs/x"))
 
 
+def test_a_run_that_lacks_a_key_which_must_not_change_is_not_continued(command, tmp_path, small_data):
+    """A run of an older version: with today's default it would go on as another."""
+    words = ("train", f"data={small_data}", *SMALL, "epochs=2", "run=old")
+    assert command(*words, "max_hours=1e-9").returncode == 75
+    file = tmp_path / "runs/old/config.yaml"
+    settings = yaml.safe_load(file.read_text())
+    del settings["augment"]["crop"]["border"], settings["recipe_for"]
+    file.write_text(yaml.safe_dump(settings))
+    done = command(*words)
+    assert done.returncode == 2
+    assert "was begun by a version of cnnbench without augment.crop.border" in done.stderr
+
+
+def test_smoothing_that_reaches_the_threshold_is_refused(command, tmp_path, small_data):
+    words = ("train", f"data={small_data}", *SMALL, "loss=bce", "bce_threshold=0.05", "label_smoothing=0.3", "run=a")
+    done = command(*words)
+    assert (done.returncode, list(tmp_path.glob("runs/*"))) == (2, [])
+    assert "bce_threshold=0.05 is below the 0.1 that label_smoothing=0.3 gives each of 3 classes" in done.stderr
+
+
 def test_a_sweep_gives_each_job_its_folder(command, tmp_path, small_data):
     done = command("train", "-m", f"data={small_data}", *SMALL, "epochs=1", "seed=0,1", "run=sweep")
     assert done.returncode == 0, done.stderr
