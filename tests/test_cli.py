@@ -122,16 +122,20 @@ def test_a_launchers_number_of_processes_is_not_overruled(command, monkeypatch):
 
 def test_a_sweep_of_hydras_own_words_is_left_to_hydra(command, tmp_path):
     """Choices by pattern, a folder of one's own, and values that only a job knows."""
-    quick = ("recipe=quick", "epochs=1", "data.train_fraction=0.001", "batch=10", "data.workers=0", "run=s")
     (tmp_path / "mine/arch").mkdir(parents=True)
     (tmp_path / "mine/arch/own.yaml").write_text("defaults: [lenet]\n")
-    for words in (["arch=glob(lenet*)"], ["--config-dir", "mine", "arch=own"], ["seed=${hydra:job.num}"]):
-        done = command("train", "-m", *words, *quick[:-1], f"run={len(words[0])}")
-        assert done.returncode == 0, done.stderr
+    for words in (
+        ["arch=glob(lenet*)"],
+        ["--config-dir", "mine", "arch=own"],
+        ["arch=lenet", "plot=${hydra:job.num}.png"],
+    ):
+        done = command("describe", "recipe=lenet", "-m", *words)
+        assert (done.returncode, "full rate" in done.stdout) == (0, True), done.stderr
+    assert (tmp_path / "0.png").exists()
 
 
-def test_a_sweep_that_is_done_is_shown_on_any_hardware(command, tmp_path):
-    words = ("train", "-m", "recipe=quick", "epochs=1", "data.train_fraction=0.001", "batch=10", "seed=0", "run=s")
+def test_a_sweep_that_is_done_is_shown_on_any_hardware(command, small_data):
+    words = ("train", "-m", f"data={small_data}", "recipe=quick", "epochs=1", "batch=10", "data.workers=0", "run=s")
     assert command(*words).returncode == 0
     done = command(*words, "processes=3")
     assert (done.returncode, "already complete" in done.stdout) == (0, True), done.stderr
