@@ -176,7 +176,8 @@ def _images(config: Any) -> Normalised | None:
         stated = arch.get(name) if isinstance(arch, dict) else None
         with suppress(ValueError):
             stated = json.loads(stated) if isinstance(stated, str) else stated
-        if not isinstance(stated, list) or len(stated) not in (1, 3):
+        numbers = isinstance(stated, list) and all(isinstance(value, int | float) for value in stated)
+        if not numbers or len(stated) not in (1, 3):
             return None
         found.append(stated)
     return found[0], found[1]

@@ -456,8 +456,8 @@ def test_a_file_that_states_no_images_is_taken_as_it_is(tmp_path, file, config):
     model = build("lenet", 10)
     path = file({"model": model.state_dict(), "arch": "lenet", "config": config})
     assert load_weights(model, path, normalised=UNDIVIDED) == []
-    for mean in ("0.5", "[]", "x", "[0.5]"):
-        save_file(model.state_dict(), tmp_path / "a.safetensors", {"arch": "lenet", "mean": mean})
+    for mean in ("0.5", "[]", "x", "[null]", '["a"]'):
+        save_file(model.state_dict(), tmp_path / "a.safetensors", {"arch": "lenet", "mean": mean, "std": "[1]"})
         assert load_weights(model, tmp_path / "a.safetensors", normalised=UNDIVIDED) == []
 
 
