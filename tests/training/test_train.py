@@ -81,13 +81,13 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(command, tmp_path, small
     test_resume.py does it with one process and the loop itself, tools/kill_matrix.py with a hundred moments.
     """
     words = [
-        "train", f"data={small_data}", *SMALL, "epochs=16", "save_every=2", "processes=2",
+        "train", f"data={small_data}", *SMALL, "epochs=10", "save_every=2", "processes=2",
         "augment=lecture", "arch.dropout=0.3", "label_smoothing=0.1", "clip_norm=1", "accumulate=2",
         "schedule=plateau", "schedule.patience=2", "average=ema",
     ]  # fmt: skip
     whole = command(*words, "run=whole")
     assert whole.returncode == 0, whole.stderr
-    for epochs in (2, 6):
+    for epochs in (2, 5):
         started = subprocess.Popen(
             [sys.executable, "-m", "cnnbench", *words, "run=killed"],
             cwd=tmp_path,
