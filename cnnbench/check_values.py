@@ -60,6 +60,11 @@ def require(condition: bool, sentence: str) -> None:
         raise UserError(sentence)
 
 
+def shown(value: Any) -> str:
+    """A value as YAML has it where Python has another word: null, true, false; else as Python prints it."""
+    return plain(value) if value is None or isinstance(value, bool) else str(value)
+
+
 def plain(value: Any) -> str:
     """A value as it is written on the command line."""
     return "null" if value is None else str(value).lower().replace(" ", "")

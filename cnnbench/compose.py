@@ -40,6 +40,8 @@ from cnnbench.words import quoted
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
 SHOWN = 12  # options of a group that an error message lists
 
+# Words of a sweep by whose points only Hydra knows: folders of one's own, plug-ins, values of a job.
+HYDRAS = re.compile(r"--config-dir|-cd|\+*hydra(/sweeper|\.(sweep|searchpath))|.*\$\{(hydra|now):")
 MANY = 50  # points of a sweep whose check takes long enough to be told of, some 0.1 s each
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
@@ -105,25 +107,21 @@ def _check_points(command: Command, words: list[str]) -> None:
 
     What Hydra alone can compose is left to it, and to the check that each job makes for itself.
     """
-    if any(
-        re.match(r"--config-dir|-cd|\+*hydra(/sweeper|\.(sweep|searchpath))|.*\$\{(hydra|now):", word) for word in words
-    ):
+    if any(map(HYDRAS.match, words)):
         return
-    ours = [word for word in words if not re.match(r"-|\+*hydra[./]", word)]
-    names = _names_of_sweep(ours)
+    folder, words = _named_folder([word for word in words if not re.match(r"-|\+*hydra[./]", word)])
     _store_schema(command)
     with (
         hydra.initialize_config_module("cnnbench.conf", version_base="1.3"),
         suppress(*COMPOSITION_ERRORS, *OTHER_ERRORS),
     ):
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-        parsed = parser.parse_overrides([word for word in ours if word not in names])
-        points = BasicSweeper.split_arguments(parsed, None)[0]
+        points = BasicSweeper.split_arguments(parser.parse_overrides(words), None)[0]
         if len(points) > MANY:
             print(f"checking the {len(points)} points of the sweep", flush=True)
         for number, point in enumerate(points):
-            folder = _folder_of(names) / str(number) if names else None
-            command.check(_typed(command, hydra.compose(command.config_name, point), folder and str(folder)))
+            job_folder = None if folder is None else str(folder / str(number))
+            command.check(_typed(command, hydra.compose(command.config_name, point), job_folder))
 
 
 def _of_a_job(error: Exception) -> bool:
@@ -321,18 +319,16 @@ def _sweep_folder(words: list[str]) -> list[str]:
         raise UserError("--multirun does not work under torchrun or srun: start one sweep without them")
     if any(word.startswith("hydra.sweep.dir=") for word in words):
         return words
-    names = _names_of_sweep(words)
-    folder = _folder_of(names) if names else runs.new_folder("sweep")
-    return [word for word in words if word not in names] + [f"hydra.sweep.dir='{folder}'"]
+    folder, rest = _named_folder(words)
+    return [*rest, f"hydra.sweep.dir='{folder if folder is not None else runs.new_folder('sweep')}'"]
 
 
-def _names_of_sweep(words: list[str]) -> list[str]:
-    """Those of `words` that name the folder of a sweep: with several values, run= would be a part of its points."""
-    return [word for word in words if re.match(r"run=[^,]*$", word)]
-
-
-def _folder_of(names: list[str]) -> Path:
-    return runs.folder(names[-1].removeprefix("run="))
+def _named_folder(words: list[str]) -> tuple[Path | None, list[str]]:
+    """The folder that run=NAME gives a sweep, None without it, and the other words. With several values, run= is a part
+    of the points."""
+    names = [word for word in words if re.match(r"run=[^,]*$", word)]
+    folder = runs.folder(names[-1].removeprefix("run=")) if names else None
+    return folder, [word for word in words if word not in names]
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def build_network(
     file = None if weights is None else weights_file(arch.name, weights)
     try:
         model = build(arch.name, num_classes, **_options(arch, image_size))
-        notes = [] if file is None else load_weights(model, file, new_classifier, _images(arch))
+        notes = [] if file is None else load_weights(model, file, new_classifier, normalised_by(arch))
     except ValueError as error:
         raise UserError(str(error)) from error
     if tell is not None:
@@ -58,9 +58,9 @@ def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:
     return options
 
 
-def _images(arch: ArchConfig) -> tuple[list[float], list[float]]:
-    """What the network's images are normalised by, mean and deviation of each of its channels, as data.normalise has
-    it."""
+def normalised_by(arch: ArchConfig) -> tuple[list[float], list[float]]:
+    """Mean and deviation, in [0, 1], of each channel that the network takes: a grey image has the means of the three,
+    as in data.normalise."""
     if arch.in_channels == 3:
         return arch.mean, arch.std
     return [sum(arch.mean) / len(arch.mean)], [sum(arch.std) / len(arch.std)]

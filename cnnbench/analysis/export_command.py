@@ -8,9 +8,9 @@ from pathlib import Path
 from cnnbench import runs
 from cnnbench.analysis.export import ExportReport, export
 from cnnbench.checks import check_size
-from cnnbench.config import SUFFIXES, ArchConfig, ExportConfig, side
+from cnnbench.config import SUFFIXES, ExportConfig, side
 from cnnbench.errors import UserError
-from cnnbench.network import build_network
+from cnnbench.network import build_network, normalised_by
 from cnnbench.subject import Subject, find_subject
 
 
@@ -46,6 +46,7 @@ def _classes(config: ExportConfig, subject: Subject) -> int:
 def _record(subject: Subject, size: int, classes: int) -> dict[str, str]:
     """What a user of the file has to know, as text; lists as JSON."""
     arch = subject.arch
+    mean, std = normalised_by(arch)
     return {
         "arch": arch.name,
         "options": json.dumps(arch.options),
@@ -53,19 +54,14 @@ def _record(subject: Subject, size: int, classes: int) -> dict[str, str]:
         "classes": json.dumps(subject.classes),
         "image_size": str(size),
         "in_channels": str(arch.in_channels),
-        "mean": json.dumps(_of_channels(arch.mean, arch)),
-        "std": json.dumps(_of_channels(arch.std, arch)),
+        "mean": json.dumps(mean),
+        "std": json.dumps(std),
     }
-
-
-def _of_channels(values: list[float], arch: ArchConfig) -> list[float]:
-    """Three values (R, G, B) as the network's channels take them: a grey image their mean, as in data.loader."""
-    return values if arch.in_channels == 3 else [sum(values) / len(values)]
 
 
 def _show(report: ExportReport, subject: Subject, size: int, classes: int) -> str:
     arch = subject.arch
-    mean, std = _of_channels(arch.mean, arch), _of_channels(arch.std, arch)
+    mean, std = normalised_by(arch)
     return f"""{subject.title} -> {report.form}
 file        {report.path}, {report.size / 1e6:,.1f} MB
 images      float32 (N, {arch.in_channels}, {size}, {size}): pixels in [0, 1], less {mean}, divided by {std}

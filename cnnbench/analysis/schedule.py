@@ -8,6 +8,7 @@ from typing import Any
 
 from cnnbench.analysis.tables import Table, render
 from cnnbench.batch import expected_batch
+from cnnbench.check_values import shown
 from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
 from cnnbench.config import DescribeRecipeConfig, TrainConfig
 from cnnbench.errors import UserError
@@ -30,14 +31,14 @@ def show_recipe(config: DescribeRecipeConfig) -> None:
 def values_table(config: TrainConfig) -> Table:
     """Every value that acts."""
     rows = [
-        ("epochs", _shown(config.epochs)),
-        ("batch", _shown(expected_batch(config))),
-        *((name, _shown(getattr(config, name))) for name in ("loss", "label_smoothing")),
-        *((name, _shown(value)) for name in LIMITS if (value := getattr(config, name)) is not None),
+        ("epochs", shown(config.epochs)),
+        ("batch", shown(expected_batch(config))),
+        *((name, shown(getattr(config, name))) for name in ("loss", "label_smoothing")),
+        *((name, shown(value)) for name in LIMITS if (value := getattr(config, name)) is not None),
         *_acting("optimizer", config.optimizer, OPTIMIZER_KEYS, OPTIMIZER_ALWAYS),
         *_acting("schedule", config.schedule, SCHEDULE_KEYS, ("warmup", "warmup_epochs", "warmup_start")),
         *_acting("average", config.average, AVERAGE_KEYS),
-        *((f"arch.{name}", _shown(getattr(config.arch, name))) for name in ARCH),
+        *((f"arch.{name}", shown(getattr(config.arch, name))) for name in ARCH),
         ("augment", " -> ".join(_operations(config))),
     ]
     title = f"recipe {config.recipe} for {config.arch.name}"
@@ -78,7 +79,7 @@ def _rates(config: TrainConfig, points: int) -> list[float]:
 
 def _acting(group: str, values: Any, keys: dict[str, tuple[str, ...]], always: tuple[str, ...] = ()) -> list[tuple]:
     names = ("kind", *always, *keys[values.kind])
-    return [(f"{group}.{name}", _shown(getattr(values, name))) for name in names]
+    return [(f"{group}.{name}", shown(getattr(values, name))) for name in names]
 
 
 def _operations(config: TrainConfig) -> list[str]:
@@ -94,10 +95,6 @@ def _operations(config: TrainConfig) -> list[str]:
 
 def _acts(augment: Any, name: str) -> bool:
     return name == "crop" or getattr(getattr(augment, name), "p", 0) > 0
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _plot(config: DescribeRecipeConfig) -> None:

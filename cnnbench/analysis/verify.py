@@ -12,7 +12,7 @@ from typing import Any
 from cnnbench import runs
 from cnnbench.analysis.published import Published, otherwise, protocols_of, published_of, split_of
 from cnnbench.analysis.tables import Table, render
-from cnnbench.check_values import plain
+from cnnbench.check_values import shown
 from cnnbench.config import TrainConfig, VerifyConfig, entries, side, value_of
 from cnnbench.data.packed import ENDING, read_header
 from cnnbench.errors import UserError
@@ -201,7 +201,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
             continue  # the network's own, said outright
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
             source = f"ladder {trained.ladder}" if trained.ladder else f"recipe {trained.recipe}"
-            found.append(f"{name}={_said(value)}, not {_said(wanted)} as in {source}{_remark(name, trained)}")
+            found.append(f"{name}={shown(value)}, not {shown(wanted)} as in {source}{_remark(name, trained)}")
     return found
 
 
@@ -210,10 +210,6 @@ def _remark(name: str, trained: TrainConfig) -> str:
         optimizer = trained.optimizer
         return f" (the rate follows: {optimizer.lr:g} at {optimizer.base_batch}, scaling {optimizer.scaling})"
     return ""
-
-
-def _said(value: Any) -> Any:
-    return plain(value) if value is None or isinstance(value, bool) else value
 
 
 def _plain(value: Any) -> Any:

@@ -171,16 +171,18 @@ def _read(path: Path) -> tuple[object, str | None, Normalised | None]:
 def _images(config: Any) -> Normalised | None:
     """The mean and the deviation that a file of ours states, as numbers or as their text; None for anything else."""
     arch = config.get("arch") if isinstance(config, dict) else None
-    found = []
-    for name in ("mean", "std"):
-        stated = arch.get(name) if isinstance(arch, dict) else None
-        with suppress(ValueError):
-            stated = json.loads(stated) if isinstance(stated, str) else stated
-        numbers = isinstance(stated, list) and all(isinstance(value, int | float) for value in stated)
-        if not numbers or len(stated) not in (1, 3):
-            return None
-        found.append(stated)
-    return found[0], found[1]
+    if not isinstance(arch, dict):
+        return None
+    mean, std = (_of_channels(arch.get(name)) for name in ("mean", "std"))
+    return None if mean is None or std is None else (mean, std)
+
+
+def _of_channels(stated: Any) -> list[float] | None:
+    """A number for each of one or three channels, from a list or its text; None for anything else."""
+    with suppress(ValueError):
+        stated = json.loads(stated) if isinstance(stated, str) else stated
+    numbers = isinstance(stated, list) and all(isinstance(value, int | float) for value in stated)
+    return stated if numbers and len(stated) in (1, 3) else None
 
 
 def _match_auxiliary(weights: Weights, own: Weights, kind: str) -> list[str]:
