@@ -55,12 +55,23 @@ def test_elsewhere_the_heartbeat_counts(tmp_path):
         assert json.loads(path.read_text())["host"] != "far"
 
 
+def test_an_owner_elsewhere_has_three_minutes_to_say_that_it_lives(tmp_path):
+    """Five heartbeats may go missing, as on a file server that is slow for a moment; the message names the time."""
+    now = lock.identity({})
+    assert [lock.is_gone(other(), now, age) for age in (0, 5 * 30, 180, 180.5)] == [False, False, False, True]
+    assert lock.GONE_AFTER >= 5 * lock.HEARTBEAT
+    (tmp_path / lock.FILE).write_text(json.dumps(other()))
+    with pytest.raises(UserError, match="its lock is ignored 3 minutes after its end"):
+        lock.refuse_if_held(tmp_path)
+
+
 def test_a_later_attempt_of_the_same_job_takes_over():
     before = other(job="slurm 7", attempt=[0, 2])
     for environment, gone in [
         ({"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "1"}, True),
         ({"SLURM_JOB_ID": "7", "TORCHELASTIC_RESTART_COUNT": "3"}, True),
         ({"SLURM_JOB_ID": "7"}, False),
+        ({"SLURM_JOB_ID": "7", "TORCHELASTIC_RESTART_COUNT": "2"}, False),  # the same attempt: a twin, both alive
         ({"SLURM_JOB_ID": "8", "SLURM_RESTART_COUNT": "1"}, False),
         ({}, False),
     ]:

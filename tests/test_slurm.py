@@ -34,6 +34,18 @@ def test_a_step_of_several_tasks():
     assert slurm_environment(STEP | {"MASTER_ADDR": "10.0.0.1"})["MASTER_ADDR"] == "10.0.0.1"
 
 
+def test_steps_that_run_beside_each_other_have_ports_of_their_own():
+    """Hundreds of jobs share a cluster, and several steps a node: two groups on one port would join each other."""
+    ports = [
+        int(slurm_environment(STEP | {"SLURM_JOB_ID": str(job), "SLURM_STEP_ID": str(step)})["MASTER_PORT"])
+        for job in range(1234, 1434)
+        for step in range(10)
+    ]
+    assert len(set(ports)) == 2000
+    assert min(ports) >= 15000
+    assert max(ports) < 30000, "Linux gives out those from 32768 on by itself"
+
+
 def test_elsewhere_nothing():
     batch_script = {name: value for name, value in STEP.items() if "STEP" not in name}
     for environment in ({}, batch_script, STEP | {"SLURM_STEP_NUM_TASKS": "1"}, STEP | {"RANK": "0"}):

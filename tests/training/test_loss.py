@@ -11,7 +11,7 @@ from torch import nn
 from cnnbench.config import ArchConfig, TrainConfig
 from cnnbench.training.loss import training_loss
 
-LOGITS = torch.tensor([[2.0, 0.0, 0.0, -1.0], [0.5, 1.0, 0.0, 3.0]])
+LOGITS = torch.tensor([[2.0, 0.4, -0.3, -1.0], [0.5, 1.0, -0.7, 3.0]])  # no 0, at which every target costs the same
 CLASSES = torch.tensor([0, 2])
 SHARES = torch.tensor([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
 MIXED = torch.tensor([[0.7, 0.3, 0, 0], [0.1, 0, 0, 0.9]])
@@ -63,6 +63,14 @@ def test_bce_threshold_counts_mixed_classes_in_full():
     assert training_loss(LOGITS, MIXED, keys, nn.Identity()).item() == pytest.approx(binary(LOGITS, full))
     hard = training_loss(LOGITS, CLASSES, keys, nn.Identity()).item()
     assert hard == pytest.approx(binary(LOGITS, SHARES))
+
+
+def test_a_share_of_exactly_the_threshold_does_not_count():
+    """Wightman et al. 2021's code, timm's BinaryCrossEntropy: `target.gt(target_threshold)`."""
+    keys = config(loss="bce", bce_threshold=0.25)
+    mixed = torch.tensor([[0.75, 0.25, 0, 0], [0, 0, 0.25, 0.75]])  # exact in binary
+    full = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 1.0]])
+    assert training_loss(LOGITS, mixed, keys, nn.Identity()).item() == pytest.approx(binary(LOGITS, full))
 
 
 def test_bce_threshold_comes_after_the_smoothing():
