@@ -4,6 +4,7 @@ import pytest
 
 from cnnbench.analysis.lecture import LECTURE, densenet, errors, filters, inception, networks, operations, wide_resnet
 from cnnbench.analysis.tables import FORMS, render
+from cnnbench.archs.facts import facts, headline, published
 
 
 def rows(table) -> dict:
@@ -31,6 +32,7 @@ def test_plain_against_residual():
     assert rows(table)["plain34"][::2] == (21_623_848, 28.54)
     assert rows(table)["resnet34"][::2] == (21_623_848, 25.03)
     assert "plain +0.60 points, residual -2.85" in table.notes[0]
+    assert rows(removed)["resnet50"] == (23.9, 31.2, pytest.approx(7.3))  # ResNeXt paper, residual-connection table
     assert rows(removed)["resnext50_32x4d"] == (22.2, 26.1, pytest.approx(3.9))
 
 
@@ -52,6 +54,31 @@ def test_inception_ladder():
     assert rows(steps)["+ factorised 7x7"][3] == pytest.approx(6.299294304)
     assert "10-crop error (9.15); with a single crop, as the other rows, it has 10.07" in steps.notes[0]
     assert all(row[3] for row in successors.rows)
+
+
+def test_the_lectures_inception_ladder_is_the_papers():
+    """Szegedy et al. 2016a, Table 3; the facts hold all rows of it but those of GoogLeNet with other training."""
+    shown = {step: (top1, top5, cost) for step, top1, top5, cost, *_ in inception.STEPS}
+    assert shown["GoogLeNet"] == (29.0, 9.2, 1.5)
+    assert shown["BN-GoogLeNet"] == (26.8, None, 1.5)
+    bn = headline(facts("bn_inception"))
+    assert shown["BN-Inception"] == (bn["top1_err"], round(bn["top5_err"], 1), 2.0)
+    details = {
+        "Inception-v2": ("base", 3.8),
+        "+ RMSProp": ("+ RMSProp", 3.8),
+        "+ label smoothing": ("+ label smoothing", 3.8),
+        "+ factorised 7x7": ("+ factorised 7x7 stem", 4.8),
+        "+ BN-auxiliary = Inception-v3": ("+ BN-auxiliary", 4.8),
+    }
+    for step, (detail, cost) in details.items():
+        row = published("inception_v2", detail=detail)
+        assert shown[step] == (row["top1_err"], row["top5_err"], cost), step
+
+
+def test_the_lectures_wide_resnet_table_is_the_papers():
+    for name, top1, top5, *_ in wide_resnet.PUBLISHED:
+        entry = headline(facts(name))
+        assert (top1, top5) == (entry["top1_err"], entry["top5_err"]), name
 
 
 def test_wide_resnet_is_timed():

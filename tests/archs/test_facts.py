@@ -1,8 +1,20 @@
-"""The published facts: complete and of one shape. That they are true of the networks: analysis/test_describe.py."""
+"""The published facts: complete, of one shape, and figure by figure those that were read in the papers. That they are
+true of the networks: analysis/test_describe.py."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
 
 import pytest
+from torchvision.models import get_weight
 
+from cnnbench.analysis.published import STRIKES_BACK
 from cnnbench.archs.facts import all_facts, conventions, facts, headline
+
+GOLDEN = Path(__file__).parents[1] / "golden/published.tsv"
+COLUMNS = ("network", "kind", "split", "protocol", "of", "detail", "where", "top1", "mean_top1", "top5", "quoted")
 
 RESULT = {"split", "protocol", "detail", "of", "top1_err", "mean_top1_err", "top5_err", "where", "status"}
 WEIGHTS = {"publisher", "name", "top1_err", "top5_err", "protocol", "detail", "status"}
@@ -27,6 +39,87 @@ def test_an_entry_has_every_part(entry):
     for weights in entry["weights"]:
         assert set(weights) <= WEIGHTS
         assert 0 < weights["top5_err"] < weights["top1_err"] < 60
+
+
+def figures() -> list[dict[str, str]]:
+    """Every published figure that the package holds, a row each, with what decides to which network and test it
+    belongs; as text, as a file of tab-separated values has it."""
+    found = []
+    for entry in all_facts():
+        network = {"network": entry["key"]}
+        for result in entry["results"]:
+            found.append(network | _errors(result) | {"kind": "result"})
+        for weights in entry["weights"]:
+            where = f"{weights['publisher']}: {weights['name']}"
+            found.append(network | _errors(weights) | {"kind": "weights", "where": where})
+        for quoted in entry["quoted"]:
+            found.append(network | {"kind": "quoted", "where": quoted["what"], "quoted": quoted["value"]})
+    for (recipe, network), error in STRIKES_BACK.items():
+        where = {"protocol": "single crop", "where": "Wightman et al. 2021, Table 1"}
+        found.append({"network": network, "kind": "recipe", "split": "val", **where, "detail": recipe, "top1": error})
+    return [{name: _text(row.get(name)) for name in COLUMNS} for row in found]
+
+
+def _errors(entry: dict[str, Any]) -> dict[str, Any]:
+    errors = {"top1": entry["top1_err"], "top5": entry["top5_err"], "mean_top1": entry.get("mean_top1_err")}
+    return {name: entry.get(name) for name in ("split", "protocol", "of", "detail", "where")} | errors
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def test_every_published_figure_is_the_one_that_was_read():
+    """A figure in golden/published.tsv is changed by hand and after another look at its source, never by a program."""
+    with open(GOLDEN, newline="") as file:
+        golden = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    for row, expected in zip(figures(), golden, strict=True):
+        assert row == expected
+
+
+def test_the_errors_of_torchvisions_weights_are_those_that_torchvision_states():
+    count = 0
+    for entry in all_facts():
+        for weights in entry["weights"]:
+            if weights["publisher"] != "torchvision":
+                continue
+            stated = get_weight(weights["name"]).meta["_metrics"]["ImageNet-1K"]
+            errors = [100 - stated[name] for name in ("acc@1", "acc@5")]
+            assert [weights["top1_err"], weights["top5_err"]] == pytest.approx(errors), weights["name"]
+            count += 1
+    assert count > 20
+
+
+# Percent, top 1 and top 5: no network here is better or worse on these images.
+PLAUSIBLE = {
+    "val": ((16, 45), (3, 22)),
+    "val_non_blacklisted": ((17, 30), (3, 10)),
+    "test": ((15, 40), (3, 20)),
+    "ilsvrc2010_test": ((30, 45), (10, 20)),
+    "mnist_test": ((0.5, 1.5), (0, 1)),
+    "cifar10_test": ((3, 10), (0, 1)),
+    "cifar100_test": ((15, 35), (2, 10)),
+}
+
+
+def test_errors_are_plausible():
+    for entry in all_facts():
+        for result in (*entry["results"], *({"split": "val"} | weights for weights in entry["weights"])):
+            errors, ranges = (result["top1_err"], result["top5_err"]), PLAUSIBLE[result["split"]]
+            for error, (low, high) in zip(errors, ranges, strict=True):
+                assert error is None or low < error < high, (entry["key"], result)
+            assert None in errors or errors[1] < errors[0] / 2, (entry["key"], result)
+
+
+def test_more_views_of_an_image_do_not_make_the_same_network_worse():
+    """Of the same training: the protocols in the order of their cost."""
+    ladder = ("single crop", "12 crops", "144 crops")
+    for key in ("inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2"):
+        results = [result for result in facts(key)["results"] if "of" not in result]
+        by = {result["protocol"]: result["top1_err"] for result in reversed(results)}
+        errors = [by[protocol] for protocol in ladder if by.get(protocol) is not None]
+        assert len(errors) > 1
+        assert errors == sorted(errors, reverse=True), key
 
 
 def test_the_headline_is_of_the_network_itself():
