@@ -63,6 +63,20 @@ def test_what_a_window_does_not_decode_does_not_matter(photo, interpolation):
         assert wide * high < 301 * 203
 
 
+@pytest.mark.parametrize(("interpolation", "support"), [("bilinear", 1), ("bicubic", 2)])
+def test_no_pixel_within_the_filters_reach_is_missing(interpolation, support):
+    """At a tenth of the size the filter is wide, and white beyond the window shows every pixel that it would lack:
+    `support` output pixels on either side, 2 for a cubic (Keys 1981), 1 for the triangle of bilinear."""
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    right = bottom = 260  # behind the last pixel of the window, in pixels of the image
+    pixels[bottom:], pixels[:, right:] = 255, 255
+    image, part = from_pixels(pixels), crop.Window(64, 48, 10, 10, 16)
+    whole = crop.resized(pixels, 64, 48, interpolation)[10:26, 10:26]
+    assert np.array_equal(crop.cut(image, part, interpolation), whole)
+    _, _, wide, high = crop.rectangle(image, part, interpolation)
+    assert max(wide, high) <= 260 + support * 10 + 1, "and few are decoded for nothing"
+
+
 def test_random_boxes_are_pillows_crop_and_resize(photo):
     draw, qualities = Random(0), []
     for _ in range(40):

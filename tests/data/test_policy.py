@@ -107,7 +107,11 @@ def test_trivialaugment_draws_one_effect_at_any_magnitude():
 
 
 def test_autoaugment_draws_from_its_table():
-    counts = Counter(tuple(name for name, _ in chain) for chain in draws(PolicyConfig(kind="autoaugment")))
+    chains = draws(PolicyConfig(kind="autoaugment"))
+    degrees = {round(abs(size), 6) for chain in chains for name, size in chain if name == "rotate"}
+    magnitudes = {magnitude for pair in policy.IMAGENET for name, _, magnitude in pair if name == "rotate"}
+    assert degrees == {round(30 * magnitude / 9, 6) for magnitude in magnitudes}, "ten levels, 9 is 30 degrees"
+    counts = Counter(tuple(name for name, _ in chain) for chain in chains)
     table = Counter()
     for (first, p, _), (second, q, _) in policy.IMAGENET:
         table[(first, second)] += p * q / 25
@@ -121,7 +125,7 @@ def test_autoaugment_draws_from_its_table():
 
 def test_augmix_mixes_chains_with_shares_that_sum_to_one(photo):
     image = np.asarray(photo)
-    own = []
+    own, all_lengths = [], set()
     for seed in range(400):
         numbers = policy.draw(PolicyConfig(kind="augmix", severity=3, width=3), Random(seed))
         own.append(numbers[0])
@@ -136,12 +140,28 @@ def test_augmix_mixes_chains_with_shares_that_sum_to_one(photo):
             mixed += share * np.asarray(chain)
         assert total == pytest.approx(1)
         assert len(lengths) == 3
-        assert set(lengths) <= {1, 2, 3}
+        all_lengths |= set(lengths)
         if seed < 25:
             assert np.abs(policy.apply(image, numbers) - mixed).max() <= 0.5001
+    assert all_lengths == {1, 2, 3}
     assert np.mean(own) == pytest.approx(0.5, abs=0.05)  # Beta(1, 1) is even
     assert np.std(own) == pytest.approx(12**-0.5, abs=0.03)
     assert policy.draw(PolicyConfig(kind="augmix", depth=2, width=1), Random(0))[2] == 2
+    own, *rest = policy.draw(PolicyConfig(kind="augmix", alpha=1000.0, depth=1, width=3), Random(0))
+    assert [own, *rest[::4]] == pytest.approx([1 / 2, 1 / 6, 1 / 6, 1 / 6], abs=0.03), "alpha is of both draws"
+
+
+def test_augmix_draws_strengths_below_its_severity():
+    """Of ten levels 0 .. 9, those below the severity, all alike (torchvision's AugMix: `magnitudes` of ten bins, one of
+    the first `severity` drawn): at severity 3 a rotation by 0, 1 or 2 ninths of 30 degrees."""
+    degrees = Counter()
+    for seed in range(2000):
+        _, *rest = policy.draw(PolicyConfig(kind="augmix", severity=3, width=1, depth=1), Random(seed))
+        name, size = list(effects.EFFECTS)[int(rest[2])], rest[3]
+        if name == "rotate":
+            degrees[round(abs(size) * 9 / 30, 6)] += 1
+    assert set(degrees) == {0, 1, 2}
+    assert all(abs(count - degrees.total() / 3) < 25 for count in degrees.values())
 
 
 def test_policies_take_grey_images_and_leave_their_input(photo):
