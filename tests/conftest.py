@@ -76,6 +76,35 @@ def command(tmp_path: Path, cache: Path) -> Run:
     return run
 
 
+@pytest.fixture
+def disk_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What this process asks of the disk from now on, in its order: ("sync", name of the file or folder), and ("name",
+    the name that a file is given). What a power cut leaves depends on that order, which no other test can see."""
+    calls: list[tuple[str, str]] = []
+    fsync, sync = os.fsync, os.sync
+
+    def record_sync(handle: int) -> None:
+        calls.append(("sync", Path(os.readlink(f"/proc/self/fd/{handle}")).name))
+        fsync(handle)
+
+    def record_whole_sync() -> None:
+        calls.append(("sync", "all"))
+        sync()
+
+    def recorded(real: Callable[..., None]) -> Callable[..., None]:
+        def record(old: str | Path, new: str | Path) -> None:
+            calls.append(("name", Path(new).name))
+            real(old, new)
+
+        return record
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(os, "sync", record_whole_sync)
+    for name in ("replace", "rename"):
+        monkeypatch.setattr(os, name, recorded(getattr(os, name)))
+    return calls
+
+
 @contextmanager
 def _settings_kept(folder: Path) -> Iterator[None]:
     """Work in `folder`, with Python's own warnings, and leave nothing changed for the next test."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import sys
 
 import numpy as np
@@ -73,6 +74,11 @@ def test_safetensors(tmp_path):
         assert isinstance(file.get_tensor("fc.weight"), np.ndarray)
     with pytest.raises(ValueError, match=r"cnnbench wrote it for resnet20$"):
         load_weights(build("lenet"), tmp_path / "m.safetensors")
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, disk_calls):
+    export(build("lenet", 10), tmp_path / "m.safetensors", "safetensors", 32)
+    assert disk_calls == [("sync", f".m.{os.getpid()}.safetensors"), ("name", "m.safetensors")]
 
 
 def test_grey_images(tmp_path):

@@ -53,6 +53,14 @@ def test_second_start_reads_the_index_and_finds_the_same(data, monkeypatch):
     assert contents(data) == first
 
 
+def test_an_index_is_on_the_disk_before_it_has_its_name(data, disk_calls):
+    contents(data)
+    name = index.cache_file(data, "train").name
+    (_, scratch), named = disk_calls
+    assert scratch.startswith(f"{name}-")
+    assert named == ("name", name)
+
+
 def test_a_folder_that_changed_just_now_is_looked_at_again(small_data, tmp_path, cache):
     shutil.copytree(small_data, tmp_path / "data")
     (tmp_path / "data/train/bag/one more.png").write_bytes(b"")

@@ -57,6 +57,14 @@ def psnr(one: Image.Image, other: Image.Image) -> float:
     return 10 * np.log10(255**2 / max(error, 1e-9))
 
 
+def test_a_packed_file_has_its_name_once_all_of_it_is_on_the_disk(photos, tmp_path, disk_calls):
+    """The records before the index that lists them, the index before the preamble that points to it; then the name,
+    and the folder that holds the name."""
+    packed(photos, tmp_path / "out", "val", splits=["val"], form="original")
+    partial = ("sync", "val.cnnbench.partial")
+    assert disk_calls == [partial, partial, partial, ("name", "val.cnnbench"), ("sync", "out")]
+
+
 @pytest.mark.parametrize("shard_size", [None, 7, 24])
 def test_original_files_come_back_byte_by_byte(photos, tmp_path, shard_size):
     before = originals(photos)

@@ -53,6 +53,11 @@ def test_raw_tars_become_class_folders(raw, folders, tmp_path, capsys):
     assert times == {file: file.stat().st_mtime_ns for file in (tmp_path / "output").rglob("*")}
 
 
+def test_a_split_has_its_name_once_its_images_are_on_the_disk(raw, tmp_path, disk_calls):
+    prepare(settings(raw, tmp_path / "output", splits=["val"]))
+    assert disk_calls[-2:] == [("sync", "all"), ("name", "val")]
+
+
 def test_the_command(command, raw, folders, tmp_path):
     done = command("data", "prepare", f"data={raw}", "output=unpacked", "splits=[val]")
     assert done.returncode == 0, done.stderr

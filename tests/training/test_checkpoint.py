@@ -66,6 +66,19 @@ def test_kept_names_are_the_same_checkpoint(tmp_path):
     assert [step_of(tmp_path / name) for name in names(tmp_path)] == [1, 1, 2, 1]
 
 
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_save_has_ended(
+    tmp_path, disk_calls
+):
+    """After a power cut `last` is a whole checkpoint or the one before, and a save that has returned is there."""
+    folder, scratch = tmp_path.name, f".last.pt.{os.getpid()}"
+    checkpoint.save(tmp_path, content(1))
+    assert disk_calls == [("sync", scratch), ("name", "last.pt"), ("sync", folder)]
+    disk_calls.clear()
+    checkpoint.save(tmp_path, content(2), (checkpoint.BEST,))
+    named = [("name", name) for name in ("best.pt", "previous.pt", "last.pt")]
+    assert disk_calls == [("sync", scratch), *named, ("sync", folder)]
+
+
 def test_a_failed_save_leaves_the_one_before(tmp_path):
     checkpoint.save(tmp_path, content(1))
     with pytest.raises(Exception, match="pickle"):
