@@ -104,6 +104,30 @@ def test_faults_that_pass_are_tried_again(server, folders):
         split.read(0)
 
 
+@pytest.mark.parametrize(
+    ("status", "tries"),
+    [(408, 5), (429, 5), (500, 5), (503, 5), (400, 1), (401, 1), (403, 1), (416, 1), (499, 1)],
+)
+def test_only_what_may_pass_is_tried_again_after_longer_and_longer_pauses(monkeypatch, status, tries):
+    """Too many requests (429) and a time-out (408) pass by themselves, as a server's own trouble does; no other 4xx."""
+
+    class Refused(Exception):
+        pass
+
+    def ask() -> None:
+        asked.append(status)
+        error = Refused("no")
+        error.status = status
+        raise error
+
+    asked, slept = [], []
+    monkeypatch.setattr(remote.time, "sleep", slept.append)
+    with pytest.raises(UserError, match="http://host/x cannot be read: no"):
+        remote._patiently("http://host/x", ask)
+    assert len(asked) == tries
+    assert slept == [0.5, 1, 2, 4][: tries - 1], "a server that starts again within seconds is waited for"
+
+
 def test_a_forked_worker_reads_too(server, folders):
     split = read(server.url + "/train-{000000..000003}.tar")
     wanted = split.read(3)  # connections of this process are open now

@@ -3,8 +3,10 @@ process and with the loop itself, on a network of a few weights."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -17,7 +19,7 @@ from cnnbench.data.loader import Batch
 from cnnbench.data.normalise import Normalise
 from cnnbench.distributed import Process
 from cnnbench.precision import choose_precision
-from cnnbench.training import checkpoint
+from cnnbench.training import checkpoint, loop
 from cnnbench.training.ema import AveragedWeights
 from cnnbench.training.loop import train_epochs
 from cnnbench.training.numerics import Watch
@@ -159,6 +161,32 @@ def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
         assert before["averaged_counts"][2] == 24
     rms = whole["model"]["0.weight"].square().mean((1, 2, 3)).sqrt()
     assert rms.max() <= 0.2 * (1 + 1e-6)
+
+
+def test_elapsed_time_is_that_of_training_evaluation_and_saving(tmp_path, monkeypatch):
+    """Curves over time are drawn by it. The clock here goes on by a second each time that it is read."""
+    clock = itertools.count()
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    config = TrainConfig(
+        recipe="x",
+        epochs=4,
+        batch=8,
+        arch=ARCH,
+        evaluate_every=2,
+        optimizer=OptimizerConfig(kind="sgd", lr=0.1),
+        schedule=ScheduleConfig(kind="constant"),
+    )
+    told = Told()
+    train(config, tmp_path, log=told)
+    seconds = 0
+    for number, epoch in enumerate(told.epochs):
+        evaluated = number % 2 == 1
+        assert ("evaluation_seconds" in epoch) == evaluated
+        assert epoch["training_seconds"] > 1
+        assert epoch.get("evaluation_seconds", 1) == 1
+        seconds += epoch["training_seconds"] + epoch.get("evaluation_seconds", 0)
+        assert epoch["elapsed_seconds"] == seconds
+        seconds += 1  # the save at the end of this epoch
 
 
 def test_validation_loss_knows_no_smoothing_and_no_other_loss(tmp_path):

@@ -1,0 +1,87 @@
+"""Single steps of the loop, on a network of a few weights: the generator of dropout, skipped steps, the clock."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from cnnbench.config import ArchConfig, TrainConfig
+from cnnbench.distributed import Process
+from cnnbench.errors import UserError
+from cnnbench.precision import choose_precision
+from cnnbench.training import loop
+from cnnbench.training.numerics import Watch
+
+
+class Drawing(nn.Module):
+    """A network that keeps a number of the generator at each pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.drawn = nn.Linear(2, 3), []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.drawn.append(torch.rand(()).item())
+        return self.fc(x)
+
+
+def training(rank: int = 0, **keys: Any) -> SimpleNamespace:
+    """What a step needs of Training."""
+    config = TrainConfig(recipe="x", epochs=1, batch=4, arch=ArchConfig(name="tiny"), **keys)
+    model, precision = Drawing(), choose_precision("float32", "cpu")
+    return SimpleNamespace(
+        config=config,
+        model=model,
+        network=model,
+        averaged=None,
+        optimizer=torch.optim.SGD(model.parameters(), 0.1),
+        precision=precision,
+        scaler=precision.scaler(),
+        process=Process(rank),
+        normalise=SimpleNamespace(device=torch.device("cpu")),
+        watch=Watch(torch.device("cpu")),
+        record={"classes": ["a", "b", "c"], "images": 400},
+        steps_per_epoch=100,
+        folder=None,
+        log=None,
+    )
+
+
+def test_dropout_depends_on_seed_step_part_and_process():
+    """Each part of a step and each process drops others, or accumulating would drop the same units twice; and it does
+    so again in a run that continues."""
+
+    def drawn(seed: int, rank: int) -> list[float]:
+        one = training(rank, seed=seed, accumulate=2)
+        parts = itertools.repeat((torch.ones(2, 2), torch.zeros(2, dtype=torch.long)))
+        for step in range(3):
+            loop._step(one, parts, step, 0.0)
+        return one.model.drawn
+
+    numbers = [number for seed in (0, 1) for rank in (0, 1) for number in drawn(seed, rank)]
+    assert len(set(numbers)) == len(numbers) == 2 * 2 * 3 * 2
+    assert drawn(1, 1) == numbers[-6:]
+
+
+def note_steps(one: SimpleNamespace, losses: list[float]) -> list[bool]:
+    skipped = []
+    for loss in losses:
+        step = len(skipped)
+        one.watch.note(step, torch.tensor(loss), torch.tensor(1.0))
+        skipped.append(loop._skip(one, step, []))
+    return skipped
+
+
+def test_a_run_stops_at_the_twentieth_skipped_step_in_a_row():
+    """A scaler or a bad batch may cost a few steps; a network that is lost skips all of them."""
+    losses = [*[math.nan] * 19, 1.0, *[math.inf] * 19, 1.0]
+    assert note_steps(training(), losses) == [not math.isfinite(loss) for loss in losses]
+    one = training()
+    with pytest.raises(UserError, match=r"step 19 was not finite.*; it is the last of 20 such steps in a row"):
+        note_steps(one, [math.nan] * 30)

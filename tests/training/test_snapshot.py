@@ -1,0 +1,49 @@
+"""What a checkpoint makes of processes whose statistics differ: their mean, and each one's own for as many again."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from cnnbench.distributed import Process
+from cnnbench.precision import choose_precision
+from cnnbench.training import snapshot
+from cnnbench.training.state import Position
+
+
+def training(world: int = 1) -> SimpleNamespace:
+    model = nn.BatchNorm1d(2)
+    optimizer, scaler = torch.optim.SGD(model.parameters(), 0.1), choose_precision("float32", "cpu").scaler()
+    process = Process(0, world)
+    return SimpleNamespace(
+        model=model, averaged=None, optimizer=optimizer, scaler=scaler, process=process, record={"arch": "tiny"}
+    )
+
+
+def test_what_differs_between_processes_is_averaged_and_kept_beside(monkeypatch):
+    def with_others(mine: dict, _: Process) -> list[dict]:
+        def other(value: float) -> dict:
+            buffers = {name: torch.full_like(buffer, value) for name, buffer in mine["buffers"].items()}
+            return {"loss_sum": 10 * value, "counted": int(value), "buffers": buffers}
+
+        return [mine, other(4.0), other(8.0)]
+
+    monkeypatch.setattr(snapshot, "gather_to_leader", with_others)
+    one = training(world=3)
+    content = snapshot.content(one, Position(step=3, loss_sum=6.0, counted=3))
+    assert content["model"]["running_mean"].tolist() == [4.0, 4.0]  # of 0, 4 and 8
+    assert content["model"]["running_var"].tolist() == pytest.approx([13 / 3] * 2)  # of 1, 4 and 8
+    assert one.model.running_mean.tolist() == [0.0, 0.0], "nothing changes"
+
+    again = training(world=3)
+    position = snapshot.restore(again, content)
+    assert (position.loss_sum, position.counted) == (6.0, 3)
+    assert again.model.running_mean.tolist() == [0.0, 0.0]
+
+    alone = training(world=1)
+    position = snapshot.restore(alone, content)
+    assert (position.loss_sum, position.counted) == ((6 + 40 + 80) / 3, (3 + 4 + 8) / 3)
+    assert alone.model.running_mean.tolist() == [4.0, 4.0]
