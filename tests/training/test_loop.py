@@ -15,8 +15,9 @@ from cnnbench.config import ArchConfig, TrainConfig
 from cnnbench.distributed import Process
 from cnnbench.errors import UserError
 from cnnbench.precision import choose_precision
-from cnnbench.training import loop
+from cnnbench.training import loop, numerics
 from cnnbench.training.numerics import Watch
+from cnnbench.training.state import Position
 
 
 class Drawing(nn.Module):
@@ -85,3 +86,35 @@ def test_a_run_stops_at_the_twentieth_skipped_step_in_a_row():
     one = training()
     with pytest.raises(UserError, match=r"step 19 was not finite.*; it is the last of 20 such steps in a row"):
         note_steps(one, [math.nan] * 30)
+
+
+def test_a_loss_that_stays_at_guessing_is_said_after_a_thousand_steps_and_once():
+    """The loop asks at every fiftieth step, so that the thousandth must be one; the losses since the last question
+    count, and a loss within a hundredth of that of guessing."""
+    said: list[str] = []
+    one = training()
+    one.log = SimpleNamespace(say=said.append)
+    guess = math.log(3)
+    for step in range(1, 2001):
+        if step % numerics.EVERY == 0:
+            one.watch.note(step - 1, torch.tensor(guess * (1.009 if step == 1000 else 1.0)), torch.tensor(1.0))
+            loop._ask_watch(one, Position(), step)
+    (sentence,) = said
+    assert "after 1000 steps the loss is 1.108, that of guessing among 3 classes (1.099)" in sentence
+    assert numerics.stuck(guess * 1.011, 3, 1.0) is None
+    assert numerics.stuck(guess * 0.989, 3, 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("best", "every", "epoch", "names"),
+    [
+        (3, None, 3, ("best.pt",)),
+        (2, None, 3, ()),
+        (1, 5, 4, ()),
+        (1, 5, 5, ("epoch-0005.pt",)),
+        (10, 5, 10, ("best.pt", "epoch-0010.pt")),
+        (None, 1, 1, ("epoch-0001.pt",)),
+    ],
+)
+def test_names_under_which_an_epochs_checkpoint_is_kept(best, every, epoch, names):
+    assert loop._names(training(keep_every=every), Position(epoch=epoch, best_epoch=best)) == names
