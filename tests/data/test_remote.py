@@ -128,6 +128,15 @@ def test_only_what_may_pass_is_tried_again_after_longer_and_longer_pauses(monkey
     assert slept == [0.5, 1, 2, 4][: tries - 1], "a server that starts again within seconds is waited for"
 
 
+def test_a_silent_server_is_given_up_within_minutes_but_a_large_file_is_not():
+    """A training waits for its data meanwhile: a try ends after 20 s without a connection or 60 s without a byte,
+    and a whole download may take any time."""
+    for protocol in ("http", "https"):
+        timeout = remote._options(protocol)["client_kwargs"]["timeout"]
+        assert (timeout.sock_connect, timeout.sock_read, timeout.total) == (20, 60, None)
+    assert (len(remote.PAUSES) + 1) * timeout.sock_read + sum(remote.PAUSES) < 6 * 60
+
+
 def test_a_forked_worker_reads_too(server, folders):
     split = read(server.url + "/train-{000000..000003}.tar")
     wanted = split.read(3)  # connections of this process are open now

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from cnnbench.distributed import Process
 from cnnbench.errors import Stopped
+from cnnbench.training import stopping as module
 from cnnbench.training.stopping import SIGNALS, listening
 
 SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
@@ -35,6 +37,17 @@ def test_signals_and_time_stop_and_handlers_are_given_back():
     with listening(Process(), 1e-9) as stopping, pytest.raises(Stopped, match="max_hours"):
         stopping.check()
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_max_hours_are_hours_and_stop_at_their_end(monkeypatch):
+    now = [500.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    stopping = module.Stopping(Process(), 2.0)
+    for now[0] in (500.0, 500.0 + 2 * 3600 - 1):
+        stopping.check()
+    now[0] = 500.0 + 2 * 3600
+    with pytest.raises(Stopped, match="max_hours is over"):
+        stopping.check()
 
 
 def test_torchrun_does_not_restart_what_was_to_stop(monkeypatch):
