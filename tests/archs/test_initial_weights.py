@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.archs import alexnet, googlenet, layers, vgg, zfnet
+from cnnbench.archs import alexnet, build, googlenet, layers, vgg, zfnet
 from cnnbench.archs.inception_blocks import truncated_normal, variance_scaling
 
 
@@ -56,3 +56,21 @@ def test_googlenets_biases():
     classifiers = {"fc.bias", "aux1.fc2.bias", "aux2.fc2.bias"}
     assert {name for name, values in biases.items() if values == [0.0]} == classifiers
     assert all(values == [pytest.approx(0.2)] for name, values in biases.items() if name not in classifiers)
+
+
+def test_the_start_of_the_inception_networks_is_that_of_their_code():
+    """torchvision's and slim's: deviation 0.1, in the auxiliary head 0.01 and 0.001. BN-Inception as in slim: He over
+    the fan-in, but 0.09 (0.1 after a pooling) for the reductions and 0.1 in the second convolution, cut at two."""
+    torch.manual_seed(0)
+    network = build("inception_v3", 100)
+    found = [network.Mixed_5b.branch1x1.conv, network.fc, network.AuxLogits.conv1.conv, network.AuxLogits.fc]
+    expected = [0.1, 0.1, 0.01, 0.001]
+    assert [layer.weight.std().item() for layer in found] == pytest.approx(expected, rel=0.03)
+    network = build("bn_inception", 100)
+    module = network.inception.get_submodule("4b")
+    reduction, projection = module.branch2[0].conv.weight, module.branch4[1].conv.weight
+    for weight, deviation in ((network.conv2.conv.weight, 0.1), (reduction, 0.09), (projection, 0.1)):
+        assert weight.std().item() == pytest.approx(0.88 * deviation, rel=0.03)
+        assert weight.abs().max().item() <= 2 * deviation
+    after = module.branch2[1].conv.weight
+    assert after.std().item() == pytest.approx((2 / after[0].numel()) ** 0.5, rel=0.03)

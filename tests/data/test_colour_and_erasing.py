@@ -99,3 +99,16 @@ def test_noise_is_even_over_the_levels_and_differs_between_draws():
         neighbours = np.corrcoef(values[:, :-1].ravel(), values[:, 1:].ravel())[0, 1]
         assert abs(neighbours) < 0.02
     assert (one == other).mean() < 0.01
+
+
+def test_a_rectangle_that_does_not_fit_is_drawn_again():
+    """At once an eighth of these would be too long for the image (Zhong et al. 2017, algorithm 1: repeat)."""
+    config = EraseConfig(scale=[0.3, 0.3], ratio=[0.25, 4.0])
+    assert all(erase.draw(config, Random(seed))[2] > 0 for seed in range(300))
+
+
+def test_the_mean_colour_is_that_of_ilsvrc():
+    """The mean that all public weights are normalised by, and its luma by ITU-R 601 for grey images."""
+    mean = [255 * value for value in (0.485, 0.456, 0.406)]
+    assert erase.MEAN[3] == tuple(round(value) for value in mean)
+    assert erase.MEAN[1] == (round(0.299 * mean[0] + 0.587 * mean[1] + 0.114 * mean[2]),)
