@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from omegaconf import OmegaConf
 
 from cnnbench import checks, config
@@ -9,6 +11,7 @@ from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
 
 
+@cache
 def composed(*overrides: str) -> config.TrainConfig:
     """The checked config of `cnnbench train OVERRIDES`."""
     values = defaults(COMMANDS["train"], ["data=synthetic", *overrides])

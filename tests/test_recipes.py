@@ -6,6 +6,7 @@ from dataclasses import is_dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import goldens
 import pytest
 import yaml
 from composing import composed
@@ -47,11 +48,12 @@ def test_a_recipe_fits_each_network_that_it_is_for(recipe):
     first = composed(f"recipe={recipe}", f"arch={recipes.first_network(recipe)}")
     assert first.recipe == recipe
     assert first.recipe_source
-    fitting = [name for name in archs.names() if recipes.fits(name, first.recipe_for)] if first.recipe_for else []
     own = [name for name in archs.names() if recipes.paper_recipe(name) == recipe]
-    assert not fitting or set(own) <= set(fitting)
-    for name in {*fitting, *own} - {first.arch.name}:
-        assert composed(f"recipe={recipe}", f"arch={name}").recipe == recipe
+    assert not first.recipe_for or all(recipes.fits(name, first.recipe_for) for name in own)
+    expected = goldens.expected(recipe)
+    assert [*expected] == sorted(goldens.networks(recipe)), "run `python tools/golden.py`"
+    for name, values in expected.items():
+        assert goldens.values(composed(f"recipe={recipe}", f"arch={name}")) == values, name
 
 
 def test_the_default_is_the_networks_own_and_paper_names_it():
@@ -85,6 +87,7 @@ def test_every_row_of_a_ladder_composes(name):
     ladder, _, row = name.partition("/")
     chosen = composed(f"ladder={ladder}", f"step={row}")
     assert chosen.ladder == name
+    assert goldens.values(chosen) == goldens.expected(name)["its own"]
 
 
 def test_each_row_of_the_inception_table_changes_one_thing():
