@@ -32,12 +32,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cnnbench import runs
 from cnnbench.commands import Command
-from cnnbench.config import ArchConfig, entries, from_torchvision, value_of
+from cnnbench.config import ArchConfig, TrainConfig, entries, from_torchvision, value_of
 from cnnbench.errors import UserError, nearest, reason
 from cnnbench.recipes import PAPER, first_network, paper_recipe
 from cnnbench.words import quoted
 
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
+AS_IT_IS = "as_it_is"  # option of the group schema: nothing
 SHOWN = 12  # options of a group that an error message lists
 
 # Words of a sweep by whose points only Hydra knows: folders of one's own, plug-ins, values of a job.
@@ -214,17 +215,30 @@ def _by_weights(weights: Any, theirs: list[float], own: list[float]) -> list[flo
     return theirs if any(from_torchvision(str(each)) for each in named) else own
 
 
+def _whole(group: str, _root_: DictConfig) -> str:
+    """The option of the group schema that comes before the one chosen of `group`: it sets every key back."""
+    return AS_IT_IS if _root_.get(group) is None else group
+
+
 @functools.cache
 def _store_schema(command: Command) -> None:
     """Make the schema of `command` known to Hydra; once, since it takes a fifth of the time of a composition."""
+    OmegaConf.register_new_resolver("whole", _whole, replace=True)
     OmegaConf.register_new_resolver("first_network", _first_network, replace=True)
     OmegaConf.register_new_resolver("paper_recipe", _own_recipe, replace=True)
     OmegaConf.register_new_resolver("by_weights", _by_weights, replace=True)
-    node = OmegaConf.structured(command.schema)
+    store = functools.partial(ConfigStore.instance().store, group="schema", provider="cnnbench")
+    store(name=command.config_name, node=_node(command.schema), package="_global_")
+    store(name=AS_IT_IS, node={})
+    for name, item in entries(TrainConfig).items():
+        if "." not in name and dataclasses.is_dataclass(item.default_factory):
+            store(name=name, node=_node(item.default_factory))
+
+
+def _node(schema: type) -> DictConfig:
+    node = OmegaConf.structured(schema)
     _thaw(node)
-    ConfigStore.instance().store(
-        group="schema", name=command.config_name, node=node, package="_global_", provider="cnnbench"
-    )
+    return node
 
 
 def _thaw(node: DictConfig) -> None:
@@ -266,9 +280,7 @@ def _arch(name: str, node: Any) -> ArchConfig:
     """One of several networks, checked as the group arch is."""
     if not isinstance(node, DictConfig):
         raise UserError(f"archs.{name}={node} is not possible: name the networks in a list, as in archs=[{name}]")
-    schema = OmegaConf.structured(ArchConfig)
-    _thaw(schema)
-    return OmegaConf.to_object(OmegaConf.merge(schema, node))
+    return OmegaConf.to_object(OmegaConf.merge(_node(ArchConfig), node))
 
 
 def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:

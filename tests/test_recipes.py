@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+import functools
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, asdict, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import goldens
 import pytest
 import yaml
 from composing import composed
+from omegaconf import OmegaConf
 
 from cnnbench import archs, recipes
 from cnnbench.analysis.published import protocols_of
 from cnnbench.archs.heads import has_one_side
 from cnnbench.commands import COMMANDS
+from cnnbench.compose import defaults
 from cnnbench.config import TrainConfig, entries, value_of
 from cnnbench.errors import UserError
 from cnnbench.help import groups
@@ -25,6 +29,9 @@ CONF = Path(recipes.__file__).parents[1] / "conf"
 TRAIN = COMMANDS["train"]
 RECIPES = groups(TRAIN)["recipe"]
 LADDERS = groups(TRAIN)["ladder"]
+GROUPS = ("augment", "optimizer", "schedule", "average", "resolution")
+OPTIONS = {group: groups(TRAIN)[group] for group in GROUPS}
+OF_A1 = {"stochastic_depth": 0.05, "crop_ratio": 0.95, "interpolation": "bicubic"}
 
 
 def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
@@ -156,11 +163,73 @@ def test_a_recipe_of_smaller_images_is_one_override_away_for_networks_of_one_sid
         assert set(training_sides(config)) == {config.arch.image_size}
 
 
-def test_a_recipes_own_values_leave_the_groups_free():
-    """What a word such as optimizer=sgd chooses is the whole group: no recipe or ladder sets a key of one by itself."""
-    free = {"augment", "optimizer", "schedule", "average", "resolution"}
-    for file in [*CONF.glob("recipe/*.yaml"), *CONF.glob("ladder/*/*.yaml")]:
-        assert not free & set(yaml.safe_load(file.read_text())), file
+def test_a_recipe_is_one_file_or_builds_on_one_other():
+    """A group among its defaults would come after the schema's own values, and not be replaced whole."""
+    for file in CONF.glob("recipe/*.yaml"):
+        assert set(yaml.safe_load(file.read_text()).get("defaults", [])) <= set(RECIPES), file
+
+
+def test_a_recipe_that_is_named_leaves_nothing_of_the_networks_own():
+    chosen = composed("arch=vgg16", "recipe=a1", "recipe_for=[]")
+    assert chosen.arch.dropout is None
+    own = {key: value for key, value in goldens.values(chosen).items() if key != "recipe_for"}
+    of_a1 = goldens.expected("a1")["resnet50"]
+    assert all(key.startswith("arch.") for key in own if own[key] != of_a1[key])
+    assert chosen.arch == replace(composed("arch=vgg16", "recipe=quick").arch, **OF_A1)
+
+
+def of_group(group: str, option: str, rate: float) -> dict[str, object]:
+    """The keys below `group` that the schema and the option's file give, by a plain merge."""
+
+    def flat(node: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+        for key, value in node.items():
+            yield from flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+
+    whole = asdict(TrainConfig.__dataclass_fields__[group].default_factory())
+    file = OmegaConf.load(CONF / group / f"{option}.yaml")
+    own = OmegaConf.to_container(OmegaConf.merge({"arch": {"learning_rate": rate}}, file), resolve=True)
+    del own["arch"]
+    assert set(dict(flat(own))) <= set(dict(flat(whole)))
+    return {f"{group}.{key}": value for key, value in {**dict(flat(whole)), **dict(flat(own))}.items()}
+
+
+def check_groups(words: list[str], number: int) -> None:
+    """One option of each group, the one with the `number`, chosen after `words`: its values to the last key."""
+    options = {group: OPTIONS[group][number % len(OPTIONS[group])] for group in GROUPS}
+    values = defaults(TRAIN, [*words, *(f"{group}={option}" for group, option in options.items())])
+    for group, option in options.items():
+        expected = of_group(group, option, values["arch.learning_rate"])
+        assert "???" not in expected.values()
+        assert {key: values[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_option_of_a_group_replaces_what_the_recipe_says(recipe):
+    check_groups([f"recipe={recipe}"], RECIPES.index(recipe))
+
+
+@pytest.mark.parametrize("number", range(max(map(len, OPTIONS.values()))))
+def test_an_option_of_a_group_leaves_no_key_of_any_recipe(number, tmp_path):
+    """On a recipe that says something else of every key that there is."""
+    others: dict[str, object] = {}
+    for key, item in entries(TrainConfig).items():
+        *above, last = key.split(".")
+        if key.startswith(tuple(f"{group}." for group in GROUPS)) and not is_dataclass(item.default_factory):
+            node = functools.reduce(lambda node, name: node.setdefault(name, {}), above, others)
+            node[last] = another(item)
+    others |= {"recipe": "other", "epochs": 1}
+    (tmp_path / "recipe").mkdir()
+    (tmp_path / "recipe/other.yaml").write_text("# @package _global_\n" + yaml.safe_dump(others))
+    words = ["recipe=other", f"hydra.searchpath=[file://{tmp_path}]"]
+    check_groups(words, number)
+
+
+def another(item: Field) -> object:
+    """A value of the type of a key that is not its default."""
+    default = item.default if item.default_factory is MISSING else item.default_factory()
+    kind = str(item.type).removesuffix(" | None")
+    by_type = {"bool": not default, "int": 77, "float": 0.77, "str": "another", "list[str]": ["another"]}
+    return by_type.get(kind, [77])
 
 
 def test_networks_of_one_side_are_those_built_for_an_image_size():
