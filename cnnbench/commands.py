@@ -68,11 +68,12 @@ def _describe_recipe(settings: config.DescribeRecipeConfig) -> None:
 def _recipes(settings: config.RecipesConfig) -> None:
     from cnnbench.analysis.recipe_table import recipe_table
     from cnnbench.analysis.tables import render
-    from cnnbench.compose import defaults
+    from cnnbench.compose import defaults, own_recipes
     from cnnbench.help import groups
 
-    names = groups(COMMANDS["train"])["recipe"]
-    print(render(recipe_table(names, lambda overrides: defaults(COMMANDS["train"], overrides)), settings.format))
+    names, describe = groups(COMMANDS["train"])["recipe"], COMMANDS["describe recipe"]
+    table = recipe_table(names, own_recipes(), lambda name: defaults(describe, [f"recipe={name}"]))
+    print(render(table, settings.format))
 
 
 def _verify(settings: config.VerifyConfig) -> None:

@@ -30,15 +30,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnbench import runs
+from cnnbench import choices, runs
 from cnnbench.commands import Command
-from cnnbench.config import ArchConfig, TrainConfig, entries, from_torchvision, value_of
+from cnnbench.config import ArchConfig, TrainConfig, entries, value_of
 from cnnbench.errors import UserError, nearest, reason
-from cnnbench.recipes import PAPER, first_network, paper_recipe
+from cnnbench.recipes import PAPER
 from cnnbench.words import quoted
 
-OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
-AS_IT_IS = "as_it_is"  # option of the group schema: nothing
 SHOWN = 12  # options of a group that an error message lists
 
 # Words of a sweep by whose points only Hydra knows: folders of one's own, plug-ins, values of a job.
@@ -141,6 +139,12 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
             raise UserError(_explain(error, command.schema)) from error
 
 
+def own_recipes() -> dict[str, str | None]:
+    """Each network with its paper's recipe, as their files say."""
+    with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
+        return choices.own_recipes()
+
+
 def _named(command: Command, words: list[str]) -> list[str]:
     """`words`, those that are no key=value joined under the command's key for them: as one name, or as a list."""
     bare = [word for word in words if "=" not in word]
@@ -159,7 +163,9 @@ def _in_full(words: list[str]) -> list[str]:
     """`words` with the short forms written out: data=PATH, recipe=paper, archs=[A,B], and ladder=NAME step=ROW."""
     words = [re.sub(r"^data=", "data.path=", word) for word in words]
     words = [each for word in words for each in _networks(word, words)]
-    words = [re.sub(r"\bpaper\b", OWN_RECIPE, word) if word.startswith("recipe=") else word for word in words]
+    words = [
+        re.sub(rf"\b{PAPER}\b", choices.OWN_RECIPE, word) if word.startswith("recipe=") else word for word in words
+    ]
     ladders = [word for word in words if re.fullmatch(r"ladder=[^/,]+", word) and word != "ladder=null"]
     steps = [word for word in words if word.startswith("step=")]
     if not ladders and not steps:
@@ -197,39 +203,13 @@ def _check_ladder(ladder: str, rows: list[str]) -> None:
             raise UserError(f"ladder={ladder} has no step={row}{nearest(row, names)}; choose one of {', '.join(names)}")
 
 
-def _own_recipe(_root_: DictConfig) -> str:
-    """The recipe of the network that is chosen; `_root_` are Hydra's choices so far."""
-    if "arch" not in _root_:
-        raise UserError(f"recipe={PAPER} is the network's own: name the network too, as in arch=resnet50")
-    return paper_recipe(_root_["arch"])
-
-
-def _first_network(_root_: DictConfig) -> str:
-    """A network of the recipe that is chosen."""
-    return first_network(_root_["recipe"])
-
-
-def _by_weights(weights: Any, theirs: list[float], own: list[float]) -> list[float]:
-    """`theirs` if `weights`, the key, names torchvision's, else `own`."""
-    named = weights if OmegaConf.is_list(weights) else [weights]
-    return theirs if any(from_torchvision(str(each)) for each in named) else own
-
-
-def _whole(group: str, _root_: DictConfig) -> str:
-    """The option of the group schema that comes before the one chosen of `group`: it sets every key back."""
-    return AS_IT_IS if _root_.get(group) is None else group
-
-
 @functools.cache
 def _store_schema(command: Command) -> None:
     """Make the schema of `command` known to Hydra; once, since it takes a fifth of the time of a composition."""
-    OmegaConf.register_new_resolver("whole", _whole, replace=True)
-    OmegaConf.register_new_resolver("first_network", _first_network, replace=True)
-    OmegaConf.register_new_resolver("paper_recipe", _own_recipe, replace=True)
-    OmegaConf.register_new_resolver("by_weights", _by_weights, replace=True)
+    choices.register()
     store = functools.partial(ConfigStore.instance().store, group="schema", provider="cnnbench")
     store(name=command.config_name, node=_node(command.schema), package="_global_")
-    store(name=AS_IT_IS, node={})
+    store(name=choices.AS_IT_IS, node={})
     for name, item in entries(TrainConfig).items():
         if "." not in name and dataclasses.is_dataclass(item.default_factory):
             store(name=name, node=_node(item.default_factory))

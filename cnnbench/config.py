@@ -34,6 +34,7 @@ class ArchConfig:
     mean: list[float] = key("subtracted from each channel (R, G, B), in [0, 1]", [])
     std: list[float] = key("divides each channel (R, G, B), in [0, 1]", [])
     learning_rate: float = key("rate per 256 images at which plain SGD trains the network")
+    recipe: str | None = key("its paper's recipe, which recipe=paper means; null: none", None, note=MAY_CHANGE)
     in_channels: int = key("input channels: 3, or 1 for grey-scale", 3)
     dropout: float | None = key("dropout probability in [0, 1); null: the paper's", None)
     stochastic_depth: float | None = key(
@@ -164,7 +165,9 @@ class TrainConfig:
     recipe: str = key("name of the recipe; recipe=paper, the default, is the network's own")
     recipe_source: str = key("where the recipe is from", "", note=MAY_CHANGE)
     recipe_for: list[str] = key(
-        "networks that the recipe is for, by name or pattern (*, ?, []); []: all", [], note=MAY_CHANGE
+        "networks that the recipe is for, by name or pattern (*, ?, []), the one shown for it in front; []: all",
+        [],
+        note=MAY_CHANGE,
     )
     protocol: str = key(
         "by which the recipe's paper tested: the end of the run names the command (training itself evaluates by one "

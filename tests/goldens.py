@@ -13,6 +13,7 @@ from composing import composed
 
 from cnnbench import archs, recipes
 from cnnbench.commands import COMMANDS
+from cnnbench.compose import defaults, own_recipes
 from cnnbench.config import TrainConfig, entries, value_of
 from cnnbench.help import groups
 
@@ -23,11 +24,17 @@ Values = dict[str, Any]
 
 def networks(recipe: str) -> list[str]:
     """The networks that a recipe is for, its first one in front; of a recipe for all of them some of each kind."""
-    first = recipes.first_network(recipe)
+    first = first_network(recipe)
     patterns = composed(f"recipe={recipe}", f"arch={first}").recipe_for
     fitting = [name for name in archs.names() if recipes.fits(name, patterns)] if patterns else OF_EACH_KIND
-    own = [name for name in archs.names() if recipes.paper_recipe(name) == recipe]
+    own = [name for name, its in own_recipes().items() if its == recipe]
     return list(dict.fromkeys([first, *fitting, *own]))
+
+
+@cache
+def first_network(recipe: str) -> str:
+    """The network that stands for a recipe."""
+    return defaults(COMMANDS["describe recipe"], [f"recipe={recipe}"])["arch.name"]
 
 
 def values(config: TrainConfig) -> Values:
@@ -47,7 +54,7 @@ def recipe_table() -> dict[str, Any]:
         ladder, row = name.split("/")
         chosen[name] = {"its own": values(composed(f"ladder={ladder}", f"step={row}"))}
     common = _shared(of for each in chosen.values() for of in each.values())
-    own = {name: _of_network(chosen[recipes.paper_recipe(name)][name], common) for name in archs.names()}
+    own = {name: _of_network(chosen[its][name], common) for name, its in own_recipes().items()}
     table = {"common": common, "networks": own, "recipes": {}}
     for recipe, each in chosen.items():
         shared = _without(_shared(each.values()), common)

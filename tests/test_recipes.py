@@ -18,7 +18,7 @@ from cnnbench import archs, recipes
 from cnnbench.analysis.published import protocols_of
 from cnnbench.archs.heads import has_one_side
 from cnnbench.commands import COMMANDS
-from cnnbench.compose import defaults
+from cnnbench.compose import defaults, own_recipes
 from cnnbench.config import TrainConfig, entries, value_of
 from cnnbench.errors import UserError
 from cnnbench.help import groups
@@ -29,33 +29,57 @@ CONF = Path(recipes.__file__).parents[1] / "conf"
 TRAIN = COMMANDS["train"]
 RECIPES = groups(TRAIN)["recipe"]
 LADDERS = groups(TRAIN)["ladder"]
+OWN = own_recipes()
+PAPERS = sorted(set(OWN.values()))
 GROUPS = ("augment", "optimizer", "schedule", "average", "resolution")
 OPTIONS = {group: groups(TRAIN)[group] for group in GROUPS}
 OF_A1 = {"stochastic_depth": 0.05, "crop_ratio": 0.95, "interpolation": "bicubic"}
 
 
 def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
-    own = {name: recipes.paper_recipe(name) for name in archs.names()}
-    assert set(own.values()) == set(recipes.PAPERS) <= set(RECIPES)
-    assert all(recipes.paper_recipe(recipes.first_network(recipe)) == recipe for recipe in recipes.PAPERS)
+    assert sorted(OWN) == sorted(archs.names())
+    assert set(OWN.values()) <= set(RECIPES)
+    assert len(PAPERS) == 18
+    assert all(OWN[goldens.first_network(recipe)] == recipe for recipe in PAPERS)
     expected = {
         "resnet50": "resnet",
         "plain34": "resnet",
         "plain20": "cifar_resnet",
         "resnext29_8x64d": "cifar_resnext",
     }
-    assert {name: own[name] for name in expected} == expected
-    with pytest.raises(UserError, match="give recipe=NAME"):
-        recipes.paper_recipe("mobilenet")
+    assert {name: OWN[name] for name in expected} == expected
+
+
+def test_a_networks_recipe_is_read_from_whatever_folder_its_file_is_in(command, tmp_path):
+    """A file of one's own builds on another, names a recipe of its own, or has none; one that is not there is said."""
+
+    def described(*words: str, folder: str = "--config-dir=mine") -> str:
+        done = command("describe", "recipe", folder, *words, "--cfg", "job")
+        assert (done.returncode == 0) == (not done.stderr)
+        return done.stderr or yaml.safe_load(done.stdout)["recipe"]
+
+    (tmp_path / "mine/arch").mkdir(parents=True)
+    (tmp_path / "mine/arch/wider.yaml").write_text("defaults: [vgg16]\nname: vgg16\n")
+    (tmp_path / "mine/arch/named.yaml").write_text("defaults: [wider, _self_]\nrecipe: quick\n")
+    (tmp_path / "mine/arch/none.yaml").write_text("defaults: [vgg16]\nname: vgg16\nrecipe: null\n")
+    assert described("arch=wider") == "vgg"
+    assert described("arch=named") == "quick"
+    assert "cnnbench: arch=none has no paper's recipe, the key recipe of its file: give recipe=" in described(
+        "arch=none"
+    )
+    assert described("arch=none", "recipe=quick") == "quick"
+    assert "arch has no option 'widr', did you mean wider" in described("arch=widr")
+    elsewhere = f"hydra.searchpath=[file://{tmp_path}/mine]"
+    assert "cannot find the file of arch=wider to read its recipe" in described("arch=wider", folder=elsewhere)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_fits_each_network_that_it_is_for(recipe):
     """Composed and checked for every network that it is for; its name and source are its own."""
-    first = composed(f"recipe={recipe}", f"arch={recipes.first_network(recipe)}")
+    first = composed(f"recipe={recipe}", f"arch={goldens.first_network(recipe)}")
     assert first.recipe == recipe
     assert first.recipe_source
-    own = [name for name in archs.names() if recipes.paper_recipe(name) == recipe]
+    own = [name for name, its in OWN.items() if its == recipe]
     assert not first.recipe_for or all(recipes.fits(name, first.recipe_for) for name in own)
     expected = goldens.expected(recipe)
     assert [*expected] == sorted(goldens.networks(recipe)), "run `python tools/golden.py`"
@@ -71,9 +95,9 @@ def test_the_default_is_the_networks_own_and_paper_names_it():
     assert composed("arch=resnet20").schedule.milestones == [82, 123]
 
 
-@pytest.mark.parametrize("recipe", sorted(recipes.PAPERS))
+@pytest.mark.parametrize("recipe", PAPERS)
 def test_a_paper_has_an_error_by_its_recipes_protocol(recipe):
-    config = composed(f"recipe={recipe}", f"arch={recipes.first_network(recipe)}")
+    config = composed(f"recipe={recipe}", f"arch={goldens.first_network(recipe)}")
     assert config.protocol in protocols_of(config)
 
 

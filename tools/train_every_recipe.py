@@ -13,9 +13,10 @@ from pathlib import Path
 
 from few_steps import Data, Trial, machine, train, try_each
 
+from cnnbench.analysis.recipe_table import papers_first
 from cnnbench.commands import COMMANDS
+from cnnbench.compose import defaults, own_recipes
 from cnnbench.help import groups
-from cnnbench.recipes import PAPERS, first_network
 
 BATCH, STEPS = 10, 2
 # What cannot be as the recipe has it in a run of one epoch.
@@ -42,7 +43,8 @@ recipe runs, not how well it trains.
 
 
 def attempt(recipe: str, data: Data, run: Path) -> tuple[str, Trial, bool]:
-    network, changed = first_network(recipe), SHORTER.get(recipe, ())
+    network = defaults(COMMANDS["describe recipe"], [f"recipe={recipe}"])["arch.name"]
+    changed = SHORTER.get(recipe, ())
     trial = train([f"recipe={recipe}", f"arch={network}", *changed], data, run)
     words = " ".join(f"`{word}`" for word in changed)
     cells = (recipe, network, trial.side, trial.first_and_last, words, "yes" if trial.ok else "NO")
@@ -51,7 +53,7 @@ def attempt(recipe: str, data: Data, run: Path) -> tuple[str, Trial, bool]:
 
 def every() -> list[str]:
     """Those of papers first."""
-    return [*PAPERS, *(name for name in groups(COMMANDS["train"])["recipe"] if name not in PAPERS)]
+    return papers_first(groups(COMMANDS["train"])["recipe"], own_recipes())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from typing import Any
 from cnnbench.archs.facts import facts
 from cnnbench.check_values import plain
 from cnnbench.config import TrainConfig
-from cnnbench.recipes import paper_recipe
 
 # Our protocols in the words of facts.json.
 IN_WORDS = {
@@ -108,7 +107,7 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
         if all(result.get(key) == value for key, value in wanted.items()) and (wanted or "of" not in result)
     ]
     results.sort(key=lambda result: result["split"] != split)  # of the same images first; stable
-    recipe = config.recipe if config.ladder else paper_recipe(config.arch.name)
+    recipe = config.recipe if config.ladder else config.arch.recipe
     if results and _related(results[0]["split"], split):
         return _of(results[0], recipe, results[0]["where"])
     return None

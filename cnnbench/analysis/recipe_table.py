@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cnnbench.analysis.tables import Cell, Table
-from cnnbench.recipes import PAPERS, first_network
+
+SHOWN = 4  # networks of a recipe, where there are many
 
 COLUMNS = {
     "recipe": "",
@@ -24,10 +25,13 @@ COLUMNS = {
 }
 
 
-def recipe_table(names: Iterable[str], compose: Callable[[list[str]], dict[str, Any]]) -> Table:
-    """A row for each recipe, those of papers first; `compose` gives the value of every key for some overrides."""
-    order = [*PAPERS, *(name for name in names if name not in PAPERS)]
-    rows = [_row(name, compose([f"recipe={name}", f"arch={first_network(name)}"])) for name in order]
+def recipe_table(names: Iterable[str], own: dict[str, str | None], compose: Callable[[str], dict[str, Any]]) -> Table:
+    """A row for each recipe, those of papers first; `own` is each network's recipe, and `compose` gives the value of
+    every key for a recipe, with a network of it."""
+    rows = []
+    for name in papers_first(names, own):
+        networks = [network for network, recipe in own.items() if recipe == name]
+        rows.append(_row(name, _few(networks), compose(name)))
     notes = [
         "the rate is that at the batch beside it, and follows the batch that is trained with, in proportion or as the "
         "optimiser's scaling says",
@@ -38,10 +42,21 @@ def recipe_table(names: Iterable[str], compose: Callable[[list[str]], dict[str, 
     return Table("", COLUMNS, rows, notes)
 
 
-def _row(name: str, values: dict[str, Any]) -> tuple[Cell, ...]:
+def papers_first(names: Iterable[str], own: dict[str, str | None]) -> list[str]:
+    """The recipes `names`, those that are some network's own in front."""
+    return sorted(names, key=lambda name: name not in own.values())
+
+
+def _few(networks: list[str]) -> str:
+    """The first of many networks, and how many more there are."""
+    more = len(networks) - SHOWN
+    return ", ".join(networks) if more <= 1 else f"{', '.join(networks[:SHOWN])} and {more} more"
+
+
+def _row(name: str, networks: str, values: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         name,
-        ", ".join(PAPERS.get(name, ())),
+        networks,
         values["optimizer.kind"] + ", Nesterov" * values["optimizer.nesterov"],
         values["optimizer.lr"],
         values["optimizer.base_batch"],

@@ -20,7 +20,6 @@ from cnnbench.config import (
 from cnnbench.config_augment import POLICY_KEYS
 from cnnbench.data.ilsvrc import in_words
 from cnnbench.data.split import Split
-from cnnbench.recipes import paper_recipe
 from cnnbench.sides import keeps_to_one_side, training_sides
 from cnnbench.training.optim import scaled_rate
 from cnnbench.training.state import Position, Training
@@ -86,7 +85,7 @@ def _recipe(training: Training, train: Split) -> str:
     config, steps = training.config, training.steps_per_epoch
     dropped = len(train) - steps * config.batch
     rest = f"; the last {dropped} images of each epoch's order are left out" if dropped else ""
-    own = "paper = " * (config.recipe == paper_recipe(config.arch.name))
+    own = "paper = " * (config.recipe == config.arch.recipe)
     source = f" ({config.recipe_source})" * bool(config.recipe_source)
     ladder = f", ladder {config.ladder}" if config.ladder else ""
     return f"{own}{config.recipe}{source}{ladder}: {counted(config.epochs, 'epoch')} of {counted(steps, 'step')}{rest}"
