@@ -25,7 +25,7 @@ class Command:
 
     @property
     def config_name(self) -> str:
-        """Its file in conf/, without the ending: data_check for `cnnbench data check`."""
+        """Its file in conf/, if it has one, without the ending: data_show for `cnnbench data show`."""
         return self.name.replace(" ", "_")
 
 

@@ -213,6 +213,14 @@ def _store_schema(command: Command) -> None:
     for name, item in entries(TrainConfig).items():
         if "." not in name and dataclasses.is_dataclass(item.default_factory):
             store(name=name, node=_node(item.default_factory))
+    if not files("cnnbench.conf").joinpath(f"{command.config_name}.yaml").is_file():
+        ConfigStore.instance().store(name=command.config_name, node={"defaults": _defaults_list(command)})
+
+
+def _defaults_list(command: Command) -> list[Any]:
+    """What the file in conf/ of a command that has values says first; the others need no file."""
+    network = [{"arch": None}] if "arch" in entries(command.schema) else []
+    return [f"schema/{command.config_name}", "quiet", *network, {"override hydra/job_logging": "none"}]
 
 
 def _node(schema: type) -> DictConfig:

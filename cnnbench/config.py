@@ -120,6 +120,7 @@ class SourceConfig:
     path: str | None = key(
         "the data set: a folder, its layout recognised by a look at it; or tar shards by URL, or by names with braces; "
         "or `sample`, the bundled images; or `synthetic`, noise without files (`synthetic:CLASSESxIMAGES`)",
+        None,
         note=MAY_CHANGE,
     )
     classes: str | None = key("file with the class names (WordNet ids) to use, one per line; null: all", None)

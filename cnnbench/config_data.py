@@ -1,4 +1,4 @@
-"""The schemas of the `cnnbench data` commands. Values live in conf/data_*.yaml, checks in checks_data.py."""
+"""The schemas of the `cnnbench data` commands. Values live in conf/data_show.yaml, checks in checks_data.py."""
 
 from __future__ import annotations
 
