@@ -107,7 +107,7 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
         if all(result.get(key) == value for key, value in wanted.items()) and (wanted or "of" not in result)
     ]
     results.sort(key=lambda result: result["split"] != split)  # of the same images first; stable
-    recipe = config.recipe if config.ladder else config.arch.recipe
+    recipe = config.recipe if config.ladder else config.arch.recipe or "unknown"
     if results and _related(results[0]["split"], split):
         return _of(results[0], recipe, results[0]["where"])
     return None

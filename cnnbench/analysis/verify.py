@@ -193,6 +193,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
     except UserError as error:
         return [f"what the recipe sets is not known here: {error}"]
     names = [name for part in DECISIVE for name in entries(TrainConfig) if name == part or name.startswith(f"{part}.")]
+    names.remove("arch.recipe")  # which recipe would have been the network's own
     found = []
     for name in names:
         value = value_of(trained, name)

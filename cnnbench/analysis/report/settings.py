@@ -9,7 +9,7 @@ from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
 from cnnbench.config import TrainConfig, entries
 
-NOT_SHOWN = ("run", "recipe_source", "recipe_for")  # what these say is said by others
+NOT_SHOWN = ("run", "recipe_source", "recipe_for", "arch.recipe")  # what these say is said by others
 
 
 def settings(runs: list[Run]) -> tuple[str | Table]:
