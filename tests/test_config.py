@@ -13,7 +13,8 @@ from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
 
 CONF = Path(config.__file__).parents[1] / "conf"
-FILES = sorted(f"{file.parent.name}={file.stem}" for file in CONF.glob("*/*.yaml") if file.parent.name != "arch")
+PARTS = ("arch", "preprocessing")  # networks, which have tests of their own, and what they build on
+FILES = sorted(f"{file.parent.name}={file.stem}" for file in CONF.glob("*/*.yaml") if file.parent.name not in PARTS)
 
 
 @pytest.mark.parametrize("override", FILES)

@@ -46,6 +46,9 @@ def test_installed_wheel_trains_from_another_folder(tmp_path, small_data):
     )  # fmt: skip
     assert "top-1" in out
     assert (elsewhere / "runs/x/result.json").exists()
+    conf = ROOT / "conf"
+    values = {file.relative_to(conf): file.read_bytes() for file in conf.rglob("*.yaml")}
+    assert {file: (Path(where.strip()) / file).read_bytes() for file in values} == values
     text = run(environment / "bin/cnnbench", "train", "--help", cwd=elsewhere)
     for group in ("arch", "augment", "optimizer", "recipe", "schedule"):
         options = {file.stem for file in (ROOT / "conf" / group).glob("*.yaml")}
