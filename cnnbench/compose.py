@@ -41,6 +41,7 @@ SHOWN = 12  # options of a group that an error message lists
 
 # Words of a sweep by whose points only Hydra knows: folders of one's own, plug-ins, values of a job.
 HYDRAS = re.compile(r"--config-dir|-cd|\+*hydra(/sweeper|\.(sweep|searchpath))|.*\$\{(hydra|now):")
+TWICE = re.compile(r"Multiple values for (\w+)\.|(\w+) appears more than once")  # in a list of defaults
 MANY = 50  # points of a sweep whose check takes long enough to be told of, some 0.1 s each
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
@@ -362,6 +363,9 @@ def _explain(error: Exception, schema: type) -> str:
     if match := re.match(r"Could not override '([^']*)'", str(error)):
         parent = getattr(cause, "parent_node", None)
         return _unknown(match[1], schema, list(parent) if isinstance(parent, DictConfig) else [])
+    if match := TWICE.match(first):
+        group = match[1] or match[2]
+        return f"{group} is chosen twice: a recipe's file writes its values out, and cannot name one among its defaults"
     key = getattr(cause, "full_key", None)
     return f"{key}: {first[0].lower()}{first[1:]}" if key else first
 

@@ -202,6 +202,16 @@ def test_a_recipe_that_is_named_leaves_nothing_of_the_networks_own():
     assert chosen.arch == replace(composed("arch=vgg16", "recipe=quick").arch, **OF_A1)
 
 
+def test_a_recipe_of_ones_own_that_names_a_group_is_told_to_write_it_out(command, tmp_path):
+    (tmp_path / "recipe").mkdir()
+    text = "# @package _global_\ndefaults: [/optimizer: lamb, _self_]\nrecipe: own\nepochs: 1\n"
+    (tmp_path / "recipe/own.yaml").write_text(text)
+    for more in ([], ["optimizer=sgd"]):
+        done = command("train", f"--config-dir={tmp_path}", "recipe=own", *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("cnnbench: optimizer is chosen twice: a recipe's file writes its values out")
+
+
 def of_group(group: str, option: str, rate: float) -> dict[str, object]:
     """The keys below `group` that the schema and the option's file give, by a plain merge."""
 
