@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import golden_tables
 import pytest
 import torch
 from torch import nn
@@ -12,7 +14,10 @@ from cnnbench import archs, config
 from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
 
-CONF = Path(config.__file__).parents[1] / "conf"
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+GOLDEN = json.loads((ROOT / "tests/golden/networks.json").read_text(encoding="utf-8"))
+
 PARTS = ("arch", "preprocessing")  # networks, which have tests of their own, and what they build on
 FILES = sorted(f"{file.parent.name}={file.stem}" for file in CONF.glob("*/*.yaml") if file.parent.name not in PARTS)
 
@@ -33,6 +38,7 @@ def test_every_network_has_a_config_that_agrees_with_it(name):
     values = defaults(COMMANDS["train"], [f"arch={name}"])
     assert "???" not in values.values()
     assert values["arch.name"] == name
+    assert golden_tables.network(name, values) == GOLDEN[name]
     options = dict(values["arch.options"])
     assert set(options) <= set(archs.options_of(name))
     sized = "image_size" in archs.options_of(name)
