@@ -29,11 +29,11 @@ docs: $(VENV)/installed
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "needs Python's venv module (Debian: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+$(VENV)/installed: pyproject.toml setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e .
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/installed-dev: pyproject.toml setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[dev]"
 	@touch $@ $(VENV)/installed
 

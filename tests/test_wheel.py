@@ -1,11 +1,15 @@
-"""A wheel built from the tree, installed in another environment, works from another folder: the configs are inside."""
+"""A wheel built from the tree, installed in another environment, works from another folder: the configs are inside.
+
+The source archive holds the whole tree and makes the same wheel.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import sysconfig
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -17,24 +21,57 @@ def run(*command: object, cwd: Path) -> str:
     return done.stdout
 
 
-def test_installed_wheel_trains_from_another_folder(tmp_path, small_data):
-    source = tmp_path / "source"
-    files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
-    for name in files:
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path / "dist"]
-    run(*build, source, cwd=tmp_path)
-    (wheel,) = (tmp_path / "dist").iterdir()
+def build(form: str, source: Path, output: Path) -> Path:
+    """The archive that the tree `source` makes: `form` is wheel or sdist."""
+    output.mkdir(exist_ok=True)
+    code = f"import sys, setuptools.build_meta as backend; print(backend.build_{form}(sys.argv[1]))"
+    return output / run(sys.executable, "-c", code, output, cwd=source).split()[-1]
 
+
+def files_of_git() -> list[str]:
+    """What is in the repository, or would be at the next commit."""
+    names = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
+    return [name for name in names if (ROOT / name).is_file()]
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    for name in files_of_git():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_wheel_holds_what_git_has_and_the_source_archive_makes_the_same(tmp_path):
+    tracked = files_of_git()
+    wheel = contents(build("wheel", copy_of_the_tree(tmp_path / "tree"), tmp_path))
+    inside = {name: f"cnnbench/{name}" if name.startswith("conf/") else name for name in tracked}
+    expected = {inside[name] for name in tracked if name.startswith(("cnnbench/", "conf/"))}
+    assert {name for name in wheel if ".dist-info/" not in name} == expected
+    assert {"cnnbench/py.typed", "cnnbench/conf/train.yaml", "cnnbench/conf/arch/lenet.yaml"} <= expected
+
+    sdist = build("sdist", copy_of_the_tree(tmp_path / "other tree"), tmp_path)
+    with tarfile.open(sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    assert {*tracked} <= held
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    assert contents(build("wheel", unpacked, tmp_path / "second")) == wheel
+
+
+def test_installed_wheel_trains_from_another_folder(tmp_path, small_data):
+    wheel = build("wheel", copy_of_the_tree(tmp_path / "source"), tmp_path)
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)
     python = environment / "bin/python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", wheel, cwd=tmp_path)
     site = next(environment.glob("lib/python*/site-packages"))
     # torch and the rest, from the environment of the tests; an editable cnnbench there is not reachable this way
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    (site / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
