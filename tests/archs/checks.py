@@ -8,6 +8,7 @@ import zlib
 from typing import Any
 
 import torch
+from meta import on_meta
 from torch import nn
 
 from cnnbench.archs import build
@@ -34,7 +35,7 @@ def multiply_adds(network: nn.Module, size: int, channels: int = 3) -> int:
         total += output.numel() * layer.weight[0].numel()
 
     hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    network(torch.empty(1, channels, size, size, device="meta"))
+    on_meta(network, size, channels)
     for hook in hooks:
         hook.remove()
     return total
@@ -48,7 +49,7 @@ def shapes(network: nn.Module, size: int, names: list[str]) -> list[tuple[int, .
         modules[name].register_forward_hook(lambda _, __, y, name=name: found.__setitem__(name, tuple(y.shape[1:])))
         for name in names
     ]
-    network(torch.empty(1, 3, size, size, device="meta"))
+    on_meta(network, size)
     for hook in hooks:
         hook.remove()
     return [found[name] for name in names]

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from checks import build_meta, drawn_state
+from meta import on_meta
 from torch import nn
 
 
@@ -18,7 +19,7 @@ def stage_shapes(network: nn.Module, size: int, stages: list[str]) -> dict[str, 
             shapes[stage] = tuple(output.shape[1:])
 
         network.get_submodule(stage).register_forward_hook(record)
-    network(torch.empty(1, 3, size, size, device="meta"))
+    on_meta(network, size)
     return shapes
 
 

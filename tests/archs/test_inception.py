@@ -6,6 +6,7 @@ import pytest
 import torch
 from checks import assert_trains, build_meta, multiply_adds, parameters
 from inspection import check_same_outputs, stage_shapes
+from meta import on_meta
 from torch import nn
 from torchvision import models
 
@@ -238,16 +239,15 @@ def test_auxiliary_heads_see_the_papers_maps():
 @pytest.mark.parametrize("key", WITH_AUX)
 def test_auxiliary_interface(key):
     size, weights = GOLDENS[key][3], WITH_AUX[key]
-    images = torch.empty(2, 3, size, size, device="meta")
     network = build_meta(key, num_classes=7)
     assert network.aux_weights == weights
-    assert network(images).shape == (2, 7)
-    outputs = network.train()(images)
+    assert on_meta(network, size, images=2).shape == (2, 7)
+    outputs = on_meta(network.train(), size, images=2)
     assert isinstance(outputs, tuple)
     assert [output.shape for output in outputs] == [(2, 7)] * (1 + len(weights))
     bare = build_meta(key, num_classes=7, aux_heads=False)
     assert bare.aux_weights == ()
-    assert bare.train()(images).shape == (2, 7)
+    assert on_meta(bare.train(), size, images=2).shape == (2, 7)
 
 
 def test_same_as_torchvision_googlenet():
@@ -326,7 +326,7 @@ def test_too_small_an_image_for_auxiliary_heads(key, smallest):
     ("key", "smallest"), [("googlenet", 31), ("googlenet_tv", 31), ("inception_v2", 75), ("inception_v3", 75)]
 )
 def test_too_small_an_image(key, smallest):
-    build_meta(key, image_size=smallest, aux_heads=False)(torch.empty(1, 3, smallest, smallest, device="meta"))
+    on_meta(build_meta(key, image_size=smallest, aux_heads=False), smallest)
     message = f"image size {smallest - 1} is too small for {key.removesuffix('_tv')}: it needs at least {smallest}"
     with pytest.raises(ValueError, match=message):
         build_meta(key, image_size=smallest - 1, aux_heads=False)
@@ -339,7 +339,7 @@ def test_too_small_an_image(key, smallest):
 def test_auxiliary_head_of_small_images(key, head, size, kernel):
     network = build_meta(key, image_size=size).train()
     assert network.get_submodule(head).conv1.conv.kernel_size == (kernel, kernel)
-    logits, aux = network(torch.empty(2, 3, size, size, device="meta"))
+    logits, aux = on_meta(network, size, images=2)
     assert logits.shape == aux.shape
 
 
