@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,8 +24,10 @@ Run = Callable[..., subprocess.CompletedProcess]
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder of this session's own, into which the bundled sample is unpacked anew."""
-    folder = tmp_path_factory.mktemp("cache")
+    """A cache folder of this session's own, into which the bundled sample is unpacked anew; once for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    folder.mkdir(exist_ok=True)
     os.environ["CNNBENCH_CACHE"] = str(folder)
     return folder
 
@@ -60,13 +64,16 @@ def cnnbench(tmp_path: Path, cache: Path) -> Run:
 
 @pytest.fixture
 def command(tmp_path: Path, cache: Path) -> Run:
-    """As `cnnbench`, but in this process, which saves the seconds of a start: for what needs no process of its own."""
+    """As `cnnbench`, but in this process, which saves the seconds of a start: for what needs no process of its own.
+
+    The processes of a group are forked from it, for the same reason.
+    """
 
     def run(*words: object) -> subprocess.CompletedProcess:
         from cnnbench.cli import main
 
         status = 0
-        with _settings_kept(tmp_path), _output() as (out, err):
+        with _settings_kept(tmp_path), _forked_groups(), _output() as (out, err):
             try:
                 main([*map(str, words)])
             except SystemExit as left:
@@ -130,6 +137,21 @@ def _settings_kept(folder: Path) -> Iterator[None]:
         torch.backends.cudnn.benchmark = benchmark
         torch.set_float32_matmul_precision(precision)
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _forked_groups() -> Iterator[None]:
+    """Within this block torch's launcher forks this process, where it would start new ones that import torch again."""
+    from cnnbench import launch
+
+    start = launch.elastic_launch
+
+    def fork(config: Any, function: Callable) -> Any:
+        config.start_method = "fork"
+        return start(config, function)
+
+    with mock.patch.object(launch, "elastic_launch", fork):
+        yield
 
 
 @contextmanager
