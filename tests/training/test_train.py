@@ -145,13 +145,13 @@ def test_batch_statistics_of_all_processes_end_in_the_checkpoint(command, tmp_pa
     assert f"{result['averaged_wrong_top1']}/23" in alone.stdout
 
 
-def test_a_group_of_processes_says_once_what_is_wrong(cnnbench, tmp_path, small_data):
+def test_a_group_of_processes_says_once_what_is_wrong(command, tmp_path, small_data):
     import shutil
 
     shutil.copytree(small_data, tmp_path / "data")
     broken = sorted((tmp_path / "data/train/bag").iterdir())[3]
     broken.write_bytes(broken.read_bytes()[:300])
-    done = cnnbench("train", f"data={tmp_path / 'data'}", *SMALL, "processes=3", "epochs=1", "data.max_bad=0")
+    done = command("train", f"data={tmp_path / 'data'}", *SMALL, "processes=3", "epochs=1", "data.max_bad=0")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert str(broken) in done.stderr
