@@ -67,7 +67,7 @@ class Tracer(TorchDispatchMode):
         image.receptive_field = Field()
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        result = operation(*args, **(kwargs or {}))
+        result = _shapes_of_norm(args[0]) if _is_norm_on_meta(operation, args) else operation(*args, **(kwargs or {}))
         inputs = [x for arg in args for x in (arg if isinstance(arg, list | tuple) else [arg])]
         inputs = [x for x in inputs if isinstance(x, torch.Tensor)]
         self.used.update(map(id, inputs))
@@ -78,6 +78,16 @@ class Tracer(TorchDispatchMode):
                     output.receptive_field = _after(operation, args, output, fields)
         self.macs += _macs(operation, args, result)
         return result
+
+
+def _is_norm_on_meta(operation, args) -> bool:
+    """Whether `operation` is batch normalisation in inference mode without data: torch is slow to find its shapes."""
+    return operation is aten.native_batch_norm.default and args[0].is_meta and not args[5]
+
+
+def _shapes_of_norm(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What batch normalisation puts out in inference mode: its map, and no statistics."""
+    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
 
 
 def field_of(tensor: torch.Tensor) -> Field | None:
