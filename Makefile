@@ -1,16 +1,20 @@
 # make demo: train LeNet on the bundled sample.   make test: lint and run the tests.   make docs: generated tables.
+# make quick: lint and the tests that are not marked as slow, in less than a minute.
 # Each sets itself up in .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format docs clean
+.PHONY: demo test quick lint format docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/cnnbench train arch=lenet recipe=quick
 
 test: lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+quick: lint
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

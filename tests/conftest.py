@@ -21,6 +21,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest-xdist keeps every core b
 
 Run = Callable[..., subprocess.CompletedProcess]
 
+LONGEST = ("test_docs.py", "test_train.py", "test_stopping.py")  # some tests of theirs take half a minute
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs a command is slow; files that build whole networks or compose every config say so themselves.
+
+    The longest begin first, so that at the end no worker is left alone with one.
+    """
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+    for item in items:
+        if {"cnnbench", "command"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -15,6 +15,8 @@ from cnnbench import archs, config
 from cnnbench.commands import COMMANDS
 from cnnbench.compose import defaults
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 GOLDEN = json.loads((ROOT / "tests/golden/networks.json").read_text(encoding="utf-8"))

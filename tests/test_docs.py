@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import run_docs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 FIRST = ("README.md", "guide.md")  # about half the work
 REST = tuple(page.name for page in sorted(ROOT.glob("docs/*.md")) if page.name not in FIRST)

@@ -12,6 +12,8 @@ from cnnbench.commands import COMMANDS
 from cnnbench.config import entries
 from cnnbench.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 VALUES = [
     *("", "null", "true", "-1", "0", "1e9", "1e999", "nan", "inf", "abc", "[1,2]", "[]", "{a:1}", "'quoted'", '"', "'"),
     *("${arch.name}", "${oc.env:HOME}", "${no.such}", "${", "???", "\\", "a=b", "1,2,3", "range(1,3)", "choice(1,2)"),

@@ -25,6 +25,8 @@ from cnnbench.help import groups
 from cnnbench.sides import training_sides
 from cnnbench.training.schedule import rate_factor
 
+pytestmark = pytest.mark.slow
+
 CONF = Path(recipes.__file__).parents[1] / "conf"
 TRAIN = COMMANDS["train"]
 RECIPES = groups(TRAIN)["recipe"]

@@ -22,6 +22,8 @@ from cnnbench.config import DataConfig
 from cnnbench.config_bench import BenchConfig
 from cnnbench.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -15,6 +15,8 @@ from cnnbench.commands import COMMANDS
 from cnnbench.config_bench import BenchConfig
 from cnnbench.training import loop
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_loops_and_the_whole_are_measured(monkeypatch, tmp_path: Path, capsys, cache: Path):
     monkeypatch.setattr(bench_train, "LEAST", 0)

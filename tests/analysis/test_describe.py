@@ -12,6 +12,8 @@ from cnnbench import archs
 from cnnbench.analysis.describe import Description, describe, describe_named, render_description
 from cnnbench.archs.facts import facts
 
+pytestmark = pytest.mark.slow
+
 # Theoretical field before the classifier's pooling; jump 32 everywhere.
 FIELDS = {
     "alexnet": 195,

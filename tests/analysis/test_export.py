@@ -21,6 +21,8 @@ from cnnbench.analysis.export import FORMS, export
 from cnnbench.archs import build, load_weights
 from cnnbench.config import SUFFIXES
 
+pytestmark = pytest.mark.slow
+
 # One network of each kind of layer: LRN and groups, rounded-up pooling, branches, padded shortcuts, concatenation.
 NETWORKS = [
     ("alexnet", 63, {"image_size": 63}),

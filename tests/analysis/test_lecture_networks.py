@@ -6,6 +6,8 @@ from cnnbench.analysis.lecture import LECTURE, densenet, errors, filters, incept
 from cnnbench.analysis.tables import FORMS, render
 from cnnbench.archs.facts import facts, headline, published
 
+pytestmark = pytest.mark.slow
+
 
 def rows(table) -> dict:
     return {row[0]: row[1:] for row in table.rows}

@@ -18,6 +18,8 @@ from cnnbench.compose import defaults
 from cnnbench.config import ResolutionConfig, TrainConfig, VerifyConfig, from_dict
 from cnnbench.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 def compose(overrides: list[str]) -> dict:
     return defaults(COMMANDS["train"], overrides)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from checks import assert_gradients, build_meta, multiply_adds, parameters, shapes
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = {20: 3, 32: 5, 44: 7, 56: 9, 110: 18}
 NAMES = [*(f"resnet{depth}" for depth in BLOCKS), *(f"plain{depth}" for depth in (20, 32, 44, 56))]
 

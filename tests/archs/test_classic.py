@@ -12,6 +12,8 @@ from torchvision import models
 from cnnbench.archs import build
 from cnnbench.archs.zfnet import renormalise_filters
 
+pytestmark = pytest.mark.slow
+
 # Key: parameters, multiply-adds at the native size, that size; 1000 classes.
 GOLDENS = {
     "lenet": (146_156, 734_880, 32),

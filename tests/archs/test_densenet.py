@@ -10,6 +10,8 @@ from torch import nn
 
 from cnnbench.archs import build
 
+pytestmark = pytest.mark.slow
+
 # Parameters and multiply-adds at 224x224 with 1000 classes.
 FIGURES = {
     "densenet121": (7_978_856, 2_834_161_664),

@@ -12,6 +12,8 @@ from torchvision import models
 
 from cnnbench.archs import build
 
+pytestmark = pytest.mark.slow
+
 # Key: parameters without auxiliary heads, with them, multiply-adds without them at the native size, that size.
 GOLDENS = {
     "googlenet": (6_998_552, 13_378_280, 1_582_671_872, 224),

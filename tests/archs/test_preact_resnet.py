@@ -9,6 +9,8 @@ from torch import nn
 
 from cnnbench.archs import build
 
+pytestmark = pytest.mark.slow
+
 # Parameters and multiply-adds at 224x224 with 1000 classes.
 FIGURES = {
     "preact_resnet18": (11_687_720, 1_814_073_344),

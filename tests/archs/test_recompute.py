@@ -12,6 +12,8 @@ from torch.profiler import ProfilerActivity, profile
 from cnnbench.archs import build
 from cnnbench.archs.recompute import apply_memory
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)  # maps of a few pixels: more threads only wait for each other
 
 # A network of each form: residual blocks, dense layers, a sequence of layers, modules with auxiliary heads, a network

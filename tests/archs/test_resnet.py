@@ -12,6 +12,8 @@ from torch import nn
 
 from cnnbench.archs import build
 
+pytestmark = pytest.mark.slow
+
 # Parameters and multiply-adds at 224x224 with 1000 classes. v1 has the parameters of v1.5 and fewer multiply-adds.
 FIGURES = {
     "plain18": (11_515_688, 1_794_805_760),

@@ -10,6 +10,8 @@ from checks import assert_gradients, assert_same, build_meta, multiply_adds, par
 from cnnbench.archs.resnet import Bottleneck
 from cnnbench.archs.resnext_forms import EarlyConcatenation, SumOfBranches, resnext_equivalence
 
+pytestmark = pytest.mark.slow
+
 # Parameters and multiply-adds at 224x224 with 1000 classes.
 FIGURES = {
     "resnext50_32x4d": (25_028_904, 4_230_479_872),

@@ -8,6 +8,8 @@ import torch
 from cnnbench.archs import build
 from cnnbench.archs.layers import StochasticDepth
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_branch_is_left_out_of_whole_images_and_keeps_its_mean():
     layer, x = StochasticDepth(0.25), torch.ones(20_000, 2, 1, 1)

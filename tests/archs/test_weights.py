@@ -22,6 +22,8 @@ from cnnbench.archs.renames import AUXILIARY, CLASSIFIERS, NAMINGS, TORCHVISION
 from cnnbench.archs.weights import torchvision_weights
 from cnnbench.training import checkpoint
 
+pytestmark = pytest.mark.slow
+
 TIMM = json.loads((Path(__file__).parent / "timm_names.json").read_text())  # of timm 1.0
 
 meta = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")

@@ -9,6 +9,8 @@ from checks import assert_gradients, assert_same, build_meta, multiply_adds, par
 
 from cnnbench.archs import build
 
+pytestmark = pytest.mark.slow
+
 # Parameters and multiply-adds at 224x224 with 1000 classes; the paper prints 25.9, 45.6, 101.8, 48.6, 86.0 and 68.9
 # million.
 FIGURES = {

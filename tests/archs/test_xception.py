@@ -11,6 +11,8 @@ from torch import nn
 
 from cnnbench.archs import build
 
+pytestmark = pytest.mark.slow
+
 
 def test_figures():
     network = build_meta("xception")

@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 
+import pytest
 from PIL import Image
+
+pytestmark = pytest.mark.slow
 
 
 def test_sample_is_balanced_and_readable(sample):

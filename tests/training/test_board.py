@@ -20,6 +20,8 @@ from cnnbench.training import board
 from cnnbench.training.log import BOARD_NAMES
 from cnnbench.training.worker import train_process
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("arch=lenet", "recipe=quick", "epochs=2", "batch=12", "data.workers=0", "device=cpu", "average=ema")
 
 
