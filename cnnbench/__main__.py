@@ -1,6 +1,6 @@
 """`python -m cnnbench` is `cnnbench`, for launchers that start modules (torchrun -m cnnbench train ...)."""
 
-from cnnbench.cli import main
+from cnnbench.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -13,9 +13,9 @@ from hydra._internal.config_repository import IConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from cnnbench.config import from_torchvision
-from cnnbench.errors import UserError
-from cnnbench.recipes import PAPER
+from cnnbench.config.recipes import PAPER
+from cnnbench.config.schema import from_torchvision
+from cnnbench.runtime.errors import UserError
 
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults
 AS_IT_IS = "as_it_is"  # option of the group schema: nothing

@@ -83,7 +83,7 @@ def command(tmp_path: Path, cache: Path) -> Run:
     """
 
     def run(*words: object) -> subprocess.CompletedProcess:
-        from cnnbench.cli import main
+        from cnnbench.cli.main import main
 
         status = 0
         with _settings_kept(tmp_path), _forked_groups(), _output() as (out, err):
@@ -130,7 +130,7 @@ def _settings_kept(folder: Path) -> Iterator[None]:
     """Work in `folder`, with Python's own warnings, and leave nothing changed for the next test."""
     import torch
 
-    from cnnbench.data.crop import NOT_WRITABLE
+    from cnnbench.data.decode.crop import NOT_WRITABLE
 
     before, precision = Path.cwd(), torch.get_float32_matmul_precision()
     benchmark, threads = torch.backends.cudnn.benchmark, torch.get_num_threads()
@@ -155,15 +155,15 @@ def _settings_kept(folder: Path) -> Iterator[None]:
 @contextmanager
 def _forked_groups() -> Iterator[None]:
     """Within this block torch's launcher forks this process, where it would start new ones that import torch again."""
-    from cnnbench import launch
+    from cnnbench.runtime import launcher
 
-    start = launch.elastic_launch
+    start = launcher.elastic_launch
 
     def fork(config: Any, function: Callable) -> Any:
         config.start_method = "fork"
         return start(config, function)
 
-    with mock.patch.object(launch, "elastic_launch", fork):
+    with mock.patch.object(launcher, "elastic_launch", fork):
         yield
 
 

@@ -12,7 +12,7 @@ import golden_tables
 import pytest
 
 from cnnbench import archs
-from cnnbench.commands import COMMANDS
+from cnnbench.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests/golden"

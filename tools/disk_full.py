@@ -21,8 +21,8 @@ from pathlib import Path
 
 from outcome import outcome
 
-from cnnbench.errors import UserError
-from cnnbench.training import checkpoint
+from cnnbench.runs import checkpoint
+from cnnbench.runtime.errors import UserError
 
 WORDS = ["arch=lenet", "recipe=quick", "epochs=6", "keep_every=1", "save_every=10", "data.train_fraction=0.1"]
 WORDS += ["data.workers=1", "device=cpu", "processes=1"]

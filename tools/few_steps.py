@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 
-from cnnbench.commands import COMMANDS
-from cnnbench.compose import defaults
+from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.compose import defaults
 from cnnbench.data.sample import sample_folder
 
 

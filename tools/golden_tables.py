@@ -15,9 +15,9 @@ from typing import Any
 
 from cnnbench.archs import names
 from cnnbench.archs.facts import facts
-from cnnbench.commands import COMMANDS, Command
-from cnnbench.compose import defaults
-from cnnbench.config import entries
+from cnnbench.cli.commands import COMMANDS, Command
+from cnnbench.cli.compose import defaults
+from cnnbench.config.schema import entries
 
 GOLDEN = Path(__file__).parents[1] / "tests/golden"
 ERRORS = ("key", "results", "weights")  # of the facts: its own name, and what holds published errors

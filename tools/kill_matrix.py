@@ -22,8 +22,8 @@ from pathlib import Path
 
 from outcome import outcome
 
-from cnnbench.errors import UserError
-from cnnbench.training import checkpoint
+from cnnbench.runs import checkpoint
+from cnnbench.runtime.errors import UserError
 
 WORDS = [
     "arch=lenet",

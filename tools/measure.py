@@ -15,7 +15,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from cnnbench.machine import processor, usable_cores
+from cnnbench.runtime.machine import processor, usable_cores
 
 ROOT = Path(__file__).parents[1]
 CNNBENCH = [sys.executable, "-m", "cnnbench"]

@@ -16,10 +16,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from cnnbench import distributed
 from cnnbench.archs import build
-from cnnbench.distributed import Agreement, Process
-from cnnbench.launch import launch
+from cnnbench.runtime import distributed
+from cnnbench.runtime.distributed import Agreement, Process
+from cnnbench.runtime.launcher import launch
 
 IMAGES = 32  # of one process at one step
 STEPS = 20  # of one turn

@@ -22,9 +22,9 @@ LAYOUT = "class folders"
 
 def write(root: Path) -> Path:
     """Class folders below `root`, and in the cache folder the index of the files that would be in them."""
-    from cnnbench.data import ilsvrc, index
+    from cnnbench.data.layouts import ilsvrc, index
     from cnnbench.data.layouts.listing import Listing
-    from cnnbench.data.storage import Files, pack_names
+    from cnnbench.data.storage.files import Files, pack_names
 
     classes, folder = tuple(ilsvrc.names()), root / "train"
     for name in classes:
@@ -41,7 +41,7 @@ def read(root: Path) -> None:
     """Open the split as a training process does, and read all its names in forked workers; a line for each."""
     before = memory()
     start = time.perf_counter()
-    from cnnbench.config import DataConfig
+    from cnnbench.config.schema import DataConfig
     from cnnbench.data.layouts import read_split
 
     imported = time.perf_counter()

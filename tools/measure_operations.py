@@ -24,8 +24,8 @@ from PIL import Image, ImageOps
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from cnnbench.config import AugmentConfig, ClaheConfig
-from cnnbench.data.operations import OPERATIONS
+from cnnbench.config.schema import AugmentConfig, ClaheConfig
+from cnnbench.data.augment import OPERATIONS
 from cnnbench.data.sample import sample_folder
 
 BATCH = 32

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cnnbench.analysis.bench_loader import Bench, Comparison, compare, loader_costs
-from cnnbench.analysis.bench_output import machine_line
+from cnnbench.analysis.bench.loader import Bench, Comparison, compare, loader_costs
+from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config import ArchConfig, AugmentConfig, DataConfig, FlipConfig
+from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig, FlipConfig
 from cnnbench.data.layouts import read_split
 
 ARCH = ArchConfig(

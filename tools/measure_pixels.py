@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image
 
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config import CropConfig, DataConfig
-from cnnbench.data.crop import Box, central_window, cut, random_box
-from cnnbench.data.engines import choose_engine, make_engine, open_picture
+from cnnbench.config.schema import CropConfig, DataConfig
+from cnnbench.data.decode.crop import Box, central_window, cut, random_box
+from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
+from cnnbench.data.decode.reference import evaluation_image, read_image
 from cnnbench.data.layouts import read_split
-from cnnbench.data.reference import evaluation_image, read_image
-from cnnbench.data.transform import in_channels
+from cnnbench.data.loading.transform import in_channels
 
 SIZE, CROP_RATIO, INTERPOLATION = 224, 0.875, "bilinear"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from cnnbench.training import checkpoint
-from cnnbench.training.log import CLOCK
+from cnnbench.runs import checkpoint
+from cnnbench.training.loggers.log import CLOCK
 
 
 def outcome(run: Path) -> tuple[list[dict], dict[str, bytes], dict]:

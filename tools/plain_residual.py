@@ -16,11 +16,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cnnbench.analysis.bench_output import machine_line
+from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.report.plots import draw
 from cnnbench.analysis.report.run import Run, read_run
 from cnnbench.analysis.tables import Table, render
-from cnnbench.evaluation.interval import wilson_interval
+from cnnbench.evaluation.statistics import wilson_interval
 
 NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
 WORDS = ["image_size=16", "epochs=24", "schedule.milestones=[12,18]", "data.train_fraction=0.5", "batch=64"]

@@ -23,14 +23,15 @@ from typing import Any
 
 import torch
 
-from cnnbench import archs, runs
-from cnnbench.analysis.bench_output import machine_line
+from cnnbench import archs
+from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.describe import describe
 from cnnbench.analysis.tables import Table, render
 from cnnbench.archs.facts import facts, headline
-from cnnbench.commands import COMMANDS
-from cnnbench.compose import defaults
-from cnnbench.evaluation.interval import wilson_interval
+from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.compose import defaults
+from cnnbench.evaluation.statistics import wilson_interval
+from cnnbench.runs import folder as runs
 
 SIDES = (32, 64)  # pixels; else the side that conf/arch/ states for the sample
 SMALLER = {"wrn28_10": 16, "resnext29_8x64d": 16}  # 5 billion multiply-adds at the 32 pixels of their papers

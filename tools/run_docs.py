@@ -110,7 +110,7 @@ def pretend(line: str, world: Path) -> None:
 @contextlib.contextmanager
 def nothing_runs() -> Iterator[None]:
     """Commands end where they would begin."""
-    from cnnbench.commands import COMMANDS
+    from cnnbench.cli.commands import COMMANDS
 
     idle = {name: dataclasses.replace(command, run=lambda _: None) for name, command in COMMANDS.items()}
     with mock.patch.dict(COMMANDS, idle):
@@ -120,7 +120,9 @@ def nothing_runs() -> Iterator[None]:
 @contextlib.contextmanager
 def short_benchmarks() -> Iterator[None]:
     """What `cnnbench bench` repeats for some time is done once."""
-    from cnnbench.analysis import bench_model, bench_time, bench_train
+    from cnnbench.analysis.bench import model as bench_model
+    from cnnbench.analysis.bench import timing as bench_time
+    from cnnbench.analysis.bench import training as bench_train
 
     with (
         mock.patch.object(bench_time.time_rounds, "__defaults__", (0,)),
@@ -153,7 +155,7 @@ def words_of(line: str, world: Path) -> list[str]:
 
 def run(words: list[str]) -> tuple[int, str]:
     """Exit status of a command, and what it printed."""
-    from cnnbench.cli import main as cnnbench
+    from cnnbench.cli.main import main as cnnbench
 
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -14,9 +14,9 @@ from pathlib import Path
 from few_steps import Data, Trial, machine, train, try_each
 
 from cnnbench.analysis.recipe_table import papers_first
-from cnnbench.commands import COMMANDS
-from cnnbench.compose import defaults, own_recipes
-from cnnbench.help import groups
+from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.compose import defaults, own_recipes
+from cnnbench.cli.help import groups
 
 BATCH, STEPS = 10, 2
 # What cannot be as the recipe has it in a run of one epoch.

@@ -1,1 +1,1 @@
-"""What networks cost and what runs measured: tables of layers, of the zoo and of the lecture's claims."""
+"""What networks cost and what runs measured: description, benchmarks, reports, published errors, the lecture."""

@@ -15,7 +15,7 @@ from torch import nn
 from torch.func import functional_call
 
 from cnnbench import archs
-from cnnbench.analysis.fields import Tracer, field_of
+from cnnbench.analysis.receptive_field import Tracer, field_of
 from cnnbench.analysis.tables import Table, render
 from cnnbench.archs.facts import facts
 

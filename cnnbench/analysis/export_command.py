@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cnnbench import runs
 from cnnbench.analysis.export import ExportReport, export
-from cnnbench.checks import check_size
-from cnnbench.config import SUFFIXES, ExportConfig, side
-from cnnbench.errors import UserError
-from cnnbench.network import build_network, normalised_by
-from cnnbench.subject import Subject, find_subject
+from cnnbench.archs.from_config import build_network, normalised_by
+from cnnbench.config.checks import check_size
+from cnnbench.config.schema import SUFFIXES, ExportConfig, side
+from cnnbench.runs import folder as runs
+from cnnbench.runs.trained_model import TrainedModel, find_trained_model
+from cnnbench.runtime.errors import UserError
 
 
 def export_command(config: ExportConfig) -> float:
     """Export what `config` names and print where it lies; the largest difference between the file's logits and ours."""
-    subject = find_subject(config)
+    subject = find_trained_model(config)
     arch, size, classes = subject.arch, _size(config, subject), _classes(config, subject)
     check_size(arch, size)
     model = build_network(arch, classes, size, subject.weights, tell=print)
@@ -33,17 +33,17 @@ def export_command(config: ExportConfig) -> float:
     return report.difference
 
 
-def _size(config: ExportConfig, subject: Subject) -> int:
+def _size(config: ExportConfig, subject: TrainedModel) -> int:
     if config.image_size is not None:
         return config.image_size
     return side(subject.trained) if subject.trained is not None else subject.arch.image_size
 
 
-def _classes(config: ExportConfig, subject: Subject) -> int:
+def _classes(config: ExportConfig, subject: TrainedModel) -> int:
     return len(subject.classes) if subject.classes is not None else config.num_classes or 1000
 
 
-def _record(subject: Subject, size: int, classes: int) -> dict[str, str]:
+def _record(subject: TrainedModel, size: int, classes: int) -> dict[str, str]:
     """What a user of the file has to know, as text; lists as JSON."""
     arch = subject.arch
     mean, std = normalised_by(arch)
@@ -59,7 +59,7 @@ def _record(subject: Subject, size: int, classes: int) -> dict[str, str]:
     }
 
 
-def _show(report: ExportReport, subject: Subject, size: int, classes: int) -> str:
+def _show(report: ExportReport, subject: TrainedModel, size: int, classes: int) -> str:
     arch = subject.arch
     mean, std = normalised_by(arch)
     return f"""{subject.title} -> {report.form}

@@ -6,8 +6,8 @@ import inspect
 
 from cnnbench.analysis.tables import Table, render
 from cnnbench.analysis.zoo import render_zoo, zoo_table
-from cnnbench.config import DescribeConfig, LectureConfig, ZooConfig
-from cnnbench.errors import UserError, nearest
+from cnnbench.config.schema import DescribeConfig, LectureConfig, ZooConfig
+from cnnbench.runtime.errors import UserError, nearest
 
 
 def show_zoo(config: ZooConfig) -> None:
@@ -25,7 +25,7 @@ def show_description(config: DescribeConfig) -> None:
     """Print a network's layers and totals, with the published totals beside them where they are for this form."""
     from cnnbench.analysis.describe import describe, render_description
     from cnnbench.archs.facts import facts
-    from cnnbench.network import build_on_meta
+    from cnnbench.archs.from_config import build_on_meta
 
     arch, known = config.arch, facts(config.arch.name)
     size = config.image_size if config.image_size is not None else arch.image_size

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnbench.errors import nearest
+from cnnbench.runtime.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,7 @@ def load_weights(
 
     Raises ValueError, in one sentence, for a file that cannot be read or does not fit.
     """
-    from cnnbench.archs import weights
+    from cnnbench.archs.weights import load as weights
 
     return weights.load_weights(model, path, new_classifier, normalised)
 

@@ -23,8 +23,8 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from cnnbench.archs.activation_checkpointing import recomputed
 from cnnbench.archs.layers import fan_in_uniform, he_normal, initialise, stem_layers
-from cnnbench.archs.recompute import recomputed
 
 
 class DenseNet(nn.Module):

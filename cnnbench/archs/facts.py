@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from cnnbench.errors import nearest
+from cnnbench.runtime.errors import nearest
 
 
 def facts(name: str) -> dict[str, Any]:

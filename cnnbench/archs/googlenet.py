@@ -20,14 +20,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain
-from cnnbench.archs.layers import (
-    LRN_FORMS,
-    LocalResponseNorm,
-    initialise,
-    output_size,
-    require_choice,
-    require_size,
-)
+from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, output_size, require_choice, require_size
 
 SMALLEST_IMAGE = 31
 SMALLEST_IMAGE_WITH_AUX = 79  # the 5x5 average pool of the auxiliary heads needs a 5x5 map

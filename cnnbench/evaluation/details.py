@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnbench import runs
-from cnnbench.data import ilsvrc
-from cnnbench.data.reference import read_image
-from cnnbench.data.sheet import Row, Tile, draw_sheet, save_sheet
-from cnnbench.data.split import Split
-from cnnbench.data.truth import image_name
-from cnnbench.errors import UserError
-from cnnbench.evaluation.interval import wilson_interval
-from cnnbench.evaluation.metrics import TOP
+from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
+from cnnbench.data.decode.reference import read_image
+from cnnbench.data.layouts import ilsvrc
+from cnnbench.data.layouts.relabel import image_name
+from cnnbench.data.layouts.split import Split
+from cnnbench.evaluation.counts import TOP
 from cnnbench.evaluation.predictions import Predictions, confusion, most_confident_mistakes
+from cnnbench.evaluation.statistics import wilson_interval
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError
 
 ACROSS, DOWN, SIDE = 8, 5, 144  # the sheet of mistakes: images, images, pixels
 PICTURE = 800  # pixels along the picture of a confusion matrix, or one per class if that is more
@@ -37,12 +37,12 @@ def write_details(folder: Path, predictions: Predictions, split: Split) -> list[
         _write(folder / "predictions.csv", _every(predictions, split))
     except OSError as error:
         raise UserError(f"cannot write {folder}: {error.strerror}") from error
-    save_sheet(_picture(matrix), str(folder / "confusion.png"))
+    save_contact_sheet(_picture(matrix), str(folder / "confusion.png"))
     mistakes = most_confident_mistakes(predictions, ACROSS * DOWN)
     if len(mistakes):
         tiles = [_tile(predictions, split, row) for row in mistakes]
         rows = [Row("", tiles[start : start + ACROSS]) for start in range(0, len(tiles), ACROSS)]
-        save_sheet(draw_sheet(rows, SIDE), str(folder / "mistakes.png"))
+        save_contact_sheet(draw_contact_sheet(rows, SIDE), str(folder / "mistakes.png"))
         written.append("mistakes.png")
     return written
 

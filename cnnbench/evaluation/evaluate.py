@@ -9,14 +9,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnbench.bars import tqdm
-from cnnbench.data.ahead import Ahead
-from cnnbench.data.loader import BROKEN, Loader
-from cnnbench.data.normalise import Normalise
-from cnnbench.data.whole import WholeImages
-from cnnbench.distributed import Process, largest_over_group, sum_over_group
-from cnnbench.evaluation.metrics import Counts, wrong_counts
-from cnnbench.precision import Precision
+from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
+from cnnbench.data.loading.full_images import FullImages
+from cnnbench.data.loading.loader import BROKEN, Loader
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.evaluation.counts import Counts, wrong_counts
+from cnnbench.runtime.distributed import Process, largest_over_group, sum_over_group
+from cnnbench.runtime.precision import Precision
+from cnnbench.runtime.progress import tqdm
 
 
 @torch.inference_mode()
@@ -55,7 +55,7 @@ def evaluate(
 @torch.inference_mode()
 def predict(
     model: nn.Module,
-    loader: Loader | WholeImages,
+    loader: Loader | FullImages,
     normalise: Normalise,
     precision: Precision,
     process: Process,
@@ -73,7 +73,7 @@ def predict(
 
 def _outputs(
     models: Sequence[nn.Module],
-    loader: Loader | WholeImages,
+    loader: Loader | FullImages,
     normalise: Normalise,
     precision: Precision,
     process: Process,
@@ -85,14 +85,14 @@ def _outputs(
     bar = tqdm(
         loader, "evaluation", len(loader.order), leave=False, unit="batch", disable=None if process.leads else True
     )
-    for images, labels in Ahead(bar, normalise):
+    for images, labels in DevicePrefetcher(bar, normalise):
         before_batch()
         with precision.autocast():
             logits = [model(images).float() for model in models]
         yield logits, labels
 
 
-def tell_broken(loader: Loader | WholeImages) -> None:
+def tell_broken(loader: Loader | FullImages) -> None:
     """Name the images that could not be decoded."""
     for reason in loader.broken.values():
         print(f"counted as wrong: {reason}", file=sys.stderr)

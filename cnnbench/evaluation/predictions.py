@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from cnnbench.distributed import Process, gather_to_leader
-from cnnbench.evaluation.metrics import TOP, Counts, rank_of_target
+from cnnbench.evaluation.counts import TOP, Counts, rank_of_target
+from cnnbench.runtime.distributed import Process, gather_to_leader
 
 
 @dataclass(frozen=True)

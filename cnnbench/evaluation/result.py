@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from cnnbench import runs
-from cnnbench.check_values import plain
-from cnnbench.config import EvalConfig
-from cnnbench.data.split import Split
-from cnnbench.errors import UserError
+from cnnbench.config.schema import EvalConfig
+from cnnbench.config.values import plain
+from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.details import write_details
-from cnnbench.evaluation.interval import wilson_interval
-from cnnbench.evaluation.members import Member
+from cnnbench.evaluation.ensemble import Member
+from cnnbench.evaluation.error_table import error_table
 from cnnbench.evaluation.predictions import Predictions
-from cnnbench.evaluation.report import error_table
+from cnnbench.evaluation.statistics import wilson_interval
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError
 
 
 def tell(group: list[Member], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray) -> None:

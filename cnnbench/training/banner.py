@@ -7,26 +7,19 @@ from typing import Any
 import torch
 
 from cnnbench import __version__
-from cnnbench.batch import nearest_multiple
-from cnnbench.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
-from cnnbench.config import (
-    AugmentConfig,
-    AverageConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainConfig,
-    side,
-)
-from cnnbench.config_augment import POLICY_KEYS
-from cnnbench.data.ilsvrc import in_words
-from cnnbench.data.split import Split
-from cnnbench.sides import keeps_to_one_side, training_sides
-from cnnbench.training.optim import scaled_rate
-from cnnbench.training.state import Position, Training
-from cnnbench.words import counted
+from cnnbench.config.augment import POLICY_KEYS
+from cnnbench.config.batch import nearest_multiple
+from cnnbench.config.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
+from cnnbench.config.image_size import keeps_to_one_side, training_image_sizes
+from cnnbench.config.schema import AugmentConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig, side
+from cnnbench.data.layouts.ilsvrc import in_words
+from cnnbench.data.layouts.split import Split
+from cnnbench.runtime.shell import counted
+from cnnbench.training.optimizers.build import scaled_learning_rate
+from cnnbench.training.state import TrainContext, TrainState
 
 
-def banner(training: Training, position: Position, train: Split, val: Split) -> str:
+def banner(training: TrainContext, position: TrainState, train: Split, val: Split) -> str:
     """Several lines of plain text."""
     config = training.config
     rows = {
@@ -51,7 +44,7 @@ def banner(training: Training, position: Position, train: Split, val: Split) -> 
     return f"cnnbench {__version__} train\n" + "\n".join(f"  {name:<12}{text}" for name, text in rows.items())
 
 
-def _state(config: TrainConfig, position: Position) -> str:
+def _state(config: TrainConfig, position: TrainState) -> str:
     if position.epoch == config.epochs:
         return "trained; only the result is missing"
     if position.epoch or position.step:
@@ -59,7 +52,7 @@ def _state(config: TrainConfig, position: Position) -> str:
     return f"new; weights from {config.weights}" if config.weights else "new"
 
 
-def _network(training: Training) -> str:
+def _network(training: TrainContext) -> str:
     config, size = training.config, side(training.config)
     count = sum(parameter.numel() for parameter in training.model.parameters())
     native = "" if size == config.arch.image_size else f" (native: {config.arch.image_size})"
@@ -81,7 +74,7 @@ def _data(config: TrainConfig, train: Split, val: Split) -> str:
     return f"{note}: {in_words(train.classes)}{share}, {len(train):,} training and {len(val):,} validation images"
 
 
-def _recipe(training: Training, train: Split) -> str:
+def _recipe(training: TrainContext, train: Split) -> str:
     config, steps = training.config, training.steps_per_epoch
     dropped = len(train) - steps * config.batch
     rest = f"; the last {dropped} images of each epoch's order are left out" if dropped else ""
@@ -94,7 +87,7 @@ def _recipe(training: Training, train: Split) -> str:
 def _resolution(config: TrainConfig) -> str | None:
     """The sides of training images with the epochs they begin at, where they are, or were to be, others than in
     evaluation."""
-    sides = training_sides(config)
+    sides = training_image_sizes(config)
     if {*sides} == {side(config)}:
         said = f"trained and tested at {side(config)}, the one side that {config.arch.name} takes"
         return said if keeps_to_one_side(config) else None
@@ -120,7 +113,7 @@ def _rate(config: TrainConfig) -> str:
     length = f"{schedule.warmup_epochs:g} epoch{'s' * (schedule.warmup_epochs != 1)}"
     warmup = f", warm-up {way} {schedule.warmup_start:g} over {length}"
     form = _acting(schedule, SCHEDULE_KEYS) + warmup * (schedule.warmup_epochs > 0)
-    return f"{scaled_rate(optimizer, config.batch):g} = {optimizer.lr:g}{factor}; {form}"
+    return f"{scaled_learning_rate(optimizer, config.batch):g} = {optimizer.lr:g}{factor}; {form}"
 
 
 def _optimizer(config: TrainConfig) -> str:
@@ -172,13 +165,13 @@ def _short(value: float | str | list[float]) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _loader(training: Training) -> str:
+def _loader(training: TrainContext) -> str:
     loader, data = training.loader, training.record["data"]
     crew = "no workers" if loader.workers == 0 else f"{loader.workers} {loader.crew_name} per training process"
     return f"{crew}, decoder {data['engine']}, {data['pixels']} pixels from {data['form']}"
 
 
-def _device(training: Training) -> str:
+def _device(training: TrainContext) -> str:
     device = training.normalise.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
     layout = "channels last" if training.config.channels_last else "channels first"

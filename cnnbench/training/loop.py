@@ -9,19 +9,26 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from cnnbench.data.ahead import Ahead, Ready
-from cnnbench.distributed import average_buffers, shorten_timeout, sum_over_group, wait_for_all, without_averaging
-from cnnbench.errors import Stopped
+from cnnbench.data.loading.device_prefetcher import DeviceBatch, DevicePrefetcher
 from cnnbench.evaluation.evaluate import evaluate
-from cnnbench.training import checkpoint, numerics, snapshot
-from cnnbench.training.loss import training_loss
+from cnnbench.runs import checkpoint
+from cnnbench.runtime.distributed import (
+    average_buffers,
+    shorten_timeout,
+    sum_over_group,
+    wait_for_all,
+    without_averaging,
+)
+from cnnbench.runtime.errors import Stopped
+from cnnbench.training import monitor, snapshot
+from cnnbench.training.losses import training_loss
 from cnnbench.training.mixing import mix
-from cnnbench.training.optim import renormalise
-from cnnbench.training.schedule import rate_factor
-from cnnbench.training.state import Position, Training
+from cnnbench.training.optimizers.build import renormalise
+from cnnbench.training.schedules import rate_factor
+from cnnbench.training.state import TrainContext, TrainState
 
 
-def train_epochs(training: Training, position: Position, batches: Ahead) -> None:
+def train_epochs(training: TrainContext, position: TrainState, batches: DevicePrefetcher) -> None:
     """Train from `position` to the last epoch; `batches` are this process's parts of steps, from `position` on.
 
     Raises Stopped, on every process and with all saved, once one of them was asked to stop.
@@ -48,7 +55,7 @@ def train_epochs(training: Training, position: Position, batches: Ahead) -> None
     training.saver.finish()
 
 
-def train_epoch(training: Training, position: Position, batches: Ahead) -> dict[str, float | int]:
+def train_epoch(training: TrainContext, position: TrainState, batches: DevicePrefetcher) -> dict[str, float | int]:
     """Train from position.step to the end of the epoch; the epoch's figures."""
     config, log, steps = training.config, training.log, training.steps_per_epoch
     training.model.train()
@@ -67,7 +74,7 @@ def train_epoch(training: Training, position: Position, batches: Ahead) -> dict[
             waited = batches.waited - waited_before
             log.step(step + 1, global_step + 1, loss, rate, speed, waited / elapsed)
         saves = (step + 1) % config.save_every == 0 and step + 1 < steps
-        if saves or step + 1 == steps or (global_step + 1) % numerics.EVERY == 0:
+        if saves or step + 1 == steps or (global_step + 1) % monitor.EVERY == 0:
             _ask_watch(training, position, global_step + 1)
         if saves:
             _save(training, position)
@@ -79,7 +86,7 @@ def train_epoch(training: Training, position: Position, batches: Ahead) -> dict[
     device = training.normalise.device
     total, counted = sum_over_group(torch.tensor(sums, dtype=torch.float64, device=device), training.process).tolist()
     mean_loss = total / max(1, counted)
-    _warn(training, numerics.diverging(mean_loss, position.lowest_loss))
+    _warn(training, monitor.diverging(mean_loss, position.lowest_loss))
     position.lowest_loss = min(mean_loss, position.lowest_loss or mean_loss)
     elapsed, waited = time.perf_counter() - start, batches.waited - waited_before
     position.seconds += elapsed
@@ -98,7 +105,7 @@ def train_epoch(training: Training, position: Position, batches: Ahead) -> dict[
     }
 
 
-def _boundary(training: Training, position: Position) -> None:
+def _boundary(training: TrainContext, position: TrainState) -> None:
     """Between two steps: leave if a save has failed or somebody was asked to stop."""
     training.saver.check()
     try:
@@ -108,13 +115,13 @@ def _boundary(training: Training, position: Position) -> None:
         raise
 
 
-def _rate(training: Training, position: Position, global_step: int) -> float:
+def _rate(training: TrainContext, position: TrainState, global_step: int) -> float:
     config = training.config
     factor = rate_factor(config.schedule, global_step, training.steps_per_epoch, config.epochs, position.errors)
     return training.full_rate * factor
 
 
-def _step(training: Training, batches: Ahead, global_step: int, rate: float) -> torch.Tensor:
+def _step(training: TrainContext, batches: DevicePrefetcher, global_step: int, rate: float) -> torch.Tensor:
     """One optimiser step: the mean loss over this process's share of the batch, on the device."""
     config, optimizer, scaler = training.config, training.optimizer, training.scaler
     for group in optimizer.param_groups:
@@ -129,13 +136,13 @@ def _step(training: Training, batches: Ahead, global_step: int, rate: float) -> 
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(training.network):
             loss = _loss(training, ready, global_step)
-            scaler.scale(loss if training.process.world == 1 else numerics.poisoned(loss)).backward()
+            scaler.scale(loss if training.process.world == 1 else monitor.poisoned(loss)).backward()
         total = loss.detach() if total is None else total + loss.detach()
     scaler.unscale_(optimizer)
     if config.clip_norm is not None:
         norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
     else:
-        norm = numerics.gradient_norm(parameters)
+        norm = monitor.gradient_norm(parameters)
     # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
     training.watch.note(global_step, total, None if scaler.is_enabled() else norm)
     skipped = skips and _skip(training, global_step, statistics)
@@ -148,7 +155,7 @@ def _step(training: Training, batches: Ahead, global_step: int, rate: float) -> 
     return total
 
 
-def _loss(training: Training, ready: Ready, global_step: int) -> torch.Tensor:
+def _loss(training: TrainContext, ready: DeviceBatch, global_step: int) -> torch.Tensor:
     """The loss of one accumulated part, by its share of the step."""
     config, classes = training.config, len(training.record["classes"])
     images, target = mix(*ready, classes, config.augment, config.seed, global_step)
@@ -158,14 +165,14 @@ def _loss(training: Training, ready: Ready, global_step: int) -> torch.Tensor:
     return loss if config.accumulate == 1 else loss / config.accumulate
 
 
-def _after_update(training: Training, global_step: int) -> None:
+def _after_update(training: TrainContext, global_step: int) -> None:
     if training.config.filter_radius is not None:
         renormalise(training.model, training.config.filter_radius)
     if training.averaged is not None:
         training.averaged.update(global_step, training.steps_per_epoch)
 
 
-def _skip(training: Training, global_step: int, statistics: list[torch.Tensor]) -> bool:
+def _skip(training: TrainContext, global_step: int, statistics: list[torch.Tensor]) -> bool:
     """Whether the step was not finite and is to have no effect: `statistics` are the network's buffers before it."""
     watch = training.watch
     bad = watch.ask()
@@ -177,46 +184,46 @@ def _skip(training: Training, global_step: int, statistics: list[torch.Tensor]) 
     sentence = _record(training, bad)
     watch.start_again()
     watch.skipped += 1
-    if watch.skipped == numerics.IN_A_ROW:
-        raise numerics.stop(f"{sentence}; it is the last of {numerics.IN_A_ROW} such steps in a row")
+    if watch.skipped == monitor.IN_A_ROW:
+        raise monitor.stop(f"{sentence}; it is the last of {monitor.IN_A_ROW} such steps in a row")
     _warn(training, f"warning: {sentence}; it was skipped")
     return True
 
 
-def _ask_watch(training: Training, position: Position, steps_done: int) -> None:
+def _ask_watch(training: TrainContext, position: TrainState, steps_done: int) -> None:
     """Count the losses so far in `position`; raise UserError if one of their steps was not finite; warn if the network
     does not learn. Before every save."""
     bad = training.watch.ask()
     if bad is not None:
-        raise numerics.stop(_record(training, bad))
+        raise monitor.stop(_record(training, bad))
     losses = training.watch.take()
     for loss in losses:  # one by one, so that the sum does not depend on when it is asked
         position.loss_sum += loss
     position.counted += len(losses)
-    if steps_done == numerics.STUCK_AFTER and losses:
+    if steps_done == monitor.STUCK_AFTER and losses:
         heads = 1.0 + sum(getattr(training.model, "aux_weights", ()))
-        _warn(training, numerics.stuck(sum(losses) / len(losses), len(training.record["classes"]), heads))
+        _warn(training, monitor.stuck(sum(losses) / len(losses), len(training.record["classes"]), heads))
 
 
-def _record(training: Training, bad: tuple[int, float, float, float]) -> str:
+def _record(training: TrainContext, bad: tuple[int, float, float, float]) -> str:
     config, record = training.config, training.record
     drawn = config.batch, config.seed, config.augment.repeats
-    images = numerics.images_of(bad[0], training.steps_per_epoch, record["images"], *drawn)
-    return numerics.record(training.folder if training.process.leads else None, bad, images)
+    images = monitor.images_of(bad[0], training.steps_per_epoch, record["images"], *drawn)
+    return monitor.record(training.folder if training.process.leads else None, bad, images)
 
 
-def _warn(training: Training, sentence: str | None) -> None:
+def _warn(training: TrainContext, sentence: str | None) -> None:
     if sentence is not None and training.log is not None:
         training.log.say(sentence)
 
 
-def _average_buffers(training: Training) -> None:
+def _average_buffers(training: TrainContext) -> None:
     average_buffers(training.model, training.process)
     if training.averaged is not None:
         average_buffers(training.averaged.module, training.process)
 
 
-def _evaluate(training: Training, position: Position) -> dict[str, float]:
+def _evaluate(training: TrainContext, position: TrainState) -> dict[str, float]:
     """Errors on the validation images, also noted in `position`. The raw weights alone decide on best and plateau."""
     begun = time.perf_counter()
     (counts, loss), *others = evaluate(
@@ -244,7 +251,7 @@ def _evaluate(training: Training, position: Position) -> dict[str, float]:
     return figures | {"evaluation_seconds": seconds}
 
 
-def _names(training: Training, position: Position) -> tuple[str, ...]:
+def _names(training: TrainContext, position: TrainState) -> tuple[str, ...]:
     """Under which names the checkpoint at the end of an epoch is kept, beside last."""
     every, names = training.config.keep_every, []
     if position.best_epoch == position.epoch:
@@ -254,7 +261,7 @@ def _names(training: Training, position: Position) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _save(training: Training, position: Position, also: tuple[str, ...] = ()) -> None:
+def _save(training: TrainContext, position: TrainState, also: tuple[str, ...] = ()) -> None:
     """Begin to save; called on every process."""
     content = snapshot.content(training, position)
     if content is not None:
@@ -262,7 +269,7 @@ def _save(training: Training, position: Position, also: tuple[str, ...] = ()) ->
         training.saver.save(content, where, also)
 
 
-def _seed(training: Training, *place: int) -> None:
+def _seed(training: TrainContext, *place: int) -> None:
     """Make dropout a function of (seed, step, part, process) too: no generator has to be saved."""
     numbers = training.config.seed, *place, training.process.rank
     seed = int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8], "big") >> 1

@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from cnnbench import runs
-from cnnbench.evaluation.metrics import Counts
-from cnnbench.evaluation.report import error_table
-from cnnbench.machine import processor
-from cnnbench.training.state import Position, Training
-from cnnbench.words import counted, typed
+from cnnbench.evaluation.counts import Counts
+from cnnbench.evaluation.error_table import error_table
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.machine import processor
+from cnnbench.runtime.shell import counted, typed
+from cnnbench.training.state import TrainContext, TrainState
 
 
-def finish(training: Training, position: Position) -> None:
+def finish(training: TrainContext, position: TrainState) -> None:
     """Write result.json for the network after the last epoch, and print the table."""
     config, counts = training.config, Counts(*position.counts)
     result = {
@@ -49,14 +49,14 @@ def finish(training: Training, position: Position) -> None:
     print(show(training.folder, result))
 
 
-def _machine(training: Training) -> dict[str, Any]:
+def _machine(training: TrainContext) -> dict[str, Any]:
     """What computed it: processes, and the GPU or processor of the first."""
     device = training.normalise.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     return {"processes": training.process.world, "device": name, "precision": training.precision.name}
 
 
-def _averaged(position: Position) -> dict[str, Any]:
+def _averaged(position: TrainState) -> dict[str, Any]:
     """The errors of the averaged weights, if there are any."""
     if position.averaged_counts is None:
         return {}

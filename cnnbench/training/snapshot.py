@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnbench.distributed import gather_to_leader
-from cnnbench.training.state import Position, Training
+from cnnbench.runtime.distributed import gather_to_leader
+from cnnbench.training.state import TrainContext, TrainState
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Share:
     buffers: dict[str, torch.Tensor]  # batch normalisation's statistics
 
 
-def content(training: Training, position: Position) -> dict[str, Any] | None:
+def content(training: TrainContext, position: TrainState) -> dict[str, Any] | None:
     """What a checkpoint holds, on rank 0; None elsewhere. Called on every process, and changes nothing: buffers that
     differ between processes are averaged in what is saved, and kept beside it for the same number of processes."""
     shares = []
@@ -45,13 +45,13 @@ def content(training: Training, position: Position) -> dict[str, Any] | None:
     }
 
 
-def restore(training: Training, content: dict[str, Any]) -> Position:
+def restore(training: TrainContext, content: dict[str, Any]) -> TrainState:
     """Put a checkpoint's state into `training`, in place; where it stands, for this process."""
     for name, module in _networks(training).items():
         module.load_state_dict(content[name])
     training.optimizer.load_state_dict(content["optimizer"])
     training.scaler.load_state_dict(content["scaler"])
-    position, shares = Position(**content["position"]), content["shares"]
+    position, shares = TrainState(**content["position"]), content["shares"]
     if len(shares) == training.process.world:
         mine = Share(**shares[training.process.rank])
         position.loss_sum, position.counted = mine.loss_sum, mine.counted
@@ -63,12 +63,12 @@ def restore(training: Training, content: dict[str, Any]) -> Position:
     return position
 
 
-def _networks(training: Training) -> dict[str, nn.Module]:
+def _networks(training: TrainContext) -> dict[str, nn.Module]:
     """The networks of a run by their names in a checkpoint."""
     return {"model": training.model} | ({"averaged": training.averaged.module} if training.averaged else {})
 
 
-def _statistics(training: Training) -> list[tuple[str, torch.Tensor]]:
+def _statistics(training: TrainContext) -> list[tuple[str, torch.Tensor]]:
     return [
         (f"{network}.{name}", tensor)
         for network, module in _networks(training).items()

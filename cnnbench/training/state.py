@@ -9,20 +9,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnbench.config import TrainConfig
-from cnnbench.data.loader import Loader
-from cnnbench.data.normalise import Normalise
-from cnnbench.distributed import Process
-from cnnbench.precision import Precision
-from cnnbench.training.ema import AveragedWeights
-from cnnbench.training.log import Log
-from cnnbench.training.numerics import Watch
-from cnnbench.training.saver import Saver
-from cnnbench.training.stopping import Stopping
+from cnnbench.config.schema import TrainConfig
+from cnnbench.data.loading.loader import Loader
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.precision import Precision
+from cnnbench.training.async_checkpointer import AsyncCheckpointer
+from cnnbench.training.averages import AveragedWeights
+from cnnbench.training.loggers.log import Log
+from cnnbench.training.monitor import NonFiniteMonitor
+from cnnbench.training.preemption import Preemption
 
 
 @dataclass
-class Position:
+class TrainState:
     """Where a run stands: what a checkpoint holds beside tensors."""
 
     epoch: int = 0  # epochs done, evaluation included
@@ -43,7 +43,7 @@ class Position:
 
 
 @dataclass
-class Training:
+class TrainContext:
     """One process's part of a run."""
 
     config: TrainConfig
@@ -61,7 +61,7 @@ class Training:
     loader: Loader  # of training images
     validation: Loader
     record: dict[str, Any]  # what a checkpoint says of the network: arch, classes, config
-    watch: Watch
-    saver: Saver
-    stopping: Stopping
+    watch: NonFiniteMonitor
+    saver: AsyncCheckpointer
+    stopping: Preemption
     log: Log | None  # the leader's

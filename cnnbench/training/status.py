@@ -6,11 +6,12 @@ import errno
 from pathlib import Path
 from types import TracebackType
 
-from cnnbench import distributed, output, runs
-from cnnbench.distributed import Process
-from cnnbench.errors import Stopped, UserError
-from cnnbench.training.state import Training
-from cnnbench.words import typed
+from cnnbench.runs import folder as runs
+from cnnbench.runtime import distributed, stdout
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.runtime.shell import typed
+from cnnbench.training.state import TrainContext
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # errors of a disk, which the user has to mend
 
@@ -20,7 +21,7 @@ class Status:
 
     def __init__(self, folder: Path, process: Process) -> None:
         self.folder, self.process = folder, process
-        self.training: Training | None = None  # once it is made
+        self.training: TrainContext | None = None  # once it is made
 
     def __enter__(self) -> Status:
         self._write("running")
@@ -54,6 +55,6 @@ def _in_words(error: BaseException, folder: Path) -> BaseException:
     """`error`, or a sentence in its place where a disk cannot be written or nobody reads the output."""
     if isinstance(error, OSError) and error.errno in DISK:
         return UserError(f"cannot write to {folder}: {error.strerror}; the last checkpoint is untouched")
-    if isinstance(error, BrokenPipeError) and output.is_unread():
+    if isinstance(error, BrokenPipeError) and stdout.is_unread():
         return UserError("nobody reads the output any more: its pipe was closed; the same command continues the run")
     return error

@@ -19,7 +19,7 @@ from torch import nn
 from cnnbench.analysis import export as module
 from cnnbench.analysis.export import FORMS, export
 from cnnbench.archs import build, load_weights
-from cnnbench.config import SUFFIXES
+from cnnbench.config.schema import SUFFIXES
 
 pytestmark = pytest.mark.slow
 

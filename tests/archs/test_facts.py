@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from torchvision.models import get_weight
 
-from cnnbench.analysis.published import STRIKES_BACK
+from cnnbench.analysis.papers.published import STRIKES_BACK
 from cnnbench.archs.facts import all_facts, conventions, facts, headline
 
 GOLDEN = Path(__file__).parents[1] / "golden/published.tsv"

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnbench.config import ArchConfig
-from cnnbench.data.loader import BROKEN, Batch
-from cnnbench.data.normalise import Normalise
-from cnnbench.distributed import Process
+from cnnbench.config.schema import ArchConfig
+from cnnbench.data.loading.loader import BROKEN, Batch
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.evaluation.counts import wrong_counts
 from cnnbench.evaluation.evaluate import evaluate
-from cnnbench.evaluation.metrics import wrong_counts
-from cnnbench.precision import choose_precision
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.precision import choose_precision
 
 ARCH = ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.25] * 3)
 

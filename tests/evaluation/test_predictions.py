@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from cnnbench.distributed import Process
-from cnnbench.evaluation.combine import mean_probability
-from cnnbench.evaluation.metrics import Counts
+from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.predictions import confusion, gather, judge, most_confident_mistakes
+from cnnbench.evaluation.probabilities import mean_probability
+from cnnbench.runtime.distributed import Process
 
 LOGITS = torch.tensor(
     [

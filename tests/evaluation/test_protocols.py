@@ -13,21 +13,21 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from cnnbench import archs
-from cnnbench.archs.dense import WholeImage
+from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.archs.heads import FIXED
-from cnnbench.checks import check_eval
-from cnnbench.config import PROTOCOLS as CHOICES
-from cnnbench.config import ArchConfig, DataConfig, EvalConfig
-from cnnbench.data.crop import resized, scaled
-from cnnbench.data.engines import from_pixels
-from cnnbench.data.split import Split
-from cnnbench.data.transform import CropsTransform
-from cnnbench.distributed import Process
-from cnnbench.errors import UserError
-from cnnbench.evaluation.members import Member, images_of
-from cnnbench.evaluation.protocols import PROTOCOLS, in_words, short_sides
-from cnnbench.evaluation.run import predictions_of
-from cnnbench.subject import Subject
+from cnnbench.config.checks import check_eval
+from cnnbench.config.protocols import PROTOCOLS, in_words, short_sides
+from cnnbench.config.schema import PROTOCOLS as CHOICES
+from cnnbench.config.schema import ArchConfig, DataConfig, EvalConfig
+from cnnbench.data.decode.crop import resized, scaled
+from cnnbench.data.decode.engines import from_pixels
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.transform import CropsTransform
+from cnnbench.evaluation.command import predictions_of
+from cnnbench.evaluation.ensemble import Member, images_of
+from cnnbench.runs.trained_model import TrainedModel
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.errors import UserError
 
 SIZE, CLASSES = 32, 7
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
@@ -139,7 +139,7 @@ def member(file: Path, **keys) -> Member:
     settings = EvalConfig(
         **{**dict(arch=ARCH, data=DataConfig(path="none", workers=0), image_size=SIZE, precision="float32"), **keys}
     )
-    return Member(Subject("lenet", ARCH, str(file), None, None), settings)
+    return Member(TrainedModel("lenet", ARCH, str(file), None, None), settings)
 
 
 def predictions(group: list[Member], rank: int = 0, world: int = 1) -> dict[str, np.ndarray]:
@@ -268,9 +268,9 @@ def test_a_classifier_on_a_map_is_the_classifier_at_each_place():
     ]
     torch.manual_seed(0)
     images = torch.rand(2, 3, 64, 64)
-    torch.testing.assert_close(WholeImage(model)(images), model(images), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(FullyConvolutional(model)(images), model(images), rtol=1e-4, atol=1e-5)
     model.features = torch.nn.Identity()
-    torch.testing.assert_close(WholeImage(model)(features), torch.stack(places).mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(FullyConvolutional(model)(features), torch.stack(places).mean(0), rtol=1e-4, atol=1e-5)
 
 
 def test_every_network_can_be_run_on_whole_images_but_those_named():
@@ -283,7 +283,7 @@ def test_every_network_can_be_run_on_whole_images_but_those_named():
             )
             assert adaptive == (name in FIXED), name
             if not adaptive:
-                assert WholeImage(network)(torch.empty(1, 3, 400, 333)).shape == (1, 5)
+                assert FullyConvolutional(network)(torch.empty(1, 3, 400, 333)).shape == (1, 5)
 
 
 REFUSED = [

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config import ArchConfig, TrainConfig
-from cnnbench.distributed import Process
-from cnnbench.errors import UserError
-from cnnbench.precision import choose_precision
-from cnnbench.training import loop, numerics
-from cnnbench.training.numerics import Watch
-from cnnbench.training.state import Position
+from cnnbench.config.schema import ArchConfig, TrainConfig
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.precision import choose_precision
+from cnnbench.training import loop, monitor
+from cnnbench.training.monitor import NonFiniteMonitor
+from cnnbench.training.state import TrainState
 
 
 class Drawing(nn.Module):
@@ -46,7 +46,7 @@ def training(rank: int = 0, **keys: Any) -> SimpleNamespace:
         scaler=precision.scaler(),
         process=Process(rank),
         normalise=SimpleNamespace(device=torch.device("cpu")),
-        watch=Watch(torch.device("cpu")),
+        watch=NonFiniteMonitor(torch.device("cpu")),
         record={"classes": ["a", "b", "c"], "images": 400},
         steps_per_epoch=100,
         folder=None,
@@ -96,13 +96,13 @@ def test_a_loss_that_stays_at_guessing_is_said_after_a_thousand_steps_and_once()
     one.log = SimpleNamespace(say=said.append)
     guess = math.log(3)
     for step in range(1, 2001):
-        if step % numerics.EVERY == 0:
+        if step % monitor.EVERY == 0:
             one.watch.note(step - 1, torch.tensor(guess * (1.009 if step == 1000 else 1.0)), torch.tensor(1.0))
-            loop._ask_watch(one, Position(), step)
+            loop._ask_watch(one, TrainState(), step)
     (sentence,) = said
     assert "after 1000 steps the loss is 1.108, that of guessing among 3 classes (1.099)" in sentence
-    assert numerics.stuck(guess * 1.011, 3, 1.0) is None
-    assert numerics.stuck(guess * 0.989, 3, 1.0) is None
+    assert monitor.stuck(guess * 1.011, 3, 1.0) is None
+    assert monitor.stuck(guess * 0.989, 3, 1.0) is None
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_a_loss_that_stays_at_guessing_is_said_after_a_thousand_steps_and_once()
     ],
 )
 def test_names_under_which_an_epochs_checkpoint_is_kept(best, every, epoch, names):
-    assert loop._names(training(keep_every=every), Position(epoch=epoch, best_epoch=best)) == names
+    assert loop._names(training(keep_every=every), TrainState(epoch=epoch, best_epoch=best)) == names

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnnbench.config import AugmentConfig
-from cnnbench.config_augment import CutmixConfig, MixupConfig
+from cnnbench.config.augment import CutmixConfig, MixupConfig
+from cnnbench.config.schema import AugmentConfig
 from cnnbench.training.mixing import box, mix
 
 MIXUP = AugmentConfig(mixup=MixupConfig(p=1, alpha=0.4))

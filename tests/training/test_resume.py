@@ -13,21 +13,22 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config import ArchConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
-from cnnbench.data.ahead import Ahead
-from cnnbench.data.loader import Batch
-from cnnbench.data.normalise import Normalise
-from cnnbench.distributed import Process
-from cnnbench.precision import choose_precision
-from cnnbench.training import checkpoint, loop
-from cnnbench.training.ema import AveragedWeights
+from cnnbench.config.schema import ArchConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
+from cnnbench.data.loading.loader import Batch
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.runs import checkpoint
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.precision import choose_precision
+from cnnbench.training import loop
+from cnnbench.training.async_checkpointer import AsyncCheckpointer
+from cnnbench.training.averages import AveragedWeights
 from cnnbench.training.loop import train_epochs
-from cnnbench.training.numerics import Watch
-from cnnbench.training.optim import build_optimizer, scaled_rate
-from cnnbench.training.saver import Saver
+from cnnbench.training.monitor import NonFiniteMonitor
+from cnnbench.training.optimizers.build import build_optimizer, scaled_learning_rate
+from cnnbench.training.preemption import Preemption
 from cnnbench.training.snapshot import restore
-from cnnbench.training.state import Position, Training
-from cnnbench.training.stopping import Stopping
+from cnnbench.training.state import TrainContext, TrainState
 
 STEPS = 7
 ARCH = ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.25] * 3)
@@ -72,7 +73,7 @@ class Validation:
         return (batch(10_000 + i) for i in self.order)
 
 
-def batches(position: Position, until: int) -> Iterator[Batch]:
+def batches(position: TrainState, until: int) -> Iterator[Batch]:
     for step in range(position.epoch * STEPS + position.step, 10_000):
         if step == until:
             raise Killed
@@ -87,7 +88,7 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
     )
     precision = choose_precision("float32", "cpu")
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    training = Training(
+    training = TrainContext(
         config=config,
         folder=folder,
         process=Process(),
@@ -98,20 +99,20 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
         scaler=precision.scaler(),
         precision=precision,
         normalise=Normalise(ARCH, torch.device("cpu"), True),
-        full_rate=scaled_rate(config.optimizer, config.batch),
+        full_rate=scaled_learning_rate(config.optimizer, config.batch),
         steps_per_epoch=STEPS,
         loader=Validation(),
         validation=Validation(),
         record={"classes": ["a", "b", "c"], "images": 8 * STEPS},
-        watch=Watch(torch.device("cpu")),
-        saver=Saver(folder / "checkpoints"),
-        stopping=Stopping(Process(), None),
+        watch=NonFiniteMonitor(torch.device("cpu")),
+        saver=AsyncCheckpointer(folder / "checkpoints"),
+        stopping=Preemption(Process(), None),
         log=log,
     )
     path = checkpoint.find_last(folder / "checkpoints")
-    position = restore(training, checkpoint.load(path)) if path is not None else Position()
+    position = restore(training, checkpoint.load(path)) if path is not None else TrainState()
     try:
-        train_epochs(training, position, Ahead(batches(position, until), training.normalise))
+        train_epochs(training, position, DevicePrefetcher(batches(position, until), training.normalise))
     except Killed:
         assert until < 10_000
         training.saver.finish()

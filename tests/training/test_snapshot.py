@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.distributed import Process
-from cnnbench.precision import choose_precision
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.precision import choose_precision
 from cnnbench.training import snapshot
-from cnnbench.training.state import Position
+from cnnbench.training.state import TrainState
 
 
 def training(world: int = 1) -> SimpleNamespace:
@@ -33,7 +33,7 @@ def test_what_differs_between_processes_is_averaged_and_kept_beside(monkeypatch)
 
     monkeypatch.setattr(snapshot, "gather_to_leader", with_others)
     one = training(world=3)
-    content = snapshot.content(one, Position(step=3, loss_sum=6.0, counted=3))
+    content = snapshot.content(one, TrainState(step=3, loss_sum=6.0, counted=3))
     assert content["model"]["running_mean"].tolist() == [4.0, 4.0]  # of 0, 4 and 8
     assert content["model"]["running_var"].tolist() == pytest.approx([13 / 3] * 2)  # of 1, 4 and 8
     assert one.model.running_mean.tolist() == [0.0, 0.0], "nothing changes"

@@ -16,7 +16,7 @@ import yaml
 
 from cnnbench.evaluation import evaluate
 from cnnbench.training import loop
-from cnnbench.training.log import CLOCK
+from cnnbench.training.loggers.log import CLOCK
 
 SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
 

@@ -11,7 +11,7 @@ from cnnbench.archs.facts import facts, headline
 
 def densenet_resnet(plot: str | Path | None = None) -> list[Table]:
     """Parameters and multiply-adds counted now beside the published errors; `plot`: a PNG file to write as well."""
-    from cnnbench.analysis.report import ladders, style  # they import matplotlib, which is slow
+    from cnnbench.analysis.report import ladders, style
 
     points = {family: [_point(name) for name in names] for family, names in ladders.FAMILIES.items()}
     if plot is not None:

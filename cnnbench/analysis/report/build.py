@@ -14,7 +14,7 @@ from cnnbench.analysis.report.run_section import run_section
 from cnnbench.analysis.report.settings import settings
 from cnnbench.analysis.tables import Cell, Table, as_csv
 from cnnbench.archs.facts import facts
-from cnnbench.config import side
+from cnnbench.config.schema import side
 
 
 def build(

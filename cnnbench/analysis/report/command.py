@@ -6,15 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cnnbench import __version__, runs
+from cnnbench import __version__
 from cnnbench.analysis.report.build import build, results_csv
 from cnnbench.analysis.report.html import page
 from cnnbench.analysis.report.markdown import markdown
 from cnnbench.analysis.report.results import results_of, summary_table
 from cnnbench.analysis.report.run import find_runs
 from cnnbench.analysis.tables import render
-from cnnbench.config import ReportConfig
-from cnnbench.errors import UserError, reason
+from cnnbench.config.schema import ReportConfig
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError, reason
 
 NAMED = 4  # runs that a heading names; more are counted
 
@@ -23,7 +24,7 @@ def report_command(config: ReportConfig) -> None:
     """Write the report, print the errors and where it lies."""
     found, unread = find_runs(config.runs)
     measured = _read_bench(config.bench)
-    from cnnbench.analysis.report.plots import draw  # after what a user may have to mend: matplotlib is slow to import
+    from cnnbench.analysis.report.plots import draw
 
     names = [run.name for run in found]
     title = config.title or (f"cnnbench: {', '.join(names) if len(names) <= NAMED else f'{len(names)} runs'}")

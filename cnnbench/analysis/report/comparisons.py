@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnbench.analysis.published import LADDERS, SPLITS
+from cnnbench.analysis.papers.published import LADDERS, SPLITS
 from cnnbench.analysis.report.results import Result
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts, headline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts
-from cnnbench.config import side
+from cnnbench.config.schema import side
 
 
 def data_table(runs: list[Run]) -> Table:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from cnnbench.analysis.report import style
 from cnnbench.analysis.report.run import Run
-from cnnbench.filters import as_images, in_rows
+from cnnbench.archs.filter_images import as_images, in_rows
 
 MOST = 128  # filters drawn
 ACROSS = 16

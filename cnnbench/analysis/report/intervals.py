@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cnnbench.analysis.published import SPLITS, Published, published_for
+from cnnbench.analysis.papers.published import SPLITS, Published, published_for
 from cnnbench.analysis.report import style
 from cnnbench.analysis.report.results import Result, results_of
 from cnnbench.analysis.report.run import Run

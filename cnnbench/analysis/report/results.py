@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cnnbench.analysis.published import SPLITS, Published, otherwise, published_of, split_of
+from cnnbench.analysis.papers.published import SPLITS, Published, otherwise, published_of, split_of
+from cnnbench.analysis.papers.verify import standard_error
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
-from cnnbench.analysis.verify import standard_error
-from cnnbench.evaluation.interval import wilson_interval
+from cnnbench.evaluation.statistics import wilson_interval
 
 NEEDED = ("wrong_top1", "wrong_top5", "n", "protocol")  # of an evaluation, without which it says nothing
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnbench import runs
-from cnnbench.config import TrainConfig
-from cnnbench.errors import UserError
-from cnnbench.words import typed
+from cnnbench.config.schema import TrainConfig
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.shell import typed
 
 DETAILS = "details"  # folder in a run's folder, as `cnnbench eval run=NAME details=FOLDER` fills it
 

@@ -10,7 +10,7 @@ from cnnbench.analysis.report.cost import machine_of, state_of, time_table
 from cnnbench.analysis.report.picture import Picture
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Cell, Table
-from cnnbench.data.ilsvrc import readable
+from cnnbench.data.layouts.ilsvrc import readable
 
 WORST = 10  # classes, and pairs of classes, that are listed
 START = "cnnbench"  # what the first word of a command is shown as, wherever the program lay

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
-from cnnbench.config import TrainConfig, entries
+from cnnbench.config.schema import TrainConfig, entries
 
 NOT_SHOWN = ("run", "recipe_source", "recipe_for", "arch.recipe")  # what these say is said by others
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnbench import runs
-from cnnbench.config_data import CheckConfig
+from cnnbench.config.data_commands import CheckConfig
 from cnnbench.data.commands.findings import (
     PROBLEMS,
     REMARKS,
@@ -22,7 +21,8 @@ from cnnbench.data.commands.findings import (
     wrong_counts,
 )
 from cnnbench.data.layouts import read_split
-from cnnbench.errors import UserError
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError
 
 SHOWN = 5  # examples of each kind on the terminal
 PERCENTILES = (0, 5, 25, 50, 75, 95, 100)

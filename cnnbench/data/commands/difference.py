@@ -8,13 +8,13 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from cnnbench.config_augment import CropConfig
-from cnnbench.data.crop import random_box
-from cnnbench.data.encode import Recipe, encode
-from cnnbench.data.parallel import map_images
-from cnnbench.data.reference import INTERPOLATIONS, evaluation_image, read_image
-from cnnbench.data.split import Split
-from cnnbench.errors import UserError
+from cnnbench.config.augment import CropConfig
+from cnnbench.data.commands.encode import Recipe, encode
+from cnnbench.data.decode.crop import random_box
+from cnnbench.data.decode.reference import INTERPOLATIONS, evaluation_image, read_image
+from cnnbench.data.layouts.split import Split
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.parallel import map_images
 
 IMAGES = 200  # evenly over the split
 SIDE, CROP_RATIO, INTERPOLATION = 224, 0.875, "bilinear"  # of the crops

@@ -10,11 +10,11 @@ from functools import partial
 
 import numpy as np
 
+from cnnbench.data.commands.inspection import Finding, inspect_file, inspect_pixels
 from cnnbench.data.commands.journal import Journal
-from cnnbench.data.inspection import Finding, inspect_file, inspect_pixels
-from cnnbench.data.parallel import map_images
-from cnnbench.data.split import Split
-from cnnbench.errors import UserError
+from cnnbench.data.layouts.split import Split
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.parallel import map_images
 
 # What a check may find; a problem gives exit status 1, a remark does not: decoding copes with it.
 PROBLEMS = {

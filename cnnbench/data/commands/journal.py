@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from cnnbench.data.inspection import Finding
+from cnnbench.data.commands.inspection import Finding
+from cnnbench.data.layouts.split import Split
 from cnnbench.data.sample import cache_folder
-from cnnbench.data.split import Split
-from cnnbench.data.storage import Files
+from cnnbench.data.storage.files import Files
 
 
 class Journal:

@@ -16,15 +16,15 @@ import numpy as np
 from PIL import features
 
 from cnnbench import __version__
-from cnnbench.config_data import PackConfig
+from cnnbench.config.data_commands import PackConfig
 from cnnbench.data.commands.difference import difference
-from cnnbench.data.encode import Recipe, encode, recipe
+from cnnbench.data.commands.encode import Recipe, encode, recipe
+from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
 from cnnbench.data.layouts import data_folder, read_split
-from cnnbench.data.packed import LEFT_OUT, Packed, checksum, read_header
-from cnnbench.data.packing import PARTIAL, Record, part_names, size_so_far, write_file
-from cnnbench.data.parallel import map_images
-from cnnbench.data.split import Split
-from cnnbench.errors import UserError
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.storage.packed import LEFT_OUT, Packed, checksum, read_header
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.parallel import map_images
 
 PROBES = 64  # images whose packed size gives the estimate for all
 SHOWN = 20  # broken images that are listed

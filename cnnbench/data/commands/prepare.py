@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.config_data import PrepareConfig
-from cnnbench.data.ilsvrc import official_order
+from cnnbench.config.data_commands import PrepareConfig
 from cnnbench.data.layouts import read_split
-from cnnbench.data.parallel import map_images
-from cnnbench.data.ranges import Ranges
-from cnnbench.data.split import Split
-from cnnbench.errors import UserError
+from cnnbench.data.layouts.ilsvrc import official_order
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.storage.ranges import Ranges
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.parallel import map_images
 
 PARTIAL = ".partial"  # ending of a split's folder until it is whole
 IMAGES = {"train": (732, 1300, 1_281_167), "val": (50, 50, 50_000)}  # ILSVRC2012: per class from, to; in all

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from cnnbench.config import side
-from cnnbench.config_data import ShowConfig
-from cnnbench.data.engines import open_picture, pillow
+from cnnbench.config.data_commands import ShowConfig
+from cnnbench.config.schema import side
+from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
+from cnnbench.data.decode.engines import open_picture, pillow
+from cnnbench.data.decode.reference import read_image
 from cnnbench.data.layouts import read_split
-from cnnbench.data.reference import read_image
-from cnnbench.data.sheet import Row, Tile, draw_sheet, save_sheet
-from cnnbench.data.split import Split
-from cnnbench.data.transform import TrainingTransform
-from cnnbench.errors import UserError, nearest
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.transform import TrainingTransform
+from cnnbench.runtime.errors import UserError, nearest
 
 
 def show(config: ShowConfig) -> None:
@@ -31,7 +31,7 @@ def show(config: ShowConfig) -> None:
         transform = TrainingTransform(config.arch, config.augment, side(config), config.seed)
         rows = [drawn(split, index, transform, config.draws) for index in chosen]
         images = len(rows)
-    save_sheet(draw_sheet(rows, config.side), config.output)
+    save_contact_sheet(draw_contact_sheet(rows, config.side), config.output)
     print(f"{config.output}: {images} images of {len(labels)} classes of {config.data.path}")
     if config.draws is not None and max(config.augment.mixup.p, config.augment.cutmix.p) > 0:
         print("not shown: mixup and cutmix, which act on whole batches")

@@ -6,11 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from cnnbench.config_data import StatsConfig
+from cnnbench.config.data_commands import StatsConfig
+from cnnbench.data.decode.reference import evaluation_image, read_image
 from cnnbench.data.layouts import read_split
-from cnnbench.data.parallel import map_images
-from cnnbench.data.reference import evaluation_image, read_image
-from cnnbench.data.split import Split
+from cnnbench.data.layouts.split import Split
+from cnnbench.runtime.parallel import map_images
 
 Sums = tuple[
     int, list[int], list[int], tuple[int, int]

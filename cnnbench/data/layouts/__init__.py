@@ -13,14 +13,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from cnnbench.config import DataConfig, is_synthetic
-from cnnbench.data import index
-from cnnbench.data.layouts import cifar, class_folders, flat_val, idx, kaggle, packed, raw_tars, shards, synthetic
+from cnnbench.config.schema import DataConfig, is_synthetic
+from cnnbench.data.layouts import (
+    cifar,
+    class_folders,
+    flat_val,
+    idx,
+    index,
+    kaggle,
+    packed,
+    raw_tars,
+    shards,
+    synthetic,
+)
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.layouts.subset import select
 from cnnbench.data.sample import sample_folder
-from cnnbench.data.select import select
-from cnnbench.data.split import Split
-from cnnbench.errors import UserError
+from cnnbench.runtime.errors import UserError
 
 # In this order; the last one says what was looked for when nothing fits. Each module has
 #   recognises(root: Path) -> bool             a quick look, without reading images

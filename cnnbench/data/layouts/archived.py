@@ -12,10 +12,10 @@ import numpy as np
 
 from cnnbench.data.layouts.class_folders import SPLIT_FOLDERS
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.parallel import progress
-from cnnbench.data.ranges import Ranges
-from cnnbench.data.storage import pack_names
-from cnnbench.errors import UserError
+from cnnbench.data.storage.files import pack_names
+from cnnbench.data.storage.ranges import Ranges
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.parallel import progress
 
 AT_ONCE = 16  # archives: reading headers is mostly waiting for a disk or a server
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from cnnbench.data.layouts.listing import Listing, sorted_classes
-from cnnbench.data.storage import Pixels
-from cnnbench.errors import UserError, reason
+from cnnbench.data.storage.files import Pixels
+from cnnbench.runtime.errors import UserError, reason
 
 Images = tuple[np.ndarray, np.ndarray]  # rows of 3072 bytes (channel, row, column), labels
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.bars import tqdm
-from cnnbench.data.ilsvrc import WORDNET_ID
+from cnnbench.data.layouts.ilsvrc import WORDNET_ID
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.storage import Files, pack_names
-from cnnbench.errors import UserError, nearest
+from cnnbench.data.storage.files import Files, pack_names
+from cnnbench.runtime.errors import UserError, nearest
+from cnnbench.runtime.progress import tqdm
 
 SPLIT_FOLDERS = {
     "train": ("train", "training", "ILSVRC2012_img_train"),

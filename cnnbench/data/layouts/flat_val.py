@@ -12,7 +12,7 @@ from cnnbench.data.layouts import class_folders
 from cnnbench.data.layouts.class_folders import SPLIT_FOLDERS, is_image, split_folder
 from cnnbench.data.layouts.ground_truth import classes_of, find_list
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.storage import Files, pack_names
+from cnnbench.data.storage.files import Files, pack_names
 
 
 def recognises(root: Path) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 
-from cnnbench.data import ilsvrc
+from cnnbench.data.layouts import ilsvrc
 from cnnbench.data.layouts.class_folders import is_image
-from cnnbench.errors import UserError, reason
+from cnnbench.runtime.errors import UserError, reason
 
 GROUND_TRUTH = "*validation_ground_truth.txt"
 # In the order of preference, in each folder that is looked into.

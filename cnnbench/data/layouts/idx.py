@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench.data.layouts.listing import Listing, sorted_classes
-from cnnbench.data.storage import Pixels
-from cnnbench.errors import UserError, reason
+from cnnbench.data.storage.files import Pixels
+from cnnbench.runtime.errors import UserError, reason
 
 STEMS = {"train": "train", "val": "t10k"}
 # The first labels of each split of Fashion-MNIST, and the names of its classes as in the bundled sample.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnbench.data.storage import Storage
+from cnnbench.data.storage.files import Storage
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.packed import ENDING, Packed, PackedFile, open_file
-from cnnbench.errors import UserError
+from cnnbench.data.storage.packed import ENDING, Packed, PackedFile, open_file
+from cnnbench.runtime.errors import UserError
 
 
 def recognises(root: Path) -> bool:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cnnbench.data.devkit import find_devkit, validation_wnids
 from cnnbench.data.layouts.archived import Image, at_once, listing, unpacked
 from cnnbench.data.layouts.class_folders import IMAGE_ENDINGS
+from cnnbench.data.layouts.devkit import find_devkit, validation_wnids
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.tars import Member, members
-from cnnbench.errors import UserError
+from cnnbench.data.storage.tars import Member, members
+from cnnbench.runtime.errors import UserError
 
 ARCHIVES = {"train": "ILSVRC2012_img_train.tar", "val": "ILSVRC2012_img_val.tar"}
 FORM = "raw tars"

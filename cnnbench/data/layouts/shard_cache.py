@@ -8,9 +8,9 @@ import os
 import tempfile
 from collections.abc import Callable
 
-from cnnbench.data import remote
 from cnnbench.data.sample import cache_folder
-from cnnbench.errors import UserError
+from cnnbench.data.storage import remote
+from cnnbench.runtime.errors import UserError
 
 FORM = 1  # of the files; a change of what they hold, or of how labels are read, counts it up
 STAMPS = ("size", "ETag", "LastModified", "Last-Modified")  # what servers say of a file's state

@@ -17,14 +17,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from cnnbench.data import ranges, remote
-from cnnbench.data.ilsvrc import official_order
 from cnnbench.data.layouts.archived import Image, at_once, listing, unpacked
 from cnnbench.data.layouts.class_folders import IMAGE_ENDINGS, SPLIT_FOLDERS
+from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.shard_cache import cached
-from cnnbench.data.tars import Member, members
-from cnnbench.errors import UserError
+from cnnbench.data.storage import ranges, remote
+from cnnbench.data.storage.tars import Member, members
+from cnnbench.runtime.errors import UserError
 
 FORM = "tar shards"
 LABEL_ENDINGS = (".cls", ".json", ".txt")  # the first that a sample has counts

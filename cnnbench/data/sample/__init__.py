@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from cnnbench.errors import UserError
+from cnnbench.runtime.errors import UserError
 
 ARCHIVE = Path(__file__).with_name("fashion_mnist.tar.xz")
 

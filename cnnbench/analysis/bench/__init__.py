@@ -1,0 +1,1 @@
+"""`cnnbench bench`: measured speed."""

@@ -1,0 +1,115 @@
+"""`cnnbench bench what=eval`: the loader alone, the network alone, and `cnnbench eval`'s own pass over real images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from cnnbench.analysis.bench import halves as bench_halves
+from cnnbench.analysis.bench.halves import LOADER, NETWORK, WHOLE
+from cnnbench.analysis.bench.network import Network, build
+from cnnbench.analysis.bench.output import machine_line
+from cnnbench.analysis.bench.timing import Interval, interval, rounds_note, time_rounds
+from cnnbench.analysis.tables import Table
+from cnnbench.config.bench import BenchConfig, bench_side, networks
+from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.loader import Batch, Chosen, loader_of
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.data.loading.transform import EvaluationTransform
+from cnnbench.evaluation.evaluate import evaluate
+from cnnbench.runtime.distributed import Process, choose_device, choose_workers
+
+COLUMNS = {
+    "network": "",
+    "pixels": "",
+    "what": "",
+    "images/s": ",.1f",
+    "interval": "",
+    **bench_halves.COLUMNS,
+}
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Seconds of one pass over `images` images, in each round."""
+
+    images: int
+    seconds: dict[str, list[float]]
+
+    def rate(self, name: str) -> Interval:
+        """Images per second."""
+        return interval([self.images / second for second in self.seconds[name]])
+
+
+def eval_tables(config: BenchConfig) -> list[Table]:
+    """Images per second of evaluation and of its two halves alone, for the networks of `config`."""
+    split = read_split(config.data, "val", read_split(config.data, "train").classes)
+    rows, records = [], []
+    for one in networks(config):
+        passes = measure(one, split)
+        smaller, in_turn = bench_halves.ratios(passes.seconds)
+        for name, seconds in passes.seconds.items():
+            rate = passes.rate(name)
+            ratios = (smaller, in_turn) if name == WHOLE else (None, None)
+            percent = (None if ratio is None else 100 * ratio for ratio in ratios)
+            rows.append(
+                (one.arch.name, bench_side(one), name, rate.median, f"{rate.low:,.1f} - {rate.high:,.1f}", *percent)
+            )
+            records.append(
+                bench_halves.record(one, "eval", name, passes.images, rate)
+                | dict(zip(("of_the_smaller", "of_one_after_the_other"), ratios, strict=True))
+                | {"seconds": {name: seconds}}
+            )
+    workers = choose_workers(config.data.workers, Process())
+    notes = [
+        f"{passes.images} images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of "
+        f"{bench_halves.batch_of(config)}, from the system's cache after the first pass; network alone: normalisation "
+        "and forward pass of one batch in the device's memory, as often",
+        rounds_note(config.rounds),
+        bench_halves.NOTE,
+        machine_line(),
+    ]
+    return [Table("evaluation", COLUMNS, rows, notes, records)]
+
+
+def measure(config: BenchConfig, split: Split) -> Passes:
+    """Passes of the config's network over images that are evenly spaced over `split`."""
+    on_gpu = choose_device(config.device) == "cuda"
+    order = _order(len(split), config)
+    transform, workers = (
+        EvaluationTransform(config.arch, bench_side(config)),
+        choose_workers(config.data.workers, Process()),
+    )
+    with loader_of(split, transform, config.arch.in_channels, config.data, order, workers, on_gpu) as loader:
+        loader.start(len(order[0]))
+        network = build(config, len(split.classes))
+        network.model.eval()
+        normalise = Normalise(config.arch, network.device, config.channels_last)
+        batch = bench_halves.resident(config, network.device, len(order[0]), 0)
+        works = {
+            LOADER: partial(bench_halves.load, loader),
+            NETWORK: partial(_forward, network, normalise, batch, order),
+            WHOLE: partial(evaluate, [network.call], loader, normalise, network.precision, Process()),
+        }
+        return Passes(sum(map(len, order)), time_rounds(works, config.rounds, network.device, least=0))
+
+
+def _order(images: int, config: BenchConfig) -> list[Chosen]:
+    """Batches of loader_images images, of which `images` of the config are different."""
+    numbers = np.linspace(0, images - 1, min(config.images, images)).astype(int).tolist()
+    chosen = [(0, number) for number in (numbers * -(-config.loader_images // len(numbers)))[: config.loader_images]]
+    batch = bench_halves.batch_of(config)
+    return [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
+
+
+@torch.inference_mode()
+def _forward(network: Network, normalise: Normalise, batch: Batch, order: list[Chosen]) -> None:
+    """A forward pass for each batch of `order`, all on the same images; the last one may be smaller."""
+    for chosen in order:
+        part = Batch(batch.images[: len(chosen)], batch.labels[: len(chosen)], batch.parameters[: len(chosen)])
+        with network.precision.autocast():
+            network.call(normalise(part)).float()

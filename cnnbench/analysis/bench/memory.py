@@ -1,0 +1,113 @@
+"""Peak memory of a step, and the largest batch that fits."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.machine import available_memory
+
+FEWEST = 2  # images: batch normalisation over a single pixel refuses one
+PROBES = 4, 8  # images in the batches from which larger ones are predicted
+SHARE = 0.9  # of the available memory that a predicted need may take
+
+HOW = {
+    "cuda": "peak memory of a step: what torch's allocator handed out at most (weights, gradients, momentum, images, "
+    "scratch and what is kept for the backward pass), without CUDA's own context",
+    "cpu": "peak memory of a step: what torch's allocator handed out at most, as torch.profiler recorded it (weights, "
+    "gradients, momentum, images, scratch and what is kept for the backward pass), without Python and libraries",
+}
+
+
+def peak_bytes(step: Callable[[], object], resident: Iterable[torch.Tensor], device: torch.device) -> int:
+    """Most bytes that live at a time during `step`: those of the `resident` tensors, and what it allocates on top.
+
+    What lives besides does not count. On a CPU the profiler counts, for which torch keeps no statistics there.
+    """
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in resident}
+    allocated = _allocated_cuda(step, device) if device.type == "cuda" else _allocated_cpu(step)
+    return sum(storages.values()) + allocated
+
+
+def largest(fits: Callable[[int], bool], first: int = 1) -> int | None:
+    """The largest number for which `fits`, which holds up to some number and not above: by doubling from `first` until
+    it does not, then by bisection. None if not even `first` does."""
+    if not fits(first):
+        return None
+    low = first
+    while fits(2 * low):
+        low *= 2
+    high = 2 * low
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def largest_on_gpu(step: Callable[[int], object]) -> tuple[int, str]:
+    """The largest batch for which step(batch) does not run out of memory, and how it was found."""
+
+    def fits(batch: int) -> bool:
+        torch.cuda.empty_cache()
+        try:
+            step(batch)
+            torch.cuda.synchronize()
+        except torch.cuda.OutOfMemoryError:
+            return False
+        return True
+
+    batch = largest(fits, FEWEST)
+    if batch is None:
+        raise UserError(f"not even {FEWEST} images fit into the GPU's memory: use a smaller image_size")
+    return batch, "batch=max: doubled until a step, not compiled, ran out of memory, then bisected to one image"
+
+
+def largest_on_cpu(peak: Callable[[int], int]) -> tuple[int, str]:
+    """The largest batch whose predicted need fits into the available memory, and how it was found.
+
+    peak(batch): bytes that a step needs. They are measured for two small batches, and grow by the image after that: a
+    batch that is too large would not fail on a CPU, but take the machine's memory from others.
+    """
+    available = available_memory()
+    if available is None:
+        raise UserError("this system does not say how much memory is available: give batch=NUMBER")
+    few, more = (peak(batch) for batch in PROBES)
+    image = max(1.0, (more - few) / (PROBES[1] - PROBES[0]))
+    room = SHARE * available
+    batch = largest(lambda number: few + (number - PROBES[0]) * image <= room, FEWEST)
+    if batch is None:
+        raise UserError(f"not even {FEWEST} images fit into the available memory: use a smaller image_size")
+    return batch, (
+        f"batch=max, predicted: an image takes {image / 2**20:,.1f} MiB (steps of {PROBES[0]} and of {PROBES[1]}, not "
+        f"compiled), and {SHARE:.0%} of the available {available / 2**30:,.1f} GiB hold {batch:,}"
+    )
+
+
+def _allocated_cuda(step: Callable[[], object], device: torch.device) -> int:
+    torch.cuda.synchronize(device)
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    step()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def _allocated_cpu(step: Callable[[], object]) -> int:
+    """The most that the step had allocated and not freed again at a time, on top of what was there before it.
+
+    The profiler's own total goes on from one use of it to the next, and misses what is freed between two.
+    """
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(file))
+        events = json.loads(file.read_text())["traceEvents"]
+    changes = sorted((event["ts"], event["args"]["Bytes"]) for event in events if event["name"] == "[memory]")
+    return max(itertools.accumulate((change for _, change in changes), initial=0))

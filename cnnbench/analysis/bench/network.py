@@ -1,0 +1,91 @@
+"""A network with all that a training step needs, on images that lie in the device's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from cnnbench.archs.activation_checkpointing import apply_memory
+from cnnbench.archs.facts import facts
+from cnnbench.archs.from_config import build_network
+from cnnbench.config.bench import BenchConfig, bench_side
+from cnnbench.config.schema import TrainConfig
+from cnnbench.runtime import distributed
+from cnnbench.runtime.precision import Precision, choose_precision
+from cnnbench.training.losses import training_loss
+
+LECTURE_BATCH = 16  # images in a batch of the Wide ResNet paper's table of times, which the lecture shows
+RATE = 1e-4  # so small that the weights, on labels that mean nothing, stay finite
+
+Images = tuple[torch.Tensor, torch.Tensor]  # float32 (N, C, H, W), and labels, int64 (N,)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network for speed's sake: `call` is `model`, compiled where the config says so; both have the same weights."""
+
+    model: nn.Module
+    call: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    precision: Precision
+    device: torch.device
+    memory_format: torch.memory_format
+
+    def images(self, batch: int, channels: int, side: int) -> Images:
+        """A batch of noise, normalised as images are, in the device's memory."""
+        images = torch.randn(batch, channels, side, side, device=self.device)
+        labels = torch.zeros(batch, dtype=torch.int64, device=self.device)
+        return images.contiguous(memory_format=self.memory_format), labels
+
+    def forward(self, images: Images) -> torch.Tensor:
+        """The loss, with the graph that a backward pass needs."""
+        with self.precision.autocast():
+            outputs = self.call(images[0])
+        return training_loss(outputs, images[1], TrainConfig(), self.model)
+
+    def backward(self, images: Images) -> None:
+        """Forward and backward, into fresh gradients."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(self.forward(images)).backward()
+
+    def step(self, images: Images) -> None:
+        """Forward, backward and update."""
+        self.backward(images)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def resident(self) -> list[torch.Tensor]:
+        """The tensors that stay between two steps, but for gradients: weights, statistics, the optimiser's state."""
+        state = [value for entry in self.optimizer.state.values() for value in entry.values()]
+        return [*self.model.parameters(), *self.model.buffers(), *(t for t in state if isinstance(t, torch.Tensor))]
+
+
+def choose(config: BenchConfig) -> tuple[torch.device, Precision]:
+    """Device and arithmetic for the config. Sets torch up as `cnnbench train` does."""
+    device = torch.device(distributed.choose_device(config.device))
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    return device, choose_precision(config.precision, device.type)
+
+
+def build(config: BenchConfig, classes: int | None = None) -> Network:
+    """The config's network in training mode, with plain SGD with momentum. `classes`: None: those of its paper."""
+    device, precision = choose(config)
+    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+    classes = classes or classes_of(config.arch.name)
+    model = build_network(config.arch, classes, bench_side(config)).to(device, memory_format=memory_format).train()
+    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, fused=device.type == "cuda" or None)
+    apply_memory(model, config.memory)
+    call = model
+    if config.compile:
+        torch.compiler.reset()  # there is a limit to how often one class is compiled, and networks share theirs
+        call = torch.compile(model, dynamic=False)
+    return Network(model, call, optimizer, precision.scaler(), precision, device, memory_format)
+
+
+def classes_of(arch: str) -> int:
+    """The number of classes of the network's paper."""
+    return facts(arch)["num_classes"]

@@ -1,0 +1,63 @@
+"""What `cnnbench bench` says of the machine, and the files that it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnbench import __version__
+from cnnbench.analysis.tables import Table, as_csv, render
+from cnnbench.config.bench import BenchConfig
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.machine import processor, usable_cores
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, threads, GPU, versions and git commit: all that a measurement depends on."""
+    cuda = torch.cuda.is_available()
+    return {
+        "time": runs.now(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": usable_cores(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if cuda else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda if cuda else None,
+        "cudnn": torch.backends.cudnn.version() if cuda else None,
+        "cnnbench": __version__,
+        "git": runs.git_state(),
+    }
+
+
+def machine_line() -> str:
+    """The machine in one line, for the notes below a table."""
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    gpu = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, " if torch.cuda.is_available() else ""
+    cores, threads = usable_cores(), torch.get_num_threads()
+    return f"{gpu}{processor()}, {cores} cores, {threads} threads, {versions}"
+
+
+def write(config: BenchConfig, tables: list[Table]) -> None:
+    """Write config.output (a JSON file, or a folder for bench.json) and the CSV file beside it."""
+    given = Path(config.output).expanduser()
+    path = given if given.suffix == ".json" else given / "bench.json"
+    rows = [dict(record) for table in tables for record in table.records]
+    shown = [json.loads(render(table, "json")) for table in tables]
+    content = {"machine": machine(), "config": dataclasses.asdict(config), "tables": shown, "rows": rows}
+    flat = [{name: value for name, value in row.items() if not isinstance(value, dict)} for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    text = as_csv(names, [[row.get(name) for name in names] for row in flat])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        runs.write_json(path, content)
+        runs.write_text(path.with_suffix(".csv"), text + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""What papers published, and runs held against it."""

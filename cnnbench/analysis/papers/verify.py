@@ -1,0 +1,229 @@
+"""`cnnbench verify`: a finished run against the published error, and what in its config may explain a difference."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cnnbench.analysis.papers.published import Published, otherwise, protocols_of, published_of, split_of
+from cnnbench.analysis.tables import Table, render
+from cnnbench.config.schema import TrainConfig, VerifyConfig, entries, side, value_of
+from cnnbench.config.values import shown
+from cnnbench.data.storage.packed import ENDING, read_header
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.shell import typed
+
+PASS, LOW, HIGH, NOT_COMPARABLE = "pass", "low", "high", "not comparable"
+
+# What of a config a recipe decides, in the order in which it usually matters.
+DECISIVE = (
+    *("epochs", "batch", "weights", "optimizer", "schedule", "image_size", "resolution", "augment", "average", "loss"),
+    *("label_smoothing", "bce_threshold", "clip_norm", "filter_radius", "arch"),
+)
+
+Compose = Callable[[list[str]], dict[str, Any]]  # overrides of `cnnbench train` -> the value of every key
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One error of one result, in percent; `deviation` in standard errors, above 0 where the run's is higher."""
+
+    file: str
+    protocol: str
+    weights: str
+    top: int
+    measured: float
+    published: float | None
+    low: float | None
+    high: float | None
+    deviation: float | None
+    verdict: str
+    source: str
+
+
+def verify(config: VerifyConfig, compose: Compose) -> None:
+    """Print the verdict on a run and write it as JSON; leave with exit status 1 unless what is comparable passes."""
+    folder = runs.folder(config.run)
+    trained = runs.load_config(folder)
+    results = _results(folder)
+    judged = [judgement for file, result in results for judgement in judge(trained, file, result, config)]
+    causes = _causes(folder, trained, results, compose)
+    verdict = overall(judged)
+    title = f"{folder}: {trained.arch.name}, recipe {trained.recipe}: {verdict}"
+    print(render(_table(title, judged, causes), config.format))
+    content = {"verdict": verdict, "judgements": [asdict(judgement) for judgement in judged], "causes": causes}
+    output = Path(config.output).expanduser() if config.output is not None else folder / "verify.json"
+    try:
+        runs.write_json(output, content)
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    if verdict != PASS:
+        raise SystemExit(1)
+
+
+def judge(trained: TrainConfig, file: str, result: dict[str, Any], config: VerifyConfig) -> list[Judgement]:
+    """Top-1 and top-5 of one result, with `weights` raw and, where the run has them, averaged."""
+    protocol, split = result["protocol"], split_of(trained, result)
+    published = published_of(trained, result, split) if split is not None else None
+    kinds = [(result.get("weights_kind", "raw"), "")] + [("averaged", "averaged_")] * ("averaged_wrong_top1" in result)
+    return [
+        _judgement(file, protocol, weights, top, result[f"{prefix}wrong_top{top}"], result["n"], published, config)
+        for weights, prefix in kinds
+        for top in (1, 5)
+    ]
+
+
+def _judgement(
+    file: str,
+    protocol: str,
+    weights: str,
+    top: int,
+    wrong: int,
+    n: int,
+    published: Published | None,
+    config: VerifyConfig,
+) -> Judgement:
+    expected = None if published is None else (published.top1 if top == 1 else published.top5)
+    measured, about = 100 * wrong / n, (file, protocol, weights, top)
+    if expected is None:
+        return Judgement(*about, measured, None, None, None, None, NOT_COMPARABLE, "")
+    deviation = (measured - expected) / standard_error(expected, published.images, measured, n)
+    half = config.sigmas * standard_error(expected, published.images, measured, n) + config.tolerance
+    low, high = expected - half, expected + half
+    verdict = LOW if measured < low else HIGH if measured > high else PASS
+    return Judgement(
+        *about, measured, expected, low, high, deviation, verdict, f"{published.source}, {published.split}"
+    )
+
+
+def standard_error(first: float, n: int, second: float, m: int) -> float:
+    """Of the difference of two errors (percent) that were counted on n and on m images, as if independent samples."""
+    return math.sqrt(first * (100 - first) / n + second * (100 - second) / m)
+
+
+def overall(judged: list[Judgement]) -> str:
+    """The worst verdict; of the averaged weights alone where there are any, for such recipes publish theirs."""
+    comparable = [judgement for judgement in judged if judgement.verdict != NOT_COMPARABLE]
+    averaged = [judgement for judgement in comparable if judgement.weights == "averaged"]
+    verdicts = [judgement.verdict for judgement in averaged or comparable]
+    return next((verdict for verdict in (HIGH, LOW, PASS) if verdict in verdicts), NOT_COMPARABLE)
+
+
+def _results(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """result.json and the results of `cnnbench eval`, each with the facts of the data that result.json states."""
+    try:
+        own = runs.load_result(folder)
+        if own is None:
+            raise UserError(f"{folder} has not ended: it has no result.json; the same train command continues it")
+        known = {name: own[name] for name in ("classes", "training_images") if name in own}
+        others = [(file.name, known | json.loads(file.read_text())) for file in sorted(folder.glob("eval-*.json"))]
+    except ValueError as error:
+        raise UserError(f"a result in {folder} is damaged: {error}") from error
+    return [("result.json", own), *others]
+
+
+def _causes(
+    folder: Path, trained: TrainConfig, results: list[tuple[str, dict[str, Any]]], compose: Compose
+) -> list[str]:
+    """What makes the run another than the published one, a sentence each."""
+    found = []
+    for file, result in results:
+        split = split_of(trained, result)
+        if split is None:
+            classes = f" of {result['classes']} classes" if "classes" in result else ""
+            found.append(
+                f"{file}: {result['n']:,} images{classes} of {trained.data.path} are not those of any published error"
+            )
+            continue
+        if result.get("data") not in (None, trained.data.path):
+            found.append(f"{file}: counted on {result['data']}, not on the run's {trained.data.path}")
+        if others := otherwise(result, split):
+            found.append(f"{file}: with {', '.join(others)}, unlike the published tests")
+            continue
+        published = published_of(trained, result, split)
+        if published is None:
+            known = ", ".join(protocols_of(trained)) or "none"
+            found.append(f"{file}: nothing is published for protocol {result['protocol']} (but for: {known})")
+        elif published.split != split:
+            found.append(
+                f"{file}: published on {published.split}, measured on {split}: about 0.2 to 0.3 points at top-1"
+            )
+        if published is not None and published.recipe != trained.recipe:
+            found.append(f"trained by recipe {trained.recipe}; the published error is of {published.recipe}")
+    if trained.protocol not in {result["protocol"] for _, result in results}:
+        found.append(
+            f"no result by protocol {trained.protocol}, by which the paper of recipe {trained.recipe} tested: "
+            f"cnnbench eval {typed('run', runs.name(folder))} protocol={trained.protocol}"
+        )
+    own = results[0][1]
+    if own.get("epoch", trained.epochs) != trained.epochs:
+        found.append(f"ended after epoch {own['epoch']} of {trained.epochs}")
+    return list(dict.fromkeys([*found, *_data_causes(trained), *differences(trained, compose)]))
+
+
+def _data_causes(trained: TrainConfig) -> list[str]:
+    data, found = trained.data, []
+    if data.train_fraction < 1:
+        found.append(f"trained on {data.train_fraction:.4g} of the images (data.train_fraction)")
+    if data.classes is not None:
+        found.append(f"only the classes of {data.classes} (data.classes)")
+    if data.pixels == "loose":
+        found.append("training images resized without antialiasing (data.pixels=loose)")
+    packed = sorted(Path(data.path).glob(f"*{ENDING}")) if data.path is not None and Path(data.path).is_dir() else []
+    if packed:
+        recipe = read_header(str(packed[0]))[0]["recipe"]
+        if recipe["form"] != "original":
+            side = f", short side {recipe['short_side']}" if "short_side" in recipe else ""
+            found.append(f"packed images that are not the original files (form {recipe['form']}{side})")
+    return found
+
+
+def differences(trained: TrainConfig, compose: Compose) -> list[str]:
+    """'epochs=10, not 90 as in recipe resnet', for every deciding key that differs from the recipe's value."""
+    chosen = (
+        [f"ladder={trained.ladder}"] if trained.ladder else [f"arch={trained.arch.name}", f"recipe={trained.recipe}"]
+    )
+    try:
+        expected = compose(chosen)
+    except UserError as error:
+        return [f"what the recipe sets is not known here: {error}"]
+    names = [name for part in DECISIVE for name in entries(TrainConfig) if name == part or name.startswith(f"{part}.")]
+    names.remove("arch.recipe")  # which recipe would have been the network's own
+    found = []
+    for name in names:
+        value = value_of(trained, name)
+        wanted = _plain(expected["recipe_batch" if name == "batch" else name])
+        if name == "image_size" and wanted is None and value == side(replace(trained, image_size=None)):
+            continue  # the network's own, said outright
+        if not hasattr(value, "__dataclass_fields__") and value != wanted:
+            source = f"ladder {trained.ladder}" if trained.ladder else f"recipe {trained.recipe}"
+            found.append(f"{name}={shown(value)}, not {shown(wanted)} as in {source}{_remark(name, trained)}")
+    return found
+
+
+def _remark(name: str, trained: TrainConfig) -> str:
+    if name == "batch":
+        optimizer = trained.optimizer
+        return f" (the rate follows: {optimizer.lr:g} at {optimizer.base_batch}, scaling {optimizer.scaling})"
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    """A composed value as plain lists and dicts."""
+    if hasattr(value, "items"):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if hasattr(value, "append") else value
+
+
+def _table(title: str, judged: list[Judgement], causes: list[str]) -> Table:
+    columns = {
+        "result": "", "protocol": "", "weights": "", "top": "d", "error %": ".2f", "published %": ".2f",
+        "from": ".2f", "to": ".2f", "standard errors": "+.1f", "verdict": "", "source": "",
+    }  # fmt: skip
+    rows = [tuple(asdict(judgement).values()) for judgement in judged]
+    return Table(title, columns, rows, [f"differs: {cause}" for cause in causes])

@@ -1,0 +1,74 @@
+"""The network that a config describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnbench.archs import build, load_weights, options_of
+from cnnbench.archs.weights.load import torchvision_weights
+from cnnbench.config.schema import ArchConfig, from_torchvision
+from cnnbench.runtime.errors import UserError
+
+
+def build_network(
+    arch: ArchConfig,
+    num_classes: int,
+    image_size: int,
+    weights: str | None = None,
+    new_classifier: bool = False,
+    tell: Callable[[str], None] | None = None,
+) -> nn.Module:
+    """`arch` for `num_classes` classes and images of side `image_size`, with `weights` (a file or torchvision).
+
+    `new_classifier`: whether weights for another number of classes are taken, without their classifier, or refused.
+    `tell` gets a line for each thing that loading did besides (a leader passes print). Raises UserError.
+    """
+    file = None if weights is None else weights_file(arch.name, weights)
+    try:
+        model = build(arch.name, num_classes, **_options(arch, image_size))
+        notes = [] if file is None else load_weights(model, file, new_classifier, normalised_by(arch))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if tell is not None:
+        for note in notes:
+            tell(f"weights     {note}")
+    return model
+
+
+def build_on_meta(arch: ArchConfig, num_classes: int, image_size: int) -> nn.Module:
+    """The same network without memory for its weights, to be described."""
+    with torch.device("meta"):
+        return build_network(arch, num_classes, image_size)
+
+
+def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:
+    """Keyword arguments of `build`: the network's switches, and what of the config it has a use for."""
+    options = {**arch.options, "in_channels": arch.in_channels}
+    if arch.dropout is not None:
+        options["dropout"] = arch.dropout
+    if arch.stochastic_depth is not None:
+        options["stochastic_depth"] = arch.stochastic_depth
+    if "image_size" in options_of(arch.name):
+        options["image_size"] = image_size
+    return options
+
+
+def normalised_by(arch: ArchConfig) -> tuple[list[float], list[float]]:
+    """Mean and deviation, in [0, 1], of each channel that the network takes: a grey image has the means of the three,
+    as in data.normalise."""
+    if arch.in_channels == 3:
+        return arch.mean, arch.std
+    return [sum(arch.mean) / len(arch.mean)], [sum(arch.std) / len(arch.std)]
+
+
+def weights_file(name: str, weights: str) -> Path:
+    """The file that `weights` means for the network `name`, fetched if it is torchvision's and not in the cache."""
+    try:
+        return torchvision_weights(name, weights) if from_torchvision(weights) else Path(weights).expanduser()
+    except ValueError as error:
+        raise UserError(str(error)) from error

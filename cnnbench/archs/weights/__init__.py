@@ -1,0 +1,1 @@
+"""Weights of others and our own: read, renamed, identified, loaded."""

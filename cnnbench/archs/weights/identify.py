@@ -1,0 +1,80 @@
+"""Which network a file of weights belongs to, by the shapes of its tensors; for the message when it does not fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import nn
+
+from cnnbench.archs import build, names
+from cnnbench.archs.facts import facts
+from cnnbench.archs.weights.keymaps import AUXILIARY, CLASSIFIERS, KEYMAPS
+from cnnbench.archs.weights.load import COUNTER, Weights, WeightsFile, renamed
+
+# Options, beside each network's own, that public weights are known to have been trained with.
+VARIANTS = {
+    "inception_v4": {"kernel_order": "released"},
+    **{name: {"shortcut": "B"} for name in ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")},
+}
+
+# Numbers in a file as a share of the published parameters, which are without auxiliary heads: fewer with
+# fewer classes, more with auxiliary heads or many classes. Only networks within are built: that takes the time.
+SMALLEST, LARGEST = 0.4, 2.5
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Of a network without its heads, which change with the classes; `heads`: number of tensors in these."""
+
+    kind: str
+    body: Counter[torch.Size]
+    heads: int
+
+    def fits(self, file: Counter[torch.Size]) -> bool:
+        """Whether the file has the body, and besides at most a classifier and auxiliary heads."""
+        return self.body <= file and file.total() - self.body.total() <= self.heads
+
+
+def identify(file: WeightsFile, model: nn.Module) -> str:
+    """Half a sentence that says which network `file`, which does not fit `model`, looks like."""
+    if file.arch is not None:
+        return f"cnnbench wrote it for {file.arch}"
+    shapes = {kind: _count(renamed(file.weights, kind)[0]) for kind in KEYMAPS}
+    plain = _count(file.weights)
+    own = _shapes(model)
+    if own.fits(shapes.get(own.kind, plain)):
+        return "its tensors have the shapes of this very network, under names that are not known here"
+    size = sum(value.numel() for value in file.weights.values())
+    found = [
+        label
+        for name in names()
+        if SMALLEST <= size / facts(name)["params"]["total"] <= LARGEST
+        for label, network in _networks(name).items()
+        if network.fits(shapes.get(network.kind, plain))
+    ]
+    return f"it looks like {' or '.join(found)}" if found else "it looks like none of the networks here"
+
+
+@cache
+def _networks(name: str) -> dict[str, Shapes]:
+    """The network `name`, and its variant if it has one, by a label; without storage."""
+    with torch.device("meta"):
+        found = {name: _shapes(build(name))}
+        if options := VARIANTS.get(name):
+            label = f"{name} with {', '.join(f'{option}={value}' for option, value in options.items())}"
+            found[label] = _shapes(build(name, **options))
+    return found
+
+
+def _shapes(model: nn.Module) -> Shapes:
+    kind, weights = type(model).__name__, model.state_dict()
+    heads = tuple(f"{head}." for head in (CLASSIFIERS.get(kind), *AUXILIARY.get(kind, ())) if head)
+    body = _count({key: value for key, value in weights.items() if not key.startswith(heads)})
+    return Shapes(kind, body, _count(weights).total() - body.total())
+
+
+def _count(weights: Weights) -> Counter[torch.Size]:
+    return Counter(value.shape for key, value in weights.items() if not key.endswith(COUNTER))

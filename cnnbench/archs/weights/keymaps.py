@@ -1,0 +1,99 @@
+"""How public weight files name what the networks here have: tables that weights.py follows. Imports no torch.
+
+Keys of the tables are the names of the networks' classes. timm's names are the same as ours for ResNet, ResNeXt, Wide
+ResNet, DenseNet, Inception-v3, Inception-v4, Inception-ResNet-v2 and Xception (there legacy_xception), so that these
+need no table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Keymap:
+    """Names of one publisher. `renames`: regular expression -> its replacement; none matches a name of ours.
+
+    `flattened`: convolutions over a whole map that are fully connected layers here, by our names. `centred_zeros`: new
+    channels of a parameterless shortcut stand before and after the old ones, not only after them.
+    """
+
+    source: str
+    renames: dict[str, str]
+    flattened: tuple[str, ...] = ()
+    centred_zeros: bool = False
+
+
+KEYMAPS: dict[str, tuple[Keymap, ...]] = {
+    "VGG": (
+        Keymap(
+            "timm's",
+            {
+                r"^pre_logits\.fc1\.": "classifier.0.",
+                r"^pre_logits\.fc2\.": "classifier.3.",
+                r"^head\.fc\.": "classifier.6.",
+            },
+            flattened=("classifier.0.weight", "classifier.3.weight"),
+        ),
+    ),
+    # torchvision's published files are older than its own names: denselayer1.norm.1.weight
+    "DenseNet": (Keymap("torchvision's first", {r"(\.denselayer\d+\.(?:norm|conv))\.([12])\.": r"\1\2."}),),
+    "InceptionResNetV2": (Keymap("pretrained-models.pytorch's", {r"^last_linear\.": "classif."}),),
+    "Xception": (Keymap("pretrained-models.pytorch's", {r"^last_linear\.": "fc."}),),
+    "ResNet": (Keymap("pytorch_resnet_cifar10's", {r"^linear\.": "fc."}, centred_zeros=True),),
+}
+
+CLASSIFIERS: dict[str, str] = {
+    "LeNet": "output",
+    "AlexNet": "classifier.6",
+    "AlexNetTV": "classifier.6",
+    "ZFNet": "classifier.6",
+    "VGG": "classifier.6",
+    "GoogLeNet": "fc",
+    "BNInception": "fc",
+    "InceptionV2": "fc",
+    "InceptionV3": "fc",
+    "InceptionV4": "last_linear",
+    "InceptionResNet": "fc",
+    "InceptionResNetV2": "classif",
+    "Xception": "fc",
+    "ResNet": "fc",
+    "PreActResNet": "fc",
+    "DenseNet": "classifier",
+}
+
+# Auxiliary heads, and in each the layer whose width is the number of classes.
+AUXILIARY: dict[str, dict[str, str]] = {
+    "GoogLeNet": {"aux1": "aux1.fc2", "aux2": "aux2.fc2"},
+    "InceptionV2": {"aux": "aux.fc"},
+    "InceptionV3": {"AuxLogits": "AuxLogits.fc"},
+}
+
+# Trained by TensorFlow-slim, whose first of 1001 classes is the background; some files still have it.
+BACKGROUND_FIRST = ("InceptionV3", "InceptionV4", "InceptionResNetV2")
+
+# What images of all public weights of a class are normalised by: mean and deviation. torchvision hides the first in
+# transform_input.
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+TORCHVISIONS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+NORMALISED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    **dict.fromkeys(("InceptionV3", "InceptionV4", "InceptionResNetV2", "Xception"), HALF),
+    "VGG": TORCHVISIONS,
+}
+
+# Networks that torchvision publishes weights of: our key -> its key.
+TORCHVISION: dict[str, str] = {
+    "alexnet_tv": "alexnet",
+    "googlenet_tv": "googlenet",
+    **{
+        name: name
+        for name in (
+            *("vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"),
+            "inception_v3",
+            *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+            *("wide_resnet50_2", "wide_resnet101_2"),
+            *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
+            *("densenet121", "densenet161", "densenet169", "densenet201"),
+        )
+    },
+}

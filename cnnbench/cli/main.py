@@ -1,0 +1,108 @@
+"""The command line: `cnnbench COMMAND key=value ...`. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cnnbench import __version__
+from cnnbench.cli.commands import COMMANDS, Command
+from cnnbench.runtime import stdout
+from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
+from cnnbench.runtime.slurm import slurm_environment
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
+
+    Exit status 0: done; 1: `data check` found problems, or `verify` an error outside its band; 2: the user has to
+    change something, said in one line; 75: stopped and saved, to be continued; 130: interrupted; 141: nobody
+    reads the output any more, as in `cnnbench zoo | head -1`; else a traceback.
+    """
+    os.environ.update(slurm_environment(os.environ))
+    # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler tells of its own starts and stops
+    with _quiet_when_unread():
+        _answer(sys.argv[1:] if words is None else words)
+
+
+@contextmanager
+def _quiet_when_unread() -> Iterator[None]:
+    """Within this block a closed pipe behind standard output ends the process as SIGPIPE would end one in C."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not stdout.is_unread():  # but a pipe to a worker, or to another machine
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes once more
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _answer(words: list[str]) -> None:
+    try:
+        _run(words)
+    except UserError as error:
+        if os.environ.get("RANK", "0") == "0":
+            print(f"cnnbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Stopped as stop:
+        sys.exit(stop.status)
+    except KeyboardInterrupt:
+        print("cnnbench: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _run(words: list[str]) -> None:
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(_overview())
+    elif words[0] in ("--version", "-V"):
+        print(f"cnnbench {__version__}")
+    else:
+        command, rest = _command(words)
+        if {"--help", "-h"} & set(rest):
+            from cnnbench.cli.help import command_help
+
+            overrides = [word for word in rest if not word.startswith("-")]
+            print(command_help(command, [word for word in overrides if "=" in word or command.bare is None]))
+        else:
+            from cnnbench.cli.compose import run
+
+            run(command, rest)
+
+
+def _command(words: list[str]) -> tuple[Command, list[str]]:
+    """The command that the first word, or the first two, name, and the words after it."""
+    if words[0] == "describe" and any(word.startswith(("recipe=", "ladder=")) for word in words[1:]):
+        return COMMANDS["describe recipe"], [word for word in words[1:] if word != "recipe"]
+    for count in (2, 1):
+        if (name := " ".join(words[:count])) in COMMANDS:
+            return COMMANDS[name], words[count:]
+    families = {name.partition(" ")[0] for name in COMMANDS if " " in name}
+    if words[0] in families:
+        known = [name for name in COMMANDS if name.startswith(f"{words[0]} ")]
+        said = " ".join(words[:2])
+        raise UserError(f"'{said}' is no command{nearest(said, known)}; there are {', '.join(known)}")
+    raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
+
+
+def _overview() -> str:
+    commands = "\n".join(f"  {name:<17}{command.summary}" for name, command in COMMANDS.items())
+    examples = "\n".join(f"  {line}" for command in COMMANDS.values() for line in command.examples)
+    return f"""cnnbench {__version__}: the classical convolutional networks of ILSVRC, trained and tested exactly
+
+usage: cnnbench COMMAND [key=value ...] [--cfg job] [--multirun] [--help]
+
+commands:
+{commands}
+
+examples:
+{examples}
+
+`cnnbench COMMAND --help` explains every key, with its unit and value."""

@@ -1,0 +1,1 @@
+"""The schema of every key, and the checks of values and of whole configs. Imports no torch."""

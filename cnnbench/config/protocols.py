@@ -1,0 +1,68 @@
+"""Test protocols by name: which views of an image a network sees, as data. The class probabilities (softmax) that it
+gives for them are averaged. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnbench.config.augment import AT
+
+CENTER, WHOLE = "center", "whole"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """`crops`: CENTER, a key of data.views.CROPS, or WHOLE: the uncropped image. `scales`: short sides to which images
+    are resized, pixels, for image_size 224 (others in proportion); (): image_size / crop_ratio. `mirrored`: each view
+    also mirrored left to right. `what`: the crops in words."""
+
+    crops: str
+    scales: tuple[int, ...]
+    mirrored: bool
+    what: str
+
+    @property
+    def whole(self) -> bool:
+        return self.crops == WHOLE
+
+
+# The papers average probabilities too; exceptions and what they leave open are at the line.
+PROTOCOLS: dict[str, Protocol] = {
+    "center": Protocol(CENTER, (), False, "one centre crop"),
+    "flip": Protocol(CENTER, (), True, "the centre crop"),
+    # Krizhevsky et al. 2012, section 4.1
+    "ten_crop": Protocol("corners", (), True, "the four corner crops and the centre crop"),
+    # Szegedy et al. 2014 (GoogLeNet), section 7
+    "crops144": Protocol(
+        "squares",
+        (256, 288, 320, 352),
+        True,
+        "of three squares the four corner crops, the centre crop and the square resized,",
+    ),
+    # Simonyan, Zisserman 2015 (VGG), section 3.2: the map of class scores is averaged before the softmax, what comes of
+    # mirrored images and of scales (4.2) after it.
+    "dense": Protocol(WHOLE, (), True, "the whole image, the map of logits averaged,"),
+    "multiscale_dense": Protocol(WHOLE, (256, 384, 512), True, "the whole image, the map of logits averaged,"),
+    # He et al. 2016, section 3.4: "average the scores at multiple scales"; scores before or after the softmax: not
+    # stated, nor whether mirrored images are among them.
+    "multiscale_dense_resnet": Protocol(
+        WHOLE, (224, 256, 384, 480, 640), True, "the whole image, the map of logits averaged,"
+    ),
+}
+
+
+def short_sides(protocol: Protocol, size: int, crop_ratio: float, scales: list[int]) -> list[int]:
+    """The short sides to which `protocol` resizes images for crops of `size`; `scales` in place of its own, if any."""
+    if scales:
+        return list(scales)
+    return [round(scale * size / AT) for scale in protocol.scales] or [round(size / crop_ratio)]
+
+
+def in_words(protocol: Protocol, size: int, sides: list[int], interpolation: str) -> str:
+    """The whole protocol, for results."""
+    shorts = f"short side{'s' * (len(sides) > 1)} {', '.join(map(str, sides))}"
+    of = "" if protocol.whole else f" of {size}"
+    words = f"{protocol.what}{of} from {shorts}, {interpolation}, antialiased"
+    if protocol.mirrored:
+        words += ", each also mirrored"
+    return words + (", probabilities averaged" if protocol.mirrored or len(sides) > 1 else "")

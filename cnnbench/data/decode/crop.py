@@ -1,0 +1,223 @@
+"""Which part of an image is wanted, decided before anything is decoded; then that part, and no more, resized.
+
+Resizing is antialiased, to within a level of 255 as Pillow does it in the field's reference evaluations.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+import torch
+
+from cnnbench.config.augment import AT, CropConfig
+from cnnbench.config.schema import ArchConfig
+from cnnbench.data.decode.engines import Picture
+from cnnbench.data.decode.opencv import cv2
+
+RESIZE = {"bilinear": torch.ops.aten._upsample_bilinear2d_aa, "bicubic": torch.ops.aten._upsample_bicubic2d_aa}
+SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}  # half the width of the filter, in pixels of the coarser side
+NOT_WRITABLE = "The given NumPy array is not writable"  # torch only reads them here
+warnings.filterwarnings("ignore", message=NOT_WRITABLE)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of the image, in its own pixels, that is resized to a square of `size`."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square of `size` pixels at (left, top) of the image after that was resized to `width` x `height`."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Padded:
+    """A window moved right and down by whole pixels: a square of the window with a border around it.
+
+    `colour`: the border's in each channel, levels; None: the window mirrored at its edge, which is not repeated.
+    """
+
+    window: Window
+    right: int
+    down: int
+    colour: tuple[int, int, int] | None
+
+
+Part = Box | Window | Padded
+
+
+def central_window(width: int, height: int, size: int, crop_ratio: float) -> Window:
+    """The central square of `size` after the short side was resized to size / crop_ratio: the centre-crop protocol."""
+    width, height = scaled(width, height, round(size / crop_ratio))
+    return Window(width, height, round((width - size) / 2), round((height - size) / 2), size)
+
+
+def training_part(width: int, height: int, crop: CropConfig, size: int, arch: ArchConfig, random: Random) -> Part:
+    """The part that `crop` draws of an image of width x height pixels, for the network `arch`."""
+    crop_ratio = arch.crop_ratio
+    if crop.kind == "center":
+        return central_window(width, height, size, crop_ratio)
+    if crop.kind == "padded":  # He et al. 2016, section 4.2
+        window = central_window(width, height, size, crop_ratio)
+        right, down = (random.randint(-crop.padding, crop.padding) for _ in range(2))
+        return Padded(window, right, down, _colour(crop.border, arch.mean))
+    if crop.kind == "random_resized":
+        return Box(*random_box(width, height, crop, random), size)
+    # Simonyan and Zisserman 2015, section 3.1: the short side is drawn too.
+    if crop.kind == "scale_jitter":
+        short = random.randint(*(round(side * size / AT) for side in crop.short_side))
+    else:
+        short = round(size / crop_ratio)
+    width, height = scaled(width, height, short)
+    if crop.kind in ("fixed_random", "ten_fixed"):  # Krizhevsky et al. 2012, sections 2 and 4.1: the square comes first
+        left, top = round((width - short) / 2), round((height - short) / 2)
+        right, down = _place(crop.kind, short - size, random)
+        return Window(width, height, left + right, top + down, size)
+    return Window(width, height, random.randint(0, width - size), random.randint(0, height - size), size)
+
+
+def _colour(border: str, mean: list[float]) -> tuple[int, int, int] | None:
+    return {"mean": tuple(round(255 * value) for value in mean), "black": (0, 0, 0), "reflect": None}[border]
+
+
+def _place(kind: str, room: int, random: Random) -> tuple[int, int]:
+    """Where in a square, larger by `room`, a crop lies: anywhere, or at a corner or in the middle."""
+    if kind == "fixed_random":
+        return random.randint(0, room), random.randint(0, room)
+    return random.choice([(0, 0), (room, 0), (0, room), (room, room), (round(room / 2), round(room / 2))])
+
+
+def random_box(width: int, height: int, crop: CropConfig, random: Random) -> tuple[int, int, int, int]:
+    """Left, top, width, height of a box with random area and aspect (Szegedy et al. 2014, section 6).
+
+    Area is uniform in `crop.scale`, the logarithm of the aspect uniform in that of `crop.ratio`. After ten boxes that
+    do not fit, the largest central box whose aspect is allowed.
+    """
+    low, high = crop.ratio
+    for _ in range(10):
+        area = width * height * random.uniform(*crop.scale)
+        aspect = math.exp(random.uniform(math.log(low), math.log(high)))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            return random.randint(0, width - w), random.randint(0, height - h), w, h
+    w = min(width, max(1, round(height * high)))
+    h = min(height, max(1, round(width / low)))
+    return (width - w) // 2, (height - h) // 2, w, h
+
+
+def scaled(width: int, height: int, short: int) -> tuple[int, int]:
+    """Width and height after the short side was resized to `short`; the long side is rounded down."""
+    return (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+
+
+def cut(
+    picture: Picture, part: Part, interpolation: str, loose: bool = False, out: np.ndarray | None = None
+) -> np.ndarray:
+    """The pixels of `part`, uint8 (size, size, C); `loose`: a box is resized without antialiasing.
+
+    They are written into `out`, (size, size, C'), where that is given and a box with C = C' channels is resized.
+    """
+    pixels = picture.region(*rectangle(picture, part, interpolation))
+    return fitted(pixels, picture, part, interpolation, loose, out)
+
+
+def rectangle(picture: Picture, part: Part, interpolation: str) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the pixels that `part` needs; below and right of a window, and beyond the reach of
+    the filter, nothing is."""
+    if isinstance(part, Padded):
+        return rectangle(picture, part.window, interpolation)
+    if isinstance(part, Box):
+        return part.left, part.top, part.width, part.height
+    if (part.width, part.height) == (picture.width, picture.height):
+        return part.left, part.top, part.size, part.size
+    across, down = picture.width / part.width, picture.height / part.height
+    reach = SUPPORT[interpolation]
+    width = math.ceil((part.left + part.size) * across + reach * max(across, 1)) + 1
+    height = math.ceil((part.top + part.size) * down + reach * max(down, 1)) + 1
+    return 0, 0, min(picture.width, width), min(picture.height, height)
+
+
+def fitted(
+    pixels: np.ndarray,
+    picture: Picture,
+    part: Part,
+    interpolation: str,
+    loose: bool = False,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """The pixels of the rectangle of `part`, resized and cut to uint8 (size, size, C), in `out` as `cut` says."""
+    if isinstance(part, Padded):
+        inside = fitted(pixels, picture, part.window, interpolation, loose)
+        return _bordered(inside, part)
+    size = part.size
+    out = out if out is not None and out.shape[2] == pixels.shape[2] else None
+    if isinstance(part, Window):
+        if (part.width, part.height) == (picture.width, picture.height):
+            return pixels
+        scale = part.width / picture.width, part.height / picture.height
+        return resized(pixels, part.left + size, part.top + size, interpolation, scale)[part.top :, part.left :]
+    # Where nothing shrinks there is nothing to antialias, and OpenCV's kernel is the faster one.
+    if loose or (interpolation == "bilinear" and max(part.width, part.height) <= size):
+        return _three(cv2.resize(pixels, (size, size), dst=out, interpolation=cv2.INTER_LINEAR))
+    return resized(pixels, size, size, interpolation, out=out)
+
+
+def _bordered(inside: np.ndarray, part: Padded) -> np.ndarray:
+    size, channels = part.window.size, inside.shape[2]
+    top, bottom, left, right = (max(moved, 0) for moved in (part.down, -part.down, part.right, -part.right))
+    if part.colour is None:
+        wide = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+    else:
+        colour = part.colour if channels == 3 else (round(sum(part.colour) / 3),)
+        wide = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_CONSTANT, value=colour)
+    return _three(wide)[bottom : bottom + size, right : right + size]
+
+
+def resized(
+    pixels: np.ndarray,
+    width: int,
+    height: int,
+    interpolation: str,
+    scale: tuple[float, float] | None = None,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Pixels uint8 (H, W, C) resized, antialiased, to (height, width, C).
+
+    `scale`: output over input pixels, across and down, where `pixels` and the output are the upper left parts of more.
+    """
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    # In this order the strides say channels last, for which torch's kernel is 1.7 times as fast.
+    batch = _batch_of_one(np.ascontiguousarray(pixels))
+    across, down = scale if scale is not None else (None, None)
+    resize = RESIZE[interpolation]
+    if out is not None:
+        resize.out(batch, [height, width], False, down, across, out=_batch_of_one(out))
+        return out
+    return resize(batch, [height, width], False, down, across)[0].permute(1, 2, 0).numpy()
+
+
+def _batch_of_one(pixels: np.ndarray) -> torch.Tensor:
+    """(H, W, C) -> (1, C, H, W) of the same memory."""
+    return torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)
+
+
+def _three(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, C): OpenCV drops the last axis where C is 1."""
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]

@@ -1,0 +1,193 @@
+"""A listing kept as one file of flat arrays, opened by memory mapping: its pages are shared by all processes.
+
+The file: MAGIC, the checksum (CRC-32) of all that follows the prefix, the length of the header, the header as JSON, the
+arrays, each at a multiple of 64 bytes. It lies in the cache folder or, where `cnnbench data index beside=true` put it,
+beside the data. It is out of date when a folder or file that the listing depends on has changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.sample import cache_folder
+from cnnbench.runtime.errors import UserError
+
+MAGIC = b"cnnbench index 1"
+PREFIX = struct.Struct("<16sQQ")
+ALIGNMENT = 64
+BLOCK = 1 << 20
+QUIET = 2.0  # seconds; file systems stamp changes with ticks of up to a second or two
+PACKAGE = "cnnbench.data."  # an index may name classes of these modules, and no others
+
+
+def beside_file(root: Path, split: str) -> Path:
+    """Where the index of a split lies beside its data."""
+    return root / f".cnnbench-index-{split}"
+
+
+def cache_file(root: Path, split: str) -> Path:
+    """Where the index of a split lies in the cache folder."""
+    return cache_folder() / "index" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}-{split}"
+
+
+def find(root: Path, split: str, layout: str) -> tuple[Path, Listing] | None:
+    """The index of a split that is up to date, and its listing, whose arrays are read-only maps of the file.
+
+    One that is damaged, or was written by another version, counts as none.
+    """
+    for path in (beside_file(root, split), cache_file(root, split)):
+        try:
+            header, start = _read_header(path)
+            if header["of"] != _identity(root, split, layout) or header["stamps"] != _stamps(header["stamps"]):
+                continue
+            return path, _restored(header["listing"], _arrays(path, header["arrays"], start))
+        except (OSError, struct.error, ValueError, KeyError, TypeError, ImportError, AttributeError):
+            continue
+    return None
+
+
+def is_settled(listing: Listing, since: float) -> bool:
+    """Whether all that `listing` depends on was last changed well before `since`, in seconds, when listing began.
+
+    Else a change could go unnoticed: while the folder was listed, or within the same tick of the file system's clock.
+    """
+    newest = max(max(stamp) for stamp in _stamps(listing.depends, sizes=False).values())
+    return newest / 1e9 < since - QUIET
+
+
+def keep(path: Path, listing: Listing, root: Path, split: str, layout: str) -> None:
+    """Write the index of `listing` to `path`: whole or not at all. OSError if it cannot be written."""
+    arrays: list[np.ndarray] = []
+    tree = _plain(listing, arrays)
+    places, end = [], 0
+    for array in arrays:
+        places.append([array.dtype.str, list(array.shape), end])
+        end += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+    content = {
+        "of": _identity(root, split, layout),
+        "stamps": _stamps(listing.depends),
+        "listing": tree,
+        "arrays": places,
+    }
+    header = json.dumps(content).encode()
+    header += b" " * (-(PREFIX.size + len(header)) % ALIGNMENT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(PREFIX.pack(MAGIC, 0, len(header)))
+            checksum = 0
+            for block in (header, *_padded(arrays)):
+                checksum = zlib.crc32(block, checksum)
+                file.write(block)
+            file.seek(0)
+            file.write(PREFIX.pack(MAGIC, checksum, len(header)))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+def keep_beside(listing: Listing, root: Path, split: str, layout: str) -> Path:
+    """Write the index of `listing` beside the data; where it lies. UserError if that cannot be."""
+    path = beside_file(root, split)
+    if str(root) in listing.depends or not root.is_dir():
+        raise UserError(f"an index beside {root} would change what it depends on: leave out beside=true")
+    try:
+        keep(path, listing, root, split, layout)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; leave out beside=true for the cache folder") from error
+    return path
+
+
+def _identity(root: Path, split: str, layout: str) -> list[str]:
+    return [str(root), split, layout]
+
+
+def _stamps(paths: Any, sizes: bool = True) -> dict[str, list[int]]:
+    """Time of the last change in ns of each path, and the size in bytes of each file."""
+    stamps = {}
+    for path in paths:
+        status = os.stat(path)
+        stamps[path] = [status.st_mtime_ns] + ([status.st_size] if sizes and not os.path.isdir(path) else [])
+    return stamps
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """The header of an index, and where its arrays start. ValueError if anything in the file is damaged.
+
+    The whole file is read, not mapped, for the checksum: that warms the page cache and leaves nothing in this process.
+    """
+    with open(path, "rb", buffering=0) as file:
+        magic, expected, length = PREFIX.unpack(file.read(PREFIX.size))
+        if magic != MAGIC or length > os.fstat(file.fileno()).st_size:
+            raise ValueError("no index of this version")
+        header = file.read(length)
+        checksum = zlib.crc32(header)
+        while block := file.read(BLOCK):
+            checksum = zlib.crc32(block, checksum)
+    if checksum != expected:
+        raise ValueError("damaged")
+    return json.loads(header), PREFIX.size + length
+
+
+def _arrays(path: Path, places: list, start: int) -> list[np.ndarray]:
+    whole = np.memmap(path, np.uint8, "r").view(np.ndarray)
+    arrays = []
+    for dtype, shape, offset in places:
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        arrays.append(whole[start + offset : start + offset + size].view(dtype).reshape(shape))
+    return arrays
+
+
+def _padded(arrays: list[np.ndarray]) -> Iterator[memoryview | bytes]:
+    for array in arrays:
+        yield array.reshape(-1).view(np.uint8).data
+        yield bytes(-array.nbytes % ALIGNMENT)
+
+
+def _plain(value: Any, arrays: list[np.ndarray]) -> Any:
+    """`value` as JSON can hold it: a dataclass as its class and fields, an array as its number in `arrays`."""
+    if isinstance(value, np.ndarray):
+        arrays.append(np.ascontiguousarray(value))
+        return {"array": len(arrays) - 1}
+    if dataclasses.is_dataclass(value):
+        kind = f"{type(value).__module__}:{type(value).__qualname__}"
+        fields = {item.name: _plain(getattr(value, item.name), arrays) for item in dataclasses.fields(value)}
+        return {"kind": kind, "fields": fields}
+    if isinstance(value, tuple):
+        return [_plain(item, arrays) for item in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"an index cannot hold a {type(value).__name__}")
+
+
+def _restored(value: Any, arrays: list[np.ndarray]) -> Any:
+    """The inverse of _plain. TypeError, ImportError or AttributeError for a class that is no longer the same."""
+    if isinstance(value, list):
+        return tuple(_restored(item, arrays) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return arrays[value["array"]]
+    module, _, name = value["kind"].partition(":")
+    kind = getattr(import_module(module), name) if module.startswith(PACKAGE) else None
+    if not dataclasses.is_dataclass(kind):
+        raise TypeError(f"{value['kind']} is no dataclass of this package")
+    return kind(**{field: _restored(content, arrays) for field, content in value["fields"].items()})

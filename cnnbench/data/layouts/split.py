@@ -1,0 +1,47 @@
+"""The images of one split: where they lie, and which class each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cnnbench.data.storage.files import Storage
+from cnnbench.data.storage.ranges import Ranges
+
+
+@dataclass(frozen=True)
+class Split:
+    """Flat arrays, which forked workers share without copying.
+
+    `labels` are int64 (n,), indices into `classes`; image i has number `numbers[i]` in `storage`, which may hold more.
+    """
+
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    numbers: np.ndarray
+    storage: Storage
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counted_in(self, classes: Sequence[str]) -> Split:
+        """The same images, with labels that count in `classes`, among which all of this split's are."""
+        label_of = {name: label for label, name in enumerate(classes)}
+        labels = np.array([label_of[name] for name in self.classes], np.int64)[self.labels]
+        return replace(self, classes=tuple(classes), labels=labels)
+
+    def read(self, index: int) -> bytes | np.ndarray:
+        """The file of image `index`, or its pixels: uint8 (H, W, C), C = 1 or 3."""
+        return self.storage.read(int(self.numbers[index]))
+
+    def read_many(self, indices: list[int]) -> dict[int, bytes]:
+        """The files of `indices` where fetching them together saves time, as over a network; else nothing."""
+        if not isinstance(self.storage, Ranges) or not self.storage.is_remote:
+            return {}
+        return dict(zip(indices, self.storage.read_many(self.numbers[indices].tolist()), strict=True))
+
+    def name(self, index: int) -> str:
+        """What messages and lists call image `index`."""
+        return self.storage.name(int(self.numbers[index]))

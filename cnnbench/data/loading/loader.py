@@ -1,0 +1,280 @@
+"""From lists of image numbers to uint8 batches, prepared ahead in slots of memory that all workers share.
+
+A batch is cut into parts, so that all workers share the first one too. The slots are anonymous shared memory: nothing
+is pickled but numbers, nothing lies in /dev/shm, and no more memory is taken however long it runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnbench.config.schema import DataConfig
+from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.transform import TrainingTransform, Transform
+from cnnbench.data.loading.workers import Answer, Inline, Processes, Threads
+from cnnbench.runtime.errors import UserError
+
+Chosen = list[tuple[int, int]]  # (epoch, number of the image in its split)
+PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
+BROKEN = -1  # the label of an image that could not be decoded, where it must not be replaced
+TRIES = 20  # images in a row that may be broken before a replacement is given up
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`images` uint8 (N, H, W, C), `labels` int64 (N,), `parameters` float64 (N, P): what is left to do on the device.
+
+    Where an image has V views, `images` is (N V, H, W, C): all of the first image, then all of the next.
+    They are views of a slot, valid until the next batch is asked for.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    parameters: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Images:
+    """How the images of a split are made. `replace`: a broken one becomes the next whole one (else label BROKEN)."""
+
+    split: Split
+    transform: Transform
+    channels: int
+    engine: str
+    loose: bool = False
+    replace: bool = False
+
+    @cached_property
+    def _open(self) -> Any:
+        return make_engine(choose_engine(self.engine), self.loose)
+
+    def fill(self, chosen: Chosen, batch: Batch) -> list[tuple[int, str]]:
+        """Make the images `chosen` in `batch`; the numbers of those that are broken, and why."""
+        images, labels, parameters = batch.images.numpy(), batch.labels.numpy(), batch.parameters.numpy()
+        broken: list[tuple[int, str]] = []
+        ahead = self._fetched([index for _, index in chosen])
+        if self.transform.views > 1:
+            images = images.reshape(len(chosen), self.transform.views, *images.shape[1:])
+        for place, (epoch, index) in enumerate(chosen):
+            used = self._make(epoch, index, images[place], parameters[place], broken, ahead)
+            labels[place] = BROKEN if used is None else self.split.labels[used]
+        return broken
+
+    def _fetched(self, indices: list[int]) -> dict[int, bytes]:
+        try:
+            return self.split.read_many(indices)
+        except UserError:
+            return {}  # then one by one, to see which of them it is
+
+    def _make(
+        self,
+        epoch: int,
+        index: int,
+        slot: np.ndarray,
+        parameters: np.ndarray,
+        broken: list[tuple[int, str]],
+        ahead: dict[int, bytes],
+    ) -> int | None:
+        """Make image `index`, or its replacement, in `slot`; the number of the image made, None if there is none."""
+        for number in range(index, index + TRIES if self.replace else index + 1):
+            number %= len(self.split)
+            try:
+                content = ahead[number] if number in ahead else self.split.read(number)
+                picture = open_picture(content, self.split.name(number), self._open)
+                self.transform(picture, epoch, number, slot, parameters)
+                return number
+            except UserError as error:
+                broken.append((number, str(error)))
+        slot[:], parameters[:] = 0, 0
+        return None
+
+
+class Loader:
+    """Iterates over the batches of `order`, prepared by `workers` up to `prefetch` batches ahead.
+
+    `broken` holds the images that could not be decoded, number -> reason, as they are met; more than `max_bad` of them
+    raise a UserError. The pixels do not depend on the workers' number or kind. The workers start with the first batch,
+    or with `start`, and stay until `close`. One iteration at a time.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        order: Iterable[Chosen],
+        workers: int,
+        kind: str = "auto",
+        prefetch: int = 4,
+        pin: bool = False,
+        max_bad: int | None = None,
+    ) -> None:
+        self.images, self.order, self.workers, self.prefetch, self.pin = images, order, workers, prefetch, pin
+        self.max_bad = max_bad
+        self.kind = ("process" if sys.platform == "linux" else "thread") if kind == "auto" else kind
+        self._made, self._seconds = 0, 0.0  # images, and seconds of work added up over the workers
+        self.broken: dict[int, str] = {}
+        self._ring: _Ring | None = None
+        self._crew: Inline | Threads | Processes | None = None
+
+    def start(self, batch: int) -> None:
+        """Start the workers, for batches of at most `batch` images: best before other threads run, which a fork may
+        catch with a lock in their hands."""
+        if self._crew is None:
+            self._ring = _Ring(self.images, batch, self.prefetch + 1, self.pin)
+            if self.workers == 0:
+                self._crew = Inline(self._ring.fill)
+            else:
+                self._crew = (Processes if self.kind == "process" else Threads)(self._ring.fill, self.workers)
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._crew is not None:
+            self._crew.close()
+            self._ring.close()
+            self._crew = None
+
+    @property
+    def crew_name(self) -> str:
+        """What the workers are, in the plural."""
+        return {"process": "processes", "thread": "threads"}[self.kind]
+
+    def supplied(self) -> float:
+        """Images per second that the workers could make if they never had to wait for the consumer."""
+        return max(1, self.workers) * self._made / self._seconds if self._seconds else 0.0
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = iter(self.order)
+        first = next(batches, None)
+        if first is None:
+            return
+        self.start(len(first))
+        try:
+            yield from self._serve(itertools.chain([first], batches))
+        except BaseException:
+            self.close()
+            raise
+
+    def _serve(self, batches: Iterator[Chosen]) -> Iterator[Batch]:
+        ring = self._ring
+        shapes = [(0, 0)] * ring.slots  # images of the batch in each slot, and their side
+        missing = [0] * ring.slots  # parts of it that are not done
+        asked = 0
+        for given in itertools.count():
+            while asked < given + ring.slots and (chosen := next(batches, None)) is not None:
+                slot = asked % ring.slots
+                parts = _parts(slot, chosen, self.workers, self.images.transform.side(chosen[0][0]))
+                shapes[slot], missing[slot], asked = (len(chosen), parts[0].side), len(parts), asked + 1
+                for part in parts:
+                    self._crew.submit(part)
+            if given == asked:
+                return
+            slot = given % ring.slots
+            while missing[slot]:
+                for answer in self._crew.receive():
+                    self._note(answer)
+                    missing[answer.task.slot] -= 1
+            batch = ring.batch(slot, 0, *shapes[slot])
+            if self.images.replace and (batch.labels == BROKEN).any():
+                last = list(self.broken.values())[-1]
+                raise UserError(f"more than {TRIES} images in a row are broken, the last: {last}")
+            yield batch
+
+    def _note(self, answer: Answer) -> None:
+        self._made += len(answer.task.chosen)
+        self._seconds += answer.seconds
+        self.broken.update(answer.result)
+        if self.max_bad is not None and len(self.broken) > self.max_bad:
+            few = "; ".join(list(self.broken.values())[:5])
+            raise UserError(
+                f"{len(self.broken)} broken images, more than data.max_bad={self.max_bad}: {few}"
+                "; `cnnbench data check` finds them all"
+            )
+
+
+def loader_of(
+    split: Split,
+    transform: Transform,
+    channels: int,
+    data: DataConfig,
+    order: Iterable[Chosen],
+    workers: int,
+    pin: bool,
+) -> Loader:
+    """The loader that `data` describes. A training transform has broken images replaced, up to data.max_bad of them."""
+    training = isinstance(transform, TrainingTransform)
+    loose = training and data.pixels == "loose"
+    images = Images(split, transform, channels, data.engine, loose, replace=training)
+    max_bad = data.max_bad if training else None
+    return Loader(images, order, workers, data.worker_kind, data.prefetch, pin, max_bad)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images that one worker makes, `side` pixels wide, from `start` on in the batch in `slot`."""
+
+    slot: int
+    start: int
+    chosen: Chosen
+    side: int
+
+    def __str__(self) -> str:
+        return f"images {', '.join(str(index) for _, index in self.chosen)}"
+
+
+def _parts(slot: int, chosen: Chosen, workers: int, side: int) -> list[Part]:
+    size = max(1, min(PART, -(-len(chosen) // max(1, workers))))
+    return [Part(slot, start, chosen[start : start + size], side) for start in range(0, len(chosen), size)]
+
+
+class _Ring:
+    """Slots for whole batches, of the largest images, in memory that forked workers share; used in turn."""
+
+    def __init__(self, images: Images, batch: int, slots: int, pin: bool) -> None:
+        self.maker, self.slots = images, slots
+        size, transform = images.transform.size, images.transform
+        self.images = _shared((slots, batch * transform.views, size, size, images.channels), torch.uint8)
+        self.labels = _shared((slots, batch), torch.int64)
+        self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
+        self.pinned = pin and _pin(self.images)
+
+    def batch(self, slot: int, start: int, end: int, side: int) -> Batch:
+        """Images `start` to `end` of the batch in `slot`, all of them `side` pixels wide and without gaps between."""
+        channels = self.images.shape[-1]
+        values = self.maker.transform.views * side * side * channels  # of one image
+        images = self.images[slot].view(-1)[start * values : end * values].view(-1, side, side, channels)
+        return Batch(images, self.labels[slot, start:end], self.parameters[slot, start:end])
+
+    def fill(self, part: Part) -> list[tuple[int, str]]:
+        end = part.start + len(part.chosen)
+        return self.maker.fill(part.chosen, self.batch(part.slot, part.start, end, part.side))
+
+    def close(self) -> None:
+        if self.pinned:
+            torch.cuda.cudart().cudaHostUnregister(self.images.data_ptr())
+
+
+def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """Zeros that this process and those forked from it see alike."""
+    count = int(np.prod(shape))
+    memory = mmap.mmap(-1, max(1, count * dtype.itemsize))
+    return torch.frombuffer(memory, dtype=dtype, count=count).view(shape) if count else torch.empty(shape, dtype=dtype)
+
+
+def _pin(memory: torch.Tensor) -> bool:
+    """Lock `memory` for copies to a GPU that run beside the computation; whether it could be done."""
+    return torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), memory.numel(), 0) == 0

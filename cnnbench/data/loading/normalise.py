@@ -1,0 +1,30 @@
+"""From uint8 batches in host memory to normalised floats on the device where they are used."""
+
+from __future__ import annotations
+
+import torch
+
+from cnnbench.config.schema import ArchConfig, AugmentConfig
+from cnnbench.data.augment.draws import apply_rows
+from cnnbench.data.loading.loader import Batch
+
+
+class Normalise:
+    """A batch -> float32 (N, C, H, W) on `device`: what is left of the augmentation, then (x / 255 - mean) / std."""
+
+    def __init__(
+        self, arch: ArchConfig, device: torch.device, channels_last: bool, augment: AugmentConfig | None = None
+    ) -> None:
+        mean, std = torch.tensor(arch.mean), torch.tensor(arch.std)
+        if arch.in_channels == 1:
+            mean, std = mean.mean(0, keepdim=True), std.mean(0, keepdim=True)
+        self.scale = (1 / (255 * std)).to(device).view(1, -1, 1, 1)
+        self.offset = (mean / std).to(device).view(1, -1, 1, 1)
+        self.device, self.augment = device, augment
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        images = batch.images.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        if batch.parameters.shape[1]:
+            images = apply_rows(images, batch.parameters, self.augment)
+        return images.to(torch.float32, memory_format=self.memory_format).mul_(self.scale).sub_(self.offset)

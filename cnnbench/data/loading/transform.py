@@ -1,0 +1,121 @@
+"""From a picture to the pixels of one training or evaluation image, in place, in a slot of a batch.
+
+What is drawn depends on (seed, epoch, number of the image) alone. Values stay uint8; see normalise.py for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from cnnbench.config.schema import ArchConfig, AugmentConfig
+from cnnbench.data.augment.draws import apply_all, draw_all, row, row_width
+from cnnbench.data.decode.crop import central_window, cut, resized, scaled, training_part
+from cnnbench.data.decode.engines import Picture, from_pixels
+from cnnbench.data.decode.evaluation_crops import CROPS
+from cnnbench.data.loading.sampler import image_random
+
+
+class Transform(Protocol):
+    """Fills `slot`, uint8 (side, side, C), and `parameters`, float64 (row width,), for one image.
+
+    Where one image has several `views`, the slot is uint8 (views, side, side, C).
+    """
+
+    size: int  # the largest side
+    parameters: int
+    views: int
+
+    def side(self, draw: int) -> int: ...
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
+
+
+@dataclass(frozen=True)
+class TrainingTransform:
+    """Augmentation. With augment.device=gpu, `parameters` say what is left to do, on the device, after the crop."""
+
+    arch: ArchConfig
+    augment: AugmentConfig
+    size: int
+    seed: int
+    loose: bool = False
+    sides: tuple[int, ...] = ()  # the side of each epoch, at most `size`; (): `size`
+    views: int = 1
+
+    def side(self, draw: int) -> int:
+        return self.sides[draw // self.augment.repeats] if self.sides else self.size
+
+    @property
+    def parameters(self) -> int:
+        return row_width(self.augment) if self.augment.device == "gpu" else 0
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        random, augment = image_random(self.seed, epoch, index), self.augment
+        before, after = draw_all(augment, random)
+        if before:
+            pixels = picture.region(0, 0, picture.width, picture.height)
+            picture = from_pixels(apply_all(pixels, before))
+        part = training_part(picture.width, picture.height, augment.crop, len(slot), self.arch, random)
+        pixels = cut(picture, part, self.arch.interpolation, self.loose, out=slot)
+        if self.parameters:
+            parameters[:] = row(augment, after)
+        else:
+            pixels = apply_all(pixels, after)
+        if pixels is not slot:
+            slot[:] = in_channels(pixels, slot.shape[2])
+
+
+@dataclass(frozen=True)
+class EvaluationTransform:
+    """The central crop."""
+
+    arch: ArchConfig
+    size: int
+    parameters: int = 0
+    views: int = 1
+
+    def side(self, draw: int) -> int:
+        return self.size
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)
+        slot[:] = in_channels(cut(picture, part, self.arch.interpolation), slot.shape[2])
+
+
+@dataclass(frozen=True)
+class CropsTransform:
+    """The crops of a test protocol, `crops` of views.CROPS, at each of the short sides `scales`; decoded once."""
+
+    arch: ArchConfig
+    size: int
+    crops: str
+    scales: tuple[int, ...]
+    parameters: int = 0
+
+    @property
+    def views(self) -> int:
+        return len(self.scales) * len(CROPS[self.crops](self.size, self.size, self.size))
+
+    def side(self, draw: int) -> int:
+        return self.size
+
+    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        views = iter(slot)
+        pixels = picture.region(0, 0, picture.width, picture.height)
+        for scale in self.scales:
+            image = resized(pixels, *scaled(picture.width, picture.height, scale), self.arch.interpolation)
+            for left, top, side in CROPS[self.crops](image.shape[1], image.shape[0], self.size):
+                square = image[top : top + side, left : left + side]
+                square = resized(square, self.size, self.size, self.arch.interpolation)
+                next(views)[:] = in_channels(square, slot.shape[3])
+
+
+def in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Pixels uint8 (H, W, 1 or 3) with 3 equal channels for 1, or ITU-R 601 luma (Pillow's rounding) for 3."""
+    if pixels.shape[2] == channels or channels == 3:  # 1 -> 3: numpy repeats it where it is assigned
+        return pixels
+    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]

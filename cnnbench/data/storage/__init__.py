@@ -1,0 +1,1 @@
+"""Where encoded images or pixels lie: files, packed files, archives, URLs."""

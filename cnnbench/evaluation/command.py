@@ -1,0 +1,120 @@
+"""`cnnbench eval`: the error of a run, of a checkpoint file, or of several together, on the val split of a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from cnnbench.archs.from_config import build_network, weights_file
+from cnnbench.archs.fully_convolutional import FullyConvolutional
+from cnnbench.config.protocols import CENTER, PROTOCOLS
+from cnnbench.config.schema import EvalConfig, side
+from cnnbench.data.layouts import data_folder
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.full_images import FullImages
+from cnnbench.data.loading.loader import Loader, loader_of
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.data.loading.sampler import evaluation_batches
+from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform
+from cnnbench.evaluation.counts import Counts
+from cnnbench.evaluation.ensemble import Member, images_of, members
+from cnnbench.evaluation.evaluate import predict, tell_broken
+from cnnbench.evaluation.predictions import Predictions, gather, judge
+from cnnbench.evaluation.probabilities import OverViews
+from cnnbench.evaluation.result import tell
+from cnnbench.runtime import distributed
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.launcher import launch
+from cnnbench.runtime.precision import choose_precision
+
+
+def evaluate_command(config: EvalConfig) -> float:
+    """Evaluate what `config` names, in as many processes as the devices call for; its top-1 error in percent."""
+    device = distributed.choose_device(config.device)
+    if distributed.started_by_launcher():
+        with distributed.joined(device) as process:
+            return _evaluate(config, process, device)
+    # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
+    for member in members(config):
+        data_folder(member.settings.data.path)
+        weights_file(member.subject.arch.name, member.subject.weights)
+    processes = distributed.choose_processes(config.processes, device)
+    if processes == 1:
+        return _evaluate(config, Process(), device)
+    return launch(_evaluate_child, processes, config, device)
+
+
+def _evaluate_child(config: EvalConfig, device: str) -> float:
+    with distributed.joined(device) as process:
+        return _evaluate(config, process, device)
+
+
+def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
+    group, device = members(config), distributed.device_of(process, device_name)
+    distributed.share_cores(process, device_name)
+    split, targets = images_of(group[0])
+    own = predictions_of(group, split, targets, process, device)
+    counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
+    predictions = gather(own, process)
+    if predictions is not None:
+        tell(group, config, predictions, split, targets)
+    return Counts(*counts.tolist()).top1_error
+
+
+def predictions_of(
+    group: list[Member], split: Split, targets: np.ndarray, process: Process, device: torch.device
+) -> Predictions:
+    """What the members of `group` together say of this process's share of `split`, by their mean probabilities."""
+    index = list(range(process.rank, len(split), process.world))
+    total, passes = None, 0
+    for member in group:
+        model = _network(member, split, process, device)
+        settings = member.settings
+        normalise = Normalise(settings.arch, device, settings.channels_last)
+        precision = choose_precision(settings.precision, device.type)
+        for form, loader in _passes(member, model, split, process, device):
+            with loader:
+                logits, broken = predict(form, loader, normalise, precision, process, len(split.classes))
+            said = logits.double().log_softmax(1)
+            if total is None:
+                tell_broken(loader)
+            total, passes = said if total is None else torch.logaddexp(total, said), passes + 1
+    return judge(total - math.log(passes), broken, index, targets[index])
+
+
+def _passes(
+    member: Member, model: nn.Module, split: Split, process: Process, device: torch.device
+) -> Iterator[tuple[nn.Module, Loader | FullImages]]:
+    """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
+    settings = member.settings
+    arch, data, size, protocol = settings.arch, settings.data, side(settings), PROTOCOLS[settings.protocol]
+    workers = distributed.choose_workers(data.workers, process)
+    if protocol.whole:
+        order = list(evaluation_batches(len(split), 1, process.rank, process.world))
+        for scale in member.scales:
+            yield (
+                OverViews(FullyConvolutional(model), 1, protocol.mirrored),
+                FullImages(split, arch, scale, data, order, workers),
+            )
+        return
+    transform = EvaluationTransform(arch, size)
+    if protocol.crops != CENTER:
+        transform = CropsTransform(arch, size, protocol.crops, tuple(member.scales))
+    batch = max(1, settings.batch // transform.views)
+    order = list(evaluation_batches(len(split), batch, process.rank, process.world))
+    form = OverViews(model, transform.views, protocol.mirrored) if settings.protocol != "center" else model
+    yield form, loader_of(split, transform, arch.in_channels, data, order, workers, device.type == "cuda")
+
+
+def _network(member: Member, split: Split, process: Process, device: torch.device) -> nn.Module:
+    subject, settings = member.subject, member.settings
+    tell = print if process.leads else None
+    model = build_network(settings.arch, len(split.classes), side(settings), subject.weights, tell=tell)
+    if subject.averaged is not None:
+        model.load_state_dict(subject.averaged)
+    return model.to(device, memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format)

@@ -1,0 +1,103 @@
+"""The networks that `cnnbench eval` tests, alone or together, with the settings of each, and the images they see."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from cnnbench.config.checks import check_protocol
+from cnnbench.config.protocols import PROTOCOLS, in_words, short_sides
+from cnnbench.config.schema import EvalConfig, side, weights_of
+from cnnbench.data.layouts import ilsvrc, read_split
+from cnnbench.data.layouts.relabel import relabelled, without
+from cnnbench.data.layouts.split import Split
+from cnnbench.runs.trained_model import TrainedModel, find_trained_model
+from cnnbench.runtime.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A trained network, one of those whose probabilities are averaged, and the settings that it is tested with."""
+
+    subject: TrainedModel
+    settings: EvalConfig
+
+    @property
+    def scales(self) -> list[int]:
+        """Short sides of its images, pixels."""
+        settings = self.settings
+        protocol = PROTOCOLS[settings.protocol]
+        return short_sides(protocol, side(settings), settings.arch.crop_ratio, settings.scales)
+
+    @property
+    def protocol(self) -> str:
+        """How it is tested, in words."""
+        settings = self.settings
+        return in_words(PROTOCOLS[settings.protocol], side(settings), self.scales, settings.arch.interpolation)
+
+
+def members(config: EvalConfig) -> list[Member]:
+    """The networks that `config` names by run, runs or weights. UserError if they cannot be tested together."""
+    alone = [dataclasses.replace(config, run=run, runs=[]) for run in config.runs]
+    alone += [dataclasses.replace(config, weights=weights) for weights in weights_of(config)]
+    found = []
+    for one in alone or [config]:
+        subject = find_trained_model(one)
+        found.append(Member(subject, _settings(one, subject)))
+        check_protocol(found[-1].settings)
+    first = found[0]
+    for other in found[1:]:
+        for what, one, two in (
+            ("classes", first.subject.classes, other.subject.classes),
+            ("images; give data=PATH", first.settings.data.path, other.settings.data.path),
+        ):
+            if one != two:
+                raise UserError(f"{first.subject.title} and {other.subject.title} were trained on different {what}")
+    return found
+
+
+def images_of(member: Member) -> tuple[Split, np.ndarray]:
+    """The val split, and the right answers for each image, int64 (n, answers), its class first.
+
+    Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such.
+    """
+    settings, known = member.settings, member.subject.classes
+    # The folders of images with labels of their own may have any names.
+    split = read_split(settings.data, "val", known if settings.labels is None else None)
+    if known is None and settings.data.classes is None and (ilsvrc.only_ilsvrc(split.classes) or _numbered(split)):
+        known = tuple(ilsvrc.names())
+    known = known or split.classes
+    if settings.labels is None and _numbered(split):
+        split = split.counted_in([str(number) for number in range(len(known))])
+        split = dataclasses.replace(split, classes=known)
+    if settings.exclude is not None:
+        split = without(split, settings.exclude)
+    if settings.labels is not None:
+        return relabelled(split, settings.labels, known)
+    split = split.counted_in(known)
+    return split, split.labels[:, None]
+
+
+def _numbered(split: Split) -> bool:
+    """Whether the folders bear the numbers of ILSVRC's classes, as those of ImageNet-V2 do."""
+    return set(split.classes) == {str(number) for number in range(len(ilsvrc.names()))}
+
+
+def _settings(config: EvalConfig, subject: TrainedModel) -> EvalConfig:
+    """`config` with arch filled in, and with the run's own settings where the command line does not say otherwise."""
+    given = {name: getattr(config, name) for name in ("crop_ratio", "interpolation")}
+    arch = dataclasses.replace(subject.arch, **{name: value for name, value in given.items() if value is not None})
+    config, trained = dataclasses.replace(config, arch=arch), subject.trained
+    if trained is None:
+        return config
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(
+            config.data,
+            path=config.data.path or trained.data.path,
+            classes=config.data.classes or trained.data.classes,
+        ),
+        image_size=config.image_size if config.image_size is not None else side(trained),
+        precision=config.precision if config.precision != "auto" else trained.precision,
+    )

@@ -1,0 +1,157 @@
+"""Checkpoint files: tensors and plain values only, written whole or not at all, and checked when they are read.
+
+A file is what torch.save writes, which torch.load also reads as it is, followed by the SHA-256 of all that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from cnnbench.runtime.errors import UserError, reason
+from cnnbench.runtime.files import sync_folder
+
+LAST, PREVIOUS, BEST, DAMAGED = "last.pt", "previous.pt", "best.pt", "damaged.pt"
+
+MARK = b"cnnbench sha256 "
+TRAILER = len(MARK) + 64  # bytes: the mark and the checksum in hexadecimal
+BLOCK = 1 << 20  # bytes read at a time
+
+
+def of_epoch(epoch: int) -> str:
+    """Name of a checkpoint that is kept: the network after `epoch` epochs."""
+    return f"epoch-{epoch:04d}.pt"
+
+
+def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> None:
+    """Write `content` as folder/last.pt, whose predecessor becomes previous.pt, and under the names `also`.
+
+    It goes to a temporary file, to the disk, and only then under its names. Raises UserError, with the checkpoints
+    before untouched, if the disk is full or cannot be written.
+    """
+    path, scratch = folder / LAST, folder / f".{LAST}.{os.getpid()}"
+    try:
+        with open(scratch, "wb") as file:
+            hashed = _Hashed(file)
+            torch.save(content, hashed)
+            file.write(MARK + hashed.hash.hexdigest().encode())
+            file.flush()
+            os.fsync(file.fileno())
+        for name in also:  # before `last`: what comes after `last` is lost if the run is killed
+            _put_beside(scratch, folder / name)
+        if path.exists():
+            os.replace(path, folder / PREVIOUS)
+        os.replace(scratch, path)
+        sync_folder(folder)
+    except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError of its own
+        cause = error if isinstance(error, OSError) else error.__context__
+        why = cause.strerror if isinstance(cause, OSError) else reason(error)
+        kept = "; the checkpoint before it is untouched" if path.exists() else ""
+        raise UserError(f"cannot write {path}: {why}{kept}") from error
+    finally:
+        _remove(scratch)
+
+
+def find_last(folder: Path) -> Path | None:
+    """The newest whole checkpoint of a run, or None if it has none yet. For the one process that may write there:
+    what a killed save left behind is removed, and a damaged `last` is put aside, which is said.
+
+    Raises UserError if there are checkpoints and none is whole.
+    """
+    for scratch in folder.glob(".*.pt.*"):
+        _remove(scratch)
+    damaged = []
+    for path in (folder / LAST, folder / PREVIOUS):
+        if not path.exists():
+            continue
+        try:
+            load(path)
+        except UserError as error:
+            damaged.append(str(error))
+            continue
+        if damaged:
+            os.replace(folder / LAST, folder / DAMAGED)  # or the next save would make it the previous one
+            print(f"warning: {damaged[0]}; continuing from {path}, the damaged one is now {DAMAGED}", flush=True)
+        return path
+    if damaged:
+        raise UserError("; ".join(damaged))
+    return None
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint of cnnbench on the CPU. Only tensors and plain values are read: a pickle cannot run code.
+
+    Raises UserError if there is none, if a byte of it has changed, or if it is something else.
+    """
+    try:
+        with open(path, "rb") as file:
+            _check(file, path)
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no checkpoint {path}") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except UserError:
+        raise
+    except Exception as error:  # torch.load has no common type for what a foreign file makes it raise
+        raise UserError(f"{path} is damaged: {reason(error)}") from error
+    if not isinstance(content, dict) or "model" not in content:
+        raise UserError(f"{path} is not a checkpoint of a run")
+    return content
+
+
+class _Hashed:
+    """A file to write to, and the hash of what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.hash = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _check(file: BinaryIO, path: Path) -> None:
+    """Raise UserError unless `file` ends in the checksum of what comes before; leaves it at its beginning."""
+    rest = file.seek(0, os.SEEK_END) - TRAILER
+    file.seek(max(0, rest))
+    trailer = file.read()
+    if rest < 0 or not trailer.startswith(MARK):
+        raise UserError(f"{path} is damaged: its end is missing")
+    file.seek(0)
+    hashed = hashlib.sha256()
+    while rest:
+        block = file.read(min(BLOCK, rest))
+        hashed.update(block)
+        rest -= len(block)
+    if trailer != MARK + hashed.hexdigest().encode():
+        raise UserError(f"{path} is damaged: its checksum is not that of its content")
+    file.seek(0)
+
+
+def _put_beside(scratch: Path, path: Path) -> None:
+    """Give the file `scratch` the name `path` too, in one step."""
+    second = scratch.with_name(f"{scratch.name}.2")
+    try:
+        _remove(second)
+        try:
+            os.link(scratch, second)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(scratch, second)
+        os.replace(second, path)
+    finally:
+        _remove(second)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # on a disk that has become read-only; the next start removes it
+        path.unlink(missing_ok=True)

@@ -1,0 +1,44 @@
+"""The network that a command is about: that of a run, with its trained weights, or one with a weights file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from cnnbench.config.schema import ArchConfig, EvalConfig, ExportConfig, TrainConfig
+from cnnbench.runs import checkpoint
+from cnnbench.runs import folder as runs
+from cnnbench.runtime.errors import UserError
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """All that a run, or the command line, says of a trained network."""
+
+    title: str
+    arch: ArchConfig
+    weights: str  # as the key `weights`: a file, or torchvision
+    classes: tuple[str, ...] | None  # WordNet ids or names in the order of the logits; None where no run is given
+    trained: TrainConfig | None  # the run's own config
+    averaged: dict[str, torch.Tensor] | None = None  # a state dict to take in place of `weights`
+
+
+def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
+    """What `config` names by run and checkpoint, or by arch and weights. UserError if there is no such run."""
+    if config.run is None:
+        return TrainedModel(config.arch.name, config.arch, config.weights, None, None)
+    folder = runs.folder(config.run)
+    trained = runs.load_config(folder)
+    weights = folder / "checkpoints" / f"{config.checkpoint}.pt"
+    if not weights.exists():
+        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet")
+    content = checkpoint.load(weights)
+    averaged = None
+    if config.weights_kind == "averaged":
+        if "averaged" not in content:
+            raise UserError(f"{folder} has no averaged weights: it was trained with average.kind=none")
+        averaged = content["averaged"]
+    title = f"{trained.arch.name} after epoch {content['position']['epoch']} of {folder}"
+    title += ", averaged weights" if averaged else ""
+    return TrainedModel(title, trained.arch, str(weights), tuple(content["classes"]), trained, averaged)

@@ -1,0 +1,1 @@
+"""What the process and the machine are: errors, files, text, progress, processes, signals, precision, devices."""

@@ -1,0 +1,278 @@
+"""Processes, their ranks, and what they say to each other: the only file that speaks to torch.distributed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from cnnbench.runtime.errors import Stopped, UserError, reason
+from cnnbench.runtime.machine import usable_cores
+
+GRACE = 3.0  # seconds in which a process that fails can say why before others report its loss
+
+
+@dataclass(frozen=True)
+class Process:
+    """This process among `world`; `local_rank` counts on its own machine and picks the GPU."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+    store: dist.Store | None = None  # small values that all processes of a group can read
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one process that writes and prints."""
+        return self.rank == 0
+
+
+def started_by_launcher() -> bool:
+    """Whether torchrun, srun or our own launch started this process as one of a group."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def choose_device(name: str) -> str:
+    """ "cpu" or "cuda" for a configured device: "auto" is cuda where there is a GPU. UserError where it is missing."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UserError("device=cuda, but torch sees no GPU here: use device=cpu, or a torch built for this GPU")
+    return ("cuda" if available else "cpu") if name == "auto" else name
+
+
+def choose_processes(configured: int | None, device: str) -> int:
+    """How many processes to start on this machine: as configured, else one per GPU, or one on a CPU."""
+    if configured is not None:
+        return configured
+    return torch.cuda.device_count() if device == "cuda" else 1
+
+
+@contextmanager
+def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
+    """Join the group that the environment describes, if any, for the length of a `with` block. Until `shorten_timeout`
+    processes wait `start_timeout` minutes for each other: some unpack data or compile longer than others.
+
+    In a group, the first process that fails inside the block says why, once, and each process that fails leaves: with
+    exit status 2 for a UserError, 130 if interrupted, that of a Stopped, 1 for anything else.
+    """
+    if not started_by_launcher():
+        yield Process()
+        return
+    store, rank, world = next(dist.rendezvous("env://", timeout=timedelta(minutes=start_timeout)))
+    # A store of this start's own: torchrun's outlives a restart of its processes.
+    store = dist.PrefixStore(f"cnnbench/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    process = Process(rank, world, int(os.environ.get("LOCAL_RANK", 0)), store)
+    if device == "cuda":
+        torch.cuda.set_device(_gpu(process))
+    backend = "nccl" if device == "cuda" else "gloo"
+    timeout = timedelta(minutes=start_timeout)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
+    try:
+        yield process
+    except Stopped as stop:
+        sys.exit(stop.status)
+    except (Exception, KeyboardInterrupt) as error:
+        announce(error, process)
+        sys.exit({UserError: 2, KeyboardInterrupt: 130}.get(type(error), 1))
+    dist.destroy_process_group()
+
+
+def announce(error: BaseException, process: Process) -> str:
+    """Say why the group fails, if this process is the first of it to fail; in one sentence what the first one said.
+
+    A process that only lost another one waits for that one to say it, and then names those that say nothing.
+    """
+    if process.store is None:
+        return str(error)
+    try:
+        process.store.set(f"left/{process.rank}", "")
+        if _lost_another(error):
+            time.sleep(GRACE)
+        if process.store.add("failures", 1) == 1:
+            sentence = _sentence(error, process)
+            process.store.set("why", sentence)
+            print(f"cnnbench: {sentence}", file=sys.stderr, flush=True)
+            if not isinstance(error, UserError | KeyboardInterrupt) and not _lost_another(error):
+                traceback.print_exception(error)
+        return process.store.get("why").decode()
+    except dist.DistError:  # process 0 keeps the store where no launcher does
+        return f"process {process.rank} of {process.world} lost process 0"
+
+
+def _lost_another(error: BaseException) -> bool:
+    """Whether `error` says no more than that another process does not answer."""
+    text = str(error)
+    return isinstance(error, dist.DistError) or (
+        isinstance(error, RuntimeError) and any(sign in text for sign in ("Connection", "Timed out", "NCCL", "Gloo"))
+    )
+
+
+def _sentence(error: BaseException, process: Process) -> str:
+    who = f"process {process.rank} of {process.world}"
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if not _lost_another(error):
+        return f"{who} failed: {reason(error)}"
+    silent = [str(rank) for rank in range(process.world) if not process.store.check([f"left/{rank}"])]
+    those = f"process {' and '.join(silent)}" if silent else "another process"
+    late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
+    return f"{who} {'waited too long (timeout) for' if late else 'lost its connection to'} {those}"
+
+
+def shorten_timeout(process: Process, minutes: float) -> None:
+    """From now on processes wait `minutes` for each other."""
+    if process.world == 1:
+        return
+    # torch 2.8 has it under the second name only.
+    change = getattr(dist, "set_timeout", None) or dist.distributed_c10d._set_pg_timeout
+    change(timedelta(minutes=minutes), dist.group.WORLD)
+
+
+class Agreement:
+    """The largest of one small number from each process, without waiting for the others or for the device: what all
+    gave at one call is known at the next. It travels between the processors of the machines, also where GPUs train."""
+
+    def __init__(self, process: Process) -> None:
+        self.group = dist.new_group(backend="gloo") if process.world > 1 else None
+        self.under_way: tuple[torch.Tensor, dist.Work] | None = None
+
+    def largest(self, value: int) -> int:
+        """The largest number that the call before this one was given; at the first call, and alone, that this one is.
+        Once it is not 0, no other call may follow."""
+        if self.group is None:
+            return value
+        if self.under_way is None:
+            self._send(value)
+        numbers, work = self.under_way
+        work.wait()
+        if largest := int(numbers.item()):
+            return largest
+        self._send(value)
+        return 0
+
+    def _send(self, value: int) -> None:
+        numbers = torch.tensor([value], dtype=torch.int32)
+        work = dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self.group, async_op=True)
+        self.under_way = numbers, work
+
+
+def share_cores(process: Process, device: str) -> None:
+    """Give each of several processes on CPUs its share of this machine's cores; alone, torch's own choice stands."""
+    if device == "cpu" and process.world > 1:
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", process.world))
+        torch.set_num_threads(max(1, usable_cores() // local))
+
+
+def choose_workers(configured: int | None, process: Process) -> int:
+    """Loader processes for each process: as configured, else this machine's usable cores shared out, at least one."""
+    if configured is not None:
+        return configured
+    return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", process.world)))
+
+
+def device_of(process: Process, device: str) -> torch.device:
+    """The torch device on which `process` computes."""
+    return torch.device("cuda", _gpu(process)) if device == "cuda" else torch.device("cpu")
+
+
+def _gpu(process: Process) -> int:
+    """Number of the GPU of `process`. Where the launcher shows each process only its own, it is the first."""
+    visible = torch.cuda.device_count()
+    if visible == 1:
+        return 0
+    if process.local_rank >= visible:
+        raise UserError(f"process {process.local_rank} of this machine has no GPU: it has {visible}; start {visible}")
+    return process.local_rank
+
+
+def wrap(model: nn.Module, process: Process, device: torch.device) -> nn.Module:
+    """`model` with gradients averaged over the group; `model` itself where there is only one process."""
+    if process.world == 1:
+        return model
+    ids = [device.index] if device.type == "cuda" else None
+    with warnings.catch_warnings():
+        # Newer torch has another name for broadcast_buffers, which torch 2.8 does not know.
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*broadcast_buffers")
+        # Buffers (batch normalisation's statistics) are averaged before an evaluation or save, not sent at every step.
+        return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True)
+
+
+def with_sync_batchnorm(model: nn.Module, process: Process) -> nn.Module:
+    """`model` with batch normalisation over the images of all processes; the state dict has the same names."""
+    return model if process.world == 1 else nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+
+def without_averaging(model: nn.Module) -> AbstractContextManager[None]:
+    """Within this block a backward pass only accumulates gradients, without a message to the others."""
+    return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
+
+
+def sum_over_group(values: torch.Tensor, process: Process) -> torch.Tensor:
+    """`values` added up over all processes, in place, on every process."""
+    if process.world > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def average_buffers(model: nn.Module, process: Process) -> None:
+    """Give every process the mean of each floating-point buffer (batch normalisation's running mean and variance)."""
+    if process.world == 1:
+        return
+    for buffer in model.buffers():
+        if buffer.is_floating_point():
+            dist.all_reduce(buffer)
+            buffer /= process.world
+
+
+def gather_to_leader(value: Any, process: Process) -> list[Any]:
+    """The plain value (tensors on the CPU) of every process, by rank, on rank 0; elsewhere nothing."""
+    if process.world == 1:
+        return [value]
+    box = [None] * process.world if process.leads else None
+    dist.gather_object(value, box)
+    return box or []
+
+
+def largest_over_group(value: int, process: Process, device: torch.device) -> int:
+    """The largest of the values of all processes."""
+    if process.world == 1:
+        return value
+    number = torch.tensor(value, device=device)
+    dist.all_reduce(number, dist.ReduceOp.MAX)
+    return int(number.item())
+
+
+def wait_for_all(process: Process) -> None:
+    """Return when every process of the group has come here."""
+    if process.world > 1:
+        dist.barrier()
+
+
+def from_leader(make: Callable[[], Any], process: Process) -> Any:
+    """What `make` returns on rank 0, a plain object, on every process; a UserError that it raises there, likewise."""
+    if process.world == 1:
+        return make()
+    box = [None]
+    if process.leads:
+        try:
+            box = [make()]
+        except UserError as error:
+            box = [error]
+    dist.broadcast_object_list(box)
+    if isinstance(box[0], UserError):
+        raise box[0]
+    return box[0]

@@ -1,0 +1,116 @@
+"""The same function for every image of a data set, by worker processes: results in order, a bar, a clean end."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import TypeVar
+
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.machine import usable_cores
+from cnnbench.runtime.progress import tqdm
+
+Result = TypeVar("Result")
+
+CHUNK = 16  # images that go to a worker at a time
+AHEAD = 4  # chunks per worker that may be under way: bounds the memory
+SECONDS = 10  # between two lines of progress where there is no terminal
+
+_function: Callable | None = None  # of a worker process, which has no other
+
+
+def map_images(
+    function: Callable[[int], Result], indices: range, workers: int | None, title: str, unit: str = "images"
+) -> Iterator[Result]:
+    """`function(index)` for each of `indices`, in their order, while a bar with `title` shows how far it is.
+
+    `workers` processes: None is one per core, 0 none beside this one. `function` reaches them once; its errors are
+    raised here. UserError if a worker dies. Close the iterator (or let it end) to end the workers.
+    """
+    chosen = min(usable_cores() if workers is None else workers, len(indices))
+    results = _in_processes(function, indices, chosen) if chosen else map(function, indices)
+    return _with_progress(results, len(indices), title, unit)
+
+
+def _with_progress(results: Iterator[Result], count: int, title: str, unit: str) -> Iterator[Result]:
+    with progress(title, count, unit) as advance:
+        for result in results:
+            yield result
+            advance()
+
+
+@contextmanager
+def progress(title: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, elsewhere a line on standard error every SECONDS; gives the function that counts one on."""
+    if sys.stderr.isatty():
+        with tqdm(total=total, desc=title, unit=f" {unit}", leave=False, dynamic_ncols=True, unit_scale=True) as bar:
+            yield bar.update
+        return
+    counter, start, shown = itertools.count(1), time.monotonic(), [time.monotonic()]
+
+    def advance() -> None:
+        done, now = next(counter), time.monotonic()
+        if now - shown[0] >= SECONDS:
+            shown[0], speed = now, done / (now - start)
+            left = (total - done) / speed
+            print(f"{title}: {done:,} of {total:,} {unit}, {speed:,.0f}/s, {left:,.0f} s left", file=sys.stderr)
+
+    yield advance
+
+
+def _in_processes(function: Callable[[int], Result], indices: range, workers: int) -> Iterator[Result]:
+    method = "fork" if sys.platform == "linux" else None  # workers share what `function` holds
+    context = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (function,))
+    pending: deque[Future] = deque()
+    processes: list = []
+    chunks = iter(range(0, len(indices), CHUNK))
+    try:
+        for start in itertools.islice(chunks, workers * AHEAD):
+            pending.append(pool.submit(_run_chunk, indices[start : start + CHUNK]))
+        processes = multiprocessing.active_children()
+        while pending:
+            yield from pending.popleft().result()
+            if (start := next(chunks, None)) is not None:
+                pending.append(pool.submit(_run_chunk, indices[start : start + CHUNK]))
+    except BrokenProcessPool as error:
+        pool.shutdown()  # until then the exit statuses are not known
+        raise UserError(_cause_of_death([process.exitcode for process in processes])) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _run_chunk(indices: range) -> list:
+    return [_function(index) for index in indices]
+
+
+def _start_worker(function: Callable) -> None:
+    global _function
+    _function = function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()  # a parent that is killed cannot end its workers
+    os._exit(1)
+
+
+def _cause_of_death(codes: list[int | None]) -> str:
+    """What to tell of a pool that broke; the pool itself ends the workers that are left with SIGTERM."""
+    code = next((code for code in codes if code not in (None, 0, -signal.SIGTERM)), None)
+    if code == -signal.SIGKILL:
+        return "a worker process was killed, most likely because memory ran out: give fewer, as in workers=2"
+    how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit status {code}"
+    return f"a worker process ended {how}: repeat the command, with workers=0 to see its error"

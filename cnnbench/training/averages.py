@@ -1,0 +1,59 @@
+"""Averages of the weights over the steps: exponential (EMA) and plain (Polyak, Juditsky 1992)."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from cnnbench.config.schema import AverageConfig
+
+
+class AveragedWeights:
+    """A copy of a network, in `module`, whose weights are the average of that network's over the steps.
+
+    Buffers in floating point (batch normalisation's running mean and variance) are averaged by the same rule, as in the
+    released code of the Inception papers; integers are copied. The average is linear in them, so that in a group of
+    processes the mean over the group may be taken of the averaged buffers, before they are used. Parameters are the
+    same on every process, and so is their average.
+    """
+
+    def __init__(self, model: nn.Module, config: AverageConfig) -> None:
+        """Starts as a copy of `model`, to which it stays bound."""
+        self.config = config
+        self.module = copy.deepcopy(model).eval().requires_grad_(False)
+        own, live = _tensors(self.module), _tensors(model)
+        self.averaged = [tensor for tensor in own if tensor.is_floating_point()]
+        self.live = [tensor for tensor in live if tensor.is_floating_point()]
+        self.counters = [pair for pair in zip(own, live, strict=True) if not pair[0].is_floating_point()]
+
+    @torch.no_grad()
+    def update(self, step: int, steps_per_epoch: int) -> None:
+        """Take in the weights after optimiser step `step`, counted from 0 over the whole run, if it is one to take."""
+        if (step + 1) % self.config.every:
+            return
+        share = share_of_new(self.config, step, steps_per_epoch)
+        if share == 1:
+            torch._foreach_copy_(self.averaged, self.live)
+        else:
+            torch._foreach_lerp_(self.averaged, self.live, share)
+        for own, live in self.counters:
+            own.copy_(live)
+
+
+def share_of_new(config: AverageConfig, step: int, steps_per_epoch: int) -> float:
+    """Share of the weights after optimiser step `step` in the average with them, in (0, 1]: a function of the step, so
+    that a run continued needs nothing but the average. Before `start_epoch` the average is the weights themselves."""
+    before = round(config.start_epoch * steps_per_epoch)
+    n = (step + 1) // config.every - before // config.every  # updates since then, this one included
+    if n <= 0:
+        return 1.0
+    if config.kind == "polyak":
+        return 1 / n
+    # tf.train.ExponentialMovingAverage with `num_updates`, as in the released code of the Inception papers
+    return 1 - (min(config.decay, (1 + n) / (10 + n)) if config.warmup else config.decay)
+
+
+def _tensors(model: nn.Module) -> list[torch.Tensor]:
+    return [*model.parameters(), *model.buffers()]

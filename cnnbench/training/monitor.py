@@ -1,0 +1,120 @@
+"""Whether the numbers are still good: a loss or gradient that is not finite, a network that does not learn, one that
+gets worse. What a step says stays on the device, which is asked only every so often."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cnnbench.data.loading.sampler import epoch_order, global_batch
+from cnnbench.runtime.errors import UserError
+
+EVERY = 50  # steps between two questions to the device
+STUCK_AFTER = 1000  # steps after which the loss should have left that of guessing; a multiple of EVERY
+STUCK_WITHIN = 0.01  # of that loss
+DIVERGED = 1.5  # times the lowest loss of an epoch so far
+IN_A_ROW = 20  # skipped steps after which the run stops
+
+SHOWN = 8  # images that a message names
+
+
+def poisoned(loss: torch.Tensor) -> torch.Tensor:
+    """`loss`, its gradient made NaN if it is not finite: averaged over the processes, that tells all of them."""
+    return loss * torch.where(torch.isfinite(loss.detach()), 1.0, math.nan)
+
+
+def gradient_norm(parameters: list[nn.Parameter]) -> torch.Tensor:
+    """Euclidean norm of all gradients, a scalar on their device."""
+    norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+    return torch.linalg.vector_norm(torch.stack(norms))
+
+
+class NonFiniteMonitor:
+    """Loss and gradient norm of each step, kept on the device until it is asked: which step was the first that was not
+    finite, and which losses are new. One small kernel for a step, and no new memory."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.figures = torch.zeros(EVERY, 2, device=device)  # loss and norm of the steps not asked for yet
+        self.rows = list(self.figures)
+        self.none = torch.zeros((), device=device)
+        self.steps: list[int] = []  # their numbers
+        self.first: tuple[int, float, float, float] | None = None
+        self.norm_before = 0.0
+        self.losses: list[float] = []
+        self.skipped = 0  # steps in a row
+
+    def start_again(self) -> None:
+        """Forget a bad step, the last one, which was skipped."""
+        self.norm_before, self.first = self.first[3], None
+        self.losses.pop()
+
+    def note(self, step: int, loss: torch.Tensor, norm: torch.Tensor | None) -> None:
+        """Keep what global step `step` (from 0) came to, float32; `norm` is None where the scaler judges gradients by
+        itself. Once in EVERY steps without a question, waits for the device."""
+        if len(self.steps) == EVERY:
+            self.ask()
+        torch.stack((loss, self.none if norm is None else norm), out=self.rows[len(self.steps)])
+        self.steps.append(step)
+
+    def ask(self) -> tuple[int, float, float, float] | None:
+        """(step, loss, gradient norm, norm before) of the first bad step, or None. Waits for the device."""
+        if self.steps:
+            for step, (loss, norm) in zip(self.steps, self.figures[: len(self.steps)].tolist(), strict=True):
+                if self.first is None and not math.isfinite(loss + norm):
+                    self.first = step, loss, norm, self.norm_before
+                self.norm_before = norm
+                self.losses.append(loss)
+            self.steps.clear()
+        return self.first
+
+    def take(self) -> list[float]:
+        """The losses of the steps asked for since they were last taken, without skipped ones."""
+        taken, self.losses = self.losses, []
+        return taken
+
+
+def images_of(step: int, steps_per_epoch: int, images: int, batch: int, seed: int, repeats: int = 1) -> list[int]:
+    """Numbers of the training images in the global batch of global step `step`."""
+    epoch, within = divmod(step, steps_per_epoch)
+    return global_batch(epoch_order(images, seed, epoch), batch, within, repeats)[:, 1].tolist()
+
+
+def record(folder: Path | None, bad: tuple[int, float, float, float], images: list[int]) -> str:
+    """Add a bad step to nonfinite.jsonl in `folder`, if given, with all its images; a sentence about it."""
+    step, loss, norm, before = bad
+    figures = {"loss": str(loss), "gradient_norm": str(norm), "gradient_norm_before": str(before)}
+    if folder is not None:
+        with open(folder / "nonfinite.jsonl", "a") as file:
+            file.write(json.dumps({"step": step, **figures, "images": images}) + "\n")
+    rest = f" and {len(images) - SHOWN} more in nonfinite.jsonl" if len(images) > SHOWN else ""
+    return (
+        f"step {step} was not finite: loss {loss:.4g}, gradient norm {norm:.4g} (the step before {before:.4g}), "
+        f"training images {', '.join(map(str, images[:SHOWN]))}{rest}"
+    )
+
+
+def stop(sentence: str) -> UserError:
+    """The error that ends a run at a bad step."""
+    return UserError(f"{sentence}: lower optimizer.lr, set clip_norm, or continue with on_nonfinite=skip")
+
+
+def stuck(mean_loss: float, classes: int, heads: float) -> str | None:
+    """A warning if the loss is still that of guessing; `heads`: sum of the weights of all heads."""
+    guess = heads * math.log(classes)
+    if abs(mean_loss - guess) > STUCK_WITHIN * guess:
+        return None
+    return (
+        f"warning: after {STUCK_AFTER} steps the loss is {mean_loss:.3f}, that of guessing among {classes} classes "
+        f"({guess:.3f}): the network does not learn; check optimizer.lr, the schedule's warm-up and the labels"
+    )
+
+
+def diverging(mean_loss: float, lowest: float | None) -> str | None:
+    """A warning if the mean loss of an epoch is far above the lowest so far."""
+    if lowest is None or mean_loss <= DIVERGED * lowest:
+        return None
+    return f"warning: the training loss is {mean_loss:.4g}, and was {lowest:.4g} before: the run is getting worse"

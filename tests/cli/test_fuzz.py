@@ -1,0 +1,104 @@
+"""Whatever stands on the command line is answered: by a run, or by one sentence that says what to change."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+
+from cnnbench.cli import compose
+from cnnbench.cli.commands import COMMANDS
+from cnnbench.config.schema import entries
+from cnnbench.runtime.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+VALUES = [
+    *("", "null", "true", "-1", "0", "1e9", "1e999", "nan", "inf", "abc", "[1,2]", "[]", "{a:1}", "'quoted'", '"', "'"),
+    *("${arch.name}", "${oc.env:HOME}", "${no.such}", "${", "???", "\\", "a=b", "1,2,3", "range(1,3)", "choice(1,2)"),
+    *(
+        "../../etc/passwd",
+        "/dev/null",
+        "\x00",
+        "é",
+        "🙂",
+        " ",
+        "a b",
+        "!!python/object:os.system",
+        "*x",
+        "&x",
+        "#",
+        "@",
+    ),
+    *("resnet50", "sample", "1_000", "0x10", "~", "+", "[[[", "glob(*)", "sweep", "cpu", "=", "==", "null,null"),
+]
+OTHERS = ["hydra.run.dir", "hydra.launcher", "hydra/launcher", "schema/train", "@arch", "a.b.c"]
+PREFIXES = ["", "", "", "+", "++", "~"]
+
+
+def overrides(draw: random.Random, keys: list[str]) -> list[str]:
+    words = []
+    for _ in range(draw.randrange(1, 4)):
+        key = draw.choice(
+            [*keys, "hydra.run.dir", "hydra.launcher", "hydra/launcher", "schema/train", "@arch", "a.b.c"]
+        )
+        if draw.random() < 0.2:  # misspelt
+            place = draw.randrange(len(key))
+            key = key[:place] + draw.choice(string.printable) + key[place + draw.randrange(2) :]
+        words.append(f"{draw.choice(PREFIXES)}{key}{draw.choice(['=', '=', '=', ''])}{draw.choice(VALUES)}")
+    return words
+
+
+def refusal(command: compose.Command, words: list[str]) -> str | None:
+    """What is said of `words`, or None if they are run."""
+    try:
+        compose.run(command, words)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("name", ["train", "eval", "bench", "data pack", "export"])
+def test_random_overrides_are_composed_or_refused_in_one_line(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    command, draw = COMMANDS[name], random.Random(name)
+    ran: list[object] = []
+    silent = compose.Command(**{**vars(command), "run": ran.append})
+    keys = list(entries(command.schema))
+    answered = 0
+    for _ in range(60):
+        words = overrides(draw, keys)
+        if (sentence := refusal(silent, words)) is not None:
+            assert "\n" not in sentence, words
+            assert 5 < len(sentence) < 700, words
+            answered += 1
+    assert answered > 20
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "nothing is written"
+
+
+def test_a_reference_in_the_place_of_a_group_is_refused():
+    with pytest.raises(UserError, match=r"augment\.erase=lenet is not possible: it is a group of keys, such as"):
+        compose.run(COMMANDS["train"], ["arch=lenet", "augment.erase=${arch.name}"])
+
+
+@pytest.mark.parametrize("words", ["epochs=2 seed=0,1 -m", "epochs=2 --multirun seed=0,1"])
+def test_an_option_stands_anywhere(words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    ran: list[tuple[int, int]] = []
+    noting = {**vars(COMMANDS["train"]), "run": lambda config: ran.append((config.epochs, config.seed))}
+    compose.run(compose.Command(**noting), words.split())
+    assert ran == [(2, 0), (2, 1)]
+
+
+def test_errors_of_a_sweep_are_told_apart_from_errors_of_its_jobs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def fails(config: object) -> None:
+        raise TypeError("a mistake of ours")
+
+    command = compose.Command(**{**vars(COMMANDS["train"]), "run": fails})
+    with pytest.raises(UserError, match="Hydra cannot compose"):
+        compose.run(command, ["-m", "++hydra.launcher=inf"])
+    with pytest.raises(TypeError, match="a mistake of ours"):
+        compose.run(command, ["-m", "epochs=2"])

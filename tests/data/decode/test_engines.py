@@ -1,0 +1,140 @@
+"""Every engine gives Pillow's pixels, of any region of any file, odd and broken ones included."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from photos import encoded, mosaic
+from PIL import Image
+
+from cnnbench.data.decode import engines
+from cnnbench.runtime.errors import UserError
+
+
+@pytest.fixture(scope="module", params=["nvimgcodec", "simplejpeg", "pillow"])
+def engine(request) -> engines.Engine:
+    return engines.make_engine(engines.choose_engine(request.param))
+
+
+def region(engine: engines.Engine, content: bytes, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
+    """The pixels of `box`, by default the whole, as RGB."""
+    picture = engines.open_picture(content, "x.JPEG", engine)
+    pixels = np.asarray(picture.region(*(box or (0, 0, picture.width, picture.height))))
+    return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels
+
+
+def turned(image: Image.Image) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown rotated, which is ignored
+    return encoded(image, exif=exif)
+
+
+FILES = {
+    "4:4:4": lambda image: encoded(image, quality=95, subsampling=0),
+    "4:2:2": lambda image: encoded(image, subsampling=1),
+    "4:2:0": lambda image: encoded(image, subsampling=2),
+    "progressive": lambda image: encoded(image, progressive=True),
+    "restart markers": lambda image: encoded(image, restart_marker_rows=1),
+    "grey": lambda image: encoded(image.convert("L")),
+    "CMYK": lambda image: encoded(image.convert("CMYK")),
+    "EXIF rotation": turned,
+    "junk behind the end": lambda image: encoded(image) + b"x" * 100,
+    "PNG": lambda image: encoded(image, "PNG"),
+    "palette": lambda image: encoded(image.quantize(16), "PNG"),
+    "transparent": lambda image: encoded(image.convert("RGBA"), "PNG"),
+    "two colours": lambda image: encoded(image.convert("1"), "PNG"),
+    "WebP": lambda image: encoded(image, "WEBP"),
+    "GIF": lambda image: encoded(image, "GIF"),
+    "BMP": lambda image: encoded(image, "BMP"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_pixels_are_those_of_pillow(engine, sample, kind, tmp_path):
+    content = FILES[kind](mosaic(sample, 131, 93))
+    (tmp_path / "x").write_bytes(content)
+    with Image.open(tmp_path / "x") as image:
+        expected = np.asarray(image.convert("RGB"))
+    assert np.array_equal(region(engine, content), expected)
+    for left, top, width, height in ((0, 0, 1, 1), (17, 5, 40, 33), (130, 92, 1, 1), (3, 80, 128, 13)):
+        part = region(engine, content, (left, top, width, height))
+        assert np.array_equal(part, expected[top : top + height, left : left + width])
+
+
+def test_sixteen_bits_become_the_upper_eight(engine):
+    values = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+    assert np.array_equal(region(engine, encoded(Image.fromarray(values), "PNG"))[:, :, 0], values >> 8)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is not an image"),
+        (b"hello", "is not an image"),
+        (b"\xff\xd8\xff\xe0" + bytes(50) + b"\xff\xd9", "not an image|cannot be decoded"),
+    ],
+)
+def test_what_is_no_image_is_named(engine, content, reason):
+    with pytest.raises(UserError, match=f"x.JPEG.*({reason})"):
+        region(engine, content)
+
+
+@pytest.mark.parametrize("kind", ["4:2:0", "progressive", "PNG"])
+def test_a_file_cut_short_is_an_error_wherever_it_ends(engine, sample, kind):
+    content = FILES[kind](mosaic(sample, 131, 93))
+    for length in (3, 50, len(content) // 2, len(content) - 40):
+        with pytest.raises(UserError, match=r"x\.JPEG"):
+            region(engine, content[:length], (0, 0, 5, 5))
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(engine):
+    content = bytearray(encoded(Image.new("L", (64, 64))))
+    size = content.index(b"\xff\xc0") + 5
+    content[size : size + 4] = b"\xff\x00\xff\x00"
+    with pytest.raises(UserError, match=r"65280 x 65280 pixels|decompression bomb"):
+        engines.open_picture(bytes(content), "x.JPEG", engine)
+
+
+def test_mutated_files_never_crash_and_never_give_other_pixels(engine, sample):
+    """700 files with bytes changed, cut out or cut off; where both have pixels they are Pillow's."""
+    draw = random.Random(0)
+    sources = [FILES[kind](mosaic(sample, 61, 47)) for kind in ("4:2:0", "4:4:4", "progressive", "grey", "PNG")]
+    same = 0
+    for _ in range(700):
+        content = mutated(draw.choice(sources), draw)
+        box = (draw.randrange(8), draw.randrange(8), draw.randrange(1, 8), draw.randrange(1, 8))
+        try:
+            expected = region(engines.pillow, content, box)
+        except UserError:
+            expected = None
+        try:
+            got = region(engine, content, box)
+        except UserError:
+            assert expected is None
+            continue
+        if expected is not None:
+            assert np.array_equal(got, expected)
+            same += 1
+    assert same > 150
+
+
+def mutated(content: bytes, draw: random.Random) -> bytes:
+    data, kind = bytearray(content), draw.randrange(3)
+    if kind == 0:
+        for _ in range(draw.randrange(1, 8)):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+    elif kind == 1:
+        start = draw.randrange(len(data))
+        del data[start : start + draw.randrange(1, 100)]
+    else:
+        del data[draw.randrange(len(data)) :]
+    return bytes(data)
+
+
+def test_an_engine_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(engines.ENGINES, "nvimgcodec", ("not_installed.nvimgcodec", engines.nvimgcodec))
+    with pytest.raises(UserError, match=r"data.engine=nvimgcodec is not installed"):
+        engines.choose_engine("nvimgcodec")
+    assert engines.choose_engine("auto") == "simplejpeg"

@@ -1,0 +1,43 @@
+"""Class folders become flat arrays of files and labels."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from cnnbench.config.schema import DataConfig
+from cnnbench.data.layouts import read_split
+from cnnbench.runtime.errors import UserError
+
+
+def test_files_and_labels_in_sorted_order(small_data):
+    split = read_split(DataConfig(path=str(small_data)), "train")
+    assert split.classes == ("bag", "sandal", "trouser")
+    assert split.labels.tolist() == [0] * 20 + [1] * 20 + [2] * 21
+    files = sorted(str(path) for path in (small_data / "train").rglob("*.png"))
+    assert [split.name(index) for index in range(len(split))] == files
+
+
+def test_other_usual_names_other_files_and_odd_characters(tmp_path, small_data):
+    image = next((small_data / "val/bag").iterdir()).read_bytes()
+    odd = os.fsdecode(b"b\xe9 d.JPEG")  # a byte that is not UTF-8, and a space
+    for split in ("training", "validation"):
+        (tmp_path / split / "n01440764").mkdir(parents=True)
+        (tmp_path / split / "n01443537").mkdir()
+        (tmp_path / split / "n01440764" / odd).write_bytes(image)
+        (tmp_path / split / "n01443537" / "a.png").write_bytes(image)
+        (tmp_path / split / "n01443537" / "notes.txt").write_text("no image")
+        (tmp_path / split / ".hidden").mkdir()
+    for name in ("train", "val"):
+        split = read_split(DataConfig(path=str(tmp_path)), name)
+        assert split.classes == ("n01440764", "n01443537")
+        assert [os.path.basename(split.name(index)) for index in range(2)] == [odd, "a.png"]
+        assert all(os.path.exists(split.name(index)) for index in range(2))
+
+
+def test_labels_follow_the_known_classes_not_the_listing(small_data):
+    split = read_split(DataConfig(path=str(small_data)), "val", ("trouser", "shirt", "sandal", "bag"))
+    assert split.labels.tolist() == [3] * 8 + [2] * 8 + [0] * 7
+    with pytest.raises(UserError, match="class 'bag', which is not one of the 2"):
+        read_split(DataConfig(path=str(small_data)), "val", ("sandal", "trouser"))

@@ -1,0 +1,296 @@
+"""Images look the same whoever makes them; what goes wrong in a worker is said, and nothing is left behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnnbench.config.augment import (
+    CropConfig,
+    EqualizeConfig,
+    EraseConfig,
+    FlipConfig,
+    JitterConfig,
+    PcaConfig,
+    PolicyConfig,
+    RotateConfig,
+    ShiftConfig,
+)
+from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig
+from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.loader import BROKEN, Batch, Images, Loader
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.data.loading.sampler import evaluation_batches, training_batches
+from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
+from cnnbench.data.storage.files import Files
+from cnnbench.runtime.errors import UserError
+
+ARCH = ArchConfig(
+    name="lenet", crop_ratio=1.0, interpolation="bilinear", mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
+)
+AUGMENT = AugmentConfig(
+    order=["equalize", "crop", "flip", "rotate", "shift"],
+    crop=CropConfig(),
+    flip=FlipConfig(p=0.5),
+    rotate=RotateConfig(p=0.5),
+    shift=ShiftConfig(p=0.5),
+    equalize=EqualizeConfig(p=0.3),
+)
+ORDER = list(training_batches(61, 12, 7, 2, (0, 0), 0, 1, 1))
+FORMS = [(0, "process"), (1, "process"), (3, "process"), (1, "thread"), (3, "thread")]
+
+
+def training_images(data: Path, augment: AugmentConfig = AUGMENT, channels: int = 3) -> Images:
+    split = read_split(DataConfig(path=str(data)), "train")
+    return Images(split, TrainingTransform(ARCH, augment, 32, 5), channels, "auto", replace=True)
+
+
+def copies(loader: Loader) -> list[Batch]:
+    with loader:
+        return [Batch(*(part.clone() for part in vars(batch).values())) for batch in loader]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_do_not_depend_on_workers(small_data, channels):
+    images = training_images(small_data, channels=channels)
+    expected = copies(Loader(images, ORDER, 0))
+    assert [tuple(batch.images.shape) for batch in expected] == [(12, 32, 32, channels)] * 10
+    assert torch.cat([batch.labels for batch in expected]).tolist() == [
+        images.split.labels[index] for part in ORDER for _, index in part
+    ]
+    assert len({batch.images.numpy().tobytes() for batch in expected}) == 10
+    for workers, kind in FORMS[1:]:
+        for prefetch in (1, 4):
+            got = copies(Loader(images, ORDER, workers, kind, prefetch))
+            for one, other in zip(expected, got, strict=True):
+                assert torch.equal(one.images, other.images)
+                assert torch.equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize("policy", ["randaugment", "autoaugment", "trivialaugment", "augmix"])
+def test_colours_policies_and_repeats_do_not_depend_on_workers(small_data, policy):
+    augment = AugmentConfig(
+        crop=CropConfig(kind="scale_jitter", short_side=[256, 320]),
+        jitter=JitterConfig(p=0.5, hue=0.1),
+        pca=PcaConfig(p=0.5),
+        policy=PolicyConfig(p=0.7, kind=policy),
+        erase=EraseConfig(p=0.5, fill="noise"),
+    )
+    images = training_images(small_data, augment)
+    order = list(training_batches(61, 12, 7, 2, (0, 0), 0, 1, 1, repeats=3))
+    expected = copies(Loader(images, order, 0))
+    got = copies(Loader(images, order, 2, "process"))
+    assert all(torch.equal(one.images, other.images) for one, other in zip(expected, got, strict=True))
+    # Each repeat has draws of its own; a policy may slide all of a small image away.
+    looks = [image.tobytes() for batch in expected for image in batch.images.numpy() if image.any()]
+    assert len(set(looks)) == len(looks) > 110
+
+
+def test_engines_do_not_matter(small_data):
+    images = training_images(small_data)
+    expected = copies(Loader(images, ORDER[:3], 0))
+    for engine in ("nvimgcodec", "simplejpeg", "pillow"):
+        got = copies(Loader(dataclasses.replace(images, engine=engine), ORDER[:3], 0))
+        assert all(torch.equal(one.images, other.images) for one, other in zip(expected, got, strict=True))
+
+
+def test_device_operations_get_the_same_draws(small_data):
+    """augment.device=gpu leaves what comes after the crop to the batch form: alike but for the rounding of rotation."""
+    on_cpu = dataclasses.replace(AUGMENT, order=["crop", "flip", "rotate", "shift"])
+    expected = next(iter(Loader(training_images(small_data, on_cpu), ORDER, 0)))
+    batch = next(iter(Loader(training_images(small_data, dataclasses.replace(on_cpu, device="gpu")), ORDER, 0)))
+    assert batch.parameters.shape == (12, 6)
+    assert not torch.equal(batch.images, expected.images)
+    plain = dataclasses.replace(ARCH, mean=[0.0] * 3, std=[1 / 255] * 3)
+    done = Normalise(plain, torch.device("cpu"), True, on_cpu)(batch)
+    difference = (done - expected.images.permute(0, 3, 1, 2)).abs()
+    assert difference.max() <= 2
+    assert (difference > 0.5).float().mean() < 0.2
+
+
+def test_a_last_batch_may_be_smaller_and_no_batch_is_fine(small_data):
+    split = read_split(DataConfig(path=str(small_data)), "val")
+    images = Images(split, EvaluationTransform(ARCH, 32), 3, "auto")
+    for workers, kind in FORMS:
+        loader = Loader(images, list(evaluation_batches(23, 5, 0, 1)), workers, kind)
+        with loader:
+            for _ in range(2):  # it may be iterated again
+                assert [len(batch.labels) for batch in loader] == [5, 5, 5, 5, 3]
+        assert list(Loader(images, [], workers, kind)) == []
+
+
+def test_supply_is_counted(small_data):
+    loader = Loader(training_images(small_data), ORDER, 2)
+    copies(loader)
+    with_two = loader.supplied()
+    assert 100 < with_two < 1e6
+    loader.workers = 4
+    assert loader.supplied() == pytest.approx(2 * with_two)
+
+
+@pytest.fixture
+def broken_data(small_data, tmp_path) -> Path:
+    """`small_data`, with the training images 3, 4 and 60 cut short and 10 vanished after it was listed."""
+    for split in ("train", "val"):
+        for folder in (small_data / split).iterdir():
+            (tmp_path / split / folder.name).mkdir(parents=True)
+            for file in folder.iterdir():
+                (tmp_path / split / folder.name / file.name).write_bytes(file.read_bytes())
+    files = sorted((tmp_path / "train").rglob("*.png"))
+    for number in (3, 4, 60):
+        files[number].write_bytes(files[number].read_bytes()[:150])
+    return tmp_path
+
+
+def test_broken_training_images_are_replaced_by_the_next_whole_one(broken_data):
+    images = training_images(broken_data)
+    Path(images.split.name(10)).unlink()
+    order = [[(0, index) for index in range(61)]]
+    expected = {3: 5, 4: 5, 10: 11, 60: 0}
+    for workers, kind in FORMS:
+        loader = Loader(images, order, workers, kind, max_bad=4)
+        [batch] = copies(loader)
+        assert sorted(loader.broken) == [3, 4, 10, 60]
+        assert "No such file" in loader.broken[10]
+        for index, other in expected.items():
+            assert torch.equal(batch.images[index], batch.images[other])
+            assert batch.labels[index] == batch.labels[other]
+        with pytest.raises(UserError, match=r"4 broken images, more than data.max_bad=3: .*png"):
+            copies(Loader(images, order, workers, kind, max_bad=3))
+
+
+def test_in_evaluation_a_broken_image_has_no_class(broken_data):
+    split = read_split(DataConfig(path=str(broken_data)), "train")
+    loader = Loader(Images(split, EvaluationTransform(ARCH, 32), 3, "auto"), [[(0, 3), (0, 5)]], 1)
+    [batch] = copies(loader)
+    assert batch.labels.tolist() == [BROKEN, 0]
+    assert (batch.images[0] == 0).all()
+    assert list(loader.broken) == [3]
+
+
+@dataclasses.dataclass(frozen=True)
+class Deadly(Files):
+    """Files of which one ends the process that reads it, as a crash in a decoder would, and one has a bug."""
+
+    deadly: int = -1
+    wrong: int = -1
+
+    def read(self, number: int) -> bytes:
+        if number == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number == self.wrong:
+            raise ZeroDivisionError("a bug")
+        return super().read(number)
+
+
+def with_storage(images: Images, **options: int) -> Images:
+    files = images.split.storage
+    split = dataclasses.replace(images.split, storage=Deadly(files.root, files.names, **options))
+    return dataclasses.replace(images, split=split)
+
+
+def test_a_dead_worker_is_reported_with_its_cause(small_data):
+    loader = Loader(with_storage(training_images(small_data), deadly=20), ORDER, 2)
+    with pytest.raises(RuntimeError, match=r"loader process \d of 2 was ended by SIGKILL .*images .*\b20\b"):
+        copies(loader)
+
+
+@pytest.mark.parametrize(("workers", "kind"), FORMS)
+def test_a_bug_in_a_worker_keeps_its_traceback(small_data, workers, kind):
+    loader = Loader(with_storage(training_images(small_data), wrong=20), ORDER, workers, kind)
+    with pytest.raises((RuntimeError, ZeroDivisionError)) as caught:
+        copies(loader)
+    assert "a bug" in str(caught.value) + str(caught.value.__cause__)
+
+
+def test_nothing_is_left_behind_and_memory_does_not_grow(small_data):
+    """Workers end with their iteration, also one that is given up; descriptors and memory stay as they were."""
+    images = training_images(small_data)
+    copies(Loader(images, ORDER, 2))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        copies(Loader(images, ORDER, 2))
+        given_up = iter(Loader(images, ORDER, 2))
+        next(given_up)
+        given_up.close()
+    assert len(os.listdir("/proc/self/fd")) <= before
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert not [child for child in children if "loader" in Path(f"/proc/{child}/comm").read_text()]
+
+
+def test_a_process_that_leaves_in_the_middle_does_not_wait_for_its_workers(small_data):
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_loader import ORDER, training_images
+from cnnbench.data.loading.loader import Loader
+loader = Loader(training_images(Path({str(small_data)!r})), ORDER, 2)
+next(iter(loader))
+batches = iter(loader)
+next(batches)
+sys.exit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+
+
+def test_workers_leave_when_their_parent_is_killed(small_data, tmp_path):
+    script = f"""
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_loader import ORDER, training_images
+from cnnbench.data.loading.loader import Loader
+for _ in Loader(training_images(Path({str(small_data)!r})), ORDER, 3):
+    print(open(f"/proc/self/task/{{os.getpid()}}/children").read(), flush=True)
+    sys.stdin.read()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    workers = [int(word) for word in parent.stdout.readline().split()]
+    assert len(workers) == 3
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while any(os.path.exists(f"/proc/{worker}/cwd") for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived its parent"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_normalisation(channels_last):
+    pixels = torch.randint(0, 256, (2, 5, 7, 3), dtype=torch.uint8)
+    batch = Batch(pixels, torch.zeros(2, dtype=torch.int64), torch.zeros(2, 0))
+    floats = Normalise(ARCH, torch.device("cpu"), channels_last)(batch)
+    mean, std = torch.tensor(ARCH.mean).view(3, 1, 1), torch.tensor(ARCH.std).view(3, 1, 1)
+    torch.testing.assert_close(floats, (pixels.permute(0, 3, 1, 2) / 255 - mean) / std, rtol=0, atol=2e-6)
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    assert floats.is_contiguous(memory_format=memory_format)
+
+
+def test_one_channel_is_the_luma_of_pillow(sample):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+
+    class One:
+        form = "pixels"
+
+        def read(self, number: int) -> np.ndarray:
+            return pixels
+
+        def name(self, number: int) -> str:
+            return "noise"
+
+    split = Split(("noise",), np.zeros(1, np.int64), np.arange(1), One())
+    [batch] = Loader(Images(split, EvaluationTransform(ARCH, 40), 1, "auto"), [[(0, 0)]], 0)
+    assert np.array_equal(batch.images[0, :, :, 0], np.asarray(Image.fromarray(pixels).convert("L")))

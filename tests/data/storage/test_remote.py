@@ -1,0 +1,208 @@
+"""Shards behind a real HTTP server that honours ranges: the same samples in the same order, and what may go wrong."""
+
+from __future__ import annotations
+
+import builtins
+import multiprocessing
+import os
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import fsspec
+import pytest
+from archives import assert_same, make_folders, make_shards
+
+from cnnbench.config.schema import DataConfig
+from cnnbench.data.layouts import read_split
+from cnnbench.data.storage import remote
+from cnnbench.runtime.errors import UserError
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Python's own server, with the ranges that it lacks and the faults that a test asks for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.asked[self.path] += 1
+        if self.server.faults > 0:
+            self.server.faults -= 1
+            return self.send_error(503)
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        path = Path(self.translate_path(self.path))
+        if not wanted or not path.is_file() or not self.server.ranges:
+            return super().do_GET()
+        first, last = map(int, wanted.groups())
+        part = path.read_bytes()[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{path.stat().st_size}")
+        self.end_headers()
+        self.wfile.write(part)
+        return None
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
+    """Serves tmp_path / "served"; its cache of shards is empty."""
+    monkeypatch.setenv("CNNBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(remote, "PAUSES", (0.01, 0.01))
+    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path / "served")))
+    served.asked, served.faults, served.ranges = Counter(), 0, True
+    served.url = f"http://127.0.0.1:{served.server_port}"
+    thread = threading.Thread(target=partial(served.serve_forever, poll_interval=0.02))
+    thread.start()
+    yield served
+    served.shutdown()
+    served.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def folders(sample: Path, tmp_path: Path, server: ThreadingHTTPServer) -> Path:
+    """Class folders; the same images are served as shards."""
+    folders = make_folders(sample, tmp_path / "folders")
+    make_shards(folders, tmp_path / "served", "cls")
+    return folders
+
+
+def read(path: str, split: str = "train"):
+    return read_split(DataConfig(path=path), split)
+
+
+def test_shards_by_names_and_by_folder(server, folders):
+    assert_same(server.url + "/{train-{000000..000003},val-{000000..000001}}.tar", folders)
+    asked = server.asked["/train-000000.tar"]
+    assert asked < 5 * 4  # 5 images are read twice each; their headers took fewer requests than images
+    assert_same(server.url + "/", folders)
+    assert server.asked["/train-000000.tar"] == asked + 10  # the headers came from the cache
+
+
+def test_a_changed_shard_is_read_anew(server, folders, tmp_path):
+    assert len(read(server.url + "/train-{000002..000003}.tar")) == 8
+    os.replace(tmp_path / "served/train-000002.tar", tmp_path / "served/train-000003.tar")
+    assert len(read(server.url + "/train-{000003..000003}.tar")) == 5
+
+
+def test_faults_that_pass_are_tried_again(server, folders):
+    split = read(server.url + "/train-{000000..000003}.tar")
+    wanted = split.storage.read_many(range(18))
+    server.faults = 2
+    assert split.storage.read_many(range(18)) == wanted
+    server.faults = 2
+    assert len(read(server.url + "/train-{000000..000002}.tar")) == 15
+    server.faults = 1000
+    with pytest.raises(UserError, match=r"train-00000\d\.tar cannot be read: 503"):
+        split.read(0)
+
+
+@pytest.mark.parametrize(
+    ("status", "tries"),
+    [(408, 5), (429, 5), (500, 5), (503, 5), (400, 1), (401, 1), (403, 1), (416, 1), (499, 1)],
+)
+def test_only_what_may_pass_is_tried_again_after_longer_and_longer_pauses(monkeypatch, status, tries):
+    """Too many requests (429) and a time-out (408) pass by themselves, as a server's own trouble does; no other 4xx."""
+
+    class Refused(Exception):
+        pass
+
+    def ask() -> None:
+        asked.append(status)
+        error = Refused("no")
+        error.status = status
+        raise error
+
+    asked, slept = [], []
+    monkeypatch.setattr(remote.time, "sleep", slept.append)
+    with pytest.raises(UserError, match="http://host/x cannot be read: no"):
+        remote._patiently("http://host/x", ask)
+    assert len(asked) == tries
+    assert slept == [0.5, 1, 2, 4][: tries - 1], "a server that starts again within seconds is waited for"
+
+
+def test_a_silent_server_is_given_up_within_minutes_but_a_large_file_is_not():
+    """A training waits for its data meanwhile: a try ends after 20 s without a connection or 60 s without a byte,
+    and a whole download may take any time."""
+    for protocol in ("http", "https"):
+        timeout = remote._options(protocol)["client_kwargs"]["timeout"]
+        assert (timeout.sock_connect, timeout.sock_read, timeout.total) == (20, 60, None)
+    assert (len(remote.PAUSES) + 1) * timeout.sock_read + sum(remote.PAUSES) < 6 * 60
+
+
+def test_a_forked_worker_reads_too(server, folders):
+    split = read(server.url + "/train-{000000..000003}.tar")
+    wanted = split.read(3)  # connections of this process are open now
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    worker = context.Process(target=lambda: queue.put(split.read(3)))
+    worker.start()
+    assert queue.get(timeout=30) == wanted
+    worker.join()
+
+
+def test_what_is_not_there(server, folders, tmp_path):
+    with pytest.raises(UserError, match=r"train-000004\.tar: there is no such file"):
+        read(server.url + "/train-{000000..000009}.tar")
+    with pytest.raises(UserError, match="no shards named after the train split"):
+        read(server.url + "/nothing/")
+    split = read(server.url + "/train-{000000..000003}.tar")
+    for shard in (tmp_path / "served").glob("*.tar"):
+        shard.unlink()
+    with pytest.raises(UserError, match=r"train-00000\d\.tar is not there"):
+        split.read(0)
+
+
+def test_a_server_without_ranges(server, folders):
+    server.ranges = False
+    with pytest.raises(UserError, match="does not honour ranges"):
+        read(server.url + "/train-000000.tar")
+
+
+def test_a_shard_cut_short_on_the_server(server, folders, tmp_path):
+    shard = tmp_path / "served/train-000000.tar"
+    split = read(server.url + "/train-000000.tar")
+    os.truncate(shard, 2100)
+    with pytest.raises(UserError, match=r"train-000000\.tar is cut short: it ends at byte 2,100"):
+        read(server.url + "/train-000000.tar")
+    with pytest.raises(UserError, match=r"train-000000\.tar (is cut short|cannot be read)"):
+        split.storage.read_many(range(5))
+
+
+def test_no_server(server):
+    server.shutdown()
+    server.server_close()
+    for name in ("train-0.tar", ""):
+        with pytest.raises(UserError, match=rf"http://127\.0\.0\.1:\d+/{name} cannot be read: Cannot connect"):
+            read(f"{server.url}/{name}")
+
+
+def test_missing_packages_and_unknown_addresses(monkeypatch):
+    with pytest.raises(UserError, match=r"gopher:// is no kind of address"):
+        read("gopher://host/train-0.tar")
+    real = builtins.__import__
+
+    def without_aiohttp(name, *rest):
+        if name == "aiohttp":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_aiohttp)
+    remote._process_filesystem.cache_clear()
+    with pytest.raises(UserError, match=r"pip install 'cnnbench\[remote\]'"):
+        read("http://host/train-0.tar")
+
+
+def test_s3(server, folders, tmp_path, monkeypatch):
+    (tmp_path / "served").rename(tmp_path / "bucket")
+    (tmp_path / "served").mkdir()
+    (tmp_path / "bucket").rename(tmp_path / "served/bucket")
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": server.url, "anon": True})
+    assert_same("s3://bucket/{train-{000000..000003},val-{000000..000001}}.tar", folders)

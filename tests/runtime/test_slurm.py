@@ -1,0 +1,70 @@
+"""What srun says of a process is what torchrun would have said."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnbench.runtime.slurm import expand_counts, expand_nodes, slurm_environment
+
+STEP = {
+    "SLURM_JOB_ID": "1234",
+    "SLURM_STEP_ID": "0",
+    "SLURM_STEP_NUM_TASKS": "5",
+    "SLURM_STEP_NODELIST": "gpu[09-10],login",
+    "SLURM_STEP_TASKS_PER_NODE": "2(x2),1",
+    "SLURM_PROCID": "3",
+    "SLURM_LOCALID": "1",
+    "SLURM_NODEID": "1",
+}
+
+
+def test_a_step_of_several_tasks():
+    found = slurm_environment(STEP)
+    port = int(found.pop("MASTER_PORT"))
+    assert found == {
+        "RANK": "3",
+        "WORLD_SIZE": "5",
+        "LOCAL_RANK": "1",
+        "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "gpu09",
+    }
+    assert 1024 < port < 32768, "below the ports that Linux gives out"
+    assert slurm_environment(STEP | {"SLURM_STEP_ID": "1"})["MASTER_PORT"] != str(port)
+    assert slurm_environment(STEP | {"SLURM_NODEID": "2"})["LOCAL_WORLD_SIZE"] == "1"
+    assert slurm_environment(STEP | {"MASTER_ADDR": "10.0.0.1"})["MASTER_ADDR"] == "10.0.0.1"
+
+
+def test_steps_that_run_beside_each_other_have_ports_of_their_own():
+    """Hundreds of jobs share a cluster, and several steps a node: two groups on one port would join each other."""
+    ports = [
+        int(slurm_environment(STEP | {"SLURM_JOB_ID": str(job), "SLURM_STEP_ID": str(step)})["MASTER_PORT"])
+        for job in range(1234, 1434)
+        for step in range(10)
+    ]
+    assert len(set(ports)) == 2000
+    assert min(ports) >= 15000
+    assert max(ports) < 30000, "Linux gives out those from 32768 on by itself"
+
+
+def test_elsewhere_nothing():
+    batch_script = {name: value for name, value in STEP.items() if "STEP" not in name}
+    for environment in ({}, batch_script, STEP | {"SLURM_STEP_NUM_TASKS": "1"}, STEP | {"RANK": "0"}):
+        assert slurm_environment(environment) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "nodes"),
+    [
+        ("n0", ["n0"]),
+        ("node[01-03,07]", ["node01", "node02", "node03", "node07"]),
+        ("a,b[9-11],c", ["a", "b9", "b10", "b11", "c"]),
+        ("r[1-2]-n[0-1].x", ["r1-n0.x", "r1-n1.x", "r2-n0.x", "r2-n1.x"]),
+    ],
+)
+def test_node_lists(names, nodes):
+    assert expand_nodes(names) == nodes
+
+
+def test_counts():
+    assert expand_counts("2(x3),1") == [2, 2, 2, 1]
+    assert expand_counts("4") == [4]

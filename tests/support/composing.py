@@ -1,0 +1,26 @@
+"""A checked config as the command line makes it, without starting a process."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from omegaconf import OmegaConf
+
+from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.compose import defaults
+from cnnbench.config import checks
+from cnnbench.config import schema as config
+
+
+@cache
+def composed(*overrides: str) -> config.TrainConfig:
+    """The checked config of `cnnbench train OVERRIDES`."""
+    values = defaults(COMMANDS["train"], ["data=synthetic", *overrides])
+    plain = {
+        name: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for name, value in values.items()
+        if "." not in name
+    }
+    whole = config.from_dict(config.TrainConfig, plain)
+    checks.check_train(whole)
+    return whole

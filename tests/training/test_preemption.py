@@ -1,0 +1,109 @@
+"""A run that is asked to stop saves and says how to continue; one whose numbers are bad stops and names the step."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.errors import Stopped
+from cnnbench.training import preemption as module
+from cnnbench.training.preemption import SIGNALS, listening
+
+SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
+
+
+def status(run: Path) -> dict:
+    return json.loads((run / "status.json").read_text())
+
+
+def test_signals_and_time_stop_and_handlers_are_given_back():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    for number, expected in ((signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)):
+        with listening(Process(), None) as stopping:
+            stopping.check()
+            signal.raise_signal(number)
+            with pytest.raises(Stopped, match=signal.Signals(number).name) as stopped:
+                stopping.check()
+        assert stopped.value.status == expected
+    with listening(Process(), 1e-9) as stopping, pytest.raises(Stopped, match="max_hours"):
+        stopping.check()
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_max_hours_are_hours_and_stop_at_their_end(monkeypatch):
+    now = [500.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    stopping = module.Preemption(Process(), 2.0)
+    for now[0] in (500.0, 500.0 + 2 * 3600 - 1):
+        stopping.check()
+    now[0] = 500.0 + 2 * 3600
+    with pytest.raises(Stopped, match="max_hours is over"):
+        stopping.check()
+
+
+def test_torchrun_does_not_restart_what_was_to_stop(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
+    with listening(Process(), 1e-9) as stopping, pytest.raises(Stopped) as stopped:
+        stopping.check()
+    assert stopped.value.status == 0
+
+
+def test_two_processes_stop_together_and_continue_to_the_same_bits(command, tmp_path, small_data):
+    """With batch normalisation, whose statistics differ between processes in the middle of an epoch."""
+    words = [
+        "train", "arch=resnet20", f"data={small_data}", *SMALL, "epochs=5", "save_every=2", "processes=2",
+        "keep_every=2",
+    ]  # fmt: skip
+    whole = command(*words, "run=whole")
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cnnbench", *words, "run=cut"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (tmp_path / "runs/cut/checkpoints/last.pt").exists():
+        time.sleep(0.002)
+    process.send_signal(signal.SIGTERM)
+    told, errors = process.communicate()
+    assert process.returncode == 75, errors
+    assert "stopped by SIGTERM, saved after step" in told
+    assert errors == ""
+    cut = tmp_path / "runs/cut"
+    assert status(cut)["state"] == "preempted"
+    rest = command(*words, "run=cut", "save_every=3")
+    assert rest.returncode == 0, rest.stderr
+    assert (status(cut)["state"], status(cut)["step"]) == ("complete", 25)
+    assert sorted(path.name for path in (cut / "checkpoints").iterdir()) == [
+        "best.pt", "epoch-0002.pt", "epoch-0004.pt", "last.pt", "previous.pt",
+    ]  # fmt: skip
+    models = [torch.load(tmp_path / f"runs/{run}/checkpoints/last.pt")["model"] for run in ("cut", "whole")]
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[1])
+
+
+def test_a_step_that_is_not_finite_stops_the_run_or_is_skipped(command, tmp_path, small_data):
+    words = ("train", f"data={small_data}", *SMALL, "epochs=1", "optimizer.lr=1e30", "schedule.warmup_epochs=0")
+    done = command(*words, "run=bad")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "was not finite: loss" in done.stderr
+    bad = tmp_path / "runs/bad"
+    record = json.loads((bad / "nonfinite.jsonl").read_text())
+    assert record["step"] in range(1, 5)
+    assert len(record["images"]) == 12
+    assert status(bad)["state"] == "failed"
+    assert status(bad)["why"] in done.stderr
+    assert list((bad / "checkpoints").iterdir()) == []
+    skipped = command(*words, "run=bad", "on_nonfinite=skip")
+    assert skipped.returncode == 0, skipped.stderr
+    assert "it was skipped" in skipped.stdout
