@@ -31,7 +31,7 @@ from cnnbench.archs.facts import facts, headline
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
 from cnnbench.evaluation.statistics import wilson_interval
-from cnnbench.runs import folder as runs
+from cnnbench.runs.config import load_config
 
 SIDES = (32, 64)  # pixels; else the side that conf/arch/ states for the sample
 SMALLER = {"wrn28_10": 16, "resnext29_8x64d": 16}  # 5 billion multiply-adds at the 32 pixels of their papers
@@ -111,7 +111,7 @@ def _row(key: str, folder: Path) -> dict[str, Any] | None:
         return None
     result, (size, macs) = json.loads((folder / "result.json").read_text()), size_and_cost(key)
     low, high = wilson_interval(result["wrong_top1"], result["n"])
-    published, config = headline(facts(key)), runs.load_config(folder)
+    published, config = headline(facts(key)), load_config(folder)
     return {
         "network": key,
         "side": size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from cnnbench.analysis.tables import Table, render
@@ -12,7 +13,7 @@ from cnnbench.config.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
 from cnnbench.config.image_size import keeps_to_one_side, training_image_sizes
 from cnnbench.config.schema import DescribeRecipeConfig, TrainConfig
 from cnnbench.config.values import shown
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import replacing, writing
 from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.schedules import rate_factor
 
@@ -108,7 +109,5 @@ def _plot(config: DescribeRecipeConfig) -> None:
     above.set_ylim(bottom=0)
     below.stairs(sides, range(config.epochs + 1), baseline=None)
     below.set(xlabel="epoch", ylabel="side (pixels)", xlim=(0, config.epochs), ylim=(0, 1.15 * max(sides)))
-    try:
-        figure.savefig(config.plot, dpi=120)
-    except OSError as error:
-        raise UserError(f"cannot write {config.plot}: {error.strerror}") from error
+    with writing(config.plot), replacing(Path(config.plot).expanduser()) as scratch:
+        figure.savefig(scratch, dpi=120)

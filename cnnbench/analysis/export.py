@@ -6,7 +6,6 @@ import copy
 import io
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from cnnbench.runtime.files import replacing, writing
 
 BATCH = 3  # images of the comparison; a network is traced with two, so that a fixed batch is found out
 
@@ -61,31 +62,17 @@ def export(
     path, how = Path(path), FORMS[form]
     model = model.cpu().eval()
     images = torch.randn(BATCH, in_channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
-    scratch = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        with torch.no_grad():
-            _write(scratch, how.pack(model, images[:2], record or {}))
-            expected, found = model(images), how.load(model, scratch)(images)
+    with writing(path), replacing(path) as scratch, torch.no_grad():
+        scratch.write_bytes(how.pack(model, images[:2], record or {}))
+        expected, found = model(images), how.load(model, scratch)(images)
         difference = (expected - found).abs().max().item()
         bound = how.tolerance * expected.abs().max().item()
         if not difference <= bound:  # also where it is not a number
             raise ValueError(
-                f"{form} puts out other logits than the network, by {difference:g}; at most {bound:g} is due"
+                f"the logits of {form} differ from the network's by {difference:g}; at most {bound:g} is allowed"
             )
         size = scratch.stat().st_size
-        os.replace(scratch, path)
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        scratch.unlink(missing_ok=True)
     return ExportReport(path, form, size, difference, bound)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _pack_safetensors(model: nn.Module, _: torch.Tensor, record: dict[str, str]) -> bytes:

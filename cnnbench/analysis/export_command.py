@@ -9,7 +9,7 @@ from cnnbench.analysis.export import ExportReport, export
 from cnnbench.archs.from_config import build_network, normalised_by
 from cnnbench.config.checks import check_size
 from cnnbench.config.schema import SUFFIXES, ExportConfig, side
-from cnnbench.runs import folder as runs
+from cnnbench.runs.paths import run_folder
 from cnnbench.runs.trained_model import TrainedModel, find_trained_model
 from cnnbench.runtime.errors import UserError
 
@@ -22,7 +22,7 @@ def export_command(config: ExportConfig) -> float:
     model = build_network(arch, classes, size, subject.weights, tell=print)
     if subject.averaged is not None:
         model.load_state_dict(subject.averaged)
-    folder = runs.folder(config.run) if config.run is not None else Path()
+    folder = run_folder(config.run) if config.run is not None else Path()
     name = arch.name + "-averaged" * (subject.averaged is not None)
     path = Path(config.output or folder / f"{name}{SUFFIXES[config.form]}").expanduser()
     try:

@@ -34,7 +34,7 @@ from cnnbench import choices
 from cnnbench.cli.commands import Command
 from cnnbench.config.recipes import PAPER
 from cnnbench.config.schema import ArchConfig, TrainConfig, entries, value_of
-from cnnbench.runs import folder as runs
+from cnnbench.runs.paths import new_run_folder, run_folder
 from cnnbench.runtime.errors import UserError, nearest, reason
 from cnnbench.runtime.shell import quoted
 
@@ -322,14 +322,14 @@ def _sweep_folder(words: list[str]) -> list[str]:
     if any(word.startswith("hydra.sweep.dir=") for word in words):
         return words
     folder, rest = _named_folder(words)
-    return [*rest, f"hydra.sweep.dir='{folder if folder is not None else runs.new_folder('sweep')}'"]
+    return [*rest, f"hydra.sweep.dir='{folder if folder is not None else new_run_folder('sweep')}'"]
 
 
 def _named_folder(words: list[str]) -> tuple[Path | None, list[str]]:
     """The folder that run=NAME gives a sweep, None without it, and the other words. With several values, run= is a part
     of the points."""
     names = [word for word in words if re.match(r"run=[^,]*$", word)]
-    folder = runs.folder(names[-1].removeprefix("run=")) if names else None
+    folder = run_folder(names[-1].removeprefix("run=")) if names else None
     return folder, [word for word in words if word not in names]
 
 

@@ -40,7 +40,7 @@ from cnnbench.config.schema import (
     weights_of,
 )
 from cnnbench.config.values import check_acting, check_choices, check_range, plain, require
-from cnnbench.runs import folder as runs
+from cnnbench.runs.paths import has_begun
 
 # Kind -> the keys of its group that act with it, beside those that act with every kind.
 OPTIMIZER_KEYS = {
@@ -110,7 +110,7 @@ def check_train(config: TrainConfig) -> None:
     check_sides(config)
     _check_whole(config)
     require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
-    if not runs.has_begun(config) and "RANK" not in os.environ:
+    if not has_begun(config) and "RANK" not in os.environ:
         expected_batch(config)  # the run asks again with as many processes as there are
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import replacing, writing
 
 MARGIN = 8  # pixels between tiles and around the sheet
 TITLE, CAPTION = 15, 11  # heights of the letters, pixels
@@ -57,15 +56,8 @@ def draw_contact_sheet(rows: Sequence[Row], side: int) -> Image.Image:
 
 def save_contact_sheet(sheet: Image.Image, output: str) -> None:
     """Write the sheet as a PNG file, whole or not at all; UserError if that cannot be done."""
-    path = Path(output).expanduser()
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with writing(output), replacing(Path(output).expanduser()) as scratch:
         sheet.save(scratch, "png")
-        os.replace(scratch, path)
-    except OSError as error:
-        raise UserError(f"cannot write {output}: {error.strerror}") from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _scaled(image: Image.Image, side: int) -> Image.Image:

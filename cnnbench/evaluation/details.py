@@ -18,8 +18,7 @@ from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.counts import TOP
 from cnnbench.evaluation.predictions import Predictions, confusion, most_confident_mistakes
 from cnnbench.evaluation.statistics import wilson_interval
-from cnnbench.runs import folder as runs
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_text, writing
 
 ACROSS, DOWN, SIDE = 8, 5, 144  # the sheet of mistakes: images, images, pixels
 PICTURE = 800  # pixels along the picture of a confusion matrix, or one per class if that is more
@@ -29,14 +28,12 @@ def write_details(folder: Path, predictions: Predictions, split: Split) -> list[
     """per_class.csv, confusion.csv, confusion.png, predictions.csv and, if there are any, mistakes.png; their names."""
     matrix = confusion(predictions, split.labels, len(split.classes))
     written = ["per_class.csv", "confusion.csv", "confusion.png", "predictions.csv"]
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / "per_class.csv", _per_class(predictions, split))
         names = [["class", *split.classes], *([name, *row] for name, row in zip(split.classes, matrix, strict=True))]
         _write(folder / "confusion.csv", names)
         _write(folder / "predictions.csv", _every(predictions, split))
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}") from error
     save_contact_sheet(_picture(matrix), str(folder / "confusion.png"))
     mistakes = most_confident_mistakes(predictions, ACROSS * DOWN)
     if len(mistakes):
@@ -100,4 +97,4 @@ def _short(name: str) -> str:
 def _write(path: Path, lines: Iterable[Sequence[object]]) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
-    runs.write_text(path, text.getvalue())
+    write_text(path, text.getvalue())

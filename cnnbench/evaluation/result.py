@@ -15,8 +15,8 @@ from cnnbench.evaluation.ensemble import Member
 from cnnbench.evaluation.error_table import error_table
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.evaluation.statistics import wilson_interval
-from cnnbench.runs import folder as runs
-from cnnbench.runtime.errors import UserError
+from cnnbench.runs.paths import run_folder
+from cnnbench.runtime.files import write_json, writing
 
 
 def tell(group: list[Member], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray) -> None:
@@ -55,10 +55,8 @@ def tell(group: list[Member], config: EvalConfig, predictions: Predictions, spli
     print(f"{title}, {images}, {protocol}:\n{error_table(counts)}")
     output = config.output or (str(_result_file(config)) if config.run is not None else None)
     if output is not None:
-        try:
-            runs.write_json(Path(output).expanduser(), result)
-        except OSError as error:
-            raise UserError(f"cannot write {output}: {error.strerror}") from error
+        with writing(output):
+            write_json(Path(output).expanduser(), result)
         print(f"\nresult      {output}")
     if config.details is not None:
         written = write_details(Path(config.details).expanduser(), predictions, split)
@@ -77,4 +75,4 @@ def _result_file(config: EvalConfig) -> Path:
     parts += ["best"] * (config.checkpoint == "best")
     parts += [f"{name}-{plain(value).strip('[]').replace(',', '-')}" for name, value in _changed(config).items()]
     parts += [Path(name).stem for name in (config.data.path, config.labels, config.exclude) if name is not None]
-    return runs.folder(config.run) / f"{'-'.join(parts)}.json"
+    return run_folder(config.run) / f"{'-'.join(parts)}.json"

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import torch
 
 from cnnbench.runtime.errors import UserError, reason
-from cnnbench.runtime.files import sync_folder
+from cnnbench.runtime.files import sync
 
 LAST, PREVIOUS, BEST, DAMAGED = "last.pt", "previous.pt", "best.pt", "damaged.pt"
 
@@ -48,7 +48,7 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
         if path.exists():
             os.replace(path, folder / PREVIOUS)
         os.replace(scratch, path)
-        sync_folder(folder)
+        sync(folder)
     except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError of its own
         cause = error if isinstance(error, OSError) else error.__context__
         why = cause.strerror if isinstance(cause, OSError) else reason(error)

@@ -8,7 +8,8 @@ import torch
 
 from cnnbench.config.schema import ArchConfig, EvalConfig, ExportConfig, TrainConfig
 from cnnbench.runs import checkpoint
-from cnnbench.runs import folder as runs
+from cnnbench.runs.config import load_config
+from cnnbench.runs.paths import run_folder
 from cnnbench.runtime.errors import UserError
 
 
@@ -28,8 +29,8 @@ def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
     """What `config` names by run and checkpoint, or by arch and weights. UserError if there is no such run."""
     if config.run is None:
         return TrainedModel(config.arch.name, config.arch, config.weights, None, None)
-    folder = runs.folder(config.run)
-    trained = runs.load_config(folder)
+    folder = run_folder(config.run)
+    trained = load_config(folder)
     weights = folder / "checkpoints" / f"{config.checkpoint}.pt"
     if not weights.exists():
         raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet")

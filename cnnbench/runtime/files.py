@@ -1,15 +1,78 @@
-"""Files that are to survive a power cut."""
+"""Files that survive a kill and a power cut: every file that is written whole is written here."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from cnnbench.runtime.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a disk, a quota or a file that is full
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
+def write_text(path: Path, text: str) -> None:
+    """Replace the file `path` by one that holds `text`; see `replacing`."""
+    with replacing(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the file `path` by one that holds `content`; see `replacing`."""
+    with replacing(path) as scratch:
+        scratch.write_bytes(content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace the file `path` by one that holds `content` as JSON, indented; see `replacing`."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A scratch file beside `path` to write to: at the end of the block it is on the disk, under the name of `path`.
+
+    Where the block or the disk fails, `path` stays as it was, and the scratch file is removed. Its folder has to exist.
+    Raises OSError.
+    """
+    scratch = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield scratch
+        sync(scratch)
+        os.replace(scratch, path)
+        sync(path.parent)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Return once what was written to the file `path`, or what was renamed in the folder `path`, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def writing(what: object, cure: str = "") -> Iterator[None]:
+    """Within this block an OSError becomes a UserError: that `what` cannot be written, why, and the `cure`, if any."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {what}: {error.strerror or error}{cure and f'; {cure}'}") from error
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[None]:
+    """As `writing`, for a command that fills `folder` and, where that is full, goes on when it is repeated."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise UserError(f"{folder} is full: make room and repeat the command, it goes on where it was") from error
+        raise UserError(f"cannot write {error.filename or folder}: {error.strerror}") from error

@@ -7,7 +7,9 @@ from pathlib import Path
 from cnnbench.archs.from_config import weights_file
 from cnnbench.config.schema import TrainConfig
 from cnnbench.data.layouts import data_folder
-from cnnbench.runs import folder as runs
+from cnnbench.runs.results import load_result
+from cnnbench.runs.start import discard_unstarted, prepare_run
+from cnnbench.runs.status import load_status, write_status
 from cnnbench.runtime import distributed
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.launcher import launch
@@ -24,29 +26,29 @@ def train(config: TrainConfig) -> float:
     device = distributed.choose_device(config.device)
     if distributed.started_by_launcher():
         with distributed.joined(device, config.start_timeout) as process:
-            folder = distributed.from_leader(lambda: runs.prepare(config, process.world), process)
+            folder = distributed.from_leader(lambda: prepare_run(config, process.world), process)
             return _train_unless_complete(folder, process, device)
     processes = distributed.choose_processes(config.processes, device)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     data_folder(config.data.path)
     if config.weights is not None:
         weights_file(config.arch.name, config.weights)
-    folder = runs.prepare(config, processes)
+    folder = prepare_run(config, processes)
     try:
         if processes == 1:
             return _train_unless_complete(folder, distributed.Process(), device)
         return launch(_train_child, processes, folder, device, config.start_timeout)
     except (UserError, SystemExit):
         _mark_failed(folder)
-        runs.discard_unstarted(folder)
+        discard_unstarted(folder)
         raise
 
 
 def _mark_failed(folder: Path) -> None:
     """Correct the status of a run whose leader was killed before it could."""
-    status = runs.load_status(folder)
+    status = load_status(folder)
     if status is not None and status["state"] == "running":
-        runs.write_status(folder, "failed", "one of its processes was ended", status["epoch"], status["step"])
+        write_status(folder, "failed", "one of its processes was ended", status["epoch"], status["step"])
 
 
 def _train_child(folder: Path, device: str, start_timeout: float) -> float:
@@ -55,7 +57,7 @@ def _train_child(folder: Path, device: str, start_timeout: float) -> float:
 
 
 def _train_unless_complete(folder: Path, process: distributed.Process, device: str) -> float:
-    result = distributed.from_leader(lambda: runs.load_result(folder), process)
+    result = distributed.from_leader(lambda: load_result(folder), process)
     if result is None:
         return train_process(folder, process, device)
     if process.leads:

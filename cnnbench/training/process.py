@@ -24,10 +24,11 @@ from cnnbench.data.loading.sampler import evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
 from cnnbench.evaluation.counts import Counts
 from cnnbench.runs import checkpoint, lock
-from cnnbench.runs import folder as runs
+from cnnbench.runs.config import load_config
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_text
 from cnnbench.runtime.limits import check_open_files, small_shared_memory
 from cnnbench.runtime.precision import choose_precision
 from cnnbench.training.async_checkpointer import AsyncCheckpointer
@@ -50,7 +51,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
 
     Raises Stopped, saved, once one of the processes was asked to stop. status.json says how it ended.
     """
-    config = runs.load_config(folder)
+    config = load_config(folder)
     device = distributed.device_of(process, device_name)
     _set_up_torch(config, process, device_name)
     with (
@@ -224,7 +225,7 @@ def _list_broken(folder: Path, loader: Loader, process: Process) -> None:
     if loader.broken:
         lines = [reason for _, reason in sorted(loader.broken.items())]
         file = folder / f"broken-images-{process.rank}.txt"
-        runs.write_text(file, "".join(f"{line}\n" for line in lines))
+        write_text(file, "".join(f"{line}\n" for line in lines))
         print(f"{len(lines)} broken training images were replaced: {file}")
 
 

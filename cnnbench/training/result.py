@@ -9,7 +9,8 @@ import torch
 
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.error_table import error_table
-from cnnbench.runs import folder as runs
+from cnnbench.runs.paths import run_name
+from cnnbench.runtime.files import write_json
 from cnnbench.runtime.machine import processor
 from cnnbench.runtime.shell import counted, typed
 from cnnbench.training.state import TrainContext, TrainState
@@ -45,7 +46,7 @@ def finish(training: TrainContext, position: TrainState) -> None:
         "training_images": training.record["images"],
         "seed": config.seed,
     }
-    runs.write_json(training.folder / "result.json", result)
+    write_json(training.folder / "result.json", result)
     print(show(training.folder, result))
 
 
@@ -77,7 +78,7 @@ def show(folder: Path, result: dict[str, Any]) -> str:
     if "averaged_wrong_top1" in result:
         with_average = Counts(result["averaged_wrong_top1"], result["averaged_wrong_top5"], result["n"])
         averaged = f"\nwith the averaged weights:\n{error_table(with_average)}\n"
-    again = f"cnnbench eval {typed('run', runs.name(folder))}"
+    again = f"cnnbench eval {typed('run', run_name(folder))}"
     speed, seconds = result["images_per_second"], result["training_seconds"]
     return f"""
 {result["arch"]} after {counted(result["epoch"], "epoch")}, {counts.n:,} validation images, one centre crop:

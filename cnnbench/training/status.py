@@ -6,7 +6,8 @@ import errno
 from pathlib import Path
 from types import TracebackType
 
-from cnnbench.runs import folder as runs
+from cnnbench.runs.paths import run_name
+from cnnbench.runs.status import write_status
 from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped, UserError
@@ -36,7 +37,7 @@ class Status:
                 epoch, step = self.training.saver.saved
                 print(
                     f"{error}, saved after step {step} (epoch {epoch} done): the same command with "
-                    f"{typed('run', runs.name(self.folder))} continues",
+                    f"{typed('run', run_name(self.folder))} continues",
                     flush=True,
                 )
         else:
@@ -48,7 +49,7 @@ class Status:
     def _write(self, state: str, why: str | None = None) -> None:
         if self.process.leads:
             epoch, step = self.training.saver.saved if self.training is not None else (0, 0)
-            runs.write_status(self.folder, state, why, epoch, step)
+            write_status(self.folder, state, why, epoch, step)
 
 
 def _in_words(error: BaseException, folder: Path) -> BaseException:

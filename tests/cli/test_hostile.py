@@ -6,7 +6,7 @@ import pytest
 
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import run
-from cnnbench.runs import folder as runs
+from cnnbench.runs.config import load_config
 from cnnbench.runtime.errors import UserError
 
 
@@ -24,7 +24,7 @@ from cnnbench.runtime.errors import UserError
 def test_a_config_file_cannot_run_code(tmp_path, text):
     (tmp_path / "config.yaml").write_text(text.format(ran=tmp_path / "ran"))
     with pytest.raises(UserError, match=r"config\.yaml is"):
-        runs.load_config(tmp_path)
+        load_config(tmp_path)
     assert not (tmp_path / "ran").exists()
 
 

@@ -9,7 +9,7 @@ import yaml
 from composing import composed
 
 from cnnbench.config import batch
-from cnnbench.runs import folder as runs
+from cnnbench.runs.start import prepare_run
 from cnnbench.runtime.errors import UserError
 
 
@@ -49,7 +49,7 @@ def test_a_run_keeps_the_batch_that_it_began_with(tmp_path):
     """The same command continues it on other hardware; a command with another batch is of another run."""
 
     def prepared(*words: str, processes: int) -> tuple[int, int | None]:
-        runs.prepare(composed("arch=resnet18", f"run={tmp_path / 'run'}", *words), processes)
+        prepare_run(composed("arch=resnet18", f"run={tmp_path / 'run'}", *words), processes)
         kept = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
         return kept["batch"], kept["recipe_batch"]
 
@@ -70,16 +70,16 @@ def test_a_run_keeps_the_batch_that_it_began_with(tmp_path):
 
 def test_a_run_with_a_batch_of_its_own_is_not_continued_without_it(tmp_path):
     words = ("arch=resnet18", f"run={tmp_path / 'run'}")
-    runs.prepare(composed(*words, "batch=128"), 2)
+    prepare_run(composed(*words, "batch=128"), 2)
     with pytest.raises(UserError, match="is a run with batch=128, not 256"):
-        runs.prepare(composed(*words), 2)
-    runs.prepare(composed(*words, "batch=128"), 1)
+        prepare_run(composed(*words), 2)
+    prepare_run(composed(*words, "batch=128"), 1)
 
 
 def test_a_batch_that_is_refused_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="use batch=255"):
-        runs.prepare(composed("arch=resnet18", "batch=256"), 3)
+        prepare_run(composed("arch=resnet18", "batch=256"), 3)
     assert not list(tmp_path.iterdir())
 
 

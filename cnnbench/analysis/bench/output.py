@@ -10,30 +10,24 @@ from typing import Any
 
 import torch
 
-from cnnbench import __version__
 from cnnbench.analysis.tables import Table, as_csv, render
 from cnnbench.config.bench import BenchConfig
-from cnnbench.runs import folder as runs
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_json, write_text, writing
 from cnnbench.runtime.machine import processor, usable_cores
+from cnnbench.runtime.provenance import provenance
 
 
 def machine() -> dict[str, Any]:
     """Processor, cores, threads, GPU, versions and git commit: all that a measurement depends on."""
     cuda = torch.cuda.is_available()
     return {
-        "time": runs.now(),
-        "platform": platform.platform(),
+        **provenance(),
         "processor": processor(),
         "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
         "cuda": torch.version.cuda if cuda else None,
         "cudnn": torch.backends.cudnn.version() if cuda else None,
-        "cnnbench": __version__,
-        "git": runs.git_state(),
     }
 
 
@@ -55,9 +49,7 @@ def write(config: BenchConfig, tables: list[Table]) -> None:
     flat = [{name: value for name, value in row.items() if not isinstance(value, dict)} for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
     text = as_csv(names, [[row.get(name) for name in names] for row in flat])
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        runs.write_json(path, content)
-        runs.write_text(path.with_suffix(".csv"), text + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+        write_json(path, content)
+        write_text(path.with_suffix(".csv"), text + "\n")

@@ -14,8 +14,11 @@ from cnnbench.analysis.tables import Table, render
 from cnnbench.config.schema import TrainConfig, VerifyConfig, entries, side, value_of
 from cnnbench.config.values import shown
 from cnnbench.data.storage.packed import ENDING, read_header
-from cnnbench.runs import folder as runs
+from cnnbench.runs.config import load_config
+from cnnbench.runs.paths import run_folder, run_name
+from cnnbench.runs.results import load_result
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_json, writing
 from cnnbench.runtime.shell import typed
 
 PASS, LOW, HIGH, NOT_COMPARABLE = "pass", "low", "high", "not comparable"
@@ -48,8 +51,8 @@ class Judgement:
 
 def verify(config: VerifyConfig, compose: Compose) -> None:
     """Print the verdict on a run and write it as JSON; leave with exit status 1 unless what is comparable passes."""
-    folder = runs.folder(config.run)
-    trained = runs.load_config(folder)
+    folder = run_folder(config.run)
+    trained = load_config(folder)
     results = _results(folder)
     judged = [judgement for file, result in results for judgement in judge(trained, file, result, config)]
     causes = _causes(folder, trained, results, compose)
@@ -58,10 +61,8 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
     print(render(_table(title, judged, causes), config.format))
     content = {"verdict": verdict, "judgements": [asdict(judgement) for judgement in judged], "causes": causes}
     output = Path(config.output).expanduser() if config.output is not None else folder / "verify.json"
-    try:
-        runs.write_json(output, content)
-    except OSError as error:
-        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    with writing(output):
+        write_json(output, content)
     if verdict != PASS:
         raise SystemExit(1)
 
@@ -117,7 +118,7 @@ def overall(judged: list[Judgement]) -> str:
 def _results(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """result.json and the results of `cnnbench eval`, each with the facts of the data that result.json states."""
     try:
-        own = runs.load_result(folder)
+        own = load_result(folder)
         if own is None:
             raise UserError(f"{folder} has not ended: it has no result.json; the same train command continues it")
         known = {name: own[name] for name in ("classes", "training_images") if name in own}
@@ -158,7 +159,7 @@ def _causes(
     if trained.protocol not in {result["protocol"] for _, result in results}:
         found.append(
             f"no result by protocol {trained.protocol}, by which the paper of recipe {trained.recipe} tested: "
-            f"cnnbench eval {typed('run', runs.name(folder))} protocol={trained.protocol}"
+            f"cnnbench eval {typed('run', run_name(folder))} protocol={trained.protocol}"
         )
     own = results[0][1]
     if own.get("epoch", trained.epochs) != trained.epochs:

@@ -14,8 +14,9 @@ from cnnbench.analysis.report.results import results_of, summary_table
 from cnnbench.analysis.report.run import find_runs
 from cnnbench.analysis.tables import render
 from cnnbench.config.schema import ReportConfig
-from cnnbench.runs import folder as runs
 from cnnbench.runtime.errors import UserError, reason
+from cnnbench.runtime.files import write_text, writing
+from cnnbench.runtime.provenance import now
 
 NAMED = 4  # runs that a heading names; more are counted
 
@@ -28,17 +29,15 @@ def report_command(config: ReportConfig) -> None:
 
     names = [run.name for run in found]
     title = config.title or (f"cnnbench: {', '.join(names) if len(names) <= NAMED else f'{len(names)} runs'}")
-    foot = f"Written by cnnbench {__version__} at {runs.now()}."
+    foot = f"Written by cnnbench {__version__} at {now()}."
     folder = Path(config.output).expanduser()
-    try:
+    with writing(folder):
         (folder / "plots").mkdir(parents=True, exist_ok=True)
         pictures = draw(found, folder / "plots", measured["rows"])
         report = build(found, measured["tables"], pictures, title, unread)
-        runs.write_text(folder / "report.html", page(report, foot))
-        runs.write_text(folder / "report.md", markdown(report, folder, foot))
-        runs.write_text(folder / "results.csv", results_csv(found))
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or reason(error)}") from error
+        write_text(folder / "report.html", page(report, foot))
+        write_text(folder / "report.md", markdown(report, folder, foot))
+        write_text(folder / "results.csv", results_csv(found))
     print(render(summary_table([result for run in found for result in results_of(run)])))
     print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, plots/")
     for sentence in unread:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.config.schema import TrainConfig
-from cnnbench.runs import folder as runs
+from cnnbench.runs.config import load_config
+from cnnbench.runs.paths import RUNS, run_folder, run_name
+from cnnbench.runs.status import load_status
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.shell import typed
 
@@ -57,35 +59,35 @@ def find_runs(names: list[str]) -> tuple[list[Run], list[str]]:
     Raises UserError for a name that is no run, a run that cannot be read, or if there are no runs at all.
     """
     if names:
-        folders = {folder.resolve(): folder for name in names for folder in _folders(runs.folder(name))}
+        folders = {folder.resolve(): folder for name in names for folder in _folders(run_folder(name))}
         return [read_folder(folder) for folder in folders.values()], []
     found, unread = [], []
-    for folder in _within(runs.RUNS):
+    for folder in _within(RUNS):
         try:
             found += [read_folder(below) for below in _folders(folder)]
         except UserError as error:
             unread.append(str(error))
     if not found:
-        raise UserError(f"there are no runs in {runs.RUNS}/: train one, or name the folders of runs")
+        raise UserError(f"there are no runs in {RUNS}/: train one, or name the folders of runs")
     return found, unread
 
 
 def read_run(run: str) -> Run:
     """The run in a folder, or named so in runs/. Raises UserError if there is none or its config is damaged."""
-    return read_folder(runs.folder(run))
+    return read_folder(run_folder(run))
 
 
 def read_folder(folder: Path) -> Run:
     """The run in `folder`. Raises UserError if there is none or its config is damaged."""
-    config = runs.load_config(folder)
+    config = load_config(folder)
     table, worst = _rows(folder / DETAILS / "confusion.csv"), _rows(folder / DETAILS / "per_class.csv")
     return Run(
-        name=runs.name(folder),
+        name=run_name(folder),
         folder=folder,
         config=config,
         metrics=_lines(folder / "metrics.jsonl"),
         result=_json(folder / "result.json", dict),
-        status=runs.load_status(folder),
+        status=load_status(folder),
         starts=_json(folder / "environment.json", list) or [],
         evaluations=[content for file in sorted(folder.glob("eval-*.json")) if (content := _json(file, dict))],
         per_class=[dict(zip(worst[0], row, strict=True)) for row in worst[1:]],

@@ -21,8 +21,7 @@ from cnnbench.data.commands.findings import (
     wrong_counts,
 )
 from cnnbench.data.layouts import read_split
-from cnnbench.runs import folder as runs
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_json, writing
 
 SHOWN = 5  # examples of each kind on the terminal
 PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
@@ -131,8 +130,6 @@ def _write_report(
         "problems": listed(PROBLEMS),
         "remarks": listed(REMARKS),
     }
-    try:
-        runs.write_json(Path(config.report).expanduser(), content)
-    except OSError as error:
-        raise UserError(f"cannot write {config.report}: {error.strerror}") from error
+    with writing(config.report):
+        write_json(Path(config.report).expanduser(), content)
     print(f"report: {config.report}")

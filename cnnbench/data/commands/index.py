@@ -10,6 +10,7 @@ from cnnbench.data.layouts import data_folder, find_layout, index, list_anew
 from cnnbench.data.layouts.ilsvrc import in_words
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import writing
 
 
 def index_command(config: DataIndexConfig) -> None:
@@ -46,8 +47,6 @@ def _index(root: Path, split: str, layout: str, beside: bool) -> tuple[Listing, 
     if beside:
         return listing, f"index: {index.keep_beside(listing, root, split, layout)}"
     path = index.cache_file(root, split)
-    try:
+    with writing(path, "set CNNBENCH_CACHE, or use beside=true"):
         index.keep(path, listing, root, split, layout)
-    except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror}): set CNNBENCH_CACHE, or use beside=true") from error
     return listing, f"index: {path}"

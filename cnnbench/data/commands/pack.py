@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -24,11 +23,11 @@ from cnnbench.data.layouts import data_folder, read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.packed import LEFT_OUT, Packed, checksum, read_header
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import filling
 from cnnbench.runtime.parallel import map_images
 
 PROBES = 64  # images whose packed size gives the estimate for all
 SHOWN = 20  # broken images that are listed
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def pack(config: PackConfig) -> None:
@@ -44,17 +43,14 @@ def pack(config: PackConfig) -> None:
     splits = {split: read_split(config.data, split) for split in config.splits}
     broken: list[tuple[str, str]] = []
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        _check_space(config, splits, chosen, output)
-        for name, split in splits.items():
-            broken += _pack_split(config, name, split, chosen, output)
+        with filling(output):
+            output.mkdir(parents=True, exist_ok=True)
+            _check_space(config, splits, chosen, output)
+            for name, split in splits.items():
+                broken += _pack_split(config, name, split, chosen, output)
     except KeyboardInterrupt:
         print(f"\nWhat is packed is kept in {output}, the unfinished file as *{PARTIAL}: the same command goes on.")
         raise
-    except OSError as error:
-        if error.errno in FULL:
-            raise UserError(f"{output} is full: make room and repeat the command, it goes on where it was") from error
-        raise UserError(f"cannot write {error.filename or output}: {error.strerror}") from error
     if broken and not config.skip_broken:
         listed = "; ".join(why for _, why in broken[:SHOWN])
         more = f"; and {len(broken) - SHOWN:,} more" if len(broken) > SHOWN else ""

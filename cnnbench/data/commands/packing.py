@@ -30,7 +30,7 @@ from cnnbench.data.storage.packed import (
     read_header,
 )
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import sync_folder
+from cnnbench.runtime.files import sync
 from cnnbench.runtime.parallel import progress
 
 PARTIAL = ".partial"  # added to the name of a file that is not finished
@@ -91,7 +91,7 @@ def write_file(
             _finish(file, opening, _index(places, labels, names, left_out))
             open_file(str(partial))
             os.replace(partial, target)
-            sync_folder(target.parent)
+            sync(target.parent)
     return Written(int(places["original"].sum()), left_out)
 
 

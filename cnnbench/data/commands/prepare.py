@@ -20,6 +20,7 @@ from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.ranges import Ranges
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import filling
 from cnnbench.runtime.parallel import map_images
 
 PARTIAL = ".partial"  # ending of a split's folder until it is whole
@@ -38,15 +39,11 @@ def prepare(config: PrepareConfig) -> None:
     output = Path(config.output).expanduser().absolute()
     splits = {name: read_split(config.data, name) for name in config.splits}
     plans = [_plan(name, split, output) for name, split in splits.items()]
-    try:
+    with filling(output):
         output.mkdir(parents=True, exist_ok=True)
         _check_space(plans, output)
         for plan in plans:
             _unpack(plan, config.workers)
-    except OSError as error:
-        if error.errno in FULL:
-            raise UserError(f"{output} is full: make room and repeat the command, it goes on where it was") from error
-        raise UserError(f"cannot write {error.filename or output}: {error.strerror}") from error
     for name, split in splits.items():
         print(f"{output / name}: {len(split):,} images of {len(split.classes):,} classes")
         for sentence in shortfalls(name, split):

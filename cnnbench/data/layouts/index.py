@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
@@ -24,8 +23,9 @@ import numpy as np
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.sample import cache_folder
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import replacing, writing
 
-MAGIC = b"cnnbench index 1"
+MAGIC = b"cnnbench index 2"
 PREFIX = struct.Struct("<16sQQ")
 ALIGNMENT = 64
 BLOCK = 1 << 20
@@ -85,23 +85,14 @@ def keep(path: Path, listing: Listing, root: Path, split: str, layout: str) -> N
     header = json.dumps(content).encode()
     header += b" " * (-(PREFIX.size + len(header)) % ALIGNMENT)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)
-    try:
-        with open(handle, "wb") as file:
-            file.write(PREFIX.pack(MAGIC, 0, len(header)))
-            checksum = 0
-            for block in (header, *_padded(arrays)):
-                checksum = zlib.crc32(block, checksum)
-                file.write(block)
-            file.seek(0)
-            file.write(PREFIX.pack(MAGIC, checksum, len(header)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
+    with replacing(path) as scratch, open(scratch, "wb") as file:
+        file.write(PREFIX.pack(MAGIC, 0, len(header)))
+        checksum = 0
+        for block in (header, *_padded(arrays)):
+            checksum = zlib.crc32(block, checksum)
+            file.write(block)
+        file.seek(0)
+        file.write(PREFIX.pack(MAGIC, checksum, len(header)))
 
 
 def keep_beside(listing: Listing, root: Path, split: str, layout: str) -> Path:
@@ -109,10 +100,8 @@ def keep_beside(listing: Listing, root: Path, split: str, layout: str) -> Path:
     path = beside_file(root, split)
     if str(root) in listing.depends or not root.is_dir():
         raise UserError(f"an index beside {root} would change what it depends on: leave out beside=true")
-    try:
+    with writing(path, "leave out beside=true for the cache folder"):
         keep(path, listing, root, split, layout)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; leave out beside=true for the cache folder") from error
     return path
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 
 from cnnbench.data.sample import cache_folder
 from cnnbench.data.storage import remote
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_text, writing
 
 FORM = 1  # of the files; a change of what they hold, or of how labels are read, counts it up
 STAMPS = ("size", "ETag", "LastModified", "Last-Modified")  # what servers say of a file's state
@@ -27,14 +25,7 @@ def cached(url: str, read: Callable[[str], list[tuple]]) -> list[tuple]:
         return json.loads(file.read_text())
     except (OSError, ValueError):
         found = read(url)
-    try:
+    with writing(f"the cache folder {file.parent}", "set CNNBENCH_CACHE"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "w") as out:
-            json.dump(found, out)
-        os.replace(scratch, file)
-    except OSError as error:
-        raise UserError(
-            f"cannot write the cache folder {file.parent} ({error.strerror}): set CNNBENCH_CACHE"
-        ) from error
+        write_text(file, json.dumps(found))
     return found

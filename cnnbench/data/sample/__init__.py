@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import writing
 
 ARCHIVE = Path(__file__).with_name("fashion_mnist.tar.xz")
 
@@ -24,11 +25,9 @@ def sample_folder() -> Path:
     folder = cache / f"sample-{hashlib.sha256(ARCHIVE.read_bytes()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
-    try:
+    with writing(f"the cache folder {cache}", "set CNNBENCH_CACHE"):
         cache.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix="unpacking-", dir=cache))
-    except OSError as error:
-        raise UserError(f"cannot write the cache folder {cache} ({error.strerror}): set CNNBENCH_CACHE") from error
     try:
         with tarfile.open(ARCHIVE) as tar:
             tar.extractall(scratch, filter="data")

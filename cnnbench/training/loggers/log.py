@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from cnnbench.runtime.files import write_text
 from cnnbench.runtime.progress import tqdm
 
 SCALARS_EVERY = 50  # steps between two points of TensorBoard's training curves
@@ -92,7 +93,7 @@ class Log:
     def _keep_before(self, epoch: int) -> None:
         if self.metrics.exists():
             lines = self.metrics.read_text().splitlines()[:epoch]  # one line per epoch; a crash may have cut the last
-            self.metrics.write_text("".join(f"{line}\n" for line in lines))
+            write_text(self.metrics, "".join(f"{line}\n" for line in lines))
 
 
 BOARD_NAMES = {

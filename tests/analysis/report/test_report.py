@@ -32,7 +32,7 @@ from cnnbench.analysis.report.settings import settings
 from cnnbench.analysis.tables import Table
 from cnnbench.cli import main as cli
 from cnnbench.config.schema import TrainConfig
-from cnnbench.runs.folder import RUNS
+from cnnbench.runs.paths import RUNS
 from cnnbench.runtime.errors import UserError
 
 DOT = base64.b64decode(  # a PNG of one pixel

@@ -14,7 +14,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
-from cnnbench.runs import folder as runs
+from cnnbench.runs.start import prepare_run
 from cnnbench.runtime.distributed import Process
 from cnnbench.training.loggers import board
 from cnnbench.training.loggers.log import BOARD_NAMES
@@ -33,7 +33,7 @@ def trained(small_data, tmp_path, monkeypatch):
 
     def train(*words: str) -> Path:
         config = composed(*WORDS, f"data={small_data}", f"run={tmp_path}/run", *words)
-        folder = runs.prepare(config, 1)
+        folder = prepare_run(config, 1)
         train_process(folder, Process(), "cpu")
         return folder
 

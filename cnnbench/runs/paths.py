@@ -1,0 +1,50 @@
+"""Where runs lie, and what they are called."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from cnnbench.config.schema import TrainConfig
+from cnnbench.runtime.errors import UserError
+
+RUNS = Path("runs")
+CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
+
+
+def run_folder(run: str) -> Path:
+    """The folder of a run: a bare name lies in runs/, anything with a slash is a path."""
+    path = Path(run).expanduser()
+    return path if len(path.parts) > 1 or run.startswith(".") else RUNS / path
+
+
+def run_name(folder: Path) -> str:
+    """What to give as run= for the run in `folder`."""
+    if folder.parent == RUNS:
+        return folder.name
+    return str(folder) if len(folder.parts) > 1 else f"./{folder}"
+
+
+def new_run_folder(stem: str) -> Path:
+    """A new, empty folder in runs/ named after `stem` and the time, claimed against other processes."""
+    stamped = f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    for suffix in ["", *(f"-{number}" for number in range(2, 1000))]:
+        folder = RUNS / (stamped + suffix)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"cannot create the run folder {folder}: {error.strerror}; give run=FOLDER") from error
+        return folder
+    raise UserError(f"{RUNS} has a thousand runs named {stamped}: give run=NAME")
+
+
+def has_begun(config: TrainConfig) -> bool:
+    """Whether `config` names a run that is there already."""
+    return config.run is not None and (run_folder(config.run) / CONFIG).exists()
+
+
+def runs_in(folder: Path) -> list[str]:
+    """Names of the runs directly below `folder`, in their order; [] without any."""
+    return sorted(file.parent.name for file in folder.glob(f"*/{CONFIG}"))

@@ -1,0 +1,73 @@
+"""The start of a run: its folder, new or to be continued, and whether it may be.
+
+config.yaml       the resolved config
+environment.json  every start: when, where, which versions and which git commit
+metrics.jsonl     a line per epoch
+status.json       how it stands: running, complete, preempted or failed, why, and at which step
+result.json       once the run has ended
+nonfinite.jsonl   a line per step whose loss or gradient was not finite, if there was one
+lock.json         while it is being trained: by whom
+checkpoints/      last.pt, previous.pt, best.pt, and those of keep_every
+tensorboard/      the same figures as metrics.jsonl, and more often; pictures, and the final errors beside the config
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from cnnbench.config.batch import check_continued, with_batch, with_batch_of
+from cnnbench.config.schema import TrainConfig
+from cnnbench.runs import lock
+from cnnbench.runs.config import check_complete, check_same, load_config, save_config
+from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, run_folder, run_name
+from cnnbench.runs.results import load_result
+from cnnbench.runs.status import STATUS
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_json, writing
+from cnnbench.runtime.provenance import provenance
+
+ENVIRONMENT = "environment.json"
+
+
+def prepare_run(config: TrainConfig, processes: int) -> Path:
+    """The folder of the run that `config` describes, new or to be continued, with config.yaml, its batch chosen.
+
+    Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change, or
+    if the run's batch does not split evenly over `processes`, which a run that has ended may.
+    """
+    begun = has_begun(config)
+    config = config if begun else with_batch(config, processes)
+    folder = run_folder(config.run) if config.run is not None else new_run_folder(config.arch.name)
+    lock.refuse_if_held(folder)
+    if begun:
+        before = load_config(folder)
+        config = with_batch_of(before, config)
+        check_same(folder, before, config)
+        if load_result(folder) is None:
+            check_complete(folder)
+            check_continued(config, processes, run_name(folder))
+    elif folder.is_dir() and any(folder.iterdir()) and not (folder / CHECKPOINTS).is_dir():
+        raise UserError(f"{folder} is not empty and not a run: give another run=NAME")
+    with writing(f"the run folder {folder}"):
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        save_config(folder, config)
+        _record_start(folder)
+    return folder
+
+
+def discard_unstarted(folder: Path) -> None:
+    """Remove the folder of a run that failed before it began to log: it holds its config, and nothing of value."""
+    made_first = {CONFIG, ENVIRONMENT, CHECKPOINTS, STATUS}
+    unstarted = {entry.name for entry in folder.iterdir()} <= made_first
+    if unstarted and not any((folder / CHECKPOINTS).iterdir()):
+        shutil.rmtree(folder)
+
+
+def _record_start(folder: Path) -> None:
+    """Add this start to environment.json."""
+    file = folder / ENVIRONMENT
+    starts = json.loads(file.read_text()) if file.exists() else []
+    write_json(file, [*starts, {"command": sys.argv, **provenance()}])
