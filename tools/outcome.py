@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from cnnbench.runs import checkpoint
-from cnnbench.training.loggers.log import CLOCK
+from cnnbench.runs.results import CLOCK
 
 
 def outcome(run: Path) -> tuple[list[dict], dict[str, bytes], dict]:

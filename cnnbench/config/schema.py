@@ -13,6 +13,7 @@ from typing import Any
 
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.fields import MAY_CHANGE, group, key
+from cnnbench.config.loggers import LOGGERS
 from cnnbench.config.resolution import ResolutionConfig
 
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
@@ -257,6 +258,12 @@ class TrainConfig:
     )
     timeout: float = key("how long processes wait for each other after it, minutes", 5.0, note=MAY_CHANGE)
     log_every: int = key("seconds between two lines of progress where there is no terminal", 10, note=MAY_CHANGE)
+    logger: list[str] = key(
+        "where figures go beside the terminal and metrics.jsonl, as in logger=[tensorboard]; []: nowhere",
+        ["tensorboard"],
+        choices=tuple(LOGGERS),
+        note=MAY_CHANGE,
+    )
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,11 @@ def check_choices(config: Any, prefix: str = "") -> None:
         value, choices = getattr(config, item.name), item.metadata["choices"]
         if dataclasses.is_dataclass(value):
             check_choices(value, f"{prefix}{item.name}.")
-        elif choices and value not in choices and not (value is None and item.default is None):
-            hint = nearest(str(value), choices)
-            raise UserError(f"{prefix}{item.name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
+        elif choices and not (value is None and item.default is None):
+            for each in value if isinstance(value, list) else [value]:
+                if each not in choices:
+                    hint = nearest(str(each), choices)
+                    raise UserError(f"{prefix}{item.name}={each} is unknown{hint}; choose one of {', '.join(choices)}")
 
 
 def require(condition: bool, sentence: str) -> None:

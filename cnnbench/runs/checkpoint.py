@@ -1,6 +1,15 @@
 """Checkpoint files: tensors and plain values only, written whole or not at all, and checked when they are read.
 
-A file is what torch.save writes, which torch.load also reads as it is, followed by the SHA-256 of all that.
+A file is what torch.save writes, which torch.load also reads as it is, followed by the SHA-256 of all that. Its items:
+
+format, version   of this file, and of the cnnbench that wrote it
+model, averaged   state dicts of the bare network, and of its averaged weights if there are any
+optimizer, scaler their state dicts
+state             where the run stands: training/state.py
+shares            in mid-epoch, what each process knows alone: training/snapshot.py
+arch, config      the network's key, and the whole config
+classes, images   names of the classes in the order of the logits; number of training images
+data              form, decoder and pixels of the images
 """
 
 from __future__ import annotations
@@ -14,14 +23,20 @@ from typing import Any, BinaryIO
 
 import torch
 
+from cnnbench import __version__
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import sync
 
+FORMAT = 1  # counted up when an item that is there already changes its meaning, or a needed one is added
 LAST, PREVIOUS, BEST, DAMAGED = "last.pt", "previous.pt", "best.pt", "damaged.pt"
 
 MARK = b"cnnbench sha256 "
 TRAILER = len(MARK) + 64  # bytes: the mark and the checksum in hexadecimal
 BLOCK = 1 << 20  # bytes read at a time
+
+
+class OtherFormat(UserError):
+    """A whole checkpoint that another version wrote."""
 
 
 def of_epoch(epoch: int) -> str:
@@ -39,7 +54,7 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
     try:
         with open(scratch, "wb") as file:
             hashed = _Hashed(file)
-            torch.save(content, hashed)
+            torch.save({"format": FORMAT, "version": __version__, **content}, hashed)
             file.write(MARK + hashed.hash.hexdigest().encode())
             file.flush()
             os.fsync(file.fileno())
@@ -72,6 +87,8 @@ def find_last(folder: Path) -> Path | None:
             continue
         try:
             load(path)
+        except OtherFormat:
+            raise
         except UserError as error:
             damaged.append(str(error))
             continue
@@ -87,7 +104,8 @@ def find_last(folder: Path) -> Path | None:
 def load(path: Path) -> dict[str, Any]:
     """A checkpoint of cnnbench on the CPU. Only tensors and plain values are read: a pickle cannot run code.
 
-    Raises UserError if there is none, if a byte of it has changed, or if it is something else.
+    Raises UserError if there is none, if a byte of it has changed, or if it is something else; OtherFormat if another
+    version wrote it.
     """
     try:
         with open(path, "rb") as file:
@@ -103,6 +121,12 @@ def load(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged: {reason(error)}") from error
     if not isinstance(content, dict) or "model" not in content:
         raise UserError(f"{path} is not a checkpoint of a run")
+    if content.get("format") != FORMAT:
+        before = f"cnnbench {content['version']}" if "version" in content else "an earlier version of cnnbench"
+        raise OtherFormat(
+            f"{path} was written by {before} in format {content.get('format', 0)}, and cnnbench {__version__} reads "
+            f"format {FORMAT}: continue the run with the version that wrote it"
+        )
     return content
 
 

@@ -40,6 +40,6 @@ def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
         if "averaged" not in content:
             raise UserError(f"{folder} has no averaged weights: it was trained with average.kind=none")
         averaged = content["averaged"]
-    title = f"{trained.arch.name} after epoch {content['position']['epoch']} of {folder}"
+    title = f"{trained.arch.name} after epoch {content['state']['epoch']} of {folder}"
     title += ", averaged weights" if averaged else ""
     return TrainedModel(title, trained.arch, str(weights), tuple(content["classes"]), trained, averaged)

@@ -15,27 +15,28 @@ from cnnbench.config.schema import AugmentConfig, AverageConfig, OptimizerConfig
 from cnnbench.data.layouts.ilsvrc import in_words
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.shell import counted
+from cnnbench.training.context import TrainContext
 from cnnbench.training.optimizers.build import scaled_learning_rate
-from cnnbench.training.state import TrainContext, TrainState
+from cnnbench.training.state import TrainState
 
 
-def banner(training: TrainContext, position: TrainState, train: Split, val: Split) -> str:
+def banner(context: TrainContext, state: TrainState, val: Split) -> str:
     """Several lines of plain text."""
-    config = training.config
+    config = context.config
     rows = {
-        "run": f"{training.folder} ({_state(config, position)})",
-        "network": _network(training),
-        "data": _data(config, train, val),
-        "recipe": _recipe(training, train),
-        "batch": _batch(config, training.process.world),
+        "run": f"{context.folder} ({_state(config, state)})",
+        "network": _network(context),
+        "data": _data(context, val),
+        "recipe": _recipe(context),
+        "batch": _batch(config, context.process.world),
         "rate": _rate(config),
         "optimiser": _optimizer(config),
         "loss": _loss(config),
         "average": _acting(config.average, AVERAGE_KEYS),
         "augment": describe_augment(config.augment),
         "resolution": _resolution(config),
-        "loader": _loader(training),
-        "device": _device(training),
+        "loader": _loader(context),
+        "device": _device(context),
     }
     if rows["resolution"] is None:
         del rows["resolution"]
@@ -44,17 +45,17 @@ def banner(training: TrainContext, position: TrainState, train: Split, val: Spli
     return f"cnnbench {__version__} train\n" + "\n".join(f"  {name:<12}{text}" for name, text in rows.items())
 
 
-def _state(config: TrainConfig, position: TrainState) -> str:
-    if position.epoch == config.epochs:
+def _state(config: TrainConfig, state: TrainState) -> str:
+    if state.epoch == config.epochs:
         return "trained; only the result is missing"
-    if position.epoch or position.step:
-        return f"continues after epoch {position.epoch}, step {position.step} of the next"
+    if state.epoch or state.step:
+        return f"continues after epoch {state.epoch}, step {state.step} of the next"
     return f"new; weights from {config.weights}" if config.weights else "new"
 
 
-def _network(training: TrainContext) -> str:
-    config, size = training.config, side(training.config)
-    count = sum(parameter.numel() for parameter in training.model.parameters())
+def _network(context: TrainContext) -> str:
+    config, size = context.config, side(context.config)
+    count = sum(parameter.numel() for parameter in context.model.parameters())
     native = "" if size == config.arch.image_size else f" (native: {config.arch.image_size})"
     options = "".join(f", {name}={value}" for name, value in config.arch.options.items())
     dropout = "" if config.arch.dropout is None else f", dropout {config.arch.dropout:g}"
@@ -65,18 +66,19 @@ def _network(training: TrainContext) -> str:
     )
 
 
-def _data(config: TrainConfig, train: Split, val: Split) -> str:
+def _data(context: TrainContext, val: Split) -> str:
+    config, data = context.config, context.data
     note = (
         "bundled sample, part of Fashion-MNIST (no data= given)" if config.data.path == "sample" else config.data.path
     )
     fraction = config.data.train_fraction
     share = f", {fraction:.4g} of each class's training images" if fraction < 1 else ""
-    return f"{note}: {in_words(train.classes)}{share}, {len(train):,} training and {len(val):,} validation images"
+    return f"{note}: {in_words(data.classes)}{share}, {data.images:,} training and {len(val):,} validation images"
 
 
-def _recipe(training: TrainContext, train: Split) -> str:
-    config, steps = training.config, training.steps_per_epoch
-    dropped = len(train) - steps * config.batch
+def _recipe(context: TrainContext) -> str:
+    config, steps = context.config, context.steps_per_epoch
+    dropped = context.data.images - steps * config.batch
     rest = f"; the last {dropped} images of each epoch's order are left out" if dropped else ""
     own = "paper = " * (config.recipe == config.arch.recipe)
     source = f" ({config.recipe_source})" * bool(config.recipe_source)
@@ -165,16 +167,16 @@ def _short(value: float | str | list[float]) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _loader(training: TrainContext) -> str:
-    loader, data = training.loader, training.record["data"]
+def _loader(context: TrainContext) -> str:
+    loader, data = context.data.training, context.data.about
     crew = "no workers" if loader.workers == 0 else f"{loader.workers} {loader.crew_name} per training process"
     return f"{crew}, decoder {data['engine']}, {data['pixels']} pixels from {data['form']}"
 
 
-def _device(training: TrainContext) -> str:
-    device = training.normalise.device
+def _device(context: TrainContext) -> str:
+    device = context.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
-    layout = "channels last" if training.config.channels_last else "channels first"
-    compiled = ", compiled" if training.config.compile else ""
-    saving = ", activations recomputed" if training.config.memory == "save" else ""
-    return f"{name} per process, {training.precision.name}, {layout}{compiled}{saving}"
+    layout = "channels last" if context.config.channels_last else "channels first"
+    compiled = ", compiled" if context.config.compile else ""
+    saving = ", activations recomputed" if context.config.memory == "save" else ""
+    return f"{name} per process, {context.precision.name}, {layout}{compiled}{saving}"

@@ -13,12 +13,13 @@ from cnnbench.runs.paths import run_name
 from cnnbench.runtime.files import write_json
 from cnnbench.runtime.machine import processor
 from cnnbench.runtime.shell import counted, typed
-from cnnbench.training.state import TrainContext, TrainState
+from cnnbench.training.context import TrainContext
+from cnnbench.training.state import TrainState
 
 
-def finish(training: TrainContext, position: TrainState) -> None:
+def finish(context: TrainContext, state: TrainState) -> None:
     """Write result.json for the network after the last epoch, and print the table."""
-    config, counts = training.config, Counts(*position.counts)
+    config, counts = context.config, Counts(*state.counts)
     result = {
         "arch": config.arch.name,
         "top1_error": counts.top1_error,
@@ -27,41 +28,41 @@ def finish(training: TrainContext, position: TrainState) -> None:
         "wrong_top5": counts.wrong5,
         "n": counts.n,
         "protocol": "center",
-        "epoch": position.epoch,
-        **_averaged(position),
-        "best_top1_error": position.best_top1_error,
-        "best_epoch": position.best_epoch,
-        "params": sum(parameter.numel() for parameter in training.model.parameters()),
-        "images_per_second": round(position.steps_timed * config.batch / position.seconds, 1),
-        "training_seconds": round(position.seconds, 1),
-        "waiting_seconds": round(position.waiting_seconds, 1),
-        "evaluation_seconds": round(position.evaluation_seconds, 1),
-        "saving_seconds": round(position.saving_seconds, 1),
-        **_machine(training),
+        "epoch": state.epoch,
+        **_averaged(state),
+        "best_top1_error": state.best_top1_error,
+        "best_epoch": state.best_epoch,
+        "params": sum(parameter.numel() for parameter in context.model.parameters()),
+        "images_per_second": round(state.steps_timed * config.batch / state.seconds, 1),
+        "training_seconds": round(state.seconds, 1),
+        "waiting_seconds": round(state.waiting_seconds, 1),
+        "evaluation_seconds": round(state.evaluation_seconds, 1),
+        "saving_seconds": round(state.saving_seconds, 1),
+        **_machine(context),
         "recipe": config.recipe,
         "recipe_protocol": config.protocol,
         "data": config.data.path,
-        **{f"data_{name}": value for name, value in training.record["data"].items()},
-        "classes": len(training.record["classes"]),
-        "training_images": training.record["images"],
+        **{f"data_{name}": value for name, value in context.data.about.items()},
+        "classes": len(context.data.classes),
+        "training_images": context.data.images,
         "seed": config.seed,
     }
-    write_json(training.folder / "result.json", result)
-    print(show(training.folder, result))
+    write_json(context.folder / "result.json", result)
+    print(show(context.folder, result))
 
 
-def _machine(training: TrainContext) -> dict[str, Any]:
+def _machine(context: TrainContext) -> dict[str, Any]:
     """What computed it: processes, and the GPU or processor of the first."""
-    device = training.normalise.device
+    device = context.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    return {"processes": training.process.world, "device": name, "precision": training.precision.name}
+    return {"processes": context.process.world, "device": name, "precision": context.precision.name}
 
 
-def _averaged(position: TrainState) -> dict[str, Any]:
+def _averaged(state: TrainState) -> dict[str, Any]:
     """The errors of the averaged weights, if there are any."""
-    if position.averaged_counts is None:
+    if state.averaged_counts is None:
         return {}
-    counts = Counts(*position.averaged_counts)
+    counts = Counts(*state.averaged_counts)
     return {
         "averaged_top1_error": counts.top1_error,
         "averaged_top5_error": counts.top5_error,

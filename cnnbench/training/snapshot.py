@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from cnnbench.runtime.distributed import gather_to_leader
-from cnnbench.training.state import TrainContext, TrainState
+from cnnbench.training.context import TrainContext
+from cnnbench.training.state import TrainState
 
 
 @dataclass
@@ -21,57 +22,69 @@ class Share:
     buffers: dict[str, torch.Tensor]  # batch normalisation's statistics
 
 
-def content(training: TrainContext, position: TrainState) -> dict[str, Any] | None:
+def content(context: TrainContext, state: TrainState) -> dict[str, Any] | None:
     """What a checkpoint holds, on rank 0; None elsewhere. Called on every process, and changes nothing: buffers that
     differ between processes are averaged in what is saved, and kept beside it for the same number of processes."""
     shares = []
-    if position.step:  # else all processes are alike
-        buffers = {name: buffer.cpu() for name, buffer in _statistics(training)}
-        shares = gather_to_leader(asdict(Share(position.loss_sum, position.counted, buffers)), training.process)
-    if not training.process.leads:
+    if state.step:  # else all processes are alike
+        buffers = {name: buffer.cpu() for name, buffer in _statistics(context)}
+        shares = gather_to_leader(asdict(Share(state.loss_sum, state.counted, buffers)), context.process)
+    if not context.process.leads:
         return None
-    networks = {name: module.state_dict() for name, module in _networks(training).items()}
+    networks = {name: module.state_dict() for name, module in _networks(context).items()}
     if len(shares) > 1:
         for name in shares[0]["buffers"]:
             network, _, key = name.partition(".")
             networks[network][key] = _mean([share["buffers"][name] for share in shares])
     return {
         **networks,
-        "optimizer": training.optimizer.state_dict(),
-        "scaler": training.scaler.state_dict(),
-        "position": asdict(position),
+        "optimizer": context.optimizer.state_dict(),
+        "scaler": context.scaler.state_dict(),
+        "state": asdict(state),
         "shares": shares,
-        **training.record,
+        **_facts(context),
     }
 
 
-def restore(training: TrainContext, content: dict[str, Any]) -> TrainState:
-    """Put a checkpoint's state into `training`, in place; where it stands, for this process."""
-    for name, module in _networks(training).items():
+def _facts(context: TrainContext) -> dict[str, Any]:
+    """What a checkpoint says of the network that it holds, in plain values."""
+    config, data = context.config, context.data
+    return {
+        "arch": config.arch.name,
+        "classes": list(data.classes),
+        "images": data.images,
+        "data": dict(data.about),
+        "config": asdict(config),
+    }
+
+
+def restore(context: TrainContext, content: dict[str, Any]) -> TrainState:
+    """Put a checkpoint's state into `context`, in place; where it stands, for this process."""
+    for name, module in _networks(context).items():
         module.load_state_dict(content[name])
-    training.optimizer.load_state_dict(content["optimizer"])
-    training.scaler.load_state_dict(content["scaler"])
-    position, shares = TrainState(**content["position"]), content["shares"]
-    if len(shares) == training.process.world:
-        mine = Share(**shares[training.process.rank])
-        position.loss_sum, position.counted = mine.loss_sum, mine.counted
-        for name, buffer in _statistics(training):
+    context.optimizer.load_state_dict(content["optimizer"])
+    context.scaler.load_state_dict(content["scaler"])
+    state, shares = TrainState(**content["state"]), content["shares"]
+    if len(shares) == context.process.world:
+        mine = Share(**shares[context.process.rank])
+        state.loss_sum, state.counted = mine.loss_sum, mine.counted
+        for name, buffer in _statistics(context):
             buffer.copy_(mine.buffers[name])
     elif shares:  # another number of processes: each goes on from the mean
-        position.loss_sum = sum(share["loss_sum"] for share in shares) / len(shares)
-        position.counted = sum(share["counted"] for share in shares) / len(shares)
-    return position
+        state.loss_sum = sum(share["loss_sum"] for share in shares) / len(shares)
+        state.counted = sum(share["counted"] for share in shares) / len(shares)
+    return state
 
 
-def _networks(training: TrainContext) -> dict[str, nn.Module]:
+def _networks(context: TrainContext) -> dict[str, nn.Module]:
     """The networks of a run by their names in a checkpoint."""
-    return {"model": training.model} | ({"averaged": training.averaged.module} if training.averaged else {})
+    return {"model": context.model} | ({"averaged": context.averaged.module} if context.averaged else {})
 
 
-def _statistics(training: TrainContext) -> list[tuple[str, torch.Tensor]]:
+def _statistics(context: TrainContext) -> list[tuple[str, torch.Tensor]]:
     return [
         (f"{network}.{name}", tensor)
-        for network, module in _networks(training).items()
+        for network, module in _networks(context).items()
         for name, tensor in _saved_buffers(module)
         if tensor.is_floating_point()
     ]

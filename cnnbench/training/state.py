@@ -1,29 +1,13 @@
-"""What a run is made of, in one process: where it stands, and all that the loop uses."""
+"""Where a run stands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
-
-from cnnbench.config.schema import TrainConfig
-from cnnbench.data.loading.loader import Loader
-from cnnbench.data.loading.normalise import Normalise
-from cnnbench.runtime.distributed import Process
-from cnnbench.runtime.precision import Precision
-from cnnbench.training.async_checkpointer import AsyncCheckpointer
-from cnnbench.training.averages import AveragedWeights
-from cnnbench.training.loggers.log import Log
-from cnnbench.training.monitor import NonFiniteMonitor
-from cnnbench.training.preemption import Preemption
 
 
 @dataclass
 class TrainState:
-    """Where a run stands: what a checkpoint holds beside tensors."""
+    """What a checkpoint holds of a run beside tensors."""
 
     epoch: int = 0  # epochs done, evaluation included
     step: int = 0  # optimiser steps done in the epoch under way; all of them while it is evaluated
@@ -40,28 +24,3 @@ class TrainState:
     errors: list[float] = field(default_factory=list)  # top-1, percent, of all evaluations: what plateau goes by
     averaged_counts: tuple[int, int, int] | None = None  # as `counts`, with the averaged weights
     lowest_loss: float | None = None  # training loss, mean of an epoch
-
-
-@dataclass
-class TrainContext:
-    """One process's part of a run."""
-
-    config: TrainConfig
-    folder: Path
-    process: Process
-    model: nn.Module  # the bare network: saved and evaluated
-    network: nn.Module  # the same, compiled and wrapped: trained
-    averaged: AveragedWeights | None  # of `model`
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    precision: Precision
-    normalise: Normalise
-    full_rate: float
-    steps_per_epoch: int
-    loader: Loader  # of training images
-    validation: Loader
-    record: dict[str, Any]  # what a checkpoint says of the network: arch, classes, config
-    watch: NonFiniteMonitor
-    saver: AsyncCheckpointer
-    stopping: Preemption
-    log: Log | None  # the leader's

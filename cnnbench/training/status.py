@@ -12,7 +12,7 @@ from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped, UserError
 from cnnbench.runtime.shell import typed
-from cnnbench.training.state import TrainContext
+from cnnbench.training.context import TrainContext
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # errors of a disk, which the user has to mend
 
@@ -22,7 +22,7 @@ class Status:
 
     def __init__(self, folder: Path, process: Process) -> None:
         self.folder, self.process = folder, process
-        self.training: TrainContext | None = None  # once it is made
+        self.context: TrainContext | None = None  # once it is made
 
     def __enter__(self) -> Status:
         self._write("running")
@@ -34,7 +34,7 @@ class Status:
         elif isinstance(error, Stopped):
             self._write("preempted", str(error))
             if self.process.leads:
-                epoch, step = self.training.saver.saved
+                epoch, step = self.context.checkpointer.saved
                 print(
                     f"{error}, saved after step {step} (epoch {epoch} done): the same command with "
                     f"{typed('run', run_name(self.folder))} continues",
@@ -48,7 +48,7 @@ class Status:
 
     def _write(self, state: str, why: str | None = None) -> None:
         if self.process.leads:
-            epoch, step = self.training.saver.saved if self.training is not None else (0, 0)
+            epoch, step = self.context.checkpointer.saved if self.context is not None else (0, 0)
             write_status(self.folder, state, why, epoch, step)
 
 

@@ -17,11 +17,11 @@ from cnnbench.training.async_checkpointer import AsyncCheckpointer, host_copy
 
 
 def content(step: int, size: int = 3) -> dict:
-    return {"model": {"weight": torch.full((size,), float(step))}, "position": {"step": step}}
+    return {"model": {"weight": torch.full((size,), float(step))}, "state": {"step": step}}
 
 
 def step_of(path: Path | None) -> int | None:
-    return None if path is None else checkpoint.load(path)["position"]["step"]
+    return None if path is None else checkpoint.load(path)["state"]["step"]
 
 
 def names(folder: Path) -> list[str]:
@@ -45,6 +45,20 @@ def test_last_keeps_its_predecessor_and_a_damaged_one_is_put_aside(tmp_path, cap
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(UserError, match="damaged"):
         checkpoint.find_last(tmp_path)
+
+
+@pytest.mark.parametrize(("format", "by"), [(checkpoint.FORMAT + 1, "cnnbench 9.9"), (None, "an earlier version")])
+def test_a_checkpoint_of_another_format_is_refused_and_left_where_it_is(tmp_path, monkeypatch, format, by):
+    checkpoint.save(tmp_path, content(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "FORMAT", format)
+        patch.setattr(checkpoint, "__version__", "9.9")
+        if format is None:
+            patch.setattr(torch, "save", lambda what, file, save=torch.save: save(content(2), file))
+        checkpoint.save(tmp_path, content(2))
+    with pytest.raises(UserError, match=f"last.pt was written by {by}.* continue the run with the version that wrote"):
+        checkpoint.find_last(tmp_path)
+    assert names(tmp_path) == ["last.pt", "previous.pt"]
 
 
 def test_every_changed_byte_is_noticed(tmp_path):

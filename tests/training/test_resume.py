@@ -16,19 +16,13 @@ from torch import nn
 from cnnbench.config.schema import ArchConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch
-from cnnbench.data.loading.normalise import Normalise
 from cnnbench.runs import checkpoint
-from cnnbench.runtime.distributed import Process
-from cnnbench.runtime.precision import choose_precision
 from cnnbench.training import loop
-from cnnbench.training.async_checkpointer import AsyncCheckpointer
-from cnnbench.training.averages import AveragedWeights
+from cnnbench.training.context import build_context
+from cnnbench.training.data import TrainData
 from cnnbench.training.loop import train_epochs
-from cnnbench.training.monitor import NonFiniteMonitor
-from cnnbench.training.optimizers.build import build_optimizer, scaled_learning_rate
-from cnnbench.training.preemption import Preemption
 from cnnbench.training.snapshot import restore
-from cnnbench.training.state import TrainContext, TrainState
+from cnnbench.training.state import TrainState
 
 STEPS = 7
 ARCH = ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.25] * 3)
@@ -51,14 +45,11 @@ class Told:
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
 
-    def start_epoch(self, title: str, done: int, steps: int) -> None: ...
-
-    def step(self, *figures: object) -> None: ...
+    def scalars(self, scope: str, step: int, values: dict[str, float]) -> None:
+        if scope == "epoch":
+            self.epochs.append(values)
 
     def say(self, sentence: str) -> None: ...
-
-    def end_epoch(self, global_step: int, metrics: dict[str, float]) -> None:
-        self.epochs.append(metrics)
 
 
 class Validation:
@@ -73,8 +64,8 @@ class Validation:
         return (batch(10_000 + i) for i in self.order)
 
 
-def batches(position: TrainState, until: int) -> Iterator[Batch]:
-    for step in range(position.epoch * STEPS + position.step, 10_000):
+def batches(state: TrainState, until: int) -> Iterator[Batch]:
+    for step in range(state.epoch * STEPS + state.step, 10_000):
         if step == until:
             raise Killed
         yield batch(step)
@@ -86,36 +77,17 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
     model = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, 3)
     )
-    precision = choose_precision("float32", "cpu")
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    training = TrainContext(
-        config=config,
-        folder=folder,
-        process=Process(),
-        model=model,
-        network=model,
-        averaged=AveragedWeights(model, config.average) if config.average.kind != "none" else None,
-        optimizer=build_optimizer(model, config.optimizer, config.batch),
-        scaler=precision.scaler(),
-        precision=precision,
-        normalise=Normalise(ARCH, torch.device("cpu"), True),
-        full_rate=scaled_learning_rate(config.optimizer, config.batch),
-        steps_per_epoch=STEPS,
-        loader=Validation(),
-        validation=Validation(),
-        record={"classes": ["a", "b", "c"], "images": 8 * STEPS},
-        watch=NonFiniteMonitor(torch.device("cpu")),
-        saver=AsyncCheckpointer(folder / "checkpoints"),
-        stopping=Preemption(Process(), None),
-        log=log,
-    )
+    data = TrainData(["a", "b", "c"], 8 * STEPS, Validation(), Validation(), {})
+    context = build_context(config, model, data, folder)
+    context.log = log
     path = checkpoint.find_last(folder / "checkpoints")
-    position = restore(training, checkpoint.load(path)) if path is not None else TrainState()
+    state = restore(context, checkpoint.load(path)) if path is not None else TrainState()
     try:
-        train_epochs(training, position, DevicePrefetcher(batches(position, until), training.normalise))
+        train_epochs(context, state, DevicePrefetcher(batches(state, until), context.normalise))
     except Killed:
         assert until < 10_000
-        training.saver.finish()
+        context.checkpointer.finish()
     return checkpoint.load(checkpoint.find_last(folder / "checkpoints"))
 
 
@@ -145,14 +117,14 @@ def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
     whole = train(config, tmp_path / "whole")
     for until in (2 * STEPS + 5, 6 * STEPS + 1):  # in mid-epoch, and behind an evaluation
         killed = train(config, tmp_path / "killed", until)
-        assert killed["position"]["epoch"] < 8
+        assert killed["state"]["epoch"] < 8
     killed = train(config, tmp_path / "killed")
     for part in ("model", "averaged"):
         assert (part in whole) == (part in killed) == (part == "model" or average.kind != "none")
         for name, value in whole.get(part, {}).items():
             assert torch.equal(killed[part][name], value), (part, name)
     clock = ("seconds", "steps_timed", "waiting_seconds", "evaluation_seconds", "saving_seconds")
-    before, after = ({k: v for k, v in c["position"].items() if k not in clock} for c in (whole, killed))
+    before, after = ({k: v for k, v in c["state"].items() if k not in clock} for c in (whole, killed))
     assert before == after
     assert len(before["errors"]) == 8
     assert whole["optimizer"]["param_groups"] == killed["optimizer"]["param_groups"]

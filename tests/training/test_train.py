@@ -15,8 +15,8 @@ import torch
 import yaml
 
 from cnnbench.evaluation import evaluate
+from cnnbench.runs.results import CLOCK
 from cnnbench.training import loop
-from cnnbench.training.loggers.log import CLOCK
 
 SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
 

@@ -17,8 +17,9 @@ from cnnbench.analysis.tables import Table
 from cnnbench.config.bench import BenchConfig, bench_side, networks
 from cnnbench.data.layouts import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import Batch, Chosen, loader_of
+from cnnbench.data.loading.loader import Batch, loader_of
 from cnnbench.data.loading.normalise import Normalise
+from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import EvaluationTransform
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.runtime.distributed import Process, choose_device, choose_workers
@@ -98,7 +99,7 @@ def measure(config: BenchConfig, split: Split) -> Passes:
         return Passes(sum(map(len, order)), time_rounds(works, config.rounds, network.device, least=0))
 
 
-def _order(images: int, config: BenchConfig) -> list[Chosen]:
+def _order(images: int, config: BenchConfig) -> list[list[SampleKey]]:
     """Batches of loader_images images, of which `images` of the config are different."""
     numbers = np.linspace(0, images - 1, min(config.images, images)).astype(int).tolist()
     chosen = [(0, number) for number in (numbers * -(-config.loader_images // len(numbers)))[: config.loader_images]]
@@ -107,7 +108,7 @@ def _order(images: int, config: BenchConfig) -> list[Chosen]:
 
 
 @torch.inference_mode()
-def _forward(network: Network, normalise: Normalise, batch: Batch, order: list[Chosen]) -> None:
+def _forward(network: Network, normalise: Normalise, batch: Batch, order: list[list[SampleKey]]) -> None:
     """A forward pass for each batch of `order`, all on the same images; the last one may be smaller."""
     for chosen in order:
         part = Batch(batch.images[: len(chosen)], batch.labels[: len(chosen)], batch.parameters[: len(chosen)])

@@ -37,7 +37,8 @@ from cnnbench.config.bench import BenchConfig, bench_side, networks
 from cnnbench.data.decode.engines import choose_engine
 from cnnbench.data.layouts import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import Chosen, Images, Loader
+from cnnbench.data.loading.loader import Images, Loader
+from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import EvaluationTransform
 from cnnbench.runtime.machine import usable_cores
 
@@ -197,7 +198,7 @@ def _cpu_times(works: dict[str, Callable[[list[int]], Any]], indices: list[int],
 
 
 class _TorchvisionDataset(Dataset):
-    def __init__(self, bench: Bench, order: list[Chosen]) -> None:
+    def __init__(self, bench: Bench, order: list[list[SampleKey]]) -> None:
         self.split, self.transform = bench.split, torchvision_training(bench)
         self.indices = [index for batch in order for _, index in batch]
 
@@ -209,12 +210,12 @@ class _TorchvisionDataset(Dataset):
         return self.transform(with_pillow(self.split, index)), int(self.split.labels[index])
 
 
-def _data_loader(bench: Bench, order: list[Chosen], workers: int) -> None:
+def _data_loader(bench: Bench, order: list[list[SampleKey]], workers: int) -> None:
     for _ in DataLoader(_TorchvisionDataset(bench, order), batch_size=len(order[0]), num_workers=workers):
         pass
 
 
-def _loader(images: Images, order: list[Chosen], workers: int, kind: str) -> None:
+def _loader(images: Images, order: list[list[SampleKey]], workers: int, kind: str) -> None:
     with Loader(images, order, workers, kind) as loader:
         for _ in loader:
             pass

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,21 +25,22 @@ from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.timing import Interval, interval, rounds_note, synchronize
 from cnnbench.analysis.tables import Table
 from cnnbench.config.bench import BenchConfig, bench_side, networks
-from cnnbench.config.schema import AugmentConfig, AverageConfig, ScheduleConfig, TrainConfig
+from cnnbench.config.schema import AugmentConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 from cnnbench.data.augment.draws import row_width
 from cnnbench.data.layouts import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
-from cnnbench.data.loading.loader import Batch, Chosen, loader_of
+from cnnbench.data.loading.loader import Batch, loader_of
 from cnnbench.data.loading.normalise import Normalise
+from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform
 from cnnbench.runtime.distributed import Process, choose_device, choose_workers
-from cnnbench.training.async_checkpointer import AsyncCheckpointer
-from cnnbench.training.loggers.log import Log
+from cnnbench.training.context import build_context
+from cnnbench.training.data import TrainData
+from cnnbench.training.log import Log
+from cnnbench.training.loggers.logger import LoggedRun
 from cnnbench.training.loop import train_epoch
-from cnnbench.training.monitor import NonFiniteMonitor
-from cnnbench.training.preemption import Preemption
-from cnnbench.training.state import TrainContext, TrainState
+from cnnbench.training.state import TrainState
 
 BARE, OURS = "bare loop", "cnnbench train"
 LEAST = 2.0  # seconds that each loop runs in a round
@@ -150,41 +151,28 @@ class Trainer:
             recipe="bench",
             arch=config.arch,
             augment=augment,
+            optimizer=OptimizerConfig(kind="sgd", lr=RATE, scaling="none", momentum=0.9),
             schedule=ScheduleConfig(kind="constant"),
             average=AverageConfig(),
             epochs=1,
             batch=batch_of(config),
             save_every=NEVER,
-            log_every=NEVER,
+            precision=config.precision,
+            channels_last=config.channels_last,
         )
-        device = network.device
-        self.training = TrainContext(
-            config=settings,
-            folder=folder,
-            process=Process(),
-            model=network.model,
-            network=network.call,
-            averaged=None,
-            optimizer=network.optimizer,
-            scaler=network.scaler,
-            precision=network.precision,
-            normalise=Normalise(config.arch, device, config.channels_last, augment),
-            full_rate=RATE,
-            steps_per_epoch=0,
-            loader=_Resident(),
-            validation=_Resident(),
-            record={"classes": list(range(classes)), "images": 0},
-            watch=NonFiniteMonitor(device),
-            saver=AsyncCheckpointer(folder / "checkpoints"),
-            stopping=Preemption(Process(), None),
-            log=Log(folder, NEVER, 0, 0),
-        )
+        data = TrainData(range(classes), 0, _Resident(), _Resident(), {})
+        self.context = build_context(settings, network.model, data, folder)
+        self.context.network = network.call
+        self.context.optimizer = network.optimizer  # of both loops
 
     def run(self, batches: Iterable[Batch], steps: int) -> dict[str, Any]:
         """Train on `steps` batches, which are all; the figures of the epoch."""
-        self.training.steps_per_epoch, self.training.record["images"] = steps, steps * self.training.config.batch
-        ahead = DevicePrefetcher(batches, self.training.normalise)
-        figures = train_epoch(self.training, TrainState(), ahead)
+        context = self.context
+        context.data = dataclasses.replace(context.data, images=steps * context.config.batch)
+        context.log = Log(LoggedRun(context.folder, 1, steps, every=NEVER), ["tensorboard"])
+        ahead = DevicePrefetcher(batches, context.normalise)
+        figures = train_epoch(context, TrainState(), ahead)
+        context.log.close()
         for _ in ahead:  # none is left: so the loader knows, and keeps its workers
             raise AssertionError("more batches than steps")
         return figures
@@ -192,6 +180,12 @@ class Trainer:
 
 class _Resident:
     """The loader of images that need none."""
+
+    order: ClassVar[list[list[SampleKey]]] = []
+    broken: ClassVar[dict[int, str]] = {}
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(())
 
     def supplied(self) -> float:
         return math.inf
@@ -201,7 +195,7 @@ def measure_loops(config: BenchConfig) -> Measured:
     """What the two loops spend on as many steps, for at least LEAST seconds a round."""
     network = build(config)
     with _trainer(config, network, AugmentConfig(), _outputs(network)) as trainer:
-        batch, normalise = resident(config, network.device, batch_of(config), 0), trainer.training.normalise
+        batch, normalise = resident(config, network.device, batch_of(config), 0), trainer.context.normalise
         bare = partial(bare_loop, network, normalise, batch)
         bare(2)  # compilation, choice of kernels
         start = time.perf_counter()
@@ -252,11 +246,7 @@ def measure_parts(config: BenchConfig, split: Split) -> Measured:
 @contextmanager
 def _trainer(config: BenchConfig, network: Network, augment: AugmentConfig, classes: int) -> Iterator[Trainer]:
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(config, network, augment, classes, Path(folder))
-        try:
-            yield trainer
-        finally:
-            trainer.training.log.close()
+        yield Trainer(config, network, augment, classes, Path(folder))
 
 
 def _in_turn(works: dict[str, Work], rounds: int, device: torch.device) -> dict[str, Spent]:
@@ -278,11 +268,12 @@ def _outputs(network: Network) -> int:
     return [m for m in network.model.modules() if isinstance(m, torch.nn.Linear)][-1].out_features
 
 
-def _order(images: int, config: BenchConfig) -> list[Chosen]:
+def _order(images: int, config: BenchConfig) -> list[list[SampleKey]]:
     """Whole batches of about `loader_images` images, of which `images` of the config are different."""
     batch = batch_of(config)
     numbers = np.linspace(0, images - 1, min(config.images, images)).astype(int).tolist()
-    chosen = [(0, numbers[place % len(numbers)]) for place in range(max(1, config.loader_images // batch) * batch)]
+    count = max(1, config.loader_images // batch) * batch
+    chosen = [SampleKey(0, numbers[place % len(numbers)]) for place in range(count)]
     return [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
 
 

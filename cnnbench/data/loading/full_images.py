@@ -13,7 +13,8 @@ from cnnbench.config.schema import ArchConfig, DataConfig
 from cnnbench.data.decode.crop import resized, scaled
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import BROKEN, Batch, Chosen
+from cnnbench.data.loading.loader import BROKEN, Batch
+from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import in_channels
 from cnnbench.runtime.errors import UserError
 
@@ -26,7 +27,7 @@ class FullImages:
     """
 
     def __init__(
-        self, split: Split, arch: ArchConfig, scale: int, data: DataConfig, order: list[Chosen], workers: int
+        self, split: Split, arch: ArchConfig, scale: int, data: DataConfig, order: list[list[SampleKey]], workers: int
     ) -> None:
         self.split, self.arch, self.scale = split, arch, scale
         self.order = [[image] for batch in order for image in batch]

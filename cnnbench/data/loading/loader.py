@@ -20,11 +20,11 @@ import torch
 from cnnbench.config.schema import DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
 from cnnbench.data.loading.workers import Answer, Inline, Processes, Threads
 from cnnbench.runtime.errors import UserError
 
-Chosen = list[tuple[int, int]]  # (epoch, number of the image in its split)
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
 BROKEN = -1  # the label of an image that could not be decoded, where it must not be replaced
 TRIES = 20  # images in a row that may be broken before a replacement is given up
@@ -58,7 +58,7 @@ class Images:
     def _open(self) -> Any:
         return make_engine(choose_engine(self.engine), self.loose)
 
-    def fill(self, chosen: Chosen, batch: Batch) -> list[tuple[int, str]]:
+    def fill(self, chosen: list[SampleKey], batch: Batch) -> list[tuple[int, str]]:
         """Make the images `chosen` in `batch`; the numbers of those that are broken, and why."""
         images, labels, parameters = batch.images.numpy(), batch.labels.numpy(), batch.parameters.numpy()
         broken: list[tuple[int, str]] = []
@@ -110,7 +110,7 @@ class Loader:
     def __init__(
         self,
         images: Images,
-        order: Iterable[Chosen],
+        order: Iterable[list[SampleKey]],
         workers: int,
         kind: str = "auto",
         prefetch: int = 4,
@@ -169,7 +169,7 @@ class Loader:
             self.close()
             raise
 
-    def _serve(self, batches: Iterator[Chosen]) -> Iterator[Batch]:
+    def _serve(self, batches: Iterator[list[SampleKey]]) -> Iterator[Batch]:
         ring = self._ring
         shapes = [(0, 0)] * ring.slots  # images of the batch in each slot, and their side
         missing = [0] * ring.slots  # parts of it that are not done
@@ -211,7 +211,7 @@ def loader_of(
     transform: Transform,
     channels: int,
     data: DataConfig,
-    order: Iterable[Chosen],
+    order: Iterable[list[SampleKey]],
     workers: int,
     pin: bool,
 ) -> Loader:
@@ -229,14 +229,14 @@ class Part:
 
     slot: int
     start: int
-    chosen: Chosen
+    chosen: list[SampleKey]
     side: int
 
     def __str__(self) -> str:
         return f"images {', '.join(str(index) for _, index in self.chosen)}"
 
 
-def _parts(slot: int, chosen: Chosen, workers: int, side: int) -> list[Part]:
+def _parts(slot: int, chosen: list[SampleKey], workers: int, side: int) -> list[Part]:
     size = max(1, min(PART, -(-len(chosen) // max(1, workers))))
     return [Part(slot, start, chosen[start : start + size], side) for start in range(0, len(chosen), size)]
 

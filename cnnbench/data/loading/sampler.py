@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
+
+
+class SampleKey(NamedTuple):
+    """What determines the pixels of a sample, beside the seed: image `index` of its split, in its appearance `draw`."""
+
+    draw: int
+    index: int
 
 
 def epoch_order(images: int, seed: int, epoch: int) -> np.ndarray:
@@ -43,7 +51,7 @@ def training_batches(
     world: int,
     accumulate: int,
     repeats: int = 1,
-) -> Iterator[list[tuple[int, int]]]:
+) -> Iterator[list[SampleKey]]:
     """For one process, the parts of each step in turn, from step `start` = (epoch, step) on: lists of (draw, image).
 
     Each step takes the next `batch` images of its epoch's order, process `rank` of `world` every world-th of them, cut
@@ -56,11 +64,11 @@ def training_batches(
         for step in range(first_step if epoch == first_epoch else 0, images // batch):
             share = global_batch(order, batch, step, repeats)[rank::world]
             for part in np.split(share, accumulate):
-                yield [(epoch * repeats + repeat, index) for repeat, index in part.tolist()]
+                yield [SampleKey(epoch * repeats + repeat, index) for repeat, index in part.tolist()]
 
 
-def evaluation_batches(images: int, batch: int, rank: int, world: int) -> Iterator[list[tuple[int, int]]]:
+def evaluation_batches(images: int, batch: int, rank: int, world: int) -> Iterator[list[SampleKey]]:
     """For one process, every world-th image in batches; no image twice, none left out, the last batch as it comes."""
     share = range(rank, images, world)
     for start in range(0, len(share), batch):
-        yield [(0, index) for index in share[start : start + batch]]
+        yield [SampleKey(0, index) for index in share[start : start + batch]]

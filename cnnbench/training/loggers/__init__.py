@@ -1,1 +1,1 @@
-"""What a run tells, and where: the terminal, metrics.jsonl, TensorBoard."""
+"""Where the figures and pictures of a run go: one file for each kind, behind the protocol in logger.py."""

@@ -16,8 +16,8 @@ from tensorboard.plugins.hparams import metadata
 
 from cnnbench.runs.start import prepare_run
 from cnnbench.runtime.distributed import Process
-from cnnbench.training.loggers import board
-from cnnbench.training.loggers.log import BOARD_NAMES
+from cnnbench.training import pictures
+from cnnbench.training.loggers.tensorboard import EPOCH_TAGS
 from cnnbench.training.process import train_process
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ def test_the_board_shows_what_metrics_and_result_hold(trained):
     events = EventAccumulator(str(folder / "tensorboard")).Reload()
 
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    for name, tag in BOARD_NAMES.items():
+    for name, tag in EPOCH_TAGS.items():
         assert [event.value for event in events.Scalars(tag)] == pytest.approx([line[name] for line in lines]), tag
         assert [event.step for event in events.Scalars(tag)] == [5, 10]
 
@@ -74,7 +74,7 @@ def test_the_board_shows_what_metrics_and_result_hold(trained):
     assert [event.step for event in events.Images("first_filters")] == [0, 10]
     weights = torch.load(folder / "checkpoints/last.pt", weights_only=True)["model"]
     first = next(value for value in weights.values() if value.dim() == 4)
-    expected = board.filter_grid(first)
+    expected = pictures.filter_grid(first)
     assert np.abs(picture(events, "first_filters", 1) / 255 - expected).max() < 1 / 255
     assert not (picture(events, "first_filters", 0) == picture(events, "first_filters", 1)).all()
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_drawn_is_said_once_and_the_run_goes_on(trained, monkeypa
     def broken(*_: object) -> None:
         raise OSError("no pencil")
 
-    monkeypatch.setattr(board, "draw_contact_sheet", broken)
+    monkeypatch.setattr(pictures, "draw_contact_sheet", broken)
     folder = trained("epochs=1")
     assert (folder / "result.json").exists()
-    assert capsys.readouterr().out.count("warning: TensorBoard gets no augmented images: no pencil") == 1
+    assert capsys.readouterr().out.count("warning: the log gets no augmented images: no pencil") == 1

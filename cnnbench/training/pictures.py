@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run beside its curves: training images as drawn, first filters, the config with the final
+"""What loggers show of a run beside its curves: training images as drawn, first filters, the config with the final
 errors. At the start and the end of a run, on the leader alone; what cannot be drawn is said, and the run goes on."""
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.tensorboard.summary import hparams
 
 from cnnbench.archs.filter_images import as_images, in_rows
 from cnnbench.config.schema import MAY_CHANGE, TrainConfig, entries, value_of
@@ -19,38 +18,38 @@ from cnnbench.config.values import plain
 from cnnbench.data.commands.show import drawn, evenly
 from cnnbench.data.contact_sheet import draw_contact_sheet
 from cnnbench.evaluation.counts import Counts
-from cnnbench.training.loggers.log import Log
-from cnnbench.training.state import TrainContext, TrainState
+from cnnbench.training.context import TrainContext
+from cnnbench.training.log import Log
+from cnnbench.training.state import TrainState
 
 IMAGES, DRAWS, TILE = 4, 4, 128  # of the sheet: rows, draws of each, pixels of a tile
 FILTER = 32  # least side of a filter on the grid, pixels
 
 
-def show_start(training: TrainContext) -> None:
+def show_start(context: TrainContext) -> None:
     """A few training images, evenly over the split, under their first draws; the first filters as initialised."""
-    with _tolerated(training.log, "augmented images"):
-        images, augment = training.loader.images, training.config.augment
-        draws = min(DRAWS, training.config.epochs * augment.repeats)
+    with _tolerated(context.log, "augmented images"):
+        images, augment = context.data.training.images, context.config.augment
+        draws = min(DRAWS, context.config.epochs * augment.repeats)
         shown = evenly(len(images.split), IMAGES)
         rows = [drawn(images.split, index, images.transform, draws) for index in shown]
-        training.log.board.add_image("augmented", np.asarray(draw_contact_sheet(rows, TILE)), 0, dataformats="HWC")
-    _show_filters(training, 0)
+        context.log.images(0, "augmented", np.asarray(draw_contact_sheet(rows, TILE)))
+    _show_filters(context, 0)
 
 
-def show_end(training: TrainContext, position: TrainState) -> None:
+def show_end(context: TrainContext, state: TrainState) -> None:
     """The first filters as trained; the config beside the final errors (in percent), under HPARAMS."""
-    step = position.epoch * training.steps_per_epoch
-    _show_filters(training, step)
-    with _tolerated(training.log, "final errors"):
-        errors = final_errors(position)
-        for summary in hparams(flat(training.config), errors):
-            training.log.board.file_writer.add_summary(summary)
-        training.log.scalars(step, errors)
+    step = state.epoch * context.steps_per_epoch
+    _show_filters(context, step)
+    with _tolerated(context.log, "final errors"):
+        errors = final_errors(state)
+        context.log.hparams(flat(context.config), errors)
+        context.log.scalars("final", step, errors)
 
 
-def final_errors(position: TrainState) -> dict[str, float]:
+def final_errors(state: TrainState) -> dict[str, float]:
     """Top-1 and top-5 error, percent, of the last evaluation."""
-    kinds = {"": position.counts, "averaged_": position.averaged_counts}
+    kinds = {"": state.counts, "averaged_": state.averaged_counts}
     return {
         f"final/{kind}{name}": getattr(Counts(*counts), name)
         for kind, counts in kinds.items()
@@ -79,11 +78,10 @@ def filter_grid(weight: torch.Tensor) -> np.ndarray:
     return in_rows(tiles, math.ceil(math.sqrt(len(tiles))), zoom=math.ceil(FILTER / weight.shape[-1]))
 
 
-def _show_filters(training: TrainContext, step: int) -> None:
-    with _tolerated(training.log, "filters"):
-        first = next(module for module in training.model.modules() if isinstance(module, nn.Conv2d))
-        grid = filter_grid(first.weight)
-        training.log.board.add_image("first_filters", grid, step, dataformats="HWC"[: grid.ndim])
+def _show_filters(context: TrainContext, step: int) -> None:
+    with _tolerated(context.log, "filters"):
+        first = next(module for module in context.model.modules() if isinstance(module, nn.Conv2d))
+        context.log.images(step, "first_filters", filter_grid(first.weight))
 
 
 @contextmanager
@@ -92,4 +90,4 @@ def _tolerated(log: Log, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        log.say(f"warning: TensorBoard gets no {what}: {error or type(error).__name__}")
+        log.say(f"warning: the log gets no {what}: {error or type(error).__name__}")

@@ -1,0 +1,5 @@
+"""Where the figures of a run can go beside the terminal and metrics.jsonl; training/log.py has the loggers."""
+
+LOGGERS: dict[str, str] = {
+    "tensorboard": "curves, augmented images, first filters, the config beside the final errors",
+}

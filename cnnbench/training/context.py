@@ -1,0 +1,87 @@
+"""All that the loop uses, in one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cnnbench.config.schema import TrainConfig
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.runs.paths import CHECKPOINTS
+from cnnbench.runtime import distributed
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.precision import Precision, choose_precision
+from cnnbench.training.async_checkpointer import AsyncCheckpointer
+from cnnbench.training.averages import AveragedWeights
+from cnnbench.training.data import TrainData
+from cnnbench.training.log import Log
+from cnnbench.training.monitor import NonFiniteMonitor
+from cnnbench.training.optimizers.build import build_optimizer, scaled_learning_rate
+from cnnbench.training.preemption import Preemption
+
+
+@dataclass
+class TrainContext:
+    """One process's part of a run."""
+
+    config: TrainConfig
+    folder: Path
+    process: Process
+    data: TrainData
+    model: nn.Module  # the bare network: saved and evaluated
+    network: nn.Module  # the same, compiled and wrapped: trained
+    averaged: AveragedWeights | None  # of `model`
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    precision: Precision
+    normalise: Normalise
+    full_rate: float
+    monitor: NonFiniteMonitor
+    checkpointer: AsyncCheckpointer
+    preemption: Preemption
+    log: Log | None = None  # the leader's
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.data.images // self.config.batch
+
+    @property
+    def device(self) -> torch.device:
+        return self.normalise.device
+
+
+def build_context(
+    config: TrainConfig,
+    model: nn.Module,
+    data: TrainData,
+    folder: Path,
+    process: Process | None = None,
+    preemption: Preemption | None = None,
+) -> TrainContext:
+    """What trains `model`, which is on its device, on `data` by `config`, with its checkpoints in `folder`.
+
+    `process`: None: alone. `preemption`: None: nobody asks it to stop.
+    """
+    process = process or Process()
+    device = next(model.parameters()).device
+    precision = choose_precision(config.precision, device.type)
+    return TrainContext(
+        config=config,
+        folder=folder,
+        process=process,
+        data=data,
+        model=model,
+        network=distributed.wrap(torch.compile(model) if config.compile else model, process, device),
+        averaged=AveragedWeights(model, config.average) if config.average.kind != "none" else None,
+        optimizer=build_optimizer(model, config.optimizer, config.batch),
+        scaler=precision.scaler(),
+        precision=precision,
+        normalise=Normalise(config.arch, device, config.channels_last, config.augment),
+        full_rate=scaled_learning_rate(config.optimizer, config.batch),
+        monitor=NonFiniteMonitor(device),
+        checkpointer=AsyncCheckpointer(folder / CHECKPOINTS),
+        preemption=preemption or Preemption(process, None),
+    )

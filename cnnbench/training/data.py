@@ -1,0 +1,98 @@
+"""The images of a run: what the loop asks of its loaders, and the loaders that its config describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from cnnbench.config.image_size import training_image_sizes
+from cnnbench.config.schema import TrainConfig, side
+from cnnbench.data.decode.engines import choose_engine
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.loader import Batch, loader_of
+from cnnbench.data.loading.sampler import SampleKey, evaluation_batches, training_batches
+from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
+from cnnbench.runtime import distributed
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.files import write_text
+from cnnbench.runtime.limits import check_open_files, small_shared_memory
+from cnnbench.training.state import TrainState
+
+
+class Batches(Protocol):
+    """What the loop asks of a loader."""
+
+    order: Iterable[list[SampleKey]]
+    broken: dict[int, str]  # number of an image that could not be decoded -> reason
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def supplied(self) -> float:
+        """Images per second that its workers could make if they never had to wait."""
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """The images of a run. `images`: number of training images; `about`: form, decoder and pixels, for results."""
+
+    classes: Sequence[str]
+    images: int
+    training: Batches
+    validation: Batches
+    about: dict[str, str]
+
+
+@contextmanager
+def open_loaders(
+    config: TrainConfig, train: Split, val: Split, process: Process, device: torch.device
+) -> Iterator[TrainData]:
+    """The loaders of training (its order comes later) and of evaluation, with their workers started."""
+    size, workers = side(config), distributed.choose_workers(config.data.workers, process)
+    check_open_files(2 * workers)
+    if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
+        print(warning)
+    sizes, loose = training_image_sizes(config), config.data.pixels == "loose"
+    augmented = TrainingTransform(config.arch, config.augment, max(sizes), config.seed, loose, tuple(sizes))
+    plain = EvaluationTransform(config.arch, size)
+    order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
+    rest = config.arch.in_channels, config.data
+    last = workers, device.type == "cuda"
+    with (
+        loader_of(train, augmented, *rest, [], *last) as loader,
+        loader_of(val, plain, *rest, order, *last) as validation,
+    ):
+        loader.start(config.batch // process.world // config.accumulate)
+        if order:
+            validation.start(len(order[0]))
+        engine = choose_engine(config.data.engine)
+        about = {"form": train.storage.form, "engine": engine, "pixels": config.data.pixels}
+        yield TrainData(train.classes, len(train), loader, validation, about)
+
+
+def training_order(config: TrainConfig, images: int, state: TrainState, process: Process) -> Iterator[list[SampleKey]]:
+    """This process's training batches from `state` to the end of the run, over all epochs in one stream."""
+    return training_batches(
+        images,
+        config.batch,
+        config.seed,
+        config.epochs,
+        (state.epoch, state.step),
+        process.rank,
+        process.world,
+        config.accumulate,
+        config.augment.repeats,
+    )
+
+
+def list_broken(folder: Path, loader: Batches, process: Process) -> None:
+    """List the training images that were replaced, with the reason, for each process in a file of its own."""
+    if loader.broken:
+        lines = [reason for _, reason in sorted(loader.broken.items())]
+        file = folder / f"broken-images-{process.rank}.txt"
+        write_text(file, "".join(f"{line}\n" for line in lines))
+        print(f"{len(lines)} broken training images were replaced: {file}")
