@@ -16,6 +16,7 @@ from cnnbench.evaluation.error_table import error_table
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runs.paths import run_folder
+from cnnbench.runs.results import EvaluationResult
 from cnnbench.runtime.files import write_json, writing
 
 
@@ -26,7 +27,7 @@ def tell(group: list[Member], config: EvalConfig, predictions: Predictions, spli
     ensemble = len(group) > 1
     title = f"{len(group)} networks, probabilities averaged ({'; '.join(member.subject.title for member in group)})"
     title = title if ensemble else first.subject.title
-    result = {
+    result: EvaluationResult = {
         "arch": [member.subject.arch.name for member in group] if ensemble else first.subject.arch.name,
         "top1_error": counts.top1_error,
         "top5_error": counts.top5_error,

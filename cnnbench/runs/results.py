@@ -15,13 +15,13 @@ METRICS, RESULT, EVALUATIONS = "metrics.jsonl", "result.json", "eval-*.json"
 
 class _EpochMetrics(TypedDict):
     epoch: int  # epochs done
-    train_loss: float  # mean over the steps of the epoch
 
 
 class EpochMetrics(_EpochMetrics, total=False):
     """A line of metrics.jsonl."""
 
     step: int  # optimiser steps done, over the whole run
+    train_loss: float  # mean over the steps of the epoch
     rate: float  # learning rate at the last step
     images_per_second: float
     images_per_second_needed: float  # what the network could take
@@ -116,10 +116,9 @@ def load_result(folder: Path) -> RunResult | None:
     return _load(folder / RESULT, _Errors)
 
 
-def load_evaluations(folder: Path) -> dict[str, EvaluationResult]:
-    """What `cnnbench eval run=` wrote into the run in `folder`, by file name, sorted."""
-    files = sorted(folder.glob(EVALUATIONS))
-    return {file.name: content for file in files if (content := _load(file, _Errors)) is not None}
+def load_evaluations(folder: Path) -> dict[str, EvaluationResult | None]:
+    """What `cnnbench eval run=` wrote into the run in `folder`, by file name, sorted; None for what cannot be read."""
+    return {file.name: _load(file, _Errors) for file in sorted(folder.glob(EVALUATIONS))}
 
 
 def load_metrics(folder: Path) -> list[EpochMetrics]:

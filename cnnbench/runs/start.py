@@ -13,23 +13,19 @@ tensorboard/      the same figures as metrics.jsonl, and more often; pictures, a
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 from pathlib import Path
 
 from cnnbench.config.batch import check_continued, with_batch, with_batch_of
 from cnnbench.config.schema import TrainConfig
 from cnnbench.runs import lock
 from cnnbench.runs.config import check_complete, check_same, load_config, save_config
+from cnnbench.runs.environment import ENVIRONMENT, record_start
 from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, run_folder, run_name
 from cnnbench.runs.results import load_result
 from cnnbench.runs.status import STATUS
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import write_json, writing
-from cnnbench.runtime.provenance import provenance
-
-ENVIRONMENT = "environment.json"
+from cnnbench.runtime.files import writing
 
 
 def prepare_run(config: TrainConfig, processes: int) -> Path:
@@ -54,7 +50,7 @@ def prepare_run(config: TrainConfig, processes: int) -> Path:
     with writing(f"the run folder {folder}"):
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         save_config(folder, config)
-        _record_start(folder)
+        record_start(folder)
     return folder
 
 
@@ -64,10 +60,3 @@ def discard_unstarted(folder: Path) -> None:
     unstarted = {entry.name for entry in folder.iterdir()} <= made_first
     if unstarted and not any((folder / CHECKPOINTS).iterdir()):
         shutil.rmtree(folder)
-
-
-def _record_start(folder: Path) -> None:
-    """Add this start to environment.json."""
-    file = folder / ENVIRONMENT
-    starts = json.loads(file.read_text()) if file.exists() else []
-    write_json(file, [*starts, {"command": sys.argv, **provenance()}])

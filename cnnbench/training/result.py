@@ -10,6 +10,7 @@ import torch
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.error_table import error_table
 from cnnbench.runs.paths import run_name
+from cnnbench.runs.results import RESULT, RunResult
 from cnnbench.runtime.files import write_json
 from cnnbench.runtime.machine import processor
 from cnnbench.runtime.shell import counted, typed
@@ -20,7 +21,7 @@ from cnnbench.training.state import TrainState
 def finish(context: TrainContext, state: TrainState) -> None:
     """Write result.json for the network after the last epoch, and print the table."""
     config, counts = context.config, Counts(*state.counts)
-    result = {
+    result: RunResult = {
         "arch": config.arch.name,
         "top1_error": counts.top1_error,
         "top5_error": counts.top5_error,
@@ -47,7 +48,7 @@ def finish(context: TrainContext, state: TrainState) -> None:
         "training_images": context.data.images,
         "seed": config.seed,
     }
-    write_json(context.folder / "result.json", result)
+    write_json(context.folder / RESULT, result)
     print(show(context.folder, result))
 
 
@@ -71,7 +72,7 @@ def _averaged(state: TrainState) -> dict[str, Any]:
     }
 
 
-def show(folder: Path, result: dict[str, Any]) -> str:
+def show(folder: Path, result: RunResult) -> str:
     """The table of a run's result, and where everything lies."""
     counts = Counts(result["wrong_top1"], result["wrong_top5"], result["n"])
     best, epoch = result["best_top1_error"], result["best_epoch"]
@@ -93,7 +94,7 @@ curves      tensorboard --logdir {folder}
 again       {again}{_paper(result, again)}"""
 
 
-def _paper(result: dict[str, Any], again: str) -> str:
+def _paper(result: RunResult, again: str) -> str:
     """How the recipe's paper tested, where that is not what training does: a line, or nothing."""
     protocol = result.get("recipe_protocol", "center")
     if protocol == "center":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ from cnnbench.config.values import shown
 from cnnbench.data.storage.packed import ENDING, read_header
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import run_folder, run_name
-from cnnbench.runs.results import load_result
+from cnnbench.runs.results import RESULT, load_evaluations, load_result
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import write_json, writing
 from cnnbench.runtime.shell import typed
@@ -117,15 +116,13 @@ def overall(judged: list[Judgement]) -> str:
 
 def _results(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """result.json and the results of `cnnbench eval`, each with the facts of the data that result.json states."""
-    try:
-        own = load_result(folder)
-        if own is None:
-            raise UserError(f"{folder} has not ended: it has no result.json; the same train command continues it")
-        known = {name: own[name] for name in ("classes", "training_images") if name in own}
-        others = [(file.name, known | json.loads(file.read_text())) for file in sorted(folder.glob("eval-*.json"))]
-    except ValueError as error:
-        raise UserError(f"a result in {folder} is damaged: {error}") from error
-    return [("result.json", own), *others]
+    own, others = load_result(folder), load_evaluations(folder)
+    if own is None:
+        raise UserError(f"{folder} has not ended: it has no whole {RESULT}; the same train command continues it")
+    if damaged := [name for name, content in others.items() if content is None]:
+        raise UserError(f"a result in {folder} is damaged: remove {', '.join(damaged)}, and run its eval again")
+    known = {name: own[name] for name in ("classes", "training_images") if name in own}
+    return [(RESULT, own), *((name, {**known, **content}) for name, content in others.items())]
 
 
 def _causes(

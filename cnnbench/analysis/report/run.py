@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 
 from cnnbench.config.schema import TrainConfig
 from cnnbench.runs.config import load_config
+from cnnbench.runs.environment import load_starts
 from cnnbench.runs.paths import RUNS, run_folder, run_name
+from cnnbench.runs.results import EpochMetrics, EvaluationResult, RunResult, load_evaluations, load_metrics, load_result
 from cnnbench.runs.status import load_status
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.shell import typed
@@ -32,11 +33,11 @@ class Run:
     name: str
     folder: Path
     config: TrainConfig
-    metrics: list[dict[str, Any]]
-    result: dict[str, Any] | None
+    metrics: list[EpochMetrics]
+    result: RunResult | None
     status: dict[str, Any] | None
     starts: list[dict[str, Any]]
-    evaluations: list[dict[str, Any]]
+    evaluations: list[EvaluationResult]
     per_class: list[dict[str, str]]
     classes: list[str]
     confusion: list[list[int]]
@@ -85,11 +86,11 @@ def read_folder(folder: Path) -> Run:
         name=run_name(folder),
         folder=folder,
         config=config,
-        metrics=_lines(folder / "metrics.jsonl"),
-        result=_json(folder / "result.json", dict),
+        metrics=load_metrics(folder),
+        result=load_result(folder),
         status=load_status(folder),
-        starts=_json(folder / "environment.json", list) or [],
-        evaluations=[content for file in sorted(folder.glob("eval-*.json")) if (content := _json(file, dict))],
+        starts=load_starts(folder),
+        evaluations=[content for content in load_evaluations(folder).values() if content is not None],
         per_class=[dict(zip(worst[0], row, strict=True)) for row in worst[1:]],
         classes=table[0][1:] if table else [],
         confusion=[[int(count) for count in row[1:]] for row in table[1:]],
@@ -109,26 +110,6 @@ def _within(folder: Path) -> list[Path]:
     """The folders in `folder`, by their names, with numbers in order."""
     found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return sorted(found, key=lambda path: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", path.name)])
-
-
-def _json(file: Path, kind: type) -> Any:
-    """The contents of a JSON file, or None if there is none that can be read, or not of this kind."""
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, kind) else None
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """A dict for each line of a file of JSON lines; a crash may have cut the last."""
-    found = []
-    for line in file.read_text().splitlines() if file.exists() else []:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            break
-    return found
 
 
 def _rows(file: Path) -> list[list[str]]:
