@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from cnnbench.archs import build
+from cnnbench.archs.registry import build
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Agreement, Process
 from cnnbench.runtime.launcher import launch

@@ -23,11 +23,11 @@ from typing import Any
 
 import torch
 
-from cnnbench import archs
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.describe import describe
 from cnnbench.analysis.tables import Table, render
 from cnnbench.archs.facts import facts, headline
+from cnnbench.archs.registry import build, names, options_of
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
 from cnnbench.evaluation.statistics import wilson_interval
@@ -63,13 +63,13 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     parser.add_argument("--epochs", type=int, help="instead of as many as BUDGET pays for")
     options = parser.parse_intermixed_args()
-    keys = options.keys or archs.names()
+    keys = options.keys or names()
     if options.what == "train":
         for key in keys:
             train(key, options.folder / key, options.precision, options.epochs)
     else:
         rows = _kept() | {key: row for key in keys if (row := _row(key, options.folder / key)) is not None}
-        write_page([rows[key] for key in archs.names() if key in rows])
+        write_page([rows[key] for key in names() if key in rows])
 
 
 def train(key: str, folder: Path, precision: str, epochs: int | None) -> None:
@@ -92,10 +92,10 @@ def size_and_cost(key: str) -> tuple[int, int]:
     """Side in pixels, and multiply-adds of one image."""
     own = defaults(COMMANDS["train"], [f"arch={key}"])["arch"]["sample_image_size"]
     for size in (SMALLER[key],) if key in SMALLER else (*(side for side in SIDES if side < own), own):
-        known = {"image_size": size} if "image_size" in archs.options_of(key) else {}
+        known = {"image_size": size} if "image_size" in options_of(key) else {}
         try:
             with torch.device("meta"):
-                return size, describe(archs.build(key, 10, **known), size).totals.macs
+                return size, describe(build(key, 10, **known), size).totals.macs
         except ValueError:  # too small for this network
             continue
     raise AssertionError(f"{key} does not take its own sample_image_size")
@@ -150,7 +150,7 @@ def write_page(rows: list[dict[str, Any]]) -> None:
     columns = {name: formats.get(name, "") for name in rows[0]}
     table = Table("", columns, [list(row.values()) for row in rows])
     words, done = " ".join(WORDS), {row["network"] for row in rows}
-    left_out = ", ".join(key for key in archs.names() if key not in done) or "none"
+    left_out = ", ".join(key for key in names() if key not in done) or "none"
     (ROOT / "docs/results.csv").write_text(render(table, "csv") + "\n")
     (ROOT / "docs/results.md").write_text(f"""# Every network, trained on real images
 

@@ -188,7 +188,7 @@ def make_runs(world: Path, commands: str) -> None:
     """The files of weights and the runs that `commands` name."""
     import torch
 
-    from cnnbench.archs import build
+    from cnnbench.archs.registry import build
 
     for file, arch in WEIGHTS.items():
         if file in commands:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from few_steps import Data, Trial, machine, train, try_each
 
-from cnnbench import archs
+from cnnbench.archs.registry import names
 
 BATCH, STEPS = 10, 4
 SANE = 3.0  # a fresh network guesses: its loss is about ln(classes), with auxiliary heads 1.4 or 1.6 times that
@@ -47,4 +47,4 @@ def attempt(key: str, data: Data, run: Path) -> tuple[str, Trial, bool]:
 
 
 if __name__ == "__main__":
-    sys.exit(try_each(sys.argv[1:] or archs.names(), BATCH, STEPS, head, attempt))
+    sys.exit(try_each(sys.argv[1:] or names(), BATCH, STEPS, head, attempt))

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from cnnbench import archs
 from cnnbench.analysis.receptive_field import Tracer, field_of
 from cnnbench.analysis.tables import Table, render
 from cnnbench.archs.facts import facts
+from cnnbench.archs.registry import build
 
 FLOAT32_BYTES = 4
 
@@ -110,11 +110,11 @@ def describe(model: nn.Module, image_size: int, in_channels: int = 3) -> Descrip
 def describe_named(name: str, **options: Any) -> Description:
     """Describe the network of that key at its published input size, built on the meta device.
 
-    `options` are those of `cnnbench.archs.build`, which also says what it raises.
+    `options` are those of `cnnbench.archs.registry.build`, which also says what it raises.
     """
     known = facts(name)
     with torch.device("meta"):
-        model = archs.build(name, **{"num_classes": known["num_classes"], **options})
+        model = build(name, **{"num_classes": known["num_classes"], **options})
     return describe(model, known["input"]["size"], options.get("in_channels", 3))
 
 
@@ -143,6 +143,8 @@ def render_description(
 def _published(totals: Totals, known: dict[str, Any]) -> list[str]:
     """The totals of the published network with the deviation of the counted ones, and what its paper says of them."""
     size, classes = known["input"]["size"], known["num_classes"]
+    if size is None:
+        return ["nothing is published of this network here: there are no totals to compare with"]
     parts = [
         f"{published:,} {name} ({(counted - published) / published:+.2%})"
         for name, counted, published in (

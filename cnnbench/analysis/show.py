@@ -29,7 +29,7 @@ def show_description(config: DescribeConfig) -> None:
 
     arch, known = config.arch, facts(config.arch.name)
     size = config.image_size if config.image_size is not None else arch.image_size
-    classes = config.num_classes if config.num_classes is not None else known["num_classes"]
+    classes = config.num_classes if config.num_classes is not None else known["num_classes"] or 1000
     try:
         description = describe(build_on_meta(arch, classes, size), size, arch.in_channels)
     except ValueError as error:

@@ -30,6 +30,8 @@ class AlexNet(nn.Module):
     paper sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1.
     """
 
+    CLASSIFIER = "classifier.6"
+
     def __init__(
         self,
         num_classes: int = 1000,

@@ -25,6 +25,8 @@ class AlexNetTV(nn.Module):
     at least 63x63 fits. Weights start as torch's layers do, as in torchvision.
     """
 
+    CLASSIFIER = "classifier.6"
+
     def __init__(self, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()
         self.features = nn.Sequential(

@@ -59,6 +59,8 @@ class BNInception(nn.Module):
     `dropout` (not in the paper) acts before the classifier.
     """
 
+    CLASSIFIER = "fc"
+
     def __init__(
         self,
         num_classes: int = 1000,

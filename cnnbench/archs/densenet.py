@@ -38,6 +38,8 @@ class DenseNet(nn.Module):
     more time (Pleiss et al.: Memory-Efficient Implementation of DenseNets, 2017).
     """
 
+    CLASSIFIER = "classifier"
+
     def __init__(
         self,
         depths: tuple[int, ...],

@@ -12,7 +12,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from cnnbench.runtime.errors import nearest
+UNKNOWN: dict[str, Any] = {
+    **dict.fromkeys(("family", "paper", "depth", "macs", "num_classes")),
+    "input": {"channels": None, "size": None},
+    "params": {"total": None},
+    **{name: [] for name in ("quoted", "results", "weights")},
+}
 
 
 def facts(name: str) -> dict[str, Any]:
@@ -24,12 +29,9 @@ def facts(name: str) -> dict[str, Any]:
     mean_top1_err where top1_err is of the best of several runs, and `of` where the number belongs to another network or
     an ensemble) and weights (public ones, with their errors).
 
-    Raises ValueError for a network without facts.
+    Of a network without published facts, as another package may add, every value is None and every list empty.
     """
-    networks = _load()["networks"]
-    if name not in networks:
-        raise ValueError(f"no published facts of a network '{name}'{nearest(name, networks)}")
-    return {"key": name, **copy.deepcopy(networks[name])}
+    return {"key": name, **copy.deepcopy(_load()["networks"].get(name, UNKNOWN))}
 
 
 def all_facts() -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnbench.archs import build, load_weights, options_of
-from cnnbench.archs.weights.load import torchvision_weights
+from cnnbench.archs.registry import build, options_of
+from cnnbench.archs.weights.load import load_weights
+from cnnbench.archs.weights.torchvision import torchvision_weights
 from cnnbench.config.schema import ArchConfig, from_torchvision
 from cnnbench.runtime.errors import UserError
 

@@ -16,6 +16,8 @@ average pool 5x5 / 3; 1x1, 128; fully connected 1024; ReLU; dropout 0.7; fully c
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -48,6 +50,9 @@ class GoogLeNet(nn.Module):
     with batch_norm: its state dict loads as it is. `image_size` only sizes the auxiliary heads; torchvision's take any.
     `init`: "caffe" (fan-in uniform, biases 0.2) or "torchvision" (normal, deviation 0.01); the paper states none.
     """
+
+    CLASSIFIER = "fc"
+    AUXILIARY_CLASSIFIERS: ClassVar = {"aux1": "aux1.fc2", "aux2": "aux2.fc2"}
 
     # torchvision's transform_input is not part of the network. Its public weights expect inputs normalised by mean and
     # deviation 0.5 instead of ImageNet's; that belongs to the preprocessing.

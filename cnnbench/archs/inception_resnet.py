@@ -54,6 +54,8 @@ class InceptionResNet(nn.Module):
     before the sum (section 3.3).
     """
 
+    CLASSIFIER = "fc"
+
     # The figures print 1154 and 2048 for v2's expansions in B and C; what enters there has 1152 and 2144 channels, and
     # an identity shortcut only works with these.
 

@@ -34,6 +34,8 @@ class InceptionResNetV2(nn.Module):
     `scales`: what the residuals of A, B, C are multiplied by before the sum.
     """
 
+    CLASSIFIER = "classif"
+
     def __init__(
         self,
         num_classes: int = 1000,

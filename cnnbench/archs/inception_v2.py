@@ -17,6 +17,8 @@ factorised 7x7 is the default; BN-auxiliary is aux_batch_norm=True.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -49,6 +51,9 @@ class InceptionV2(nn.Module):
     its fully connected layer too. `image_size` only sizes that head: with it at least 107, without it 75. `dropout`
     (not in the paper; 0.2 in the released code) acts before the classifier.
     """
+
+    CLASSIFIER = "fc"
+    AUXILIARY_CLASSIFIERS: ClassVar = {"aux": "aux.fc"}
 
     def __init__(
         self,

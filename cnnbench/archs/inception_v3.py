@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -39,6 +41,9 @@ class InceptionV3(nn.Module):
     `image_size` only sizes the auxiliary head: with it at least 107, without it 75. `dropout`: 0.5 as in torchvision;
     TensorFlow-slim has 0.2, the paper none.
     """
+
+    CLASSIFIER = "fc"
+    AUXILIARY_CLASSIFIERS: ClassVar = {"AuxLogits": "AuxLogits.fc"}
 
     # torchvision's transform_input is not part of the network. Its public weights expect inputs normalised by mean and
     # deviation 0.5 instead of ImageNet's; that belongs to the preprocessing.

@@ -37,6 +37,8 @@ class InceptionV4(nn.Module):
     "released" the names and shapes are those of timm's inception_v4, so that its public weights load as they are.
     """
 
+    CLASSIFIER = "last_linear"
+
     def __init__(
         self, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.2, kernel_order: str = "paper"
     ) -> None:

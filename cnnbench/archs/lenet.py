@@ -44,6 +44,8 @@ class LeNet(nn.Module):
     plain SGD stays at the loss of guessing for epochs.
     """
 
+    CLASSIFIER = "output"
+
     def __init__(
         self,
         num_classes: int = 1000,

@@ -35,6 +35,8 @@ class PreActResNet(nn.Module):
     paper) is the probability of leaving out the last block in training (layers.StochasticDepth).
     """
 
+    CLASSIFIER = "fc"
+
     def __init__(
         self,
         block: type[Basic] | type[Bottleneck],

@@ -51,6 +51,8 @@ class ResNet(nn.Module):
     last block in training (layers.StochasticDepth).
     """
 
+    CLASSIFIER = "fc"
+
     def __init__(
         self,
         block: type[Basic] | type[Bottleneck],

@@ -36,6 +36,8 @@ class VGG(nn.Module):
     3.1).
     """
 
+    CLASSIFIER = "classifier.6"
+
     def __init__(
         self,
         column: str,

@@ -36,6 +36,8 @@ class Xception(nn.Module):
     Weights start by Glorot's uniform distribution, the default of Keras; the paper does not say.
     """
 
+    CLASSIFIER = "fc"
+
     def __init__(self, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 32, 3, stride=2, bias=False)

@@ -33,6 +33,8 @@ class ZFNet(nn.Module):
     paper gives no constants, so AlexNet's formula is the default.
     """
 
+    CLASSIFIER = "classifier.6"
+
     def __init__(
         self,
         num_classes: int = 1000,

@@ -8,9 +8,9 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnbench import archs
 from cnnbench.analysis.describe import Description, describe, describe_named, render_description
 from cnnbench.archs.facts import facts
+from cnnbench.archs.registry import build, names
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def torchvision_network(name: str) -> nn.Module:
         return torchvision.models.get_model(name, **quick)
 
 
-@pytest.mark.parametrize("name", archs.names())
+@pytest.mark.parametrize("name", names())
 def test_totals_are_the_published_counts(name):
     totals, published = describe_named(name).totals, facts(name)
     assert totals.params == published["params"]["total"]
@@ -71,7 +71,7 @@ def test_totals_of_branches_concatenation_groups_and_auxiliary_heads(name, key, 
     assert totals.macs == published["macs"]
 
 
-@pytest.mark.parametrize("name", sorted(FIELDS.keys() & set(archs.names())))
+@pytest.mark.parametrize("name", sorted(FIELDS.keys() & set(names())))
 def test_receptive_field_of_the_last_map(name):
     assert widest_field(describe_named(name)) == FIELDS[name]
 
@@ -204,7 +204,7 @@ def test_the_field_is_the_support_of_the_input_gradient(name, image_size):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     with torch.device("meta"):
-        network = archs.build(name)
+        network = build(name)
     body = nn.Sequential(*list(network.children())[:-2]) if name.startswith("resnet") else network.features
     last = [layer for layer in describe(body, image_size).layers if layer.jump[0]][-1]
     image = torch.zeros(1, 3, image_size, image_size, requires_grad=True)

@@ -18,7 +18,8 @@ from torch import nn
 
 from cnnbench.analysis import export as module
 from cnnbench.analysis.export import FORMS, export
-from cnnbench.archs import build, load_weights
+from cnnbench.archs.registry import build
+from cnnbench.archs.weights.load import load_weights
 from cnnbench.config.schema import SUFFIXES
 from cnnbench.runtime.errors import UserError
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from cnnbench.archs import build
 from cnnbench.archs.activation_checkpointing import apply_memory
+from cnnbench.archs.registry import build
 
 pytestmark = pytest.mark.slow
 

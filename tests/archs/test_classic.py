@@ -9,7 +9,7 @@ from inspection import check_same_outputs, stage_shapes
 from torch import nn
 from torchvision import models
 
-from cnnbench.archs import build
+from cnnbench.archs.registry import build
 from cnnbench.archs.zfnet import renormalise_filters
 
 pytestmark = pytest.mark.slow

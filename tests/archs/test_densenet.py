@@ -8,7 +8,7 @@ import torchvision
 from checks import assert_gradients, assert_same, build_meta, multiply_adds, parameters, shapes
 from torch import nn
 
-from cnnbench.archs import build
+from cnnbench.archs.registry import build
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pytest
 from torchvision.models import get_weight
 
 from cnnbench.analysis.papers.published import STRIKES_BACK
-from cnnbench.archs.facts import all_facts, conventions, facts, headline
+from cnnbench.archs.facts import all_facts, conventions, facts, headline, published
 
 GOLDEN = Path(__file__).parents[1] / "golden/published.tsv"
 COLUMNS = ("network", "kind", "split", "protocol", "of", "detail", "where", "top1", "mean_top1", "top5", "quoted")
@@ -133,6 +133,10 @@ def test_a_caller_cannot_change_the_facts():
     assert facts("alexnet")["results"]
 
 
-def test_an_unknown_network_is_refused_with_the_nearest_name():
-    with pytest.raises(ValueError, match="no published facts of a network 'resnet51', did you mean resnet"):
-        facts("resnet51")
+def test_a_network_that_nobody_published_has_the_same_keys_and_nothing_in_them():
+    unknown = facts("net_of_another_package")
+    assert set(unknown) == set(facts("resnet50"))
+    assert (unknown["params"]["total"], unknown["input"]["size"], unknown["results"]) == (None, None, [])
+    assert headline(unknown) is None
+    with pytest.raises(ValueError, match="0 published results"):
+        published("net_of_another_package")

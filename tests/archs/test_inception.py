@@ -10,7 +10,7 @@ from meta import on_meta
 from torch import nn
 from torchvision import models
 
-from cnnbench.archs import build
+from cnnbench.archs.registry import build
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import torch
 from checks import assert_gradients, build_meta, multiply_adds, parameters, shapes
 from torch import nn
 
-from cnnbench.archs import build
+from cnnbench.archs.registry import build
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnnbench.archs import build
 from cnnbench.archs.layers import StochasticDepth
+from cnnbench.archs.registry import build
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import torch
 import torchvision
 from checks import assert_gradients, assert_same, build_meta, multiply_adds, parameters, shapes
 
-from cnnbench.archs import build
+from cnnbench.archs.registry import build
 
 pytestmark = pytest.mark.slow
 

@@ -185,7 +185,7 @@ def test_a_process_of_its_own_says_the_same(cnnbench, command):
 def test_wrong_data_and_weights(command, tmp_path, small_data, words, hint):
     import torch
 
-    from cnnbench.archs import build
+    from cnnbench.archs.registry import build
 
     root = tmp_path / "data"
     for folder in ("empty", "no_classes/train", "no_classes/val", "no_images/train/cat", "no_images/val/cat"):

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from cnnbench.archs import names
+from cnnbench.archs.registry import names
 
 
 def test_zoo_lists_every_network_in_every_form(command):

@@ -11,7 +11,7 @@ import torch
 from meta import on_meta
 from torch import nn
 
-from cnnbench import archs
+from cnnbench.archs.registry import build, names, options_of
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
 from cnnbench.config import schema as config
@@ -34,31 +34,31 @@ def test_every_option_composes(override):
 
 
 def test_every_network_has_a_config_and_every_config_a_network():
-    assert sorted(file.stem for file in (CONF / "arch").glob("*.yaml")) == sorted(archs.names())
+    assert sorted(file.stem for file in (CONF / "arch").glob("*.yaml")) == sorted(names())
 
 
-@pytest.mark.parametrize("name", archs.names())
+@pytest.mark.parametrize("name", names())
 def test_every_network_has_a_config_that_agrees_with_it(name):
     values = defaults(COMMANDS["train"], [f"arch={name}"])
     assert "???" not in values.values()
     assert values["arch.name"] == name
     assert golden_tables.network(name, values) == GOLDEN[name]
     options = dict(values["arch.options"])
-    assert set(options) <= set(archs.options_of(name))
-    sized = "image_size" in archs.options_of(name)
+    assert set(options) <= set(options_of(name))
+    sized = "image_size" in options_of(name)
     smallest = values["arch.smallest_image"]
     assert smallest <= values["arch.sample_image_size"] <= values["arch.image_size"]
     bare = {**options, "aux_heads": False} if "aux_heads" in options else options
     with torch.device("meta"):
-        model = archs.build(name, 7, **bare, **({"image_size": smallest} if sized else {})).eval()
+        model = build(name, 7, **bare, **({"image_size": smallest} if sized else {})).eval()
         assert logits(model, smallest).shape == (1, 7)
         assert sized or logits(model, smallest - 1) is None
-        chosen = model if not sized and bare == options else archs.build(name, 7, **options)
-        default = archs.build(name, 7) if options else chosen
+        chosen = model if not sized and bare == options else build(name, 7, **options)
+        default = build(name, 7) if options else chosen
     assert [p.shape for p in default.parameters()] == [p.shape for p in chosen.parameters()]
     if sized:
         with pytest.raises(ValueError, match="too small"):
-            archs.build(name, 7, image_size=smallest - 1)
+            build(name, 7, image_size=smallest - 1)
 
 
 def logits(model: nn.Module, side: int) -> torch.Tensor | None:
@@ -82,9 +82,9 @@ def logits(model: nn.Module, side: int) -> torch.Tensor | None:
 @pytest.mark.parametrize(("name", "smallest"), [("inception_v2", 107), ("inception_v3", 107), ("googlenet", 79)])
 def test_auxiliary_heads_need_a_larger_image_and_say_so(name, smallest):
     with torch.device("meta"):
-        archs.build(name, 7, image_size=smallest)
+        build(name, 7, image_size=smallest)
         with pytest.raises(ValueError, match=f"aux_heads=False leaves .* out.* at least {smallest}"):
-            archs.build(name, 7, image_size=smallest - 1)
+            build(name, 7, image_size=smallest - 1)
 
 
 def test_configs_survive_a_round_trip_through_plain_values():

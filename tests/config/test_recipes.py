@@ -14,9 +14,9 @@ import yaml
 from composing import composed
 from omegaconf import OmegaConf
 
-from cnnbench import archs
 from cnnbench.analysis.papers.published import protocols_of
 from cnnbench.archs.heads import has_one_side
+from cnnbench.archs.registry import names, options_of
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults, own_recipes
 from cnnbench.cli.help import groups
@@ -40,7 +40,7 @@ OF_A1 = {"stochastic_depth": 0.05, "crop_ratio": 0.95, "interpolation": "bicubic
 
 
 def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
-    assert sorted(OWN) == sorted(archs.names())
+    assert sorted(OWN) == sorted(names())
     assert set(OWN.values()) <= set(RECIPES)
     assert len(PAPERS) == 18
     assert all(OWN[goldens.first_network(recipe)] == recipe for recipe in PAPERS)
@@ -270,8 +270,8 @@ def another(item: Field) -> object:
 
 
 def test_networks_of_one_side_are_those_built_for_an_image_size():
-    for name in archs.names():
-        assert has_one_side(name) == ("image_size" in archs.options_of(name)), name
+    for name in names():
+        assert has_one_side(name) == ("image_size" in options_of(name)), name
 
 
 def test_networks_that_take_one_side_refuse_to_train_at_another():

@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from cnnbench import archs
+from cnnbench.archs import registry
 from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.archs.heads import FIXED
+from cnnbench.archs.registry import build
 from cnnbench.config.checks import check_eval
 from cnnbench.config.protocols import PROTOCOLS, in_words, short_sides
 from cnnbench.config.schema import PROTOCOLS as CHOICES
@@ -129,7 +130,7 @@ def networks(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("networks")
     for seed in (0, 1):
         torch.manual_seed(seed)
-        network = archs.build("lenet", CLASSES, image_size=SIZE)
+        network = build("lenet", CLASSES, image_size=SIZE)
         network.output.weight.data *= 4
         torch.save(network.state_dict(), folder / f"{seed}.pt")
     return [folder / "0.pt", folder / "1.pt"]
@@ -148,7 +149,7 @@ def predictions(group: list[Member], rank: int = 0, world: int = 1) -> dict[str,
 
 
 def network(file: Path) -> torch.nn.Module:
-    model = archs.build("lenet", CLASSES, image_size=SIZE).eval()
+    model = build("lenet", CLASSES, image_size=SIZE).eval()
     model.load_state_dict(torch.load(file, weights_only=True))
     return model
 
@@ -258,7 +259,7 @@ def table(found: dict[str, np.ndarray]) -> np.ndarray:
 
 @torch.inference_mode()
 def test_a_classifier_on_a_map_is_the_classifier_at_each_place():
-    model = archs.build("vgg11", 3, image_size=64).eval()
+    model = build("vgg11", 3, image_size=64).eval()
     features = model.features(torch.rand(2, 3, 128, 96))
     assert features.shape[2:] == (4, 3)
     places = [
@@ -274,9 +275,9 @@ def test_a_classifier_on_a_map_is_the_classifier_at_each_place():
 
 
 def test_every_network_can_be_run_on_whole_images_but_those_named():
-    for name in {family: name for name, family in archs.FAMILIES.items()}.values():  # one of each
+    for name in {network: name for name, (network, _) in registry.networks().items()}.values():  # one of each class
         with torch.device("meta"):
-            network = archs.build(name, 5).eval()
+            network = build(name, 5).eval()
             adaptive = any(
                 "ux" not in part and isinstance(layer, torch.nn.AdaptiveAvgPool2d)
                 for part, layer in network.named_modules()
@@ -331,7 +332,7 @@ def test_the_command(command, tmp_path, small_data):
     """An ensemble in three real processes, with all its files; the figures of the files fit each other."""
     for seed in (0, 1):
         torch.manual_seed(seed)
-        torch.save(archs.build("lenet", 3, image_size=32).state_dict(), tmp_path / f"{seed}.pt")
+        torch.save(build("lenet", 3, image_size=32).state_dict(), tmp_path / f"{seed}.pt")
     done = command(
         "eval", "arch=lenet", "weights=[0.pt,1.pt]", f"data={small_data}", "image_size=32", "crop_ratio=0.9",
         "batch=50", "protocol=ten_crop", "processes=3", "data.workers=1", "output=result.json", "details=details",

@@ -11,7 +11,7 @@ import torch
 from meta import on_meta
 from torch import nn
 
-from cnnbench.archs import build
+from cnnbench.archs.registry import build
 
 torch.set_num_threads(1)  # maps of a few pixels: more threads only wait for each other
 

@@ -16,6 +16,7 @@ from cnnbench.runtime import distributed
 from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.losses import training_loss
 
+ILSVRC_CLASSES = 1000  # where nothing is published of a network
 LECTURE_BATCH = 16  # images in a batch of the Wide ResNet paper's table of times, which the lecture shows
 RATE = 1e-4  # so small that the weights, on labels that mean nothing, stay finite
 
@@ -88,4 +89,4 @@ def build(config: BenchConfig, classes: int | None = None) -> Network:
 
 def classes_of(arch: str) -> int:
     """The number of classes of the network's paper."""
-    return facts(arch)["num_classes"]
+    return facts(arch)["num_classes"] or ILSVRC_CLASSES

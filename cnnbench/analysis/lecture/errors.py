@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench import archs
 from cnnbench.analysis.describe import describe_named
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.facts import published
+from cnnbench.archs.registry import build
 
 
 def winners() -> list[Table]:
@@ -197,4 +197,4 @@ def _count(name: str, *types: str) -> int:
 
 def _dropout_rates(name: str) -> list[float]:
     with torch.device("meta"):
-        return [module.p for module in archs.build(name).modules() if isinstance(module, nn.Dropout)]
+        return [module.p for module in build(name).modules() if isinstance(module, nn.Dropout)]

@@ -7,10 +7,10 @@ import statistics
 import torch
 from torch.nn import functional
 
-from cnnbench import archs
 from cnnbench.analysis.bench.timing import time_rounds
 from cnnbench.analysis.describe import describe_named
 from cnnbench.analysis.tables import Table
+from cnnbench.archs.registry import build
 
 # Row of the lecture (WRN paper, Table 8): key, top-1, top-5, million parameters, milliseconds on a Titan X.
 PUBLISHED = (
@@ -58,7 +58,7 @@ def time_per_batch(image_size: int = 64, batch: int = 16, repeats: int = 1, devi
 
 def _seconds(name: str, image_size: int, batch: int, repeats: int, device: torch.device) -> float:
     """Median time of one forward and backward pass."""
-    model = archs.build(name).to(device).train()
+    model = build(name).to(device).train()
     images = torch.randn(batch, 3, image_size, image_size, device=device)
     labels = torch.zeros(batch, dtype=torch.long, device=device)
 

@@ -88,6 +88,8 @@ def _measured(result: Result) -> tuple[Cell, ...]:
     return (network, *errors, *_cost(facts(config.arch.name)), result.protocol, result.n, remark)
 
 
-def _cost(entry: dict[str, Any]) -> tuple[float, float, int]:
+def _cost(entry: dict[str, Any]) -> tuple[Cell, ...]:
     """Millions of parameters, thousand millions of multiply-adds, and the side of the image they are at."""
+    if entry["macs"] is None:
+        return None, None, None
     return entry["params"]["total"] / 1e6, entry["macs"] / 1e9, entry["input"]["size"]

@@ -83,6 +83,11 @@ def time_table(run: Run) -> Table:
     return Table("Where the time went", {"part": "", "seconds": ",.1f", "%": ".1f"}, rows, notes)
 
 
+def billions(count: int | None) -> float | None:
+    """In thousand millions."""
+    return None if count is None else count / 1e9
+
+
 def clock(seconds: float | None) -> str | None:
     """Hours, minutes and seconds."""
     if seconds is None:
@@ -94,7 +99,7 @@ def clock(seconds: float | None) -> str | None:
 def _data_row(run: Run) -> tuple[Cell, ...]:
     config, result, network = run.config, run.result or {}, facts(run.config.arch.name)
     return (
-        *(run.name, config.arch.name, result.get("params"), network["macs"] / 1e9, network["input"]["size"]),
+        *(run.name, config.arch.name, result.get("params"), billions(network["macs"]), network["input"]["size"]),
         *(side(config), config.data.path, result.get("classes"), result.get("training_images")),
         f"{result.get('epoch', len(run.metrics))} of {config.epochs}",
     )

@@ -9,10 +9,11 @@ from functools import cache
 import torch
 from torch import nn
 
-from cnnbench.archs import build, names
+from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.facts import facts
-from cnnbench.archs.weights.keymaps import AUXILIARY, CLASSIFIERS, KEYMAPS
-from cnnbench.archs.weights.load import COUNTER, Weights, WeightsFile, renamed
+from cnnbench.archs.registry import build, names
+from cnnbench.archs.weights.keymaps import KEYMAPS, renamed
+from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
 
 # Options, beside each network's own, that public weights are known to have been trained with.
 VARIANTS = {
@@ -51,11 +52,15 @@ def identify(file: WeightsFile, model: nn.Module) -> str:
     found = [
         label
         for name in names()
-        if SMALLEST <= size / facts(name)["params"]["total"] <= LARGEST
+        if _is_near(size, facts(name)["params"]["total"])
         for label, network in _networks(name).items()
         if network.fits(shapes.get(network.kind, plain))
     ]
     return f"it looks like {' or '.join(found)}" if found else "it looks like none of the networks here"
+
+
+def _is_near(size: int, published: int | None) -> bool:
+    return published is None or SMALLEST <= size / published <= LARGEST
 
 
 @cache
@@ -71,7 +76,7 @@ def _networks(name: str) -> dict[str, Shapes]:
 
 def _shapes(model: nn.Module) -> Shapes:
     kind, weights = type(model).__name__, model.state_dict()
-    heads = tuple(f"{head}." for head in (CLASSIFIERS.get(kind), *AUXILIARY.get(kind, ())) if head)
+    heads = tuple(f"{head}." for head in (classifier_of(model), *auxiliary_of(model)) if head)
     body = _count({key: value for key, value in weights.items() if not key.startswith(heads)})
     return Shapes(kind, body, _count(weights).total() - body.total())
 

@@ -1,4 +1,4 @@
-"""How public weight files name what the networks here have: tables that weights.py follows. Imports no torch.
+"""How public weight files name what the networks here have, as tables.
 
 Keys of the tables are the names of the networks' classes. timm's names are the same as ours for ResNet, ResNeXt, Wide
 ResNet, DenseNet, Inception-v3, Inception-v4, Inception-ResNet-v2 and Xception (there legacy_xception), so that these
@@ -7,7 +7,10 @@ need no table.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from cnnbench.archs.weights.read import Weights
 
 
 @dataclass(frozen=True)
@@ -43,32 +46,6 @@ KEYMAPS: dict[str, tuple[Keymap, ...]] = {
     "ResNet": (Keymap("pytorch_resnet_cifar10's", {r"^linear\.": "fc."}, centred_zeros=True),),
 }
 
-CLASSIFIERS: dict[str, str] = {
-    "LeNet": "output",
-    "AlexNet": "classifier.6",
-    "AlexNetTV": "classifier.6",
-    "ZFNet": "classifier.6",
-    "VGG": "classifier.6",
-    "GoogLeNet": "fc",
-    "BNInception": "fc",
-    "InceptionV2": "fc",
-    "InceptionV3": "fc",
-    "InceptionV4": "last_linear",
-    "InceptionResNet": "fc",
-    "InceptionResNetV2": "classif",
-    "Xception": "fc",
-    "ResNet": "fc",
-    "PreActResNet": "fc",
-    "DenseNet": "classifier",
-}
-
-# Auxiliary heads, and in each the layer whose width is the number of classes.
-AUXILIARY: dict[str, dict[str, str]] = {
-    "GoogLeNet": {"aux1": "aux1.fc2", "aux2": "aux2.fc2"},
-    "InceptionV2": {"aux": "aux.fc"},
-    "InceptionV3": {"AuxLogits": "AuxLogits.fc"},
-}
-
 # Trained by TensorFlow-slim, whose first of 1001 classes is the background; some files still have it.
 BACKGROUND_FIRST = ("InceptionV3", "InceptionV4", "InceptionResNetV2")
 
@@ -97,3 +74,17 @@ TORCHVISION: dict[str, str] = {
         )
     },
 }
+
+
+def renamed(weights: Weights, kind: str) -> tuple[Weights, Keymap | None]:
+    """`weights` by the names of the class `kind`, and whose names they had if not these."""
+    for naming in KEYMAPS.get(kind, ()):
+        if not any(re.search(pattern, key) for pattern in naming.renames for key in weights):
+            continue
+        result = {}
+        for key, value in weights.items():
+            for pattern, replacement in naming.renames.items():
+                key = re.sub(pattern, replacement, key)
+            result[key] = value.flatten(1) if key in naming.flattened else value
+        return result, naming
+    return dict(weights), None

@@ -1,52 +1,19 @@
-"""Weights from a public or own checkpoint file into a network. The names of others are in renames.py."""
+"""Weights from a public or own checkpoint file into a network."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import pickle
-import re
-import warnings
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlparse
 
 import torch
 from torch import nn
 
-from cnnbench.archs.weights.keymaps import (
-    AUXILIARY,
-    BACKGROUND_FIRST,
-    CLASSIFIERS,
-    KEYMAPS,
-    NORMALISED,
-    TORCHVISION,
-    Keymap,
-)
-
-WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
-COUNTER = "num_batches_tracked"  # of batch normalisation; files from before torch 0.4.1 lack it
-
-Weights = dict[str, torch.Tensor]
-Normalised = tuple[Sequence[float], Sequence[float]]
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A state dict without wrappers and prefixes, on the CPU.
-
-    If cnnbench wrote it, `arch` is the key of the network, and `normalised` the mean and the deviation of its images,
-    in [0, 1], for each channel.
-    """
-
-    weights: Weights
-    arch: str | None = None
-    normalised: Normalised | None = None
+from cnnbench.archs.classifiers import auxiliary_of, classifier_of
+from cnnbench.archs.weights.identify import identify
+from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST, NORMALISED, renamed
+from cnnbench.archs.weights.read import COUNTER, Normalised, Weights, WeightsFile, read_weights
 
 
 def load_weights(
@@ -55,7 +22,7 @@ def load_weights(
     """Load the weights in `path` into `model`, in place; what was done besides, a sentence each, for the user.
 
     Takes .safetensors, and .pt or .pth files of torch.save with a state dict, bare or below one of WRAPPERS, with names
-    as ours, torchvision's or timm's (renames.py). Every key has to fit, except: auxiliary heads may be in the file
+    as ours, torchvision's or timm's (keymaps.py). Every key has to fit, except: auxiliary heads may be in the file
     alone (left out) or in the network alone (they keep their start), counters of batches may be missing. Where the
     numbers of classes differ the classifier keeps its start, or with `new_classifier=False` that is an error too.
     `normalised`: mean and deviation of the images that the network is to see; a file that states others is an error,
@@ -71,12 +38,10 @@ def load_weights(
     own, kind = model.state_dict(), type(model).__name__
     weights, naming = renamed(file.weights, kind)
     notes = [f"renamed from {naming.source} names"] if naming else []
-    notes += _match_auxiliary(weights, own, kind)
-    notes += _match_classifiers(weights, own, kind, path, new_classifier)
+    notes += _match_auxiliary(weights, own, model)
+    notes += _match_classifiers(weights, own, model, path, new_classifier)
     absent = [key for key in own if key.endswith(f".{COUNTER}") and key not in weights]
     if problem := _misfit({**weights, **{key: own[key] for key in absent}}, own):
-        from cnnbench.archs.weights.identify import identify
-
         raise ValueError(f"{path} does not fit {kind}: {problem}; {identify(file, model)}")
     if absent:
         weights.update({key: own[key] for key in absent})
@@ -89,106 +54,10 @@ def load_weights(
     return notes
 
 
-def read_weights(path: str | Path) -> WeightsFile:
-    """The state dict in a file. Raises ValueError, in one sentence, if there is none; executes nothing."""
-    content, arch, normalised = _read(Path(path))
-    if isinstance(content, dict):
-        if isinstance(content.get("arch"), str) and "config" in content:
-            arch, normalised = content["arch"], _images(content["config"])
-        content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), content)
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise ValueError(f"{path} holds no state dict: neither bare nor under {', '.join(WRAPPERS)}")
-    if not content:
-        raise ValueError(f"{path} holds an empty state dict")
-    weights = {re.sub(r"^((module|_orig_mod)\.)+", "", key): value for key, value in content.items()}
-    return WeightsFile(weights, arch, normalised)
-
-
-def torchvision_weights(name: str, source: str = "torchvision") -> Path:
-    """The file of torchvision's weights for the network `name`, fetched into torch's hub cache if it is not there.
-
-    `source`: "torchvision" for its first weights (IMAGENET1K_V1, by recipes near the papers'), or
-    "torchvision:IMAGENET1K_V2" for others by their name. Raises ValueError if torchvision has none, or for a failure.
-    """
-    if name not in TORCHVISION:
-        raise ValueError(f"torchvision has no weights of {name}; it has those of {', '.join(TORCHVISION)}")
-    from torchvision.models import get_model_weights
-
-    published = {str(entry.name): entry for entry in get_model_weights(TORCHVISION[name])}
-    published = {key: entry for key, entry in published.items() if key.startswith("IMAGENET1K_V")}
-    chosen = source.partition(":")[2] or "IMAGENET1K_V1"
-    if chosen not in published:
-        raise ValueError(f"torchvision has no weights {chosen} of {name}: choose one of {', '.join(published)}")
-    url = published[chosen].url
-    try:
-        published[chosen].get_state_dict(progress=False, check_hash=True)
-    except Exception as error:  # anything between the network and the disk
-        raise ValueError(f"cannot fetch {url}: {_first(error)}") from error
-    return Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(urlparse(url).path)
-
-
-def renamed(weights: Weights, kind: str) -> tuple[Weights, Keymap | None]:
-    """`weights` by the names of the class `kind`, and whose names they had if not these."""
-    for naming in KEYMAPS.get(kind, ()):
-        if not any(re.search(pattern, key) for pattern in naming.renames for key in weights):
-            continue
-        result = {}
-        for key, value in weights.items():
-            for pattern, replacement in naming.renames.items():
-                key = re.sub(pattern, replacement, key)
-            result[key] = value.flatten(1) if key in naming.flattened else value
-        return result, naming
-    return dict(weights), None
-
-
-def _read(path: Path) -> tuple[object, str | None, Normalised | None]:
-    """The content of a file, and the network and the images that the metadata of a safetensors file of ours names."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors import safe_open
-
-            with safe_open(path, "pt") as file:
-                weights, about = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-            return weights, about.get("arch"), _images({"arch": about})
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of formats that are refused below
-            return torch.load(path, map_location="cpu", weights_only=True), None, None
-    except FileNotFoundError as error:
-        raise ValueError(f"there is no weights file {path}") from error
-    except pickle.UnpicklingError as error:
-        if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
-            raise ValueError(
-                f"{path} holds Python objects ({found[1]}), not only tensors, and cnnbench executes none: save the "
-                "state dict of the network instead"
-            ) from error
-        raise ValueError(f"{path} cannot be read as weights: it is no file of torch.save or safetensors") from error
-    except Exception as error:  # neither library has a common type for what a damaged file makes it raise
-        raise ValueError(
-            f"{path} cannot be read as weights, it may be cut short or damaged: {_first(error)}"
-        ) from error
-
-
-def _images(config: Any) -> Normalised | None:
-    """The mean and the deviation that a file of ours states, as numbers or as their text; None for anything else."""
-    arch = config.get("arch") if isinstance(config, dict) else None
-    if not isinstance(arch, dict):
-        return None
-    mean, std = (_of_channels(arch.get(name)) for name in ("mean", "std"))
-    return None if mean is None or std is None else (mean, std)
-
-
-def _of_channels(stated: Any) -> list[float] | None:
-    """A number for each of one or three channels, from a list or its text; None for anything else."""
-    with suppress(ValueError):
-        stated = json.loads(stated) if isinstance(stated, str) else stated
-    numbers = isinstance(stated, list) and all(isinstance(value, int | float) for value in stated)
-    return stated if numbers and len(stated) in (1, 3) else None
-
-
-def _match_auxiliary(weights: Weights, own: Weights, kind: str) -> list[str]:
+def _match_auxiliary(weights: Weights, own: Weights, model: nn.Module) -> list[str]:
     """Drop from `weights` the auxiliary heads that the network lacks, add those that it has alone; notes."""
     notes = []
-    for head in AUXILIARY.get(kind, {}):
+    for head in auxiliary_of(model):
         theirs, ours = _below(head, weights), _below(head, own)
         if theirs and not ours:
             for key in theirs:
@@ -200,10 +69,12 @@ def _match_auxiliary(weights: Weights, own: Weights, kind: str) -> list[str]:
     return notes
 
 
-def _match_classifiers(weights: Weights, own: Weights, kind: str, path: str | Path, new_classifier: bool) -> list[str]:
+def _match_classifiers(
+    weights: Weights, own: Weights, model: nn.Module, path: str | Path, new_classifier: bool
+) -> list[str]:
     """Put the network's own start for classifiers in `weights` that are for another number of classes; notes."""
-    notes = []
-    for layer in (CLASSIFIERS.get(kind), *AUXILIARY.get(kind, {}).values()):
+    notes, kind = [], type(model).__name__
+    for layer in (classifier_of(model), *auxiliary_of(model).values()):
         keys = [key for key in _below(layer, own) if key in weights and own[key].dim()] if layer else []
         if all(weights[key].shape == own[key].shape for key in keys):
             continue
@@ -291,8 +162,3 @@ def _below(module: str, weights: Weights) -> list[str]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _first(error: Exception) -> str:
-    """The first sentence of what a library says."""
-    return (str(error).strip().splitlines() or ["unexpected end"])[0].partition(". ")[0]

@@ -17,9 +17,11 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from cnnbench.archs import build, load_weights, names
-from cnnbench.archs.weights.keymaps import AUXILIARY, CLASSIFIERS, KEYMAPS, TORCHVISION
-from cnnbench.archs.weights.load import torchvision_weights
+from cnnbench.archs.classifiers import auxiliary_of, classifier_of
+from cnnbench.archs.registry import build, names
+from cnnbench.archs.weights.keymaps import KEYMAPS, TORCHVISION
+from cnnbench.archs.weights.load import load_weights
+from cnnbench.archs.weights.torchvision import torchvision_weights
 from cnnbench.runs import checkpoint
 
 pytestmark = pytest.mark.slow
@@ -296,7 +298,7 @@ def test_tables_are_of_the_networks(name):
     model = build_meta(name, 77)
     kind, layers = type(model).__name__, dict(model.named_modules())
     wide = {key for key, layer in layers.items() if isinstance(layer, nn.Linear) and layer.out_features == 77}
-    assert {CLASSIFIERS[kind], *AUXILIARY.get(kind, {}).values()} == wide
+    assert {classifier_of(model), *auxiliary_of(model).values()} == wide
     for naming in KEYMAPS.get(kind, ()):
         assert not [key for key in model.state_dict() for pattern in naming.renames if re.search(pattern, key)]
 
@@ -476,6 +478,6 @@ def test_a_checkpoint_of_cnnbench_loads_into_plain_torch(tmp_path):
     assert load_weights(build("resnet18", 10), tmp_path / "last.pt") == []
 
 
-def test_naming_load_weights_does_not_import_torch():
-    script = "import sys; from cnnbench.archs import load_weights; assert 'torch' not in sys.modules"
+def test_the_registry_imports_torch_only_when_asked():
+    script = "import sys; from cnnbench.archs.registry import build; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)

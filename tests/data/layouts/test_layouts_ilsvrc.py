@@ -201,7 +201,7 @@ def test_lists_that_do_not_fit_are_one_clear_sentence(tmp_path, cache, photos, n
 def test_weights_of_the_thousand_are_tested_on_some_of_their_classes(tmp_path, command, photos):
     import torch
 
-    from cnnbench.archs import build
+    from cnnbench.archs.registry import build
 
     model = build("lenet", 1000)
     last = next(layer for layer in reversed(list(model.modules())) if isinstance(layer, torch.nn.Linear))
