@@ -130,7 +130,7 @@ def _settings_kept(folder: Path) -> Iterator[None]:
     """Work in `folder`, with Python's own warnings, and leave nothing changed for the next test."""
     import torch
 
-    from cnnbench.data.decode.crop import NOT_WRITABLE
+    from cnnbench.data.decode.region import NOT_WRITABLE
 
     before, precision = Path.cwd(), torch.get_float32_matmul_precision()
     benchmark, threads = torch.backends.cudnn.benchmark, torch.get_num_threads()

@@ -16,9 +16,10 @@ from PIL import Image
 
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.schema import CropConfig, DataConfig
-from cnnbench.data.decode.crop import Box, central_window, cut, random_box
+from cnnbench.data.augment.crop import random_box
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.decode.reference import evaluation_image, read_image
+from cnnbench.data.decode.region import Box, central_window, cut
 from cnnbench.data.layouts import read_split
 from cnnbench.data.loading.transform import in_channels
 

@@ -20,8 +20,8 @@ from cnnbench.config.checks import check_eval
 from cnnbench.config.protocols import PROTOCOLS, in_words, short_sides
 from cnnbench.config.schema import PROTOCOLS as CHOICES
 from cnnbench.config.schema import ArchConfig, DataConfig, EvalConfig
-from cnnbench.data.decode.crop import resized, scaled
 from cnnbench.data.decode.engines import from_pixels
+from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import CropsTransform
 from cnnbench.evaluation.command import predictions_of

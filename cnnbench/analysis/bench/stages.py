@@ -16,9 +16,10 @@ from torchvision import transforms
 from torchvision.datasets.folder import default_loader
 
 from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig
+from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row
-from cnnbench.data.decode.crop import Box, Window, fitted, rectangle, training_part
 from cnnbench.data.decode.engines import Engine, Picture, choose_engine, make_engine, open_picture
+from cnnbench.data.decode.region import Box, Window, fitted, rectangle
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, Images
 from cnnbench.data.loading.normalise import Normalise

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from cnnbench.config.augment import CropConfig
+from cnnbench.data.augment.crop import random_box
 from cnnbench.data.commands.encode import Recipe, encode
-from cnnbench.data.decode.crop import random_box
 from cnnbench.data.decode.reference import INTERPOLATIONS, evaluation_image, read_image
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from cnnbench.config.schema import ArchConfig, DataConfig
-from cnnbench.data.decode.crop import resized, scaled
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
+from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import BROKEN, Batch
 from cnnbench.data.loading.sampler import SampleKey

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from cnnbench.config.schema import ArchConfig, AugmentConfig
+from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row, row_width
-from cnnbench.data.decode.crop import central_window, cut, resized, scaled, training_part
 from cnnbench.data.decode.engines import Picture, from_pixels
 from cnnbench.data.decode.evaluation_crops import CROPS
+from cnnbench.data.decode.region import central_window, cut, resized, scaled
 from cnnbench.data.loading.sampler import image_random
 
 

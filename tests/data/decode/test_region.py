@@ -12,8 +12,9 @@ from torchvision.transforms import v2
 
 from cnnbench.config.augment import CropConfig
 from cnnbench.config.schema import ArchConfig
-from cnnbench.data.decode import crop
+from cnnbench.data.augment.crop import random_box, training_part
 from cnnbench.data.decode.engines import Picture, from_pixels, make_engine, open_picture
+from cnnbench.data.decode.region import Box, Part, Window, central_window, cut, rectangle, resized
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,8 @@ def test_central_crop_is_torchvisions_to_rounding(photo, shape, size, ratio, int
     image = photo.resize(shape)
     resize = v2.Resize(round(size / ratio), getattr(v2.InterpolationMode, interpolation.upper()))
     expected = np.asarray(v2.CenterCrop(size)(resize(image))).astype(int)
-    part = crop.central_window(*image.size, size, ratio)
-    got = crop.cut(picture(image), part, interpolation)
+    part = central_window(*image.size, size, ratio)
+    got = cut(picture(image), part, interpolation)
     assert got.shape == (size, size, 3)
     assert (
         np.abs(got - expected).max() <= {"bilinear": 2, "bicubic": 4}[interpolation]
@@ -56,10 +57,10 @@ def test_what_a_window_does_not_decode_does_not_matter(photo, interpolation):
     image = open_picture(content, "x", make_engine("pillow"))
     pixels = image.region(0, 0, 301, 203)
     for left, top, width, height in ((10, 3, 100, 67), (0, 0, 301, 203), (5, 90, 433, 292), (60, 0, 120, 81)):
-        part = crop.Window(width, height, left, top, 32)
-        whole = crop.resized(pixels, width, height, interpolation)[top : top + 32, left : left + 32]
-        assert np.array_equal(crop.cut(image, part, interpolation), whole)
-        _, _, wide, high = crop.rectangle(image, part, interpolation)
+        part = Window(width, height, left, top, 32)
+        whole = resized(pixels, width, height, interpolation)[top : top + 32, left : left + 32]
+        assert np.array_equal(cut(image, part, interpolation), whole)
+        _, _, wide, high = rectangle(image, part, interpolation)
         assert wide * high < 301 * 203
 
 
@@ -80,10 +81,10 @@ def test_no_pixel_within_the_filters_reach_is_missing(interpolation, support):
 def test_random_boxes_are_pillows_crop_and_resize(photo):
     draw, qualities = Random(0), []
     for _ in range(40):
-        box = crop.Box(*crop.random_box(301, 203, CropConfig(), draw), 64)
+        box = Box(*random_box(301, 203, CropConfig(), draw), 64)
         edges = (box.left, box.top, box.left + box.width, box.top + box.height)
         expected = np.asarray(photo.crop(edges).resize((64, 64), Image.Resampling.BILINEAR))
-        got = crop.cut(picture(photo), box, "bilinear")
+        got = cut(picture(photo), box, "bilinear")
         assert np.abs(got.astype(int) - expected).max() <= 2
         qualities.append(psnr(got, expected))
     assert np.mean(qualities) > 50
@@ -91,22 +92,22 @@ def test_random_boxes_are_pillows_crop_and_resize(photo):
 
 
 def test_loose_boxes_differ_where_they_shrink(photo):
-    small, large = crop.Box(9, 5, 60, 50, 64), crop.Box(0, 0, 300, 200, 64)
+    small, large = Box(9, 5, 60, 50, 64), Box(0, 0, 300, 200, 64)
     image = picture(photo)
-    assert np.array_equal(crop.cut(image, small, "bilinear", loose=True), crop.cut(image, small, "bilinear"))
-    assert not np.array_equal(crop.cut(image, large, "bilinear", loose=True), crop.cut(image, large, "bilinear"))
+    assert np.array_equal(cut(image, small, "bilinear", loose=True), cut(image, small, "bilinear"))
+    assert not np.array_equal(cut(image, large, "bilinear", loose=True), cut(image, large, "bilinear"))
 
 
 def test_grey_pixels_stay_grey(photo):
     grey = np.asarray(photo.convert("L"))[:, :, None]
-    for part in (crop.Box(0, 0, 40, 40, 64), crop.Box(0, 0, 200, 200, 64), crop.central_window(301, 203, 64, 0.875)):
+    for part in (Box(0, 0, 40, 40, 64), Box(0, 0, 200, 200, 64), central_window(301, 203, 64, 0.875)):
         for loose in (False, True):
-            assert crop.cut(from_pixels(grey), part, "bilinear", loose).shape == (64, 64, 1)
+            assert cut(from_pixels(grey), part, "bilinear", loose).shape == (64, 64, 1)
 
 
 def test_random_boxes_follow_their_ranges():
     config, random = CropConfig(scale=[0.2, 0.6], ratio=[0.5, 2.0]), Random(0)
-    boxes = np.array([crop.random_box(300, 200, config, random) for _ in range(4000)])
+    boxes = np.array([random_box(300, 200, config, random) for _ in range(4000)])
     left, top, width, height = boxes.T
     assert (left >= 0).all()
     assert (top >= 0).all()
@@ -121,9 +122,9 @@ def test_random_boxes_follow_their_ranges():
 
 def test_random_box_that_never_fits_is_the_largest_central_one():
     config = CropConfig(scale=[1.0, 1.0], ratio=[3 / 4, 4 / 3])
-    assert crop.random_box(1000, 10, config, Random(0)) == (493, 0, 13, 10)
-    assert crop.random_box(10, 1000, config, Random(0)) == (0, 493, 10, 13)
-    assert crop.random_box(1, 1, config, Random(0)) == (0, 0, 1, 1)
+    assert random_box(1000, 10, config, Random(0)) == (493, 0, 13, 10)
+    assert random_box(10, 1000, config, Random(0)) == (0, 493, 10, 13)
+    assert random_box(1, 1, config, Random(0)) == (0, 0, 1, 1)
 
 
 @pytest.mark.parametrize("kind", ["random_resized", "random", "center"])
@@ -131,13 +132,13 @@ def test_random_box_that_never_fits_is_the_largest_central_one():
 def test_every_crop_gives_the_square_asked_for(photo, kind, shape):
     image = picture(photo.resize(shape))
     for seed in range(3):
-        part = crop.training_part(*shape, CropConfig(kind=kind), 29, arch(0.875), Random(seed))
-        assert crop.cut(image, part, "bicubic").shape == (29, 29, 3)
+        part = training_part(*shape, CropConfig(kind=kind), 29, arch(0.875), Random(seed))
+        assert cut(image, part, "bicubic").shape == (29, 29, 3)
 
 
-def parts(kind: str, width: int, height: int, count: int = 400, **keys: object) -> list[crop.Part]:
+def parts(kind: str, width: int, height: int, count: int = 400, **keys: object) -> list[Part]:
     config = CropConfig(kind=kind, **keys)
-    return [crop.training_part(width, height, config, 28, arch(0.875), Random(seed)) for seed in range(count)]
+    return [training_part(width, height, config, 28, arch(0.875), Random(seed)) for seed in range(count)]
 
 
 def test_fixed_random_stays_in_the_central_square():
@@ -181,8 +182,8 @@ def test_padded_is_a_square_of_the_image_with_a_border(photo, border, mode):
     config, places = CropConfig(kind="padded", padding=3, border=border), set()
     image = from_pixels(pixels)
     for seed in range(300):
-        part = crop.training_part(28, 28, config, 28, arch(1.0), Random(seed))
-        got = crop.cut(image, part, "bilinear")
+        part = training_part(28, 28, config, 28, arch(1.0), Random(seed))
+        got = cut(image, part, "bilinear")
         top, left = 3 - part.down, 3 - part.right
         assert np.array_equal(got, bordered[top : top + 28, left : left + 28])
         places.add((top, left))
