@@ -47,7 +47,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample(cache: Path) -> Path:
-    from cnnbench.data.sample import sample_folder
+    from cnnbench.data.sample.sample import sample_folder
 
     return sample_folder()
 

@@ -19,7 +19,7 @@ import torch
 
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
-from cnnbench.data.sample import sample_folder
+from cnnbench.data.sample.sample import sample_folder
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cnnbench.archs import names
+from cnnbench.archs.registry import names
 from cnnbench.archs.facts import facts
 from cnnbench.cli.commands import COMMANDS, Command
 from cnnbench.cli.compose import defaults

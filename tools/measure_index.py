@@ -22,11 +22,12 @@ LAYOUT = "class folders"
 
 def write(root: Path) -> Path:
     """Class folders below `root`, and in the cache folder the index of the files that would be in them."""
-    from cnnbench.data.layouts import ilsvrc, index
+    from cnnbench.data.layouts import index
+    from cnnbench.data.layouts.ilsvrc import class_names
     from cnnbench.data.layouts.listing import Listing
     from cnnbench.data.storage.files import Files, pack_names
 
-    classes, folder = tuple(ilsvrc.names()), root / "train"
+    classes, folder = tuple(class_names()), root / "train"
     for name in classes:
         (folder / name).mkdir(parents=True)
     labels = np.sort(np.arange(IMAGES) % len(classes))
@@ -42,7 +43,7 @@ def read(root: Path) -> None:
     before = memory()
     start = time.perf_counter()
     from cnnbench.config.schema import DataConfig
-    from cnnbench.data.layouts import read_split
+    from cnnbench.data.layouts.read import read_split
 
     imported = time.perf_counter()
     modules = memory()

@@ -25,8 +25,8 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from cnnbench.config.schema import AugmentConfig, ClaheConfig
-from cnnbench.data.augment import OPERATIONS
-from cnnbench.data.sample import sample_folder
+from cnnbench.data.augment.operations import OPERATIONS
+from cnnbench.data.sample.sample import sample_folder
 
 BATCH = 32
 ENDINGS = {".jpeg", ".jpg", ".png"}

@@ -23,7 +23,7 @@ from cnnbench.analysis.bench.loader import Bench, Comparison, compare, loader_co
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig, FlipConfig
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 
 ARCH = ArchConfig(
     name="reference",

@@ -20,7 +20,7 @@ from cnnbench.data.augment.crop import random_box
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.decode.reference import evaluation_image, read_image
 from cnnbench.data.decode.region import Box, central_window, cut
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.loading.transform import in_channels
 
 SIZE, CROP_RATIO, INTERPOLATION = 224, 0.875, "bilinear"

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnbench.analysis.bench.output import machine_line
-from cnnbench.analysis.report.plots import draw
+from cnnbench.analysis.report.plots import draw_plots
 from cnnbench.analysis.report.run import Run, read_run
 from cnnbench.analysis.tables import Table, render
 from cnnbench.evaluation.statistics import wilson_interval
@@ -48,7 +48,7 @@ def train(name: str, run: Path) -> None:
 
 def write_page(runs: list[Run], folder: Path) -> None:
     """The page and its picture."""
-    (picture,) = [each for each in draw(runs, folder, []) if each.name == "plain-and-residual"]
+    (picture,) = [each for each in draw_plots(runs, folder, []) if each.name == "plain-and-residual"]
     assert picture.file is not None, picture.missing
     shutil.copy(picture.file, DOCS / "plain-residual.png")
     columns = {"network": "", "training loss": ".4f", "top-1 error (%)": ".2f", "from": ".2f", "to": ".2f"}

@@ -170,7 +170,7 @@ def run(words: list[str]) -> tuple[int, str]:
 
 def make_folders(world: Path) -> None:
     """The folders of images that the pages name, and a small sample instead of the bundled one."""
-    from cnnbench.data.sample import sample_folder
+    from cnnbench.data.sample.sample import sample_folder
 
     sample = sample_folder()
     os.environ["CNNBENCH_CACHE"] = str(world / "cache")

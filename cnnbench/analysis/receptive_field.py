@@ -16,7 +16,7 @@ aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
-class Interval:
+class AxisField:
     """Along one axis: unit i of a map sees the input pixels start + i * jump ... start + i * jump + size - 1.
 
     `start` is negative where padding is seen. A map that has been averaged or flattened has jump 0: one unit that sees
@@ -27,28 +27,28 @@ class Interval:
     jump: float = 1  # whole, save after adaptive pooling by a fraction
     start: float = 0
 
-    def window(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> Interval:
+    def window(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> AxisField:
         """After a window slides over the map: size + (k - 1) jump, and jump times stride."""
         size = self.size + math.ceil((kernel - 1) * dilation * self.jump)
-        return Interval(size, self.jump * stride, self.start - padding * self.jump)
+        return AxisField(size, self.jump * stride, self.start - padding * self.jump)
 
-    def whole(self, units: int) -> Interval:
+    def whole(self, units: int) -> AxisField:
         """After all `units` of the axis are brought together."""
-        return Interval(self.size + math.ceil((units - 1) * self.jump), 0, self.start)
+        return AxisField(self.size + math.ceil((units - 1) * self.jump), 0, self.start)
 
-    def join(self, other: Interval) -> Interval:
+    def join(self, other: AxisField) -> AxisField:
         """The smallest interval that holds both."""
         start = min(self.start, other.start)
         end = max(self.start + self.size, other.start + other.size)
-        return Interval(math.ceil(end - start), max(self.jump, other.jump), start)
+        return AxisField(math.ceil(end - start), max(self.jump, other.jump), start)
 
 
 @dataclass(frozen=True)
 class Field:
     """The receptive field of a map, by axis."""
 
-    height: Interval = Interval()
-    width: Interval = Interval()
+    height: AxisField = AxisField()
+    width: AxisField = AxisField()
 
     def join(self, other: Field) -> Field:
         return Field(self.height.join(other.height), self.width.join(other.width))
@@ -123,7 +123,7 @@ def _slide(field: Field, kernel, stride, padding, dilation) -> Field:
     return Field(field.height.window(*rows), field.width.window(*columns))
 
 
-def _adapt(axis: Interval, n: int, m: int) -> Interval:
+def _adapt(axis: AxisField, n: int, m: int) -> AxisField:
     """Adaptive pooling of n units to m: unit i averages floor(i n / m) ... ceil((i + 1) n / m) - 1."""
     if m == 1:
         return axis.whole(n)

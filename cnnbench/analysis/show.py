@@ -40,7 +40,7 @@ def show_description(config: DescribeConfig) -> None:
 
 def show_lecture(config: LectureConfig) -> None:
     """Print one claim of the lecture, or the list of claims."""
-    from cnnbench.analysis.lecture import LECTURE
+    from cnnbench.analysis.lecture.claims import LECTURE
 
     if config.name is None:
         rows = [(name, title) for name, (title, _) in LECTURE.items()]

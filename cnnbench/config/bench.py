@@ -56,7 +56,7 @@ class BenchConfig:
     )
 
 
-def networks(config: BenchConfig) -> list[BenchConfig]:
+def one_for_each_network(config: BenchConfig) -> list[BenchConfig]:
     """One config for each network that is to be measured, named by its `arch` alone."""
     return [replace(config, arch=arch, archs={}) for arch in config.archs.values()] or [config]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from cnnbench.archs.heads import FIXED
 from cnnbench.archs.weights.keymaps import TORCHVISION
 from cnnbench.config.batch import expected_batch, stated_batch
-from cnnbench.config.bench import BenchConfig, bench_side, networks
+from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
 from cnnbench.config.checks_augment import check_augment
 from cnnbench.config.checks_source import check_file, check_source
 from cnnbench.config.image_size import check_sides, training_image_sizes
@@ -218,7 +218,7 @@ def _check_whole(config: TrainConfig | EvalConfig) -> None:
 def check_bench(config: BenchConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_choices(config)
-    for one in networks(config):
+    for one in one_for_each_network(config):
         check_arch(one.arch)
         check_range("image_size", one.image_size, 1)
         check_size(one.arch, bench_side(one))

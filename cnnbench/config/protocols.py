@@ -58,7 +58,7 @@ def short_sides(protocol: Protocol, size: int, crop_ratio: float, scales: list[i
     return [round(scale * size / AT) for scale in protocol.scales] or [round(size / crop_ratio)]
 
 
-def in_words(protocol: Protocol, size: int, sides: list[int], interpolation: str) -> str:
+def protocol_in_words(protocol: Protocol, size: int, sides: list[int], interpolation: str) -> str:
     """The whole protocol, for results."""
     shorts = f"short side{'s' * (len(sides) > 1)} {', '.join(map(str, sides))}"
     of = "" if protocol.whole else f" of {size}"

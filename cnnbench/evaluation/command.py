@@ -14,7 +14,7 @@ from cnnbench.archs.from_config import build_network, weights_file
 from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.config.protocols import CENTER, PROTOCOLS
 from cnnbench.config.schema import EvalConfig, side
-from cnnbench.data.layouts import data_folder
+from cnnbench.data.layouts.read import data_folder
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.full_images import FullImages
 from cnnbench.data.loading.loader import Loader, loader_of
@@ -22,9 +22,9 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
 from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform
 from cnnbench.evaluation.counts import Counts
-from cnnbench.evaluation.ensemble import Member, images_of, members
+from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, images_and_answers
 from cnnbench.evaluation.evaluate import predict, tell_broken
-from cnnbench.evaluation.predictions import Predictions, gather, judge
+from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
 from cnnbench.evaluation.result import tell
 from cnnbench.runtime import distributed
@@ -40,7 +40,7 @@ def evaluate_command(config: EvalConfig) -> float:
         with distributed.joined(device) as process:
             return _evaluate(config, process, device)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
-    for member in members(config):
+    for member in ensemble_members(config):
         data_folder(member.settings.data.path)
         weights_file(member.subject.arch.name, member.subject.weights)
     processes = distributed.choose_processes(config.processes, device)
@@ -55,9 +55,9 @@ def _evaluate_child(config: EvalConfig, device: str) -> float:
 
 
 def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
-    group, device = members(config), distributed.device_of(process, device_name)
+    group, device = ensemble_members(config), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
-    split, targets = images_of(group[0])
+    split, targets = images_and_answers(group[0])
     own = predictions_of(group, split, targets, process, device)
     counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
     predictions = gather(own, process)
@@ -67,7 +67,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
 
 
 def predictions_of(
-    group: list[Member], split: Split, targets: np.ndarray, process: Process, device: torch.device
+    group: list[EnsembleMember], split: Split, targets: np.ndarray, process: Process, device: torch.device
 ) -> Predictions:
     """What the members of `group` together say of this process's share of `split`, by their mean probabilities."""
     index = list(range(process.rank, len(split), process.world))
@@ -84,11 +84,11 @@ def predictions_of(
             if total is None:
                 tell_broken(loader)
             total, passes = said if total is None else torch.logaddexp(total, said), passes + 1
-    return judge(total - math.log(passes), broken, index, targets[index])
+    return make_predictions(total - math.log(passes), broken, index, targets[index])
 
 
 def _passes(
-    member: Member, model: nn.Module, split: Split, process: Process, device: torch.device
+    member: EnsembleMember, model: nn.Module, split: Split, process: Process, device: torch.device
 ) -> Iterator[tuple[nn.Module, Loader | FullImages]]:
     """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
     settings = member.settings
@@ -111,7 +111,7 @@ def _passes(
     yield form, loader_of(split, transform, arch.in_channels, data, order, workers, device.type == "cuda")
 
 
-def _network(member: Member, split: Split, process: Process, device: torch.device) -> nn.Module:
+def _network(member: EnsembleMember, split: Split, process: Process, device: torch.device) -> nn.Module:
     subject, settings = member.subject, member.settings
     tell = print if process.leads else None
     model = build_network(settings.arch, len(split.classes), side(settings), subject.weights, tell=tell)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
 from cnnbench.data.decode.reference import read_image
-from cnnbench.data.layouts import ilsvrc
+from cnnbench.data.layouts.ilsvrc import class_names
 from cnnbench.data.layouts.relabel import image_name
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.counts import TOP
@@ -50,7 +50,7 @@ def _per_class(predictions: Predictions, split: Split) -> Iterable[Sequence[obje
     lines = []
     for label in np.unique(split.labels):
         ranks = predictions.rank[split.labels == label]
-        line = [split.classes[label], ilsvrc.names().get(split.classes[label], ""), len(ranks)]
+        line = [split.classes[label], class_names().get(split.classes[label], ""), len(ranks)]
         for k in TOP:
             wrong = int((ranks >= k).sum())
             line += [
@@ -91,7 +91,7 @@ def _tile(predictions: Predictions, split: Split, row: int) -> Tile:
 
 
 def _short(name: str) -> str:
-    return ilsvrc.names().get(name, name).partition(",")[0]
+    return class_names().get(name, name).partition(",")[0]
 
 
 def _write(path: Path, lines: Iterable[Sequence[object]]) -> None:

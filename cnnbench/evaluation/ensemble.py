@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 
 from cnnbench.config.checks import check_protocol
-from cnnbench.config.protocols import PROTOCOLS, in_words, short_sides
+from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
 from cnnbench.config.schema import EvalConfig, side, weights_of
-from cnnbench.data.layouts import ilsvrc, read_split
+from cnnbench.data.layouts import ilsvrc
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.relabel import relabelled, without
 from cnnbench.data.layouts.split import Split
 from cnnbench.runs.trained_model import TrainedModel, find_trained_model
@@ -17,7 +18,7 @@ from cnnbench.runtime.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class Member:
+class EnsembleMember:
     """A trained network, one of those whose probabilities are averaged, and the settings that it is tested with."""
 
     subject: TrainedModel
@@ -34,17 +35,17 @@ class Member:
     def protocol(self) -> str:
         """How it is tested, in words."""
         settings = self.settings
-        return in_words(PROTOCOLS[settings.protocol], side(settings), self.scales, settings.arch.interpolation)
+        return protocol_in_words(PROTOCOLS[settings.protocol], side(settings), self.scales, settings.arch.interpolation)
 
 
-def members(config: EvalConfig) -> list[Member]:
+def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
     """The networks that `config` names by run, runs or weights. UserError if they cannot be tested together."""
     alone = [dataclasses.replace(config, run=run, runs=[]) for run in config.runs]
     alone += [dataclasses.replace(config, weights=weights) for weights in weights_of(config)]
     found = []
     for one in alone or [config]:
         subject = find_trained_model(one)
-        found.append(Member(subject, _settings(one, subject)))
+        found.append(EnsembleMember(subject, _settings(one, subject)))
         check_protocol(found[-1].settings)
     first = found[0]
     for other in found[1:]:
@@ -57,7 +58,7 @@ def members(config: EvalConfig) -> list[Member]:
     return found
 
 
-def images_of(member: Member) -> tuple[Split, np.ndarray]:
+def images_and_answers(member: EnsembleMember) -> tuple[Split, np.ndarray]:
     """The val split, and the right answers for each image, int64 (n, answers), its class first.
 
     Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such.
@@ -66,7 +67,7 @@ def images_of(member: Member) -> tuple[Split, np.ndarray]:
     # The folders of images with labels of their own may have any names.
     split = read_split(settings.data, "val", known if settings.labels is None else None)
     if known is None and settings.data.classes is None and (ilsvrc.only_ilsvrc(split.classes) or _numbered(split)):
-        known = tuple(ilsvrc.names())
+        known = tuple(ilsvrc.class_names())
     known = known or split.classes
     if settings.labels is None and _numbered(split):
         split = split.counted_in([str(number) for number in range(len(known))])
@@ -81,7 +82,7 @@ def images_of(member: Member) -> tuple[Split, np.ndarray]:
 
 def _numbered(split: Split) -> bool:
     """Whether the folders bear the numbers of ILSVRC's classes, as those of ImageNet-V2 do."""
-    return set(split.classes) == {str(number) for number in range(len(ilsvrc.names()))}
+    return set(split.classes) == {str(number) for number in range(len(ilsvrc.class_names()))}
 
 
 def _settings(config: EvalConfig, subject: TrainedModel) -> EvalConfig:

@@ -29,7 +29,7 @@ class Predictions:
         return Counts(*(int((self.rank >= k).sum()) for k in TOP), len(self.rank))
 
 
-def judge(logits: torch.Tensor, broken: torch.Tensor, index: list[int], targets: np.ndarray) -> Predictions:
+def make_predictions(logits: torch.Tensor, broken: torch.Tensor, index: list[int], targets: np.ndarray) -> Predictions:
     """logits (n, classes), any float; broken bool (n,); `targets` int64 (n, answers): the right answers, the image's
     class first. Of equal logits the lower class number stands first."""
     answers = torch.from_numpy(targets).to(logits.device)

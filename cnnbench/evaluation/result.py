@@ -11,7 +11,7 @@ from cnnbench.config.schema import EvalConfig
 from cnnbench.config.values import plain
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.details import write_details
-from cnnbench.evaluation.ensemble import Member
+from cnnbench.evaluation.ensemble import EnsembleMember
 from cnnbench.evaluation.error_table import error_table
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.evaluation.statistics import wilson_interval
@@ -20,7 +20,9 @@ from cnnbench.runs.results import EvaluationResult
 from cnnbench.runtime.files import write_json, writing
 
 
-def tell(group: list[Member], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray) -> None:
+def tell(
+    group: list[EnsembleMember], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray
+) -> None:
     """Print the table and write the result as JSON, and the details if they are asked for."""
     counts, seen, first = predictions.counts(), ~predictions.broken, group[0]
     protocol = "; ".join(dict.fromkeys(member.protocol for member in group))

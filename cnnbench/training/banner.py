@@ -12,7 +12,7 @@ from cnnbench.config.batch import nearest_multiple
 from cnnbench.config.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
 from cnnbench.config.image_size import keeps_to_one_side, training_image_sizes
 from cnnbench.config.schema import AugmentConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig, side
-from cnnbench.data.layouts.ilsvrc import in_words
+from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.shell import counted
 from cnnbench.training.context import TrainContext
@@ -73,7 +73,9 @@ def _data(context: TrainContext, val: Split) -> str:
     )
     fraction = config.data.train_fraction
     share = f", {fraction:.4g} of each class's training images" if fraction < 1 else ""
-    return f"{note}: {in_words(data.classes)}{share}, {data.images:,} training and {len(val):,} validation images"
+    return (
+        f"{note}: {classes_in_words(data.classes)}{share}, {data.images:,} training and {len(val):,} validation images"
+    )
 
 
 def _recipe(context: TrainContext) -> str:

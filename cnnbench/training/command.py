@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnbench.archs.from_config import weights_file
 from cnnbench.config.schema import TrainConfig
-from cnnbench.data.layouts import data_folder
+from cnnbench.data.layouts.read import data_folder
 from cnnbench.runs.results import load_result
 from cnnbench.runs.start import discard_unstarted, prepare_run
 from cnnbench.runs.status import load_status, write_status
@@ -14,7 +14,7 @@ from cnnbench.runtime import distributed
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.launcher import launch
 from cnnbench.training.process import train_process
-from cnnbench.training.result import show
+from cnnbench.training.result import result_text
 
 
 def train(config: TrainConfig) -> float:
@@ -61,5 +61,5 @@ def _train_unless_complete(folder: Path, process: distributed.Process, device: s
     if result is None:
         return train_process(folder, process, device)
     if process.leads:
-        print(f"{folder} is already complete; for a new run give another run=NAME\n{show(folder, result)}")
+        print(f"{folder} is already complete; for a new run give another run=NAME\n{result_text(folder, result)}")
     return result["top1_error"]

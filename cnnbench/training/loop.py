@@ -209,7 +209,7 @@ def _record(context: TrainContext, bad: tuple[int, float, float, float]) -> str:
     config, images = context.config, context.data.images
     drawn = config.batch, config.seed, config.augment.repeats
     seen = monitor.images_of(bad[0], context.steps_per_epoch, images, *drawn)
-    return monitor.record(context.folder if context.process.leads else None, bad, seen)
+    return monitor.record_nonfinite(context.folder if context.process.leads else None, bad, seen)
 
 
 def _warn(context: TrainContext, sentence: str | None) -> None:

@@ -83,7 +83,7 @@ def images_of(step: int, steps_per_epoch: int, images: int, batch: int, seed: in
     return global_batch(epoch_order(images, seed, epoch), batch, within, repeats)[:, 1].tolist()
 
 
-def record(folder: Path | None, bad: tuple[int, float, float, float], images: list[int]) -> str:
+def record_nonfinite(folder: Path | None, bad: tuple[int, float, float, float], images: list[int]) -> str:
     """Add a bad step to nonfinite.jsonl in `folder`, if given, with all its images; a sentence about it."""
     step, loss, norm, before = bad
     figures = {"loss": str(loss), "gradient_norm": str(norm), "gradient_norm_before": str(before)}

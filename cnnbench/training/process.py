@@ -13,7 +13,7 @@ from torch import nn
 from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
 from cnnbench.config.schema import TrainConfig, side
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.evaluation.counts import Counts

@@ -49,7 +49,7 @@ def finish(context: TrainContext, state: TrainState) -> None:
         "seed": config.seed,
     }
     write_json(context.folder / RESULT, result)
-    print(show(context.folder, result))
+    print(result_text(context.folder, result))
 
 
 def _machine(context: TrainContext) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _averaged(state: TrainState) -> dict[str, Any]:
     }
 
 
-def show(folder: Path, result: RunResult) -> str:
+def result_text(folder: Path, result: RunResult) -> str:
     """The table of a run's result, and where everything lies."""
     counts = Counts(result["wrong_top1"], result["wrong_top5"], result["n"])
     best, epoch = result["best_top1_error"], result["best_epoch"]

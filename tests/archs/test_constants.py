@@ -7,7 +7,7 @@ import torch
 from checks import build_meta
 from torch import nn
 
-from cnnbench import archs
+from cnnbench.archs.registry import names
 from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm
 
 # Epsilon 1e-3: the Inception papers' code (TensorFlow-slim) and torchvision's networks of that family, and Keras, in
@@ -40,7 +40,7 @@ DROPOUT = {
 AUXILIARY = {"googlenet": (0.3, 0.3), "googlenet_tv": (0.3, 0.3), "inception_v2": (0.4,), "inception_v3": (0.4,)}
 
 
-@pytest.mark.parametrize("name", archs.names())
+@pytest.mark.parametrize("name", names())
 def test_the_constants_of_a_network_are_the_papers(name):
     network = build_meta(name, num_classes=10)
     norms = {(m.eps, m.momentum) for m in network.modules() if isinstance(m, nn.BatchNorm2d)}

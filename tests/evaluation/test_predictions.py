@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from cnnbench.evaluation.counts import Counts
-from cnnbench.evaluation.predictions import confusion, gather, judge, most_confident_mistakes
+from cnnbench.evaluation.predictions import confusion, gather, make_predictions, most_confident_mistakes
 from cnnbench.evaluation.probabilities import mean_probability
 from cnnbench.runtime.distributed import Process
 
@@ -23,7 +23,7 @@ TARGETS = np.array([[0, 0], [6, 1], [0, 0], [5, 5], [0, 0]])
 
 
 def found():
-    return judge(LOGITS, torch.arange(5) == 4, [0, 1, 2, 3, 4], TARGETS)
+    return make_predictions(LOGITS, torch.arange(5) == 4, [0, 1, 2, 3, 4], TARGETS)
 
 
 def test_ranks_with_several_right_answers():
@@ -47,7 +47,7 @@ def test_confusion_and_mistakes():
 
 
 def test_images_come_back_in_the_order_of_the_split():
-    some = judge(LOGITS[[3, 0]], torch.tensor([False, False]), [3, 0], TARGETS[[3, 0]])
+    some = make_predictions(LOGITS[[3, 0]], torch.tensor([False, False]), [3, 0], TARGETS[[3, 0]])
     assert gather(some, Process()).index.tolist() == [0, 3]
     assert gather(some, Process()).rank.tolist() == [0, 5]
 

@@ -17,7 +17,7 @@ from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.archs.heads import FIXED
 from cnnbench.archs.registry import build
 from cnnbench.config.checks import check_eval
-from cnnbench.config.protocols import PROTOCOLS, in_words, short_sides
+from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
 from cnnbench.config.schema import PROTOCOLS as CHOICES
 from cnnbench.config.schema import ArchConfig, DataConfig, EvalConfig
 from cnnbench.data.decode.engines import from_pixels
@@ -25,7 +25,7 @@ from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import CropsTransform
 from cnnbench.evaluation.command import predictions_of
-from cnnbench.evaluation.ensemble import Member, images_of
+from cnnbench.evaluation.ensemble import EnsembleMember, images_and_answers
 from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
@@ -55,7 +55,7 @@ def test_scales_are_the_papers_at_224_and_in_proportion_elsewhere():
     assert short_sides(PROTOCOLS["multiscale_dense"], 224, 0.875, []) == [256, 384, 512]
     assert short_sides(PROTOCOLS["multiscale_dense_resnet"], 224, 0.875, []) == [224, 256, 384, 480, 640]
     assert short_sides(PROTOCOLS["dense"], 224, 0.875, [384]) == [384]
-    words = in_words(PROTOCOLS["center"], 224, [256], "bilinear")
+    words = protocol_in_words(PROTOCOLS["center"], 224, [256], "bilinear")
     assert words == "one centre crop of 224 from short side 256, bilinear, antialiased"
 
 
@@ -136,14 +136,14 @@ def networks(tmp_path_factory) -> list[Path]:
     return [folder / "0.pt", folder / "1.pt"]
 
 
-def member(file: Path, **keys) -> Member:
+def member(file: Path, **keys) -> EnsembleMember:
     settings = EvalConfig(
         **{**dict(arch=ARCH, data=DataConfig(path="none", workers=0), image_size=SIZE, precision="float32"), **keys}
     )
-    return Member(TrainedModel("lenet", ARCH, str(file), None, None), settings)
+    return EnsembleMember(TrainedModel("lenet", ARCH, str(file), None, None), settings)
 
 
-def predictions(group: list[Member], rank: int = 0, world: int = 1) -> dict[str, np.ndarray]:
+def predictions(group: list[EnsembleMember], rank: int = 0, world: int = 1) -> dict[str, np.ndarray]:
     targets = SPLIT.labels[:, None]
     return vars(predictions_of(group, SPLIT, targets, Process(rank, world), torch.device("cpu")))
 
@@ -323,7 +323,7 @@ def test_the_folders_of_imagenet_v2_are_class_numbers(sample, tmp_path):
         folder = tmp_path / "val" / str(number)
         folder.mkdir(parents=True)
         (folder / "image.png").write_bytes(image)
-    split, targets = images_of(member(tmp_path, data=DataConfig(path=str(tmp_path))))
+    split, targets = images_and_answers(member(tmp_path, data=DataConfig(path=str(tmp_path))))
     assert [int(Path(split.name(row)).parent.name) for row in range(1000)] == targets[:, 0].tolist()
     assert split.classes[10] == "n01530575"
 

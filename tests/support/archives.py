@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import read_split
 from cnnbench.data.layouts.devkit import GROUND_TRUTH
 from cnnbench.data.layouts.ilsvrc import official_order
+from cnnbench.data.layouts.read import read_split
 
 WNIDS = ("n01440764", "n02119789", "n03255030")  # their ILSVRC2012_IDs are 449, 1 and 1000
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from composing import composed
 
-from cnnbench import archs
+from cnnbench.archs.registry import names
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults, own_recipes
 from cnnbench.cli.help import groups
@@ -27,7 +27,7 @@ def networks(recipe: str) -> list[str]:
     """The networks that a recipe is for, its first one in front; of a recipe for all of them some of each kind."""
     first = first_network(recipe)
     patterns = composed(f"recipe={recipe}", f"arch={first}").recipe_for
-    fitting = [name for name in archs.names() if recipes.fits(name, patterns)] if patterns else OF_EACH_KIND
+    fitting = [name for name in names() if recipes.fits(name, patterns)] if patterns else OF_EACH_KIND
     own = [name for name, its in own_recipes().items() if its == recipe]
     return list(dict.fromkeys([first, *fitting, *own]))
 

@@ -52,7 +52,7 @@ def test_the_images_of_a_step_are_those_that_were_trained(tmp_path):
         assert monitor.images_of(step, 5, 61, 12, 5) == trained[step]
     again = list(training_batches(61, 12, 5, 3, (0, 0), 0, 1, 1, 3))
     assert monitor.images_of(7, 5, 61, 12, 5, 3) == [index for _, index in again[7]]
-    sentence = monitor.record(tmp_path, (14, math.nan, math.inf, 2.5), trained[14])
+    sentence = monitor.record_nonfinite(tmp_path, (14, math.nan, math.inf, 2.5), trained[14])
     assert "step 14 was not finite: loss nan, gradient norm inf (the step before 2.5)" in sentence
     assert "and 4 more" in sentence
     assert json.loads((tmp_path / "nonfinite.jsonl").read_text())["images"] == trained[14]

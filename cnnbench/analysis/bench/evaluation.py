@@ -10,12 +10,12 @@ import torch
 
 from cnnbench.analysis.bench import halves as bench_halves
 from cnnbench.analysis.bench.halves import LOADER, NETWORK, WHOLE
-from cnnbench.analysis.bench.network import Network, build
+from cnnbench.analysis.bench.network import BenchNetwork, build_bench_network
 from cnnbench.analysis.bench.output import machine_line
-from cnnbench.analysis.bench.timing import Interval, interval, rounds_note, time_rounds
+from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note, time_rounds
 from cnnbench.analysis.tables import Table
-from cnnbench.config.bench import BenchConfig, bench_side, networks
-from cnnbench.data.layouts import read_split
+from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, loader_of
 from cnnbench.data.loading.normalise import Normalise
@@ -41,7 +41,7 @@ class Passes:
     images: int
     seconds: dict[str, list[float]]
 
-    def rate(self, name: str) -> Interval:
+    def rate(self, name: str) -> MedianInterval:
         """Images per second."""
         return interval([self.images / second for second in self.seconds[name]])
 
@@ -50,8 +50,8 @@ def eval_tables(config: BenchConfig) -> list[Table]:
     """Images per second of evaluation and of its two halves alone, for the networks of `config`."""
     split = read_split(config.data, "val", read_split(config.data, "train").classes)
     rows, records = [], []
-    for one in networks(config):
-        passes = measure(one, split)
+    for one in one_for_each_network(config):
+        passes = measure_evaluation(one, split)
         smaller, in_turn = bench_halves.ratios(passes.seconds)
         for name, seconds in passes.seconds.items():
             rate = passes.rate(name)
@@ -61,7 +61,7 @@ def eval_tables(config: BenchConfig) -> list[Table]:
                 (one.arch.name, bench_side(one), name, rate.median, f"{rate.low:,.1f} - {rate.high:,.1f}", *percent)
             )
             records.append(
-                bench_halves.record(one, "eval", name, passes.images, rate)
+                bench_halves.bench_record(one, "eval", name, passes.images, rate)
                 | dict(zip(("of_the_smaller", "of_one_after_the_other"), ratios, strict=True))
                 | {"seconds": {name: seconds}}
             )
@@ -77,7 +77,7 @@ def eval_tables(config: BenchConfig) -> list[Table]:
     return [Table("evaluation", COLUMNS, rows, notes, records)]
 
 
-def measure(config: BenchConfig, split: Split) -> Passes:
+def measure_evaluation(config: BenchConfig, split: Split) -> Passes:
     """Passes of the config's network over images that are evenly spaced over `split`."""
     on_gpu = choose_device(config.device) == "cuda"
     order = _order(len(split), config)
@@ -87,12 +87,12 @@ def measure(config: BenchConfig, split: Split) -> Passes:
     )
     with loader_of(split, transform, config.arch.in_channels, config.data, order, workers, on_gpu) as loader:
         loader.start(len(order[0]))
-        network = build(config, len(split.classes))
+        network = build_bench_network(config, len(split.classes))
         network.model.eval()
         normalise = Normalise(config.arch, network.device, config.channels_last)
         batch = bench_halves.resident(config, network.device, len(order[0]), 0)
         works = {
-            LOADER: partial(bench_halves.load, loader),
+            LOADER: partial(bench_halves.load_all, loader),
             NETWORK: partial(_forward, network, normalise, batch, order),
             WHOLE: partial(evaluate, [network.call], loader, normalise, network.precision, Process()),
         }
@@ -108,7 +108,7 @@ def _order(images: int, config: BenchConfig) -> list[list[SampleKey]]:
 
 
 @torch.inference_mode()
-def _forward(network: Network, normalise: Normalise, batch: Batch, order: list[list[SampleKey]]) -> None:
+def _forward(network: BenchNetwork, normalise: Normalise, batch: Batch, order: list[list[SampleKey]]) -> None:
     """A forward pass for each batch of `order`, all on the same images; the last one may be smaller."""
     for chosen in order:
         part = Batch(batch.images[: len(chosen)], batch.labels[: len(chosen)], batch.parameters[: len(chosen)])

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from cnnbench.analysis.bench.network import LECTURE_BATCH
-from cnnbench.analysis.bench.timing import Interval
+from cnnbench.analysis.bench.timing import MedianInterval
 from cnnbench.config.bench import BenchConfig, bench_side
 from cnnbench.data.loading.loader import Batch, Loader
 
@@ -43,13 +43,13 @@ def resident(config: BenchConfig, device: torch.device, images: int, columns: in
     return Batch(pixels, torch.zeros(images, dtype=torch.int64, device=device), torch.zeros(images, columns).double())
 
 
-def load(loader: Loader) -> None:
+def load_all(loader: Loader) -> None:
     """One pass of the loader alone."""
     for _ in loader:
         pass
 
 
-def record(config: BenchConfig, what: str, name: str, images: int, rate: Interval) -> dict[str, Any]:
+def bench_record(config: BenchConfig, what: str, name: str, images: int, rate: MedianInterval) -> dict[str, Any]:
     """What a row of the JSON file says of every measurement; `rate`: images per second."""
     return {
         "arch": config.arch.name,

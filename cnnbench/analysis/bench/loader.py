@@ -33,11 +33,11 @@ from cnnbench.analysis.bench.stages import (
     with_pillow,
 )
 from cnnbench.analysis.tables import Table
-from cnnbench.config.bench import BenchConfig, bench_side, networks
+from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
 from cnnbench.data.decode.engines import choose_engine
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import Images, Loader
+from cnnbench.data.loading.loader import ImageMaker, Loader
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import EvaluationTransform
 from cnnbench.runtime.machine import usable_cores
@@ -60,7 +60,7 @@ class Cost:
 def loader_tables(config: BenchConfig) -> list[Table]:
     """The cost of an image by stage and of whole loaders, beside torchvision's pipeline on the same data."""
     split = read_split(config.data, "train")
-    return [table for one in networks(config) for table in _tables_of(one, split)]
+    return [table for one in one_for_each_network(config) for table in _tables_of(one, split)]
 
 
 def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
@@ -215,7 +215,7 @@ def _data_loader(bench: Bench, order: list[list[SampleKey]], workers: int) -> No
         pass
 
 
-def _loader(images: Images, order: list[list[SampleKey]], workers: int, kind: str) -> None:
+def _loader(images: ImageMaker, order: list[list[SampleKey]], workers: int, kind: str) -> None:
     with Loader(images, order, workers, kind) as loader:
         for _ in loader:
             pass

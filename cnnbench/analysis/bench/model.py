@@ -11,14 +11,21 @@ from typing import Any
 import torch
 
 from cnnbench.analysis.bench import memory as bench_memory
-from cnnbench.analysis.bench.network import LECTURE_BATCH, Images, Network, build, choose, classes_of
+from cnnbench.analysis.bench.network import (
+    LECTURE_BATCH,
+    BenchNetwork,
+    ImageBatch,
+    build_bench_network,
+    choose,
+    published_classes,
+)
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.profile import profile_table
 from cnnbench.analysis.bench.timing import interval, rounds_note, time_rounds
 from cnnbench.analysis.describe import describe
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.from_config import build_on_meta
-from cnnbench.config.bench import BenchConfig, bench_side, networks
+from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.precision import DTYPES
 
@@ -50,7 +57,7 @@ MEMORY = {
 
 
 @dataclass(frozen=True)
-class Measured:
+class ModelMeasurement:
     """What was measured of one network: seconds of each pass in each round, and the product's beside them."""
 
     config: BenchConfig
@@ -67,9 +74,9 @@ def model_tables(config: BenchConfig) -> list[Table]:
     device, precision = choose(config)
     product = MatrixProduct(device, DTYPES[precision.name])
     measured, profiles = [], []
-    for one in networks(config):
+    for one in one_for_each_network(config):
         try:
-            found, network, images = measure(one, product)
+            found, network, images = measure_model(one, product)
         except torch.cuda.OutOfMemoryError as error:
             raise UserError(
                 f"{one.arch.name} at batch={one.batch} does not fit into the GPU's memory: give a smaller batch, or "
@@ -106,9 +113,9 @@ def model_tables(config: BenchConfig) -> list[Table]:
     ]
 
 
-def measure(config: BenchConfig, product: MatrixProduct) -> tuple[Measured, Network, Images]:
+def measure_model(config: BenchConfig, product: MatrixProduct) -> tuple[ModelMeasurement, BenchNetwork, ImageBatch]:
     """Measure the network of `config` on its batch; the network and its images too, for a look inside."""
-    network, side = build(config), bench_side(config)
+    network, side = build_bench_network(config), bench_side(config)
     made = partial(network.images, channels=config.arch.in_channels, side=side)
     batch, notes = _batch(config, network, made)
     images = made(batch)
@@ -122,10 +129,10 @@ def measure(config: BenchConfig, product: MatrixProduct) -> tuple[Measured, Netw
         works[SIXTEEN] = partial(network.backward, made(LECTURE_BATCH))
     seconds = time_rounds(works, config.rounds, network.device)
     description = describe(
-        build_on_meta(config.arch, classes_of(config.arch.name), side), side, config.arch.in_channels
+        build_on_meta(config.arch, published_classes(config.arch.name), side), side, config.arch.in_channels
     )
     totals, peak = description.totals, _peak(network, images)
-    return Measured(config, batch, totals.params_with_aux, totals.macs, peak, seconds, notes), network, images
+    return ModelMeasurement(config, batch, totals.params_with_aux, totals.macs, peak, seconds, notes), network, images
 
 
 class MatrixProduct:
@@ -146,7 +153,7 @@ class MatrixProduct:
         torch.mm(self.a, self.b, out=self.out)
 
 
-def _batch(config: BenchConfig, network: Network, made: Callable[[int], Images]) -> tuple[int, list[str]]:
+def _batch(config: BenchConfig, network: BenchNetwork, made: Callable[[int], ImageBatch]) -> tuple[int, list[str]]:
     """The batch that is measured, and what is to be said of how it was chosen."""
     if config.batch != "max":
         return config.batch or LECTURE_BATCH, []
@@ -158,13 +165,13 @@ def _batch(config: BenchConfig, network: Network, made: Callable[[int], Images])
     return batch, [f"{config.arch.name}: {note}"]
 
 
-def _peak(network: Network, images: Images) -> int:
+def _peak(network: BenchNetwork, images: ImageBatch) -> int:
     network.step(images)  # makes what stays from step to step
     network.optimizer.zero_grad(set_to_none=True)
     return bench_memory.peak_bytes(partial(network.step, images), [*network.resident(), *images], network.device)
 
 
-def _rows(found: Measured, product: MatrixProduct) -> list[tuple[Any, ...]]:
+def _rows(found: ModelMeasurement, product: MatrixProduct) -> list[tuple[Any, ...]]:
     return [
         (
             record["arch"],
@@ -180,7 +187,7 @@ def _rows(found: Measured, product: MatrixProduct) -> list[tuple[Any, ...]]:
     ]
 
 
-def _records(found: Measured, product: MatrixProduct) -> list[dict[str, Any]]:
+def _records(found: ModelMeasurement, product: MatrixProduct) -> list[dict[str, Any]]:
     """One for each pass, its times in seconds per batch."""
     peaks = found.seconds[PRODUCT]
     records = []
@@ -214,11 +221,11 @@ def _records(found: Measured, product: MatrixProduct) -> list[dict[str, Any]]:
     return records
 
 
-def _product_speed(measured: list[Measured], product: MatrixProduct) -> float:
+def _product_speed(measured: list[ModelMeasurement], product: MatrixProduct) -> float:
     """Operations per second of the product, the median over all rounds of all networks."""
     return product.operations / statistics.median(t for found in measured for t in found.seconds[PRODUCT])
 
 
-def _memory_row(found: Measured) -> tuple[Any, ...]:
+def _memory_row(found: ModelMeasurement) -> tuple[Any, ...]:
     name, side = found.config.arch.name, bench_side(found.config)
     return name, side, found.batch, found.params / 1e6, found.macs / 1e9, found.peak_bytes / 2**20

@@ -20,11 +20,11 @@ ILSVRC_CLASSES = 1000  # where nothing is published of a network
 LECTURE_BATCH = 16  # images in a batch of the Wide ResNet paper's table of times, which the lecture shows
 RATE = 1e-4  # so small that the weights, on labels that mean nothing, stay finite
 
-Images = tuple[torch.Tensor, torch.Tensor]  # float32 (N, C, H, W), and labels, int64 (N,)
+ImageBatch = tuple[torch.Tensor, torch.Tensor]  # float32 (N, C, H, W), and labels, int64 (N,)
 
 
 @dataclass(frozen=True)
-class Network:
+class BenchNetwork:
     """A network for speed's sake: `call` is `model`, compiled where the config says so; both have the same weights."""
 
     model: nn.Module
@@ -35,24 +35,24 @@ class Network:
     device: torch.device
     memory_format: torch.memory_format
 
-    def images(self, batch: int, channels: int, side: int) -> Images:
+    def images(self, batch: int, channels: int, side: int) -> ImageBatch:
         """A batch of noise, normalised as images are, in the device's memory."""
         images = torch.randn(batch, channels, side, side, device=self.device)
         labels = torch.zeros(batch, dtype=torch.int64, device=self.device)
         return images.contiguous(memory_format=self.memory_format), labels
 
-    def forward(self, images: Images) -> torch.Tensor:
+    def forward(self, images: ImageBatch) -> torch.Tensor:
         """The loss, with the graph that a backward pass needs."""
         with self.precision.autocast():
             outputs = self.call(images[0])
         return training_loss(outputs, images[1], TrainConfig(), self.model)
 
-    def backward(self, images: Images) -> None:
+    def backward(self, images: ImageBatch) -> None:
         """Forward and backward, into fresh gradients."""
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(self.forward(images)).backward()
 
-    def step(self, images: Images) -> None:
+    def step(self, images: ImageBatch) -> None:
         """Forward, backward and update."""
         self.backward(images)
         self.scaler.step(self.optimizer)
@@ -72,11 +72,11 @@ def choose(config: BenchConfig) -> tuple[torch.device, Precision]:
     return device, choose_precision(config.precision, device.type)
 
 
-def build(config: BenchConfig, classes: int | None = None) -> Network:
+def build_bench_network(config: BenchConfig, classes: int | None = None) -> BenchNetwork:
     """The config's network in training mode, with plain SGD with momentum. `classes`: None: those of its paper."""
     device, precision = choose(config)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
-    classes = classes or classes_of(config.arch.name)
+    classes = classes or published_classes(config.arch.name)
     model = build_network(config.arch, classes, bench_side(config)).to(device, memory_format=memory_format).train()
     optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, fused=device.type == "cuda" or None)
     apply_memory(model, config.memory)
@@ -84,9 +84,9 @@ def build(config: BenchConfig, classes: int | None = None) -> Network:
     if config.compile:
         torch.compiler.reset()  # there is a limit to how often one class is compiled, and networks share theirs
         call = torch.compile(model, dynamic=False)
-    return Network(model, call, optimizer, precision.scaler(), precision, device, memory_format)
+    return BenchNetwork(model, call, optimizer, precision.scaler(), precision, device, memory_format)
 
 
-def classes_of(arch: str) -> int:
+def published_classes(arch: str) -> int:
     """The number of classes of the network's paper."""
     return facts(arch)["num_classes"] or ILSVRC_CLASSES

@@ -21,7 +21,7 @@ from cnnbench.data.augment.draws import apply_all, draw_all, row
 from cnnbench.data.decode.engines import Engine, Picture, choose_engine, make_engine, open_picture
 from cnnbench.data.decode.region import Box, Window, fitted, rectangle
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import Batch, Images
+from cnnbench.data.loading.loader import Batch, ImageMaker
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import image_random
 from cnnbench.data.loading.transform import TrainingTransform, Transform, in_channels
@@ -48,9 +48,9 @@ class Bench:
     def training(self) -> TrainingTransform:
         return TrainingTransform(self.arch, self.augment, self.size, seed=0, loose=self.data.pixels == "loose")
 
-    def images(self, transform: Transform) -> Images:
+    def images(self, transform: Transform) -> ImageMaker:
         loose = getattr(transform, "loose", False)
-        return Images(self.split, transform, self.arch.in_channels, self.data.engine, loose)
+        return ImageMaker(self.split, transform, self.arch.in_channels, self.data.engine, loose)
 
     def batch(self, transform: Transform) -> Batch:
         """Memory for CHUNK images, as a worker fills it."""

@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Interval:
+class MedianInterval:
     """The median of some rounds, and the order statistics `low` and `high` around the true one with `confidence`."""
 
     median: float
@@ -46,7 +46,7 @@ def time_rounds(
     return times
 
 
-def interval(values: Sequence[float]) -> Interval:
+def interval(values: Sequence[float]) -> MedianInterval:
     """The median of `values`, with the narrowest pair of order statistics that holds the true median with at least
     CONFIDENCE; of fewer than six values the smallest and the largest, which hold it less surely.
 
@@ -57,7 +57,7 @@ def interval(values: Sequence[float]) -> Interval:
     outside, k = 0.5**n, 0  # probability that at most k values lie below the median
     while 2 * (more := outside + math.comb(n, k + 1) * 0.5**n) <= 1 - CONFIDENCE:
         outside, k = more, k + 1
-    return Interval(statistics.median(ordered), ordered[k], ordered[n - 1 - k], max(0.0, 1 - 2 * outside))
+    return MedianInterval(statistics.median(ordered), ordered[k], ordered[n - 1 - k], max(0.0, 1 - 2 * outside))
 
 
 def rounds_note(rounds: int) -> str:

@@ -20,14 +20,14 @@ import torch
 
 from cnnbench.analysis.bench import halves as bench_halves
 from cnnbench.analysis.bench.halves import LOADER, NETWORK, WHOLE, batch_of, resident
-from cnnbench.analysis.bench.network import RATE, Network, build
+from cnnbench.analysis.bench.network import RATE, BenchNetwork, build_bench_network
 from cnnbench.analysis.bench.output import machine_line
-from cnnbench.analysis.bench.timing import Interval, interval, rounds_note, synchronize
+from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note, synchronize
 from cnnbench.analysis.tables import Table
-from cnnbench.config.bench import BenchConfig, bench_side, networks
+from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
 from cnnbench.config.schema import AugmentConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
 from cnnbench.data.augment.draws import row_width
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch, loader_of
@@ -91,19 +91,19 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Measured:
+class LoopMeasurement:
     """What each of several works spent on `images` images in each round."""
 
     config: BenchConfig
     images: int
     spent: dict[str, Spent]
 
-    def rate(self, name: str) -> Interval:
+    def rate(self, name: str) -> MedianInterval:
         """Images per second."""
         return interval([self.images / seconds for seconds in self.spent[name].wall])
 
 
-Work = Callable[[], dict[str, Any] | None]  # the figures of the epoch, where there are any
+TimedWork = Callable[[], dict[str, Any] | None]  # the figures of the epoch, where there are any
 
 
 def train_tables(config: BenchConfig) -> list[Table]:
@@ -124,19 +124,24 @@ def train_tables(config: BenchConfig) -> list[Table]:
         "waiting for data: the loop's own figure, as in metrics.jsonl",
     ]
     side = f"{bench_side(config)} x {bench_side(config)}"
-    measured = [measure_loops(one) for one in networks(config)], [measure_parts(one, split) for one in networks(config)]
+    measured = (
+        [measure_loops(one) for one in one_for_each_network(config)],
+        [measure_parts(one, split) for one in one_for_each_network(config)],
+    )
     return [
         _table(f"training, the loop alone: {side}", LOOPS, _loop_row, measured[0], [*loops, *last]),
         _table(f"training, end to end: {side}", PARTS, _part_row, measured[1], [*parts, *last]),
     ]
 
 
-def _table(title: str, columns: dict[str, str], row: Callable, measured: list[Measured], notes: list[str]) -> Table:
+def _table(
+    title: str, columns: dict[str, str], row: Callable, measured: list[LoopMeasurement], notes: list[str]
+) -> Table:
     rows = [row(found, name) for found in measured for name in found.spent]
     return Table(title, columns, rows, notes, [_record(found, name) for found in measured for name in found.spent])
 
 
-def bare_loop(network: Network, normalise: Normalise, batch: Batch, steps: int) -> None:
+def bare_loop(network: BenchNetwork, normalise: Normalise, batch: Batch, steps: int) -> None:
     """What anyone would write first; leaves no gradients behind, or the other loop would add its own to them."""
     for _ in range(steps):
         network.step((normalise(batch), batch.labels))
@@ -146,7 +151,7 @@ def bare_loop(network: Network, normalise: Normalise, batch: Batch, steps: int) 
 class Trainer:
     """The loop of `cnnbench train` for a network that is there already, with its log in `folder`; no checkpoints."""
 
-    def __init__(self, config: BenchConfig, network: Network, augment: AugmentConfig, classes: int, folder: Path):
+    def __init__(self, config: BenchConfig, network: BenchNetwork, augment: AugmentConfig, classes: int, folder: Path):
         settings = TrainConfig(
             recipe="bench",
             arch=config.arch,
@@ -191,9 +196,9 @@ class _Resident:
         return math.inf
 
 
-def measure_loops(config: BenchConfig) -> Measured:
+def measure_loops(config: BenchConfig) -> LoopMeasurement:
     """What the two loops spend on as many steps, for at least LEAST seconds a round."""
-    network = build(config)
+    network = build_bench_network(config)
     with _trainer(config, network, AugmentConfig(), _outputs(network)) as trainer:
         batch, normalise = resident(config, network.device, batch_of(config), 0), trainer.context.normalise
         bare = partial(bare_loop, network, normalise, batch)
@@ -205,11 +210,11 @@ def measure_loops(config: BenchConfig) -> Measured:
         spent = {BARE: Spent(), OURS: Spent()}
         turns = _turns(batch, partial(bare, steps), steps, config.rounds, spent, network.device)
         trainer.run(turns, steps * TURNS * (1 + config.rounds))
-        return Measured(config, steps * TURNS * batch_of(config), spent)
+        return LoopMeasurement(config, steps * TURNS * batch_of(config), spent)
 
 
 def _turns(
-    batch: Batch, bare: Work, steps: int, rounds: int, spent: dict[str, Spent], device: torch.device
+    batch: Batch, bare: TimedWork, steps: int, rounds: int, spent: dict[str, Spent], device: torch.device
 ) -> Iterator[Batch]:
     """`batch`, for the loop of `cnnbench train`: after every `steps` of its steps it has to wait for the next one until
     `bare` has taken as many. What both spent, in each round but a first one that does not count."""
@@ -224,7 +229,7 @@ def _turns(
                 bare()
 
 
-def measure_parts(config: BenchConfig, split: Split) -> Measured:
+def measure_parts(config: BenchConfig, split: Split) -> LoopMeasurement:
     """What training on images of `split`, and its two halves alone, spend."""
     on_gpu = choose_device(config.device) == "cuda"
     order = _order(len(split), config)
@@ -232,24 +237,26 @@ def measure_parts(config: BenchConfig, split: Split) -> Measured:
     workers = choose_workers(config.data.workers, Process())
     with loader_of(split, transform, config.arch.in_channels, config.data, order, workers, on_gpu) as loader:
         loader.start(len(order[0]))
-        network = build(config, len(split.classes))
+        network = build_bench_network(config, len(split.classes))
         with _trainer(config, network, config.augment, len(split.classes)) as trainer:
             batch = resident(config, network.device, batch_of(config), row_width(config.augment))
-            works: dict[str, Work] = {
-                LOADER: partial(bench_halves.load, loader),
+            works: dict[str, TimedWork] = {
+                LOADER: partial(bench_halves.load_all, loader),
                 NETWORK: lambda: trainer.run(repeat(batch, len(order)), len(order)),
                 WHOLE: lambda: trainer.run(loader, len(order)),
             }
-            return Measured(config, len(order) * batch_of(config), _in_turn(works, config.rounds, network.device))
+            return LoopMeasurement(
+                config, len(order) * batch_of(config), _in_turn(works, config.rounds, network.device)
+            )
 
 
 @contextmanager
-def _trainer(config: BenchConfig, network: Network, augment: AugmentConfig, classes: int) -> Iterator[Trainer]:
+def _trainer(config: BenchConfig, network: BenchNetwork, augment: AugmentConfig, classes: int) -> Iterator[Trainer]:
     with tempfile.TemporaryDirectory() as folder:
         yield Trainer(config, network, augment, classes, Path(folder))
 
 
-def _in_turn(works: dict[str, Work], rounds: int, device: torch.device) -> dict[str, Spent]:
+def _in_turn(works: dict[str, TimedWork], rounds: int, device: torch.device) -> dict[str, Spent]:
     """What each work spent in each round, after one round that does not count; every other round backwards."""
     spent = {name: Spent() for name in works}
     for number in range(-1, rounds):
@@ -263,7 +270,7 @@ def _in_turn(works: dict[str, Work], rounds: int, device: torch.device) -> dict[
     return spent
 
 
-def _outputs(network: Network) -> int:
+def _outputs(network: BenchNetwork) -> int:
     """The network's number of classes."""
     return [m for m in network.model.modules() if isinstance(m, torch.nn.Linear)][-1].out_features
 
@@ -277,7 +284,7 @@ def _order(images: int, config: BenchConfig) -> list[list[SampleKey]]:
     return [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
 
 
-def _loop_row(found: Measured, name: str) -> tuple[Any, ...]:
+def _loop_row(found: LoopMeasurement, name: str) -> tuple[Any, ...]:
     if name == BARE:
         return (*_speed(found, name), None, "", None, "")
     ours, bare = found.spent[name], found.spent[BARE]
@@ -288,7 +295,7 @@ def _loop_row(found: Measured, name: str) -> tuple[Any, ...]:
     return (*_speed(found, name), wall.median, _between(wall), cpu.median, _between(cpu))
 
 
-def _part_row(found: Measured, name: str) -> tuple[Any, ...]:
+def _part_row(found: LoopMeasurement, name: str) -> tuple[Any, ...]:
     if name != WHOLE:
         return (*_speed(found, name), None, None, None)
     smaller, in_turn = bench_halves.ratios({part: spent.wall for part, spent in found.spent.items()})
@@ -297,15 +304,15 @@ def _part_row(found: Measured, name: str) -> tuple[Any, ...]:
     return (*_speed(found, name), 100 * smaller, 100 * in_turn, 100 * waited)
 
 
-def _speed(found: Measured, name: str) -> tuple[str, str, float, str]:
+def _speed(found: LoopMeasurement, name: str) -> tuple[str, str, float, str]:
     rate = found.rate(name)
     return found.config.arch.name, name, rate.median, f"{rate.low:,.1f} - {rate.high:,.1f}"
 
 
-def _between(values: Interval) -> str:
+def _between(values: MedianInterval) -> str:
     return f"{values.low:+.2f} .. {values.high:+.2f}"
 
 
-def _record(found: Measured, name: str) -> dict[str, Any]:
-    told = bench_halves.record(found.config, "train", name, found.images, found.rate(name))
+def _record(found: LoopMeasurement, name: str) -> dict[str, Any]:
+    told = bench_halves.bench_record(found.config, "train", name, found.images, found.rate(name))
     return told | {"seconds": dataclasses.asdict(found.spent[name])}

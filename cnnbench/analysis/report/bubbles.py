@@ -36,7 +36,7 @@ SMALL = 40.0  # square points of a marker whose area says nothing
 
 
 @dataclass(frozen=True)
-class Network:
+class Bubble:
     """A network with its published single-crop top-1 error on ILSVRC (percent); `detail`: what it is bound to."""
 
     key: str
@@ -48,20 +48,20 @@ class Network:
     detail: str | None
 
 
-def networks() -> list[Network]:
+def published_bubbles() -> list[Bubble]:
     """The networks with a published top-1 error by one centre crop, each with the first that is its own."""
     return [network for entry in all_facts() if (network := _network(entry))]
 
 
 def error_by_params(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     """Error against parameters: the figure and its caption."""
-    places = {network.key: network.params / 1e6 for network in networks()}
+    places = {network.key: network.params / 1e6 for network in published_bubbles()}
     return _chart(runs, places, "parameters (millions)", sized=False)
 
 
 def error_by_macs(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     """Error against multiply-adds of one image, areas by parameters: the figure and its caption."""
-    places = {network.key: network.macs / 1e9 for network in networks()}
+    places = {network.key: network.macs / 1e9 for network in published_bubbles()}
     return _chart(runs, places, "multiply-adds of one image (10⁹)", sized=True)
 
 
@@ -71,19 +71,19 @@ def error_by_speed(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> tupl
     for row in bench:
         if style.finite(row.get("images_per_second")) and row["images_per_second"] > 0:
             speeds.setdefault(str(row.get("what")), {})[row.get("arch")] = row["images_per_second"]
-    known = {network.key for network in networks()}
+    known = {network.key for network in published_bubbles()}
     what = max(speeds, key=lambda what: len(known & speeds[what].keys()), default=None)
     if what is None or len(known & speeds[what].keys()) < 2:
         return None, "fewer than two networks with a published error have a measured speed: cnnbench bench measures it"
     return _chart(runs, speeds[what], f"measured throughput, {what} (images/s)", sized=True)
 
 
-def _network(entry: dict[str, Any]) -> Network | None:
+def _network(entry: dict[str, Any]) -> Bubble | None:
     for result in entry["results"]:
         single = result["protocol"] == "single crop" and result["split"] in ILSVRC and "of" not in result
         if single and result["top1_err"] is not None:
             size = entry["params"]["total"], entry["macs"]
-            return Network(
+            return Bubble(
                 entry["key"], entry["family"], *size, result["top1_err"], result["split"], result.get("detail")
             )
     return None
@@ -91,7 +91,7 @@ def _network(entry: dict[str, Any]) -> Network | None:
 
 def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: bool) -> tuple[Figure, str]:
     """`places`: where each network stands on the horizontal axis."""
-    shown = [network for network in networks() if network.key in places]
+    shown = [network for network in published_bubbles() if network.key in places]
     areas = [AREA * network.params / 1e6 if sized else SMALL for network in shown]
     measured = _measured(runs, {network.key for network in shown})
     figure = style.new_figure(8.0 if len(shown) > CROWD else 5.5)
@@ -163,7 +163,7 @@ def _legend(figure: Figure, axes: Axes, sized: bool) -> None:
         handle.set_sizes([SMALL])
 
 
-def _caption(shown: Sequence[Network], measured: bool, sized: bool) -> str:
+def _caption(shown: Sequence[Bubble], measured: bool, sized: bool) -> str:
     details = "; ".join(f"{network.key}: {network.detail}" for network in shown if network.detail)
     caption = (
         "Light: published top-1 errors of one network by one centre crop on the ILSVRC-2012 validation images; "

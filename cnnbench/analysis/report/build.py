@@ -7,8 +7,8 @@ from typing import Any
 from cnnbench.analysis.report.comparisons import comparison_tables
 from cnnbench.analysis.report.content import Section
 from cnnbench.analysis.report.cost import cost_table, data_table, machine_of, state_of
-from cnnbench.analysis.report.picture import COMPARISONS, CURVES, Picture
-from cnnbench.analysis.report.results import Result, error_table, protocol_notes, recipe_of, results_of
+from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
+from cnnbench.analysis.report.results import Result, protocol_notes, recipe_of, results_of, run_error_table
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.report.run_section import run_section
 from cnnbench.analysis.report.settings import settings
@@ -17,8 +17,8 @@ from cnnbench.archs.facts import facts
 from cnnbench.config.schema import side
 
 
-def build(
-    runs: list[Run], bench: list[dict[str, Any]], pictures: list[Picture], title: str, unread: list[str]
+def build_report(
+    runs: list[Run], bench: list[dict[str, Any]], pictures: list[ReportPicture], title: str, unread: list[str]
 ) -> Section:
     """The whole report. `bench`: tables of `cnnbench bench output=`; `unread`: a sentence for each run left out."""
     results = [result for run in runs for result in results_of(run)]
@@ -49,7 +49,7 @@ def results_csv(runs: list[Run]) -> str:
 
 
 def _errors(results: list[Result]) -> tuple[Table, ...]:
-    top1, top5 = (error_table(results, top) for top in (1, 5))
+    top1, top5 = (run_error_table(results, top) for top in (1, 5))
     notes = [
         *protocol_notes(results),
         "difference: measured less published, in percentage points; standard errors: the same in standard errors of "
@@ -58,7 +58,7 @@ def _errors(results: list[Result]) -> tuple[Table, ...]:
     return top1, Table(top5.title, top5.columns, top5.rows, notes)
 
 
-def _in(section: str, pictures: list[Picture]) -> list[Picture]:
+def _in(section: str, pictures: list[ReportPicture]) -> list[ReportPicture]:
     return [picture for picture in pictures if picture.section == section]
 
 

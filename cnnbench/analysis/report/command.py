@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench import __version__
-from cnnbench.analysis.report.build import build, results_csv
+from cnnbench.analysis.report.build import build_report, results_csv
 from cnnbench.analysis.report.html import page
 from cnnbench.analysis.report.markdown import markdown
 from cnnbench.analysis.report.results import results_of, summary_table
@@ -25,7 +25,7 @@ def report_command(config: ReportConfig) -> None:
     """Write the report, print the errors and where it lies."""
     found, unread = find_runs(config.runs)
     measured = _read_bench(config.bench)
-    from cnnbench.analysis.report.plots import draw
+    from cnnbench.analysis.report.plots import draw_plots
 
     names = [run.name for run in found]
     title = config.title or (f"cnnbench: {', '.join(names) if len(names) <= NAMED else f'{len(names)} runs'}")
@@ -33,8 +33,8 @@ def report_command(config: ReportConfig) -> None:
     folder = Path(config.output).expanduser()
     with writing(folder):
         (folder / "plots").mkdir(parents=True, exist_ok=True)
-        pictures = draw(found, folder / "plots", measured["rows"])
-        report = build(found, measured["tables"], pictures, title, unread)
+        pictures = draw_plots(found, folder / "plots", measured["rows"])
+        report = build_report(found, measured["tables"], pictures, title, unread)
         write_text(folder / "report.html", page(report, foot))
         write_text(folder / "report.md", markdown(report, folder, foot))
         write_text(folder / "results.csv", results_csv(found))

@@ -10,14 +10,14 @@ from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts, headline
 
 # Title, and a line for each: name in the table, network, entries that tell its published result ({}: its first).
-Row = tuple[str, str, dict[str, Any]]
+PublishedRow = tuple[str, str, dict[str, Any]]
 
 
-def _networks(*names: str) -> list[Row]:
+def _networks(*names: str) -> list[PublishedRow]:
     return [(name, name, {}) for name in names]
 
 
-def _rows_of(ladder: str, *steps: str) -> list[Row]:
+def _rows_of(ladder: str, *steps: str) -> list[PublishedRow]:
     """Rows of a ladder of published.py, by what changes in them."""
     found = []
     for step in steps:
@@ -26,7 +26,7 @@ def _rows_of(ladder: str, *steps: str) -> list[Row]:
     return found
 
 
-COMPARISONS: dict[str, list[Row]] = {
+COMPARISONS: dict[str, list[PublishedRow]] = {
     "DenseNet against ResNet": _networks(
         *("densenet121", "densenet169", "densenet201", "densenet264"),
         *("resnet34", "resnet50", "resnet101", "resnet152"),

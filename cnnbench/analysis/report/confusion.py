@@ -14,7 +14,7 @@ COUNTED = 12  # most classes whose counts fit into the cells
 TICKS = (0, 1, 5, 10, 25, 50, 100)
 
 
-def confusion(run: Run) -> tuple[Figure | None, str]:
+def confusion_plot(run: Run) -> tuple[Figure | None, str]:
     """The confusion matrix: the figure and its caption, or None and why there is none."""
     counts = np.array(run.confusion, dtype=float)
     if not counts.any():

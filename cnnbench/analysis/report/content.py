@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnbench.analysis.report.picture import Picture
+from cnnbench.analysis.report.picture import ReportPicture
 from cnnbench.analysis.tables import Table
 
 
@@ -20,7 +20,7 @@ class Section:
     """A heading and what stands below it, in order; a str is a paragraph. Sections within a section are one lower."""
 
     title: str
-    parts: tuple[str | Code | Table | Picture | Section, ...]
+    parts: tuple[str | Code | Table | ReportPicture | Section, ...]
 
 
 def sections(section: Section) -> list[Section]:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from itertools import count
 
 from cnnbench.analysis.report.content import Code, Section, sections
-from cnnbench.analysis.report.picture import Picture
+from cnnbench.analysis.report.picture import ReportPicture
 from cnnbench.analysis.tables import Table, numeric_columns, text_cells
 
 WORDS = 24  # letters from which on a column of texts keeps the width of several words
@@ -72,14 +72,14 @@ def _contents(section: Section, anchors: dict[int, str], depth: int = 2) -> str:
     return f"<ol>\n{''.join(items)}\n</ol>"
 
 
-def _part(part: str | Code | Table | Picture | Section, level: int, anchors: dict[int, str]) -> str:
+def _part(part: str | Code | Table | ReportPicture | Section, level: int, anchors: dict[int, str]) -> str:
     if isinstance(part, Section):
         inside = "\n".join(_part(inner, level + 1, anchors) for inner in part.parts)
         title = f'<h{level} id="{anchors[id(part)]}">{escape(part.title)}</h{level}>'
         return f"<section>\n{title}\n{inside}\n</section>"
     if isinstance(part, Table):
         return _table(part)
-    if isinstance(part, Picture):
+    if isinstance(part, ReportPicture):
         return _picture(part)
     return f"<pre>{escape(part.text)}</pre>" if isinstance(part, Code) else f"<p>{escape(part)}</p>"
 
@@ -107,7 +107,7 @@ def _table(table: Table) -> str:
     )
 
 
-def _picture(picture: Picture) -> str:
+def _picture(picture: ReportPicture) -> str:
     if picture.file is None:
         why = f"no picture: {picture.missing}" if picture.missing else "no picture"
         return f'<p class="missing"><strong>{escape(picture.title)}</strong>: {escape(why)}</p>'

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cnnbench.analysis.report.content import Code, Section
-from cnnbench.analysis.report.picture import Picture
+from cnnbench.analysis.report.picture import ReportPicture
 from cnnbench.analysis.tables import Table, render
 
 
@@ -24,7 +24,7 @@ def _parts(section: Section, level: int, folder: Path) -> list[str]:
             lines += _parts(part, level + 1, folder)
         elif isinstance(part, Table):
             lines.append(_table(part))
-        elif isinstance(part, Picture):
+        elif isinstance(part, ReportPicture):
             lines.append(_picture(part, folder))
         elif isinstance(part, Code):
             lines.append("\n".join(f"    {line}" for line in part.text.splitlines()))
@@ -46,7 +46,7 @@ def _table(table: Table) -> str:
     )
 
 
-def _picture(picture: Picture, folder: Path) -> str:
+def _picture(picture: ReportPicture, folder: Path) -> str:
     title, caption = _plain(picture.title), _plain(picture.caption)
     if picture.file is None:
         return f"**{title}**: no picture" + (f": {_plain(picture.missing)}" if picture.missing else "")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportPicture:
     """One picture, or why there is none.
 
     `name`: of its file, without the ending; `caption`: what it shows, also its text for those who cannot see it;

@@ -10,14 +10,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cnnbench.analysis.report import bubbles, confusion, curves, filters, intervals, ladders, style, times
-from cnnbench.analysis.report.picture import COMPARISONS, CURVES, Picture
+from cnnbench.analysis.report import bubbles, curves, first_filters, intervals, ladders, style, times
+from cnnbench.analysis.report.confusion import confusion_plot
+from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
 from cnnbench.analysis.report.run import Run
 
 Drawing = Callable[[], tuple[Figure | None, str]]  # the figure and its caption, or None and why there is none
 
 
-def draw(runs: list[Run], folder: Path, bench: list[dict[str, Any]]) -> list[Picture]:
+def draw_plots(runs: list[Run], folder: Path, bench: list[dict[str, Any]]) -> list[ReportPicture]:
     """Write the pictures of `runs` into `folder` as PNG; one Picture for each, also for those that cannot be drawn.
 
     `bench`: measured speeds, dicts with arch, what and images_per_second; may be empty. Raises OSError if the folder
@@ -28,11 +29,11 @@ def draw(runs: list[Run], folder: Path, bench: list[dict[str, Any]]) -> list[Pic
         for name, title, section, drawing in _drawings(runs, bench):
             figure, text = drawing()
             if figure is None:
-                pictures.append(Picture(name, title, "", None, section, missing=text))
+                pictures.append(ReportPicture(name, title, "", None, section, missing=text))
             else:
                 file = folder / f"{name}.png"
                 figure.savefig(file, dpi=style.DPI)
-                pictures.append(Picture(name, title, text, file, section))
+                pictures.append(ReportPicture(name, title, text, file, section))
     return pictures
 
 
@@ -57,5 +58,5 @@ def _drawings(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> Iterator[
     yield "densenet-and-resnet", "DenseNet against ResNet", COMPARISONS, ladders.densenet_and_resnet
     for number, (run, label) in enumerate(zip(runs, style.labels(runs), strict=True), 1):
         file = f"{number}-{re.sub(r'[^A-Za-z0-9._-]+', '-', label)}"  # names may differ in what no file name has
-        yield f"filters-{file}", "First-layer filters", run.name, partial(filters.first_filters, run)
-        yield f"confusion-{file}", "Confusion of classes", run.name, partial(confusion.confusion, run)
+        yield f"filters-{file}", "First-layer filters", run.name, partial(first_filters.first_filters, run)
+        yield f"confusion-{file}", "Confusion of classes", run.name, partial(confusion_plot, run)

@@ -73,7 +73,7 @@ def protocol_notes(results: list[Result]) -> list[str]:
     return list(dict.fromkeys(f"{result.protocol}: {result.words}" for result in results if result.words))
 
 
-def error_table(results: list[Result], top: int) -> Table:
+def run_error_table(results: list[Result], top: int) -> Table:
     """Top-1 or top-5 errors, a line for each result."""
     columns = {
         "run": "",

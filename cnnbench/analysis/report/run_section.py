@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnbench.analysis.report.content import Code, Section
 from cnnbench.analysis.report.cost import machine_of, state_of, time_table
-from cnnbench.analysis.report.picture import Picture
+from cnnbench.analysis.report.picture import ReportPicture
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.data.layouts.ilsvrc import readable
@@ -16,7 +16,7 @@ WORST = 10  # classes, and pairs of classes, that are listed
 START = "cnnbench"  # what the first word of a command is shown as, wherever the program lay
 
 
-def run_section(run: Run, pictures: list[Picture]) -> Section:
+def run_section(run: Run, pictures: list[ReportPicture]) -> Section:
     """`run` by itself: how it stands, what made it, where its time went, its pictures, and where it is wrong."""
     return Section(
         run.name,

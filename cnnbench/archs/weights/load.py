@@ -13,11 +13,11 @@ from torch import nn
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.weights.identify import identify
 from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST, NORMALISED, renamed
-from cnnbench.archs.weights.read import COUNTER, Normalised, Weights, WeightsFile, read_weights
+from cnnbench.archs.weights.read import COUNTER, MeanAndStd, Weights, WeightsFile, read_weights
 
 
 def load_weights(
-    model: nn.Module, path: str | Path, new_classifier: bool = True, normalised: Normalised | None = None
+    model: nn.Module, path: str | Path, new_classifier: bool = True, normalised: MeanAndStd | None = None
 ) -> list[str]:
     """Load the weights in `path` into `model`, in place; what was done besides, a sentence each, for the user.
 
@@ -95,7 +95,7 @@ def _match_classifiers(
     return notes
 
 
-def _match_images(file: WeightsFile, kind: str, path: str | Path, normalised: Normalised) -> list[str]:
+def _match_images(file: WeightsFile, kind: str, path: str | Path, normalised: MeanAndStd) -> list[str]:
     """Raise ValueError if a file of ours states other images than those of `normalised`; a note where public weights
     expect others."""
     expected = file.normalised if file.arch is not None else NORMALISED.get(kind)

@@ -18,7 +18,7 @@ WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 COUNTER = "num_batches_tracked"  # of batch normalisation; files from before torch 0.4.1 lack it
 
 Weights = dict[str, torch.Tensor]
-Normalised = tuple[Sequence[float], Sequence[float]]  # mean and deviation of images, in [0, 1], for each channel
+MeanAndStd = tuple[Sequence[float], Sequence[float]]  # mean and deviation of images, in [0, 1], for each channel
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class WeightsFile:
 
     weights: Weights
     arch: str | None = None
-    normalised: Normalised | None = None
+    normalised: MeanAndStd | None = None
 
 
 def read_weights(path: str | Path) -> WeightsFile:
@@ -49,7 +49,7 @@ def read_weights(path: str | Path) -> WeightsFile:
     return WeightsFile(weights, arch, normalised)
 
 
-def _read(path: Path) -> tuple[object, str | None, Normalised | None]:
+def _read(path: Path) -> tuple[object, str | None, MeanAndStd | None]:
     """The content of a file, and the network and the images that the metadata of a safetensors file of ours names."""
     try:
         if path.suffix == ".safetensors":
@@ -76,7 +76,7 @@ def _read(path: Path) -> tuple[object, str | None, Normalised | None]:
         ) from error
 
 
-def _images(config: Any) -> Normalised | None:
+def _images(config: Any) -> MeanAndStd | None:
     """The mean and the deviation that a file of ours states, as numbers or as their text; None for anything else."""
     arch = config.get("arch") if isinstance(config, dict) else None
     if not isinstance(arch, dict):

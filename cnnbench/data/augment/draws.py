@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from cnnbench.config.schema import AugmentConfig
-from cnnbench.data.augment import OPERATIONS
 from cnnbench.data.augment.operation import to_device
+from cnnbench.data.augment.operations import OPERATIONS
 
 Draws = list[tuple[str, tuple[float, ...]]]  # (operation, its numbers), in the order in which they act
 

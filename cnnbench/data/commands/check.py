@@ -20,7 +20,7 @@ from cnnbench.data.commands.findings import (
     is_ilsvrc,
     wrong_counts,
 )
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.runtime.files import write_json, writing
 
 SHOWN = 5  # examples of each kind on the terminal

@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from cnnbench.config.data_commands import DataIndexConfig
-from cnnbench.data.layouts import data_folder, find_layout, index, list_anew
-from cnnbench.data.layouts.ilsvrc import in_words
+from cnnbench.data.layouts import index
+from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.read import data_folder, find_layout, list_anew
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import writing
 
@@ -27,7 +28,9 @@ def index_command(config: DataIndexConfig) -> None:
             problems.append(error)
             continue
         seconds = time.perf_counter() - start
-        print(f"  {split:<7}{in_words(listing.classes)}, {len(listing.labels):,} images, {seconds:.2f} s, {kept}")
+        print(
+            f"  {split:<7}{classes_in_words(listing.classes)}, {len(listing.labels):,} images, {seconds:.2f} s, {kept}"
+        )
     if problems:
         raise problems[0]
 

@@ -12,8 +12,8 @@ from dataclasses import asdict
 
 from cnnbench.data.commands.inspection import Finding
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.sample import cache_folder
 from cnnbench.data.storage.files import Files
+from cnnbench.runtime.cache import cache_folder
 
 
 class Journal:

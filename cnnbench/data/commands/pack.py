@@ -19,7 +19,7 @@ from cnnbench.config.data_commands import PackConfig
 from cnnbench.data.commands.difference import difference
 from cnnbench.data.commands.encode import Recipe, encode, recipe
 from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
-from cnnbench.data.layouts import data_folder, read_split
+from cnnbench.data.layouts.read import data_folder, read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.packed import LEFT_OUT, Packed, checksum, read_header
 from cnnbench.runtime.errors import UserError

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench.config.data_commands import PrepareConfig
-from cnnbench.data.layouts import read_split
 from cnnbench.data.layouts.ilsvrc import official_order
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.ranges import Ranges
 from cnnbench.runtime.errors import UserError

@@ -13,7 +13,7 @@ from cnnbench.config.schema import side
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
 from cnnbench.data.decode.engines import open_picture, pillow
 from cnnbench.data.decode.reference import read_image
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import TrainingTransform
 from cnnbench.runtime.errors import UserError, nearest

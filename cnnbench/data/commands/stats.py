@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnbench.config.data_commands import StatsConfig
 from cnnbench.data.decode.reference import evaluation_image, read_image
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.parallel import map_images
 

@@ -21,7 +21,7 @@ from cnnbench.data.layouts.listing import Listing, sorted_classes
 from cnnbench.data.storage.files import Pixels
 from cnnbench.runtime.errors import UserError, reason
 
-Images = tuple[np.ndarray, np.ndarray]  # rows of 3072 bytes (channel, row, column), labels
+CifarImages = tuple[np.ndarray, np.ndarray]  # rows of 3072 bytes (channel, row, column), labels
 
 
 def recognises(root: Path) -> bool:
@@ -50,13 +50,13 @@ def list_images(root: Path, split: str) -> Listing:
 DAMAGE = (OSError, EOFError, ValueError, TypeError, IndexError, pickle.UnpicklingError, tarfile.TarError, zlib.error)
 
 
-def _read_binary(content: bytes, label_bytes: int) -> Images:
+def _read_binary(content: bytes, label_bytes: int) -> CifarImages:
     """Records of `label_bytes` (the last one counts) and 3072 bytes."""
     records = np.frombuffer(content, np.uint8).reshape(-1, label_bytes + 3072)
     return records[:, label_bytes:], records[:, label_bytes - 1]
 
 
-def _read_python(content: bytes, labels: str) -> Images:
+def _read_python(content: bytes, labels: str) -> CifarImages:
     batch = _unpickle(content)
     return batch["data"], np.array(batch[labels])
 
@@ -95,7 +95,7 @@ class _Form:
     train: tuple[str, ...]
     val: tuple[str, ...]
     names: str
-    read: Callable[[bytes], Images]
+    read: Callable[[bytes], CifarImages]
     read_names: Callable[[bytes], list[str]]
 
 

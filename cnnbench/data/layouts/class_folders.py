@@ -41,7 +41,7 @@ def list_folder(folder: Path) -> Listing:
         raise UserError(f"{folder} has no class folders: it needs a folder per class with that class's images")
     with ThreadPoolExecutor(THREADS) as pool:
         scans = pool.map(lambda name: _scan(folder, name), classes)
-        found = list(progress(scans, len(classes), f"listing {folder}", "folder"))
+        found = list(listing_progress(scans, len(classes), f"listing {folder}", "folder"))
     files = [images for images, _ in found]
     if not any(files):
         raise UserError(f"{folder} has no images in its class folders: it looks for {', '.join(IMAGE_ENDINGS)}")
@@ -74,7 +74,7 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 
-def progress(steps, total: int, title: str, unit: str) -> tqdm:
+def listing_progress(steps, total: int, title: str, unit: str) -> tqdm:
     """`steps` with a bar on a terminal, in one process of a group, once they have taken a second."""
     leads = os.environ.get("RANK", "0") == "0"
     return tqdm(steps, title, total, unit=unit, delay=1, leave=False, disable=None if leads else True)

@@ -49,7 +49,7 @@ def classes_of(images: Sequence[str], source: Path) -> list[str]:
     missing = [image for image in images if PurePath(image).stem not in by_stem]
     if missing:
         raise UserError(f"{source} has no class for {len(missing)} of {len(images)} images, the first is {missing[0]}")
-    by_label = tuple(ilsvrc.names())
+    by_label = tuple(ilsvrc.class_names())
     return [_class(by_stem[PurePath(image).stem], by_label, 0, source) for image in images]
 
 

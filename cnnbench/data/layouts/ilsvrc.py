@@ -13,7 +13,7 @@ WORDNET_ID = re.compile(r"n\d{8}\b")
 
 
 @cache
-def names() -> dict[str, str]:
+def class_names() -> dict[str, str]:
     """The readable name of each WordNet id, in the order of the labels of published weights."""
     return {wnid: name for wnid, _, name in _rows()}
 
@@ -26,19 +26,21 @@ def official_order() -> tuple[str, ...]:
 
 def only_ilsvrc(classes: Iterable[str]) -> bool:
     """Whether all of `classes` are among the 1000."""
-    return all(name in names() for name in classes)
+    return all(name in class_names() for name in classes)
 
 
-def in_words(classes: tuple[str, ...]) -> str:
+def classes_in_words(classes: tuple[str, ...]) -> str:
     """What `classes` are: '1000 classes', '10 classes of ILSVRC's 1000', or '10 own classes'."""
     if not only_ilsvrc(classes):
         return f"{len(classes)} own classes"
-    return f"{len(classes)} classes" + ("" if len(classes) == len(names()) else f" of ILSVRC's {len(names())}")
+    return f"{len(classes)} classes" + (
+        "" if len(classes) == len(class_names()) else f" of ILSVRC's {len(class_names())}"
+    )
 
 
 def readable(name: str) -> str:
     """'n01440764 (tench)' for a class of ILSVRC, else `name` itself."""
-    return f"{name} ({names()[name]})" if name in names() else name
+    return f"{name} ({class_names()[name]})" if name in class_names() else name
 
 
 def _rows() -> list[list[str]]:

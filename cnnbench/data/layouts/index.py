@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.sample import cache_folder
+from cnnbench.runtime.cache import cache_folder
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import replacing, writing
 

@@ -10,7 +10,7 @@ from cnnbench.data.layouts.archived import Image, at_once, listing, unpacked
 from cnnbench.data.layouts.class_folders import IMAGE_ENDINGS
 from cnnbench.data.layouts.devkit import find_devkit, validation_wnids
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.storage.tars import Member, members
+from cnnbench.data.storage.tars import TarMember, tar_members
 from cnnbench.runtime.errors import UserError
 
 ARCHIVES = {"train": "ILSVRC2012_img_train.tar", "val": "ILSVRC2012_img_val.tar"}
@@ -32,18 +32,18 @@ def list_images(root: Path, split: str) -> Listing:
 
 
 def _train(archive: str) -> list[Image]:
-    inner = list(members(archive))
+    inner = list(tar_members(archive))
     for member in inner:
         if not re.fullmatch(r"(.*/)?n\d{8}\.tar", member.name):
             raise UserError(
                 f"{archive} has '{member.name}', where it should have only a tar per class, as n01440764.tar"
             )
 
-    def look(member: Member) -> list[Image]:
+    def look(member: TarMember) -> list[Image]:
         wnid = Path(member.name).stem
         return [
             Image(wnid, image.name, archive, image.offset, image.length)
-            for image in members(archive, member.offset, member.length)
+            for image in tar_members(archive, member.offset, member.length)
             if image.name.lower().endswith(IMAGE_ENDINGS)
         ]
 
@@ -51,7 +51,7 @@ def _train(archive: str) -> list[Image]:
 
 
 def _val(archive: str, devkit: Path) -> list[Image]:
-    images = sorted(image for image in members(archive) if image.name.lower().endswith(IMAGE_ENDINGS))
+    images = sorted(image for image in tar_members(archive) if image.name.lower().endswith(IMAGE_ENDINGS))
     wnids = validation_wnids(devkit)
     if len(wnids) != len(images):
         raise UserError(

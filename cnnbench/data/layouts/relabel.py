@@ -76,7 +76,7 @@ def _by_number(split: Split, content: list[Any], classes: Sequence[str], key: st
     """ImageNet-ReaL: class numbers of the field's 1000, for each validation image in the order of their numbers."""
     if not ilsvrc.only_ilsvrc(classes):
         raise UserError(f"{key} is for the classes of ILSVRC, and '{classes[0]}' is not one of them")
-    wnids = list(ilsvrc.names())
+    wnids = list(ilsvrc.class_names())
     label_of = {name: label for label, name in enumerate(classes)}
     answers = []
     for number in _validation_numbers(split, key):

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from cnnbench.data.sample import cache_folder
 from cnnbench.data.storage import remote
+from cnnbench.runtime.cache import cache_folder
 from cnnbench.runtime.files import write_text, writing
 
 FORM = 1  # of the files; a change of what they hold, or of how labels are read, counts it up

@@ -23,7 +23,7 @@ from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.shard_cache import cached
 from cnnbench.data.storage import ranges, remote
-from cnnbench.data.storage.tars import Member, members
+from cnnbench.data.storage.tars import TarMember, tar_members
 from cnnbench.runtime.errors import UserError
 
 FORM = "tar shards"
@@ -140,9 +140,9 @@ def _listing(source: str, paths: list[str], split: str) -> Listing:
 
 def samples(path: str) -> list[Sample]:
     """The images of one shard, with their labels as they are written."""
-    images: list[Member] = []
+    images: list[TarMember] = []
     labels: dict[tuple[str, str], str] = {}
-    for member in members(path, contents=LABEL_ENDINGS):
+    for member in tar_members(path, contents=LABEL_ENDINGS):
         key, ending = posixpath.splitext(member.name)
         if ending.lower() in IMAGE_ENDINGS:
             images.append(member)
@@ -177,7 +177,7 @@ def _label_of(path: str, name: str, labels: dict[tuple[str, str], str]) -> str:
     )
 
 
-def _label(path: str, member: Member, ending: str) -> str:
+def _label(path: str, member: TarMember, ending: str) -> str:
     """What a label file says; "" where that is no label."""
     text = member.content.decode(errors="replace").strip()
     if ending == ".json":

@@ -44,7 +44,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageMaker:
     """How the images of a split are made. `replace`: a broken one becomes the next whole one (else label BROKEN)."""
 
     split: Split
@@ -109,7 +109,7 @@ class Loader:
 
     def __init__(
         self,
-        images: Images,
+        images: ImageMaker,
         order: Iterable[list[SampleKey]],
         workers: int,
         kind: str = "auto",
@@ -218,13 +218,13 @@ def loader_of(
     """The loader that `data` describes. A training transform has broken images replaced, up to data.max_bad of them."""
     training = isinstance(transform, TrainingTransform)
     loose = training and data.pixels == "loose"
-    images = Images(split, transform, channels, data.engine, loose, replace=training)
+    images = ImageMaker(split, transform, channels, data.engine, loose, replace=training)
     max_bad = data.max_bad if training else None
     return Loader(images, order, workers, data.worker_kind, data.prefetch, pin, max_bad)
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchPart:
     """Images that one worker makes, `side` pixels wide, from `start` on in the batch in `slot`."""
 
     slot: int
@@ -236,15 +236,15 @@ class Part:
         return f"images {', '.join(str(index) for _, index in self.chosen)}"
 
 
-def _parts(slot: int, chosen: list[SampleKey], workers: int, side: int) -> list[Part]:
+def _parts(slot: int, chosen: list[SampleKey], workers: int, side: int) -> list[BatchPart]:
     size = max(1, min(PART, -(-len(chosen) // max(1, workers))))
-    return [Part(slot, start, chosen[start : start + size], side) for start in range(0, len(chosen), size)]
+    return [BatchPart(slot, start, chosen[start : start + size], side) for start in range(0, len(chosen), size)]
 
 
 class _Ring:
     """Slots for whole batches, of the largest images, in memory that forked workers share; used in turn."""
 
-    def __init__(self, images: Images, batch: int, slots: int, pin: bool) -> None:
+    def __init__(self, images: ImageMaker, batch: int, slots: int, pin: bool) -> None:
         self.maker, self.slots = images, slots
         size, transform = images.transform.size, images.transform
         self.images = _shared((slots, batch * transform.views, size, size, images.channels), torch.uint8)
@@ -259,7 +259,7 @@ class _Ring:
         images = self.images[slot].view(-1)[start * values : end * values].view(-1, side, side, channels)
         return Batch(images, self.labels[slot, start:end], self.parameters[slot, start:end])
 
-    def fill(self, part: Part) -> list[tuple[int, str]]:
+    def fill(self, part: BatchPart) -> list[tuple[int, str]]:
         end = part.start + len(part.chosen)
         return self.maker.fill(part.chosen, self.batch(part.slot, part.start, end, part.side))
 

@@ -17,7 +17,7 @@ SMALL = 1 << 20  # bytes of a file that may come with its content
 PADDING = 1 << 20  # bytes of zeros that a writer may leave at the end of an archive, amply
 
 
-class Member(NamedTuple):
+class TarMember(NamedTuple):
     """`length` bytes at `offset` of the archive's file; `content` is there where it was asked for."""
 
     name: str
@@ -26,21 +26,23 @@ class Member(NamedTuple):
     content: bytes = b""
 
 
-def members(path: str, start: int = 0, length: int | None = None, contents: tuple[str, ...] = ()) -> Iterator[Member]:
+def tar_members(
+    path: str, start: int = 0, length: int | None = None, contents: tuple[str, ...] = ()
+) -> Iterator[TarMember]:
     """The regular files of the tar at `path`, or of the tar that is `length` bytes at `start` of it, in its order.
 
     Small files with an ending of `contents` come with their content, mostly out of the same read as their headers.
     Raises UserError for a tar that is damaged or cut short (with the position), and for whatever an honest data set has
     not: absolute paths, `..`, links, devices, sparse files.
     """
-    window = Window(path, start, ranges.size(path) - start if length is None else length)
+    window = ByteWindow(path, start, ranges.size(path) - start if length is None else length)
     try:
         with tarfile.TarFile(fileobj=window) as tar:
             for member in tar:
                 if _is_file(path, member):
                     wanted = member.name.endswith(contents) and member.size <= SMALL
                     content = window.at(member.offset_data, member.size) if wanted else b""
-                    yield Member(member.name, start + member.offset_data, member.size, content)
+                    yield TarMember(member.name, start + member.offset_data, member.size, content)
             end = tar.offset
     except tarfile.TarError as error:
         if window.tell() >= window.length:
@@ -49,7 +51,7 @@ def members(path: str, start: int = 0, length: int | None = None, contents: tupl
     _check_end(path, window, end)
 
 
-class Window:
+class ByteWindow:
     """`length` bytes at `start` of a file or URL as a file object for tarfile, which reads it by small pieces."""
 
     def __init__(self, path: str, start: int, length: int) -> None:
@@ -94,7 +96,7 @@ def _is_file(path: str, member: tarfile.TarInfo) -> bool:
     return True
 
 
-def _check_end(path: str, window: Window, end: int) -> None:
+def _check_end(path: str, window: ByteWindow, end: int) -> None:
     """tarfile takes whatever is no header for the end: it has to be the two blocks of zeros that mark an end."""
     mark = window.at(end, 2 * BLOCK)
     if len(mark) < 2 * BLOCK:

@@ -50,7 +50,7 @@ def test_interval_is_that_of_the_binomial_distribution():
     many = interval(range(20, 0, -1))  # tables of the sign test: 6th and 15th of 20, 95.9 %
     assert (many.median, many.low, many.high) == (10.5, 6, 15)
     assert many.confidence == pytest.approx(0.9586, abs=1e-4)
-    assert interval([7]) == bench_time.Interval(7, 7, 7, 0)
+    assert interval([7]) == bench_time.MedianInterval(7, 7, 7, 0)
 
 
 def test_interval_covers_the_median_as_often_as_it_says():

@@ -9,7 +9,7 @@ import pytest
 from composing import composed
 
 from cnnbench.analysis.bench import training as bench_train
-from cnnbench.analysis.bench.training import BARE, LOADER, NETWORK, OURS, WHOLE, Measured, Spent
+from cnnbench.analysis.bench.training import BARE, LOADER, NETWORK, OURS, WHOLE, LoopMeasurement, Spent
 from cnnbench.cli import compose
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.config.bench import BenchConfig
@@ -59,7 +59,7 @@ def test_the_loops_take_turns_and_leave_no_gradients_to_each_other(monkeypatch, 
 def test_comparisons_are_made_within_a_round():
     config = BenchConfig()
     loops = {BARE: Spent([1.0, 2.0, 4.0], [1.0, 1.0, 1.0]), OURS: Spent([1.01, 2.0, 4.4], [1.5, 1.5, 1.5])}
-    row = bench_train._loop_row(Measured(config, 8, loops), OURS)
+    row = bench_train._loop_row(LoopMeasurement(config, 8, loops), OURS)
     assert row[4:] == (pytest.approx(1.0), "+0.00 .. +10.00", pytest.approx(50.0), "+50.00 .. +50.00")
     parts = {LOADER: Spent([1.0, 1.0]), NETWORK: Spent([3.0, 3.0]), WHOLE: Spent([4.0, 4.0], [], [1.0, 1.0])}
-    assert bench_train._part_row(Measured(config, 8, parts), WHOLE)[4:] == (75.0, 100.0, 25.0)
+    assert bench_train._part_row(LoopMeasurement(config, 8, parts), WHOLE)[4:] == (75.0, 100.0, 25.0)

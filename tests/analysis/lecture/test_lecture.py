@@ -2,7 +2,8 @@
 
 import pytest
 
-from cnnbench.analysis.lecture import LECTURE, filters, operations
+from cnnbench.analysis.lecture import convolutions, operations
+from cnnbench.analysis.lecture.claims import LECTURE
 from cnnbench.analysis.tables import Table
 
 
@@ -24,7 +25,7 @@ def test_every_claim_has_a_title_and_a_function():
 
 
 def test_small_filters():
-    (table,) = filters.small_filters()
+    (table,) = convolutions.small_filters()
     rows = by_first(table)
     assert rows["two 3x3"] == ("5x5", 2, 18, 73_728, 1_179_648, "one 5x5", pytest.approx(100 * 7 / 18))
     assert rows["three 3x3"][0] == rows["1x7, 7x1"][0] == rows["one 7x7"][0] == "7x7"
@@ -34,13 +35,13 @@ def test_small_filters():
 
 
 def test_receptive_field():
-    (table,) = filters.receptive_field(("alexnet", "vgg16", "resnet18", "resnet50"))
+    (table,) = convolutions.receptive_field(("alexnet", "vgg16", "resnet18", "resnet50"))
     assert column(table, "field") == [195, 212, 435, 427]
     assert column(table, "layer") == ["256x6x6", "512x7x7", "512x7x7", "512x7x7"]
 
 
 def test_output_size():
-    (table,) = filters.output_size()
+    (table,) = convolutions.output_size()
     wrong = [row[0] for row in table.rows if not row[-1]]
     assert wrong == ["AlexNet conv1 as the text says"]
     assert by_first(table)["AlexNet conv1 with padding"][4:7] == (55.25, 55, 55)
@@ -48,11 +49,11 @@ def test_output_size():
 
 
 def test_reduction():
-    table, module = filters.reduction()
+    table, module = convolutions.reduction()
     assert column(table, "weights") == [819_200, 208_896, 2_048]
     assert table.rows[1][-1] == pytest.approx(3.92, abs=0.01)
     assert table.rows[2][1] == "32x56x56"
-    at_14 = filters.reduction(map_side=14)[0]
+    at_14 = convolutions.reduction(map_side=14)[0]
     assert at_14.rows[0][4] / at_14.rows[1][4] == pytest.approx(table.rows[1][-1])
     assert [row[1:] for row in module.rows] == [(416, 387_072), (256, 163_328)]
 

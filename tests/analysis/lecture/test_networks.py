@@ -2,7 +2,8 @@
 
 import pytest
 
-from cnnbench.analysis.lecture import LECTURE, densenet, errors, filters, inception, networks, operations, wide_resnet
+from cnnbench.analysis.lecture import convolutions, densenet, errors, inception, networks, operations, wide_resnet
+from cnnbench.analysis.lecture.claims import LECTURE
 from cnnbench.analysis.tables import FORMS, render
 from cnnbench.archs.facts import facts, headline, published
 
@@ -117,6 +118,6 @@ def test_resnext_forms_are_one_function():
 
 
 def test_receptive_fields_of_the_zoo():
-    (table,) = filters.receptive_field()
+    (table,) = convolutions.receptive_field()
     shown = {row[0]: row[2] for row in table.rows}
     assert (shown["zfnet"], shown["googlenet"], shown["resnet152"], shown["densenet121"]) == (171, 715, 1451, 2071)

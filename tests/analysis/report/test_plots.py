@@ -14,7 +14,7 @@ from cnnbench.analysis.report import (
     bubbles,
     confusion,
     curves,
-    filters,
+    first_filters,
     intervals,
     labels,
     ladders,
@@ -77,7 +77,7 @@ def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path, monkeypatc
     made = run("made", epochs(50, 40), result=result(), classes=["a", "b"], confusion=[[3, 1], [0, 4]])
     (made.folder / "checkpoints").mkdir(parents=True)
     torch.save({"model": {"conv1.weight": torch.randn(4, 3, 5, 5)}}, made.folder / "checkpoints" / "last.pt")
-    pictures = {picture.name: picture for picture in plots.draw([made, run("empty", epochs(50))], tmp_path, [])}
+    pictures = {picture.name: picture for picture in plots.draw_plots([made, run("empty", epochs(50))], tmp_path, [])}
     missing = {name for name, picture in pictures.items() if picture.file is None}
     assert missing == {"error-by-speed", "filters-2-empty", "confusion-2-empty"}
     assert all(pictures[name].missing for name in missing)
@@ -163,7 +163,7 @@ def test_published_errors_stand_beside_those_measured_on_the_same_images(run):
 
 
 def test_bubbles_are_single_crop_errors_of_the_network_itself(run):
-    errors = {network.key: network.error for network in bubbles.networks()}
+    errors = {network.key: network.error for network in bubbles.published_bubbles()}
     assert errors["resnet50"] == 24.01
     assert errors["densenet201"] == 22.58
     assert not {"lenet", "resnet20", "zfnet", "vgg19", "plain34"} & errors.keys()  # other data, other protocols
@@ -182,7 +182,7 @@ def test_names_in_the_bubble_chart_do_not_overlap():
     figure, _ = bubbles.error_by_macs([])
     figure.draw_without_rendering()
     boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts]
-    assert len(boxes) == len(bubbles.networks())
+    assert len(boxes) == len(bubbles.published_bubbles())
     covering = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
     assert not covering
     inside = figure.axes[0].get_window_extent()
@@ -213,7 +213,9 @@ def test_ladders_show_the_published_steps(run):
 
 
 def test_confusion_is_shares_of_the_true_class(run):
-    figure, caption = confusion.confusion(run("a", classes=["x", "y", "z"], confusion=[[3, 1, 0], [0, 4, 0], [0] * 3]))
+    figure, caption = confusion.confusion_plot(
+        run("a", classes=["x", "y", "z"], confusion=[[3, 1, 0], [0, 4, 0], [0] * 3])
+    )
     assert figure.axes[0].images[0].get_array().tolist() == [[75, 25, 0], [0, 100, 0], [0, 0, 0]]
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["x", "y", "z"]
     assert "1 without images" in caption
@@ -223,6 +225,6 @@ def test_weights_that_cannot_be_read_are_missing(run):
     damaged = run("a")
     (damaged.folder / "checkpoints").mkdir(parents=True)
     (damaged.folder / "checkpoints" / "last.pt").write_bytes(b"not a checkpoint")
-    figure, why = filters.first_filters(damaged)
+    figure, why = first_filters.first_filters(damaged)
     assert figure is None
     assert "cannot be read" in why

@@ -19,13 +19,13 @@ import yaml
 from composing import composed
 
 from cnnbench.analysis.report import plots
-from cnnbench.analysis.report.build import build, results_csv
+from cnnbench.analysis.report.build import build_report, results_csv
 from cnnbench.analysis.report.content import Section
 from cnnbench.analysis.report.cost import clock, time_table
 from cnnbench.analysis.report.html import page
 from cnnbench.analysis.report.markdown import markdown
-from cnnbench.analysis.report.picture import COMPARISONS, CURVES, Picture
-from cnnbench.analysis.report.results import error_table, results_of
+from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
+from cnnbench.analysis.report.results import results_of, run_error_table
 from cnnbench.analysis.report.run import find_runs, read_folder
 from cnnbench.analysis.report.run_section import confused_pairs, worst_classes
 from cnnbench.analysis.report.settings import settings
@@ -69,7 +69,7 @@ def rows(table: Table) -> list[dict]:
 def test_measured_beside_published_with_interval_and_deviation(tmp_path, resnet20):
     """ResNet-20: 8.75 % published; 9.00 % on 10,000 images is 0.25 points, and 0.6 standard errors, above."""
     run = read_folder(make_run(tmp_path / "run", resnet20, ended(resnet20)))
-    top1, top5 = (rows(table)[0] for table in (error_table(results_of(run), top) for top in (1, 5)))
+    top1, top5 = (rows(table)[0] for table in (run_error_table(results_of(run), top) for top in (1, 5)))
     assert (top1["error %"], top1["published %"], top1["95 % interval"]) == (9.0, 8.75, "8.45 to 9.58")
     assert top1["difference"] == pytest.approx(0.25)
     assert top1["standard errors"] == pytest.approx(0.25 / (2 * (0.0875 * 0.9125 + 0.09 * 0.91) / 2) ** 0.5, rel=1e-6)
@@ -100,7 +100,7 @@ def test_protocols_and_averaged_weights_have_lines_of_their_own(tmp_path, resnet
 def test_other_data_are_not_compared(tmp_path, resnet20):
     small = dataclasses.replace(resnet20, data=dataclasses.replace(resnet20.data, path="sample"))
     run = read_folder(make_run(tmp_path / "run", small, ended(small, n=2000, wrong_top1=550, training_images=10_000)))
-    line = rows(error_table(results_of(run), 1))[0]
+    line = rows(run_error_table(results_of(run), 1))[0]
     assert line["compared with"] == "not comparable: trained on sample (10 classes)"
     assert (line["error %"], line["published %"], line["difference"]) == (27.5, None, None)
 
@@ -115,7 +115,7 @@ def test_what_a_run_lacks_is_said(tmp_path, resnet20):
     (bare / "eval-center.json").write_text('{"wrong_top1": 3}')
     (bare / "environment.json").write_text('{"time": "now"}')
     found, _ = find_runs([str(failed), str(bare)])
-    text = markdown(build(found, [], [], "R", []), tmp_path, "")
+    text = markdown(build_report(found, [], [], "R", []), tmp_path, "")
     assert "failed (disk full): 1 of" in text
     assert "not compared: after epoch 1 of" in text
     assert f"Without any error counted so far: {bare}" in text
@@ -186,12 +186,12 @@ def odd_report(tmp_path, resnet20) -> Section:
     (tmp_path / "plots" / "a b.png").write_bytes(DOT)
     run = read_folder(folder)
     pictures = [
-        Picture("a b", "Error", "falls", tmp_path / "plots" / "a b.png", CURVES),
-        Picture("c", "Ladder", "rises", None, COMPARISONS, "no <run> of it"),
-        Picture("d", "Filters", "of the first layer", tmp_path / "plots" / "a b.png", run.name),
+        ReportPicture("a b", "Error", "falls", tmp_path / "plots" / "a b.png", CURVES),
+        ReportPicture("c", "Ladder", "rises", None, COMPARISONS, "no <run> of it"),
+        ReportPicture("d", "Filters", "of the first layer", tmp_path / "plots" / "a b.png", run.name),
     ]
     bench = [{"title": "speed", "rows": [{"what": "train", "images/s": 1234.56}], "notes": ["two <cores>"]}]
-    return build([run, run], bench, pictures, ODD, [])
+    return build_report([run, run], bench, pictures, ODD, [])
 
 
 def test_the_page_needs_nothing_but_itself(odd_report):
@@ -233,7 +233,7 @@ def test_markdown_says_the_same_beside_its_pictures(odd_report, tmp_path):
 def test_the_command_writes_all_and_reads_names_as_they_are(tmp_path, resnet20, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     drawn = []
-    monkeypatch.setattr(plots, "draw", lambda runs, folder, bench: drawn.append(bench) or [])
+    monkeypatch.setattr(plots, "draw_plots", lambda runs, folder, bench: drawn.append(bench) or [])
     table = {"title": "networks alone", "rows": [{"network": "resnet20", "ms": 1.25}], "notes": ["two cores"]}
     Path("bench.json").write_text(json.dumps({"machine": {}, "tables": [table], "rows": [{"arch": "resnet20"}]}))
     for name in ("first", ODD):

@@ -11,7 +11,8 @@ from photos import mosaic
 from torchvision.transforms import functional as F
 
 from cnnbench.config.augment import EraseConfig, JitterConfig, PcaConfig
-from cnnbench.data.augment import OPERATIONS, erase, jitter, pca
+from cnnbench.data.augment import erase, jitter, pca
+from cnnbench.data.augment.operations import OPERATIONS
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from cnnbench.config.augment import (
     RotateConfig,
     ShiftConfig,
 )
-from cnnbench.data.augment import OPERATIONS
 from cnnbench.data.augment.draws import apply_all, apply_rows, draw_all, row, row_width
+from cnnbench.data.augment.operations import OPERATIONS
 
 NUMBERS = {
     "flip": [()],

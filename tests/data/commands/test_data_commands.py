@@ -24,7 +24,7 @@ from cnnbench.data.commands.inspection import inspect_file
 from cnnbench.data.commands.show import show
 from cnnbench.data.commands.stats import image_sums, mean_and_std
 from cnnbench.data.decode.reference import evaluation_image
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.files import Files, pack_names
 from cnnbench.runtime.errors import UserError

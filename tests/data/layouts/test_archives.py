@@ -14,12 +14,12 @@ import pytest
 from archives import WNIDS, add, assert_same, make_folders, make_raw_tars, make_shards, tar_of
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import read_split
 from cnnbench.data.layouts.devkit import validation_wnids
 from cnnbench.data.layouts.ilsvrc import official_order
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.shards import expand
 from cnnbench.data.storage.files import pack_names
-from cnnbench.data.storage.tars import members
+from cnnbench.data.storage.tars import tar_members
 from cnnbench.runtime.errors import UserError
 
 
@@ -227,8 +227,8 @@ def test_hostile_tars_are_refused(kind, tmp_path):
 def test_members_are_found_in_place(tmp_path):
     inner = tar_of({"a": b"first", "b": b"second"})
     (tmp_path / "outer.tar").write_bytes(tar_of({"x": b"y" * 1000, "inner.tar": inner}))
-    outer = list(members(str(tmp_path / "outer.tar")))[1]
-    found = list(members(str(tmp_path / "outer.tar"), outer.offset, outer.length))
+    outer = list(tar_members(str(tmp_path / "outer.tar")))[1]
+    found = list(tar_members(str(tmp_path / "outer.tar"), outer.offset, outer.length))
     content = (tmp_path / "outer.tar").read_bytes()
     assert [content[member.offset :][: member.length] for member in found] == [b"first", b"second"]
     assert WNIDS[1] == official_order()[0]

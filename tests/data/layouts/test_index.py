@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import class_folders, index, read_split
+from cnnbench.data.layouts import class_folders, index
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.storage.files import Files, Pixels, pack_names
 from cnnbench.runtime.errors import UserError
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.runtime.errors import UserError
 
 

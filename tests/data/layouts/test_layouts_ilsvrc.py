@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import find_layout, ilsvrc, read_split
+from cnnbench.data.layouts import ilsvrc
+from cnnbench.data.layouts.read import find_layout, read_split
 from cnnbench.runtime.errors import UserError
 
 CLASSES = ("n01440764", "n02119789", "n02100735")  # tench, kit fox (ILSVRC2012_ID 1), English setter (2)
@@ -67,7 +68,7 @@ def seen(root: Path, split: str) -> Counter:
 
 
 def test_class_table_is_ilsvrcs():
-    names = ilsvrc.names()
+    names = ilsvrc.class_names()
     assert len(names) == 1000
     assert list(names) == sorted(names)
     assert (names["n01440764"], names["n15075141"]) == ("tench", "toilet tissue")
@@ -143,7 +144,7 @@ LISTS = {
         "file,class\r\n" + "".join(f"ILSVRC2012_val_{n:08}.JPEG, {name}\r\n" for n, name in enumerate(VAL, 1))
     ).encode(),
     "val.txt": lambda: "".join(
-        f"ILSVRC2012_val_{n:08}.JPEG {list(ilsvrc.names()).index(name)}\n" for n, name in enumerate(VAL, 1)
+        f"ILSVRC2012_val_{n:08}.JPEG {list(ilsvrc.class_names()).index(name)}\n" for n, name in enumerate(VAL, 1)
     ).encode(),
 }
 
@@ -208,7 +209,7 @@ def test_weights_of_the_thousand_are_tested_on_some_of_their_classes(tmp_path, c
     with torch.no_grad():
         last.weight.zero_()
         last.bias.zero_()
-        last.bias[list(ilsvrc.names()).index("n02119789")] = 1  # it sees kit foxes everywhere
+        last.bias[list(ilsvrc.class_names()).index("n02119789")] = 1  # it sees kit foxes everywhere
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     for photo, name in zip(photos[6:], VAL, strict=True):
         put(tmp_path / "data/val" / name / f"{photos.index(photo)}.JPEG", photo)

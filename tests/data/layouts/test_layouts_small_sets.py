@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import cifar, find_layout, read_split
+from cnnbench.data.layouts import cifar
+from cnnbench.data.layouts.read import find_layout, read_split
 from cnnbench.runtime.errors import UserError
 
 NAMES = ("zebra", "apple", "cat")  # not sorted: labels in the files count these, a split's labels the sorted ones

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from cnnbench.data.layouts import ilsvrc
+from cnnbench.data.layouts.ilsvrc import class_names
 from cnnbench.data.layouts.relabel import relabelled, without
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
 
-WNIDS = tuple(ilsvrc.names())
+WNIDS = tuple(class_names())
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.runtime.errors import UserError
 
 

@@ -27,9 +27,9 @@ from cnnbench.config.augment import (
     ShiftConfig,
 )
 from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import BROKEN, Batch, Images, Loader
+from cnnbench.data.loading.loader import BROKEN, Batch, ImageMaker, Loader
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
@@ -51,9 +51,9 @@ ORDER = list(training_batches(61, 12, 7, 2, (0, 0), 0, 1, 1))
 FORMS = [(0, "process"), (1, "process"), (3, "process"), (1, "thread"), (3, "thread")]
 
 
-def training_images(data: Path, augment: AugmentConfig = AUGMENT, channels: int = 3) -> Images:
+def training_images(data: Path, augment: AugmentConfig = AUGMENT, channels: int = 3) -> ImageMaker:
     split = read_split(DataConfig(path=str(data)), "train")
-    return Images(split, TrainingTransform(ARCH, augment, 32, 5), channels, "auto", replace=True)
+    return ImageMaker(split, TrainingTransform(ARCH, augment, 32, 5), channels, "auto", replace=True)
 
 
 def copies(loader: Loader) -> list[Batch]:
@@ -121,7 +121,7 @@ def test_device_operations_get_the_same_draws(small_data):
 
 def test_a_last_batch_may_be_smaller_and_no_batch_is_fine(small_data):
     split = read_split(DataConfig(path=str(small_data)), "val")
-    images = Images(split, EvaluationTransform(ARCH, 32), 3, "auto")
+    images = ImageMaker(split, EvaluationTransform(ARCH, 32), 3, "auto")
     for workers, kind in FORMS:
         loader = Loader(images, list(evaluation_batches(23, 5, 0, 1)), workers, kind)
         with loader:
@@ -172,7 +172,7 @@ def test_broken_training_images_are_replaced_by_the_next_whole_one(broken_data):
 
 def test_in_evaluation_a_broken_image_has_no_class(broken_data):
     split = read_split(DataConfig(path=str(broken_data)), "train")
-    loader = Loader(Images(split, EvaluationTransform(ARCH, 32), 3, "auto"), [[(0, 3), (0, 5)]], 1)
+    loader = Loader(ImageMaker(split, EvaluationTransform(ARCH, 32), 3, "auto"), [[(0, 3), (0, 5)]], 1)
     [batch] = copies(loader)
     assert batch.labels.tolist() == [BROKEN, 0]
     assert (batch.images[0] == 0).all()
@@ -194,7 +194,7 @@ class Deadly(Files):
         return super().read(number)
 
 
-def with_storage(images: Images, **options: int) -> Images:
+def with_storage(images: ImageMaker, **options: int) -> ImageMaker:
     files = images.split.storage
     split = dataclasses.replace(images.split, storage=Deadly(files.root, files.names, **options))
     return dataclasses.replace(images, split=split)
@@ -292,5 +292,5 @@ def test_one_channel_is_the_luma_of_pillow(sample):
             return "noise"
 
     split = Split(("noise",), np.zeros(1, np.int64), np.arange(1), One())
-    [batch] = Loader(Images(split, EvaluationTransform(ARCH, 40), 1, "auto"), [[(0, 0)]], 0)
+    [batch] = Loader(ImageMaker(split, EvaluationTransform(ARCH, 40), 1, "auto"), [[(0, 0)]], 0)
     assert np.array_equal(batch.images[0, :, :, 0], np.asarray(Image.fromarray(pixels).convert("L")))

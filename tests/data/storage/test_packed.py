@@ -22,7 +22,7 @@ from cnnbench.config.data_commands import PackConfig
 from cnnbench.config.schema import DataConfig, SourceConfig
 from cnnbench.data.commands.pack import pack
 from cnnbench.data.decode.reference import read_image, resize_short_side
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.packed import COLUMNS, checksum
 from cnnbench.runtime.errors import UserError

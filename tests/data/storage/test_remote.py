@@ -18,7 +18,7 @@ import pytest
 from archives import assert_same, make_folders, make_shards
 
 from cnnbench.config.schema import DataConfig
-from cnnbench.data.layouts import read_split
+from cnnbench.data.layouts.read import read_split
 from cnnbench.data.storage import remote
 from cnnbench.runtime.errors import UserError
 
