@@ -13,11 +13,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cnnbench.archs.registry import names
 from cnnbench.archs.facts import facts
-from cnnbench.cli.commands import COMMANDS, Command
+from cnnbench.archs.registry import names
+from cnnbench.cli.command import Command
+from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
-from cnnbench.config.schema import entries
+from cnnbench.config.fields import entries
 
 GOLDEN = Path(__file__).parents[1] / "tests/golden"
 ERRORS = ("key", "results", "weights")  # of the facts: its own name, and what holds published errors

@@ -42,7 +42,7 @@ def read(root: Path) -> None:
     """Open the split as a training process does, and read all its names in forked workers; a line for each."""
     before = memory()
     start = time.perf_counter()
-    from cnnbench.config.schema import DataConfig
+    from cnnbench.config.data import DataConfig
     from cnnbench.data.layouts.read import read_split
 
     imported = time.perf_counter()

@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from cnnbench.config.schema import AugmentConfig, ClaheConfig
+from cnnbench.config.augment import AugmentConfig, ClaheConfig
 from cnnbench.data.augment.operations import OPERATIONS
 from cnnbench.data.sample.sample import sample_folder
 

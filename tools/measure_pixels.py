@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config.schema import CropConfig, DataConfig
+from cnnbench.config.augment import CropConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.augment.crop import random_box
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.decode.reference import evaluation_image, read_image

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.analysis.tables import Table, render
+from cnnbench.config.analyse import DescribeRecipeConfig
+from cnnbench.config.average import AVERAGES
 from cnnbench.config.batch import expected_batch
-from cnnbench.config.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
+from cnnbench.config.fields import shown
 from cnnbench.config.image_size import keeps_to_one_side, training_image_sizes
-from cnnbench.config.schema import DescribeRecipeConfig, TrainConfig
-from cnnbench.config.values import shown
+from cnnbench.config.optimizer import OPTIMIZERS
+from cnnbench.config.schedule import SCHEDULES
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.files import replacing, writing
 from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.schedules import rate_factor
@@ -36,9 +39,9 @@ def values_table(config: TrainConfig) -> Table:
         ("batch", shown(expected_batch(config))),
         *((name, shown(getattr(config, name))) for name in ("loss", "label_smoothing")),
         *((name, shown(value)) for name in LIMITS if (value := getattr(config, name)) is not None),
-        *_acting("optimizer", config.optimizer, OPTIMIZER_KEYS, OPTIMIZER_ALWAYS),
-        *_acting("schedule", config.schedule, SCHEDULE_KEYS, ("warmup", "warmup_epochs", "warmup_start")),
-        *_acting("average", config.average, AVERAGE_KEYS),
+        *_acting("optimizer", config.optimizer, OPTIMIZERS, OPTIMIZER_ALWAYS),
+        *_acting("schedule", config.schedule, SCHEDULES, ("warmup", "warmup_epochs", "warmup_start")),
+        *_acting("average", config.average, AVERAGES),
         *((f"arch.{name}", shown(getattr(config.arch, name))) for name in ARCH),
         ("augment", " -> ".join(_operations(config))),
     ]

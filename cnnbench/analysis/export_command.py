@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cnnbench.analysis.export import ExportReport, export
 from cnnbench.archs.from_config import build_network, normalised_by
-from cnnbench.config.checks import check_size
-from cnnbench.config.schema import SUFFIXES, ExportConfig, side
+from cnnbench.config.analyse import SUFFIXES, ExportConfig
+from cnnbench.config.arch import check_size
+from cnnbench.config.image_size import image_side
 from cnnbench.runs.paths import run_folder
 from cnnbench.runs.trained_model import TrainedModel, find_trained_model
 from cnnbench.runtime.errors import UserError
@@ -36,7 +37,7 @@ def export_command(config: ExportConfig) -> float:
 def _size(config: ExportConfig, subject: TrainedModel) -> int:
     if config.image_size is not None:
         return config.image_size
-    return side(subject.trained) if subject.trained is not None else subject.arch.image_size
+    return image_side(subject.trained) if subject.trained is not None else subject.arch.image_size
 
 
 def _classes(config: ExportConfig, subject: TrainedModel) -> int:

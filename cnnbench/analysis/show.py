@@ -6,7 +6,7 @@ import inspect
 
 from cnnbench.analysis.tables import Table, render
 from cnnbench.analysis.zoo import render_zoo, zoo_table
-from cnnbench.config.schema import DescribeConfig, LectureConfig, ZooConfig
+from cnnbench.config.analyse import DescribeConfig, LectureConfig, ZooConfig
 from cnnbench.runtime.errors import UserError, nearest
 
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from cnnbench.archs.registry import build, options_of
 from cnnbench.archs.weights.load import load_weights
-from cnnbench.archs.weights.torchvision import torchvision_weights
-from cnnbench.config.schema import ArchConfig, from_torchvision
+from cnnbench.archs.weights.torchvision import fetch_weights
+from cnnbench.config.arch import ArchConfig, from_torchvision
 from cnnbench.runtime.errors import UserError
 
 
@@ -70,6 +70,6 @@ def normalised_by(arch: ArchConfig) -> tuple[list[float], list[float]]:
 def weights_file(name: str, weights: str) -> Path:
     """The file that `weights` means for the network `name`, fetched if it is torchvision's and not in the cache."""
     try:
-        return torchvision_weights(name, weights) if from_torchvision(weights) else Path(weights).expanduser()
+        return fetch_weights(name, weights) if from_torchvision(weights) else Path(weights).expanduser()
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -1,143 +1,29 @@
-"""Every command: its one-line summary, the schema of its keys, the check across keys, and the function that runs it.
-
-The functions import what they need when they are called, so that help and config errors stay fast.
-"""
+"""The table of commands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from cnnbench.config import bench as config_bench
-from cnnbench.config import checks, checks_data, data_commands
-from cnnbench.config import schema as config
-
-
-@dataclass(frozen=True)
-class Command:
-    name: str
-    summary: str
-    examples: tuple[str, ...]
-    schema: type
-    check: Callable[[Any], None]
-    run: Callable[[Any], float | None]
-    makes_run: bool = False  # whether each job of a sweep has a run folder of its own
-    bare: str | None = None  # key that words without an equals sign fill, as the claim in `lecture relu`
-
-    @property
-    def config_name(self) -> str:
-        """Its file in conf/, if it has one, without the ending: data_show for `cnnbench data show`."""
-        return self.name.replace(" ", "_")
-
-
-def _train(settings: config.TrainConfig) -> float:
-    from cnnbench.training.command import train
-
-    return train(settings)
-
-
-def _evaluate(settings: config.EvalConfig) -> float:
-    from cnnbench.evaluation.command import evaluate_command
-
-    return evaluate_command(settings)
-
-
-def _bench(settings: config_bench.BenchConfig) -> None:
-    from cnnbench.analysis.bench.command import bench_command
-
-    bench_command(settings)
-
-
-def _zoo(settings: config.ZooConfig) -> None:
-    from cnnbench.analysis.show import show_zoo
-
-    show_zoo(settings)
-
-
-def _describe(settings: config.DescribeConfig) -> None:
-    from cnnbench.analysis.show import show_description
-
-    show_description(settings)
-
-
-def _describe_recipe(settings: config.DescribeRecipeConfig) -> None:
-    from cnnbench.analysis.describe_recipe import show_recipe
-
-    show_recipe(settings)
-
-
-def _recipes(settings: config.RecipesConfig) -> None:
-    from cnnbench.analysis.recipe_table import recipe_table
-    from cnnbench.analysis.tables import render
-    from cnnbench.cli.compose import defaults, own_recipes
-    from cnnbench.cli.help import groups
-
-    names, describe = groups(COMMANDS["train"])["recipe"], COMMANDS["describe recipe"]
-    table = recipe_table(names, own_recipes(), lambda name: defaults(describe, [f"recipe={name}"]))
-    print(render(table, settings.format))
-
-
-def _verify(settings: config.VerifyConfig) -> None:
-    from cnnbench.analysis.papers.verify import verify
-    from cnnbench.cli.compose import defaults
-
-    verify(settings, lambda overrides: defaults(COMMANDS["train"], overrides))
-
-
-def _report(settings: config.ReportConfig) -> None:
-    from cnnbench.analysis.report.command import report_command
-
-    report_command(settings)
-
-
-def _lecture(settings: config.LectureConfig) -> None:
-    from cnnbench.analysis.show import show_lecture
-
-    show_lecture(settings)
-
-
-def _export(settings: config.ExportConfig) -> float:
-    from cnnbench.analysis.export_command import export_command
-
-    return export_command(settings)
-
-
-def _data_index(settings: data_commands.DataIndexConfig) -> None:
-    from cnnbench.data.commands.index import index_command
-
-    index_command(settings)
-
-
-def _data_pack(settings: data_commands.PackConfig) -> None:
-    from cnnbench.data.commands.pack import pack
-
-    pack(settings)
-
-
-def _data_check(settings: data_commands.CheckConfig) -> None:
-    from cnnbench.data.commands.check import check
-
-    check(settings)
-
-
-def _data_stats(settings: data_commands.StatsConfig) -> None:
-    from cnnbench.data.commands.stats import stats
-
-    stats(settings)
-
-
-def _data_show(settings: data_commands.ShowConfig) -> None:
-    from cnnbench.data.commands.show import show
-
-    show(settings)
-
-
-def _data_prepare(settings: data_commands.PrepareConfig) -> None:
-    from cnnbench.data.commands.prepare import prepare
-
-    prepare(settings)
-
+from cnnbench.cli.command import Command
+from cnnbench.config.analyse import (
+    DescribeConfig,
+    DescribeRecipeConfig,
+    ExportConfig,
+    LectureConfig,
+    RecipesConfig,
+    ReportConfig,
+    VerifyConfig,
+    ZooConfig,
+)
+from cnnbench.config.bench import BenchConfig
+from cnnbench.config.data_commands import (
+    CheckConfig,
+    DataIndexConfig,
+    PackConfig,
+    PrepareConfig,
+    ShowConfig,
+    StatsConfig,
+)
+from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.train import TrainConfig
 
 COMMANDS = {
     "train": Command(
@@ -149,9 +35,9 @@ COMMANDS = {
             "cnnbench train arch=resnet18 data=/imagenet batch=512 optimizer.lr=0.1 label_smoothing=0.1",
             "cnnbench train --multirun recipe=quick seed=0,1,2",
         ),
-        config.TrainConfig,
-        checks.check_train,
-        _train,
+        TrainConfig,
+        "training.command:train",
+        ("config.checks:check_train", "archs.weights.torchvision:check_published", "runs.start:check_batch"),
         makes_run=True,
     ),
     "eval": Command(
@@ -163,9 +49,9 @@ COMMANDS = {
             "cnnbench eval runs=[vgg16,resnet50]",
             "cnnbench eval arch=resnet50 weights=resnet50.pth data=/imagenet",
         ),
-        config.EvalConfig,
-        checks.check_eval,
-        _evaluate,
+        EvalConfig,
+        "evaluation.command:evaluate_command",
+        ("config.checks:check_eval", "archs.weights.torchvision:check_published"),
     ),
     "bench": Command(
         "bench",
@@ -175,25 +61,25 @@ COMMANDS = {
             "cnnbench bench archs=[resnet50,wide_resnet50_2] what=all data=/imagenet output=bench.json",
             "cnnbench bench what=loader data=/imagenet",
         ),
-        config_bench.BenchConfig,
-        checks.check_bench,
-        _bench,
+        BenchConfig,
+        "analysis.bench.command:bench_command",
+        ("config.checks:check_bench",),
     ),
     "zoo": Command(
         "zoo",
         "all networks: parameters, multiply-adds, published errors",
         ("cnnbench zoo", "cnnbench zoo family=resnet sort=macs format=markdown"),
-        config.ZooConfig,
-        checks.check_zoo,
-        _zoo,
+        ZooConfig,
+        "analysis.show:show_zoo",
+        ("config.checks:check_zoo",),
     ),
     "describe": Command(
         "describe",
         "a network layer by layer: output size, receptive field, parameters, multiply-adds",
         ("cnnbench describe arch=resnet50", "cnnbench describe arch=vgg16 image_size=384 format=json"),
-        config.DescribeConfig,
-        checks.check_describe,
-        _describe,
+        DescribeConfig,
+        "analysis.show:show_description",
+        ("config.checks:check_describe",),
     ),
     "describe recipe": Command(
         "describe recipe",
@@ -202,25 +88,25 @@ COMMANDS = {
             "cnnbench describe recipe=resnet",
             "cnnbench describe recipe=modern arch=resnet50 batch=512 plot=modern.png",
         ),
-        config.DescribeRecipeConfig,
-        checks.check_describe_recipe,
-        _describe_recipe,
+        DescribeRecipeConfig,
+        "analysis.describe_recipe:show_recipe",
+        ("config.checks:check_describe_recipe",),
     ),
     "recipes": Command(
         "recipes",
         "all recipes: rate, schedule, length and source of each",
         ("cnnbench recipes", "cnnbench recipes format=markdown"),
-        config.RecipesConfig,
-        checks.check_zoo,
-        _recipes,
+        RecipesConfig,
+        "cli.composed:show_recipes",
+        ("config.checks:check_zoo",),
     ),
     "verify": Command(
         "verify",
         "hold a finished run against the published error; exit status 1 if it is outside, or nothing is comparable",
         ("cnnbench verify run=resnet50", "cnnbench verify run=resnet50 sigmas=3 tolerance=0.2 format=json"),
-        config.VerifyConfig,
-        checks.check_verify,
-        _verify,
+        VerifyConfig,
+        "cli.composed:verify_run",
+        ("config.checks:check_verify",),
     ),
     "report": Command(
         "report",
@@ -230,18 +116,18 @@ COMMANDS = {
             "cnnbench report vgg16 resnet50",
             "cnnbench report runs/vgg16 runs/resnet50 output=vgg-resnet bench=bench.json",
         ),
-        config.ReportConfig,
-        checks.check_report,
-        _report,
+        ReportConfig,
+        "analysis.report.command:report_command",
+        ("config.checks:check_report",),
         bare="runs",
     ),
     "lecture": Command(
         "lecture",
         "the lecture's tables and claims, computed now, beside what was published",
         ("cnnbench lecture", "cnnbench lecture small_filters", "cnnbench lecture densenet_resnet plot=densenet.png"),
-        config.LectureConfig,
-        checks.check_zoo,
-        _lecture,
+        LectureConfig,
+        "analysis.show:show_lecture",
+        ("config.checks:check_zoo",),
         bare="name",
     ),
     "export": Command(
@@ -251,17 +137,17 @@ COMMANDS = {
             "cnnbench export run=vgg16 checkpoint=best",
             "cnnbench export arch=resnet50 weights=torchvision form=onnx output=resnet50.onnx",
         ),
-        config.ExportConfig,
-        checks.check_export,
-        _export,
+        ExportConfig,
+        "analysis.export_command:export_command",
+        ("config.checks:check_export", "archs.weights.torchvision:check_published"),
     ),
     "data index": Command(
         "data index",
         "list a data set once and keep the list, so that every start after it is quick",
         ("cnnbench data index data=/imagenet", "cnnbench data index data=/imagenet beside=true"),
-        data_commands.DataIndexConfig,
-        checks_data.check_data_index,
-        _data_index,
+        DataIndexConfig,
+        "data.commands.index:index_command",
+        ("config.data_commands:check_data_index",),
     ),
     "data pack": Command(
         "data pack",
@@ -270,25 +156,25 @@ COMMANDS = {
             "cnnbench data pack data=/imagenet output=/fast/imagenet320",
             "cnnbench data pack data=/imagenet output=/fast/imagenet256 form=raw splits=[val]",
         ),
-        data_commands.PackConfig,
-        checks_data.check_pack,
-        _data_pack,
+        PackConfig,
+        "data.commands.pack:pack",
+        ("config.data_commands:check_pack",),
     ),
     "data check": Command(
         "data check",
         "what is wrong or odd with a data set; exit status 1 if there are problems",
         ("cnnbench data check data=/imagenet", "cnnbench data check data=/imagenet splits=[val] report=check.json"),
-        data_commands.CheckConfig,
-        checks_data.check_check,
-        _data_check,
+        CheckConfig,
+        "data.commands.check:check",
+        ("config.data_commands:check_check",),
     ),
     "data stats": Command(
         "data stats",
         "mean and standard deviation of the images' channels, and their sizes",
         ("cnnbench data stats data=/imagenet", "cnnbench data stats data=sample area=whole"),
-        data_commands.StatsConfig,
-        checks_data.check_stats,
-        _data_stats,
+        StatsConfig,
+        "data.commands.stats:stats",
+        ("config.data_commands:check_stats",),
     ),
     "data show": Command(
         "data show",
@@ -297,16 +183,16 @@ COMMANDS = {
             "cnnbench data show data=/imagenet output=sheet.png",
             "cnnbench data show data=/imagenet split=val classes=[n01440764,n01443537] count=8",
         ),
-        data_commands.ShowConfig,
-        checks_data.check_show,
-        _data_show,
+        ShowConfig,
+        "data.commands.show:show",
+        ("config.data_commands:check_show",),
     ),
     "data prepare": Command(
         "data prepare",
         "unpack archives, as ILSVRC's own tars, into a folder per class; training reads them packed too",
         ("cnnbench data prepare data=/downloads output=/imagenet",),
-        data_commands.PrepareConfig,
-        checks_data.check_prepare,
-        _data_prepare,
+        PrepareConfig,
+        "data.commands.prepare:prepare",
+        ("config.data_commands:check_prepare",),
     ),
 }

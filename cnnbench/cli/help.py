@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from cnnbench.cli.commands import Command
+from cnnbench.cli.command import Command
 from cnnbench.cli.compose import defaults
-from cnnbench.config.schema import entries
+from cnnbench.config.fields import entries
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cnnbench import __version__
-from cnnbench.cli.commands import COMMANDS, Command
+from cnnbench.cli.command import Command
+from cnnbench.cli.commands import COMMANDS
 from cnnbench.runtime import stdout
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.runtime.slurm import slurm_environment
@@ -72,7 +73,7 @@ def _run(words: list[str]) -> None:
             overrides = [word for word in rest if not word.startswith("-")]
             print(command_help(command, [word for word in overrides if "=" in word or command.bare is None]))
         else:
-            from cnnbench.cli.compose import run
+            from cnnbench.cli.run import run
 
             run(command, rest)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
 

@@ -1,12 +1,16 @@
-"""The schemas of the `cnnbench data` commands. Values live in conf/data_show.yaml, checks in checks_data.py."""
+"""The `cnnbench data` commands: their keys, and what has to hold between them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from cnnbench.config.augment import AugmentConfig
-from cnnbench.config.fields import group, key
-from cnnbench.config.schema import ArchConfig, SourceConfig
+from cnnbench.config.arch import INTERPOLATIONS, ArchConfig, check_arch
+from cnnbench.config.augment import AugmentConfig, check_augment
+from cnnbench.config.data import SourceConfig, check_data_path, check_source
+from cnnbench.config.fields import Range, check_fields, group, key, require
+from cnnbench.config.image_size import image_side
+from cnnbench.runtime.errors import nearest
 
 SPLITS = ("train", "val")
 PACKED_FORMS = ("jpeg", "raw", "original")
@@ -34,17 +38,19 @@ class PackConfig:
         "jpeg: encoded anew, 4:2:0; raw: pixels, uint8; original: the files as they are", "jpeg", choices=PACKED_FORMS
     )
     short_side: int | None = key(
-        "jpeg, raw: larger images are resized to this short side, pixels; null: 320 for jpeg, 256 for raw", None
+        "jpeg, raw: larger images are resized to this short side, pixels; null: 320 for jpeg, 256 for raw",
+        None,
+        range=Range(at_least=1),
     )
-    quality: int = key("jpeg: quality, 1 to 100", 90)
+    quality: int = key("jpeg: quality, 1 to 100", 90, range=Range(at_least=1, at_most=100))
     interpolation: str | None = key(
         "jpeg, raw: resampling, antialiased; null: bicubic for jpeg, bilinear for raw",
         None,
-        choices=("bilinear", "bicubic"),
+        choices=INTERPOLATIONS,
     )
-    shard_size: int | None = key("images per file (shard); null: one file per split", None)
+    shard_size: int | None = key("images per file (shard); null: one file per split", None, range=Range(at_least=1))
     skip_broken: bool = key("leave out images that cannot be decoded, instead of failing", False)
-    workers: int | None = key(WORKERS, None)
+    workers: int | None = key(WORKERS, None, range=Range(at_least=0))
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class CheckConfig:
     data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
     splits: list[str] = key("the splits to check", list(SPLITS))
     report: str | None = key("file for everything that was found, as JSON", None)
-    workers: int | None = key(WORKERS, None)
+    workers: int | None = key(WORKERS, None, range=Range(at_least=0))
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,14 @@ class StatsConfig:
         "center",
         choices=("center", "whole"),
     )
-    image_size: int = key("center: side of the crop, pixels", 224)
-    crop_ratio: float = key("center: image_size / short side after resizing, in (0, 1]", 0.875)
-    interpolation: str = key("center: resampling, antialiased", "bilinear", choices=("bilinear", "bicubic"))
-    workers: int | None = key(WORKERS, None)
+    image_size: int = key("center: side of the crop, pixels", 224, range=Range(at_least=1))
+    crop_ratio: float = key(
+        "center: image_size / short side after resizing, in (0, 1]",
+        0.875,
+        range=Range(above=0, at_most=1),
+    )
+    interpolation: str = key("center: resampling, antialiased", "bilinear", choices=INTERPOLATIONS)
+    workers: int | None = key(WORKERS, None, range=Range(at_least=0))
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,23 @@ class ShowConfig:
     data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
     arch: ArchConfig = group(ArchConfig, "draws: the network, for its image size, crop ratio and resampling")
     augment: AugmentConfig = group(AugmentConfig, "draws: augmentation of training images")
-    draws: int | None = key("show each image, one a row, before and after this many draws; null: images alone", None)
-    image_size: int | None = key("draws: side of the images that are made, pixels; null: the network's", None)
-    seed: int = key("draws: of augmentation", 0)
+    draws: int | None = key(
+        "show each image, one a row, before and after this many draws; null: images alone",
+        None,
+        range=Range(at_least=1),
+    )
+    image_size: int | None = key(
+        "draws: side of the images that are made, pixels; null: the network's",
+        None,
+        range=Range(at_least=1),
+    )
+    seed: int = key("draws: of augmentation", 0, range=Range(at_least=0))
     split: str = key("the split", "train", choices=SPLITS)
     output: str = key("PNG file to write", "sheet.png")
     classes: list[str] = key("names of the classes to show; []: as many as fit, evenly over all", [])
-    count: int = key("images of each class", 4)
-    rows: int = key("classes at most", 10)
-    side: int = key("side of an image on the sheet, pixels", 128)
+    count: int = key("images of each class", 4, range=Range(at_least=1))
+    rows: int = key("classes at most", 10, range=Range(at_least=1))
+    side: int = key("side of an image on the sheet, pixels", 128, range=Range(at_least=16))
 
 
 @dataclass(frozen=True)
@@ -92,4 +110,61 @@ class PrepareConfig:
     data: SourceConfig = group(SourceConfig, "the archives; `data=PATH` is short for `data.path=PATH`")
     output: str | None = key("folder for the class folders, SPLIT/CLASS/FILE", None)
     splits: list[str] = key("the splits to unpack", list(SPLITS))
-    workers: int | None = key(WORKERS, None)
+    workers: int | None = key(WORKERS, None, range=Range(at_least=0))
+
+
+def check_data_index(config: DataIndexConfig) -> None:
+    """Raise UserError for a data set that is missing or not there."""
+    check_fields(config)
+    require(config.data.path is not None, "data is missing: give data=PATH")
+    check_data_path(config.data.path)
+
+
+def check_pack(config: PackConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    check_fields(config)
+    check_source(config.data)
+    require(config.output is not None, "output is missing: give output=FOLDER for the packed files")
+    _check_splits(config.splits)
+    if config.form == "original":
+        for name in ("short_side", "interpolation"):
+            require(getattr(config, name) is None, f"form=original keeps the files as they are: it takes no {name}")
+
+
+def check_prepare(config: PrepareConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    check_fields(config)
+    check_source(config.data)
+    require(config.output is not None, "output is missing: give output=FOLDER for the class folders")
+    _check_splits(config.splits)
+
+
+def check_check(config: CheckConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    check_fields(config)
+    check_source(config.data)
+    _check_splits(config.splits)
+
+
+def check_stats(config: StatsConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    check_fields(config)
+    check_source(config.data)
+
+
+def check_show(config: ShowConfig) -> None:
+    """Raise UserError for a key that cannot work."""
+    check_fields(config)
+    check_source(config.data)
+    require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
+    if config.draws is not None:
+        check_arch(config.arch)
+        check_augment(config.augment, image_side(config))
+        require(config.augment.device == "cpu", "data show draws on the CPU: leave augment.device=cpu")
+
+
+def _check_splits(splits: list[str]) -> None:
+    require(len(splits) > 0, f"splits is empty: choose of {', '.join(SPLITS)}")
+    require(len(set(splits)) == len(splits), f"splits names {splits[0]} twice")
+    for name in splits:
+        require(name in SPLITS, f"splits={name} is unknown{nearest(name, SPLITS)}; choose of {', '.join(SPLITS)}")

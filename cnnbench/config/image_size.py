@@ -1,16 +1,26 @@
-"""The sides of a run's images, and whether its network takes them. Does not import torch."""
+"""The side of images that a config asks for, and of training images epoch by epoch."""
 
 from __future__ import annotations
 
-from cnnbench.archs.heads import has_one_side
+from typing import Any
+
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.fields import require
 from cnnbench.config.resolution import training_side
-from cnnbench.config.schema import ArchConfig, TrainConfig, side
-from cnnbench.config.values import require
+from cnnbench.config.train import TrainConfig
+
+
+def image_side(config: Any) -> int:
+    """Side of the images of a config with `arch`, `data` and `image_size`, pixels: image_size, or the network's own for
+    this data."""
+    arch = config.arch
+    native = arch.sample_image_size if config.data.path == "sample" else arch.image_size
+    return config.image_size if config.image_size is not None else native
 
 
 def takes_one_side(arch: ArchConfig) -> bool:
     """Whether the network takes images of the side that it is built for only."""
-    return has_one_side(arch.name) and arch.options.get("aux_heads", True)
+    return arch.one_size and arch.options.get("aux_heads", True)
 
 
 def keeps_to_one_side(config: TrainConfig) -> bool:
@@ -21,13 +31,13 @@ def keeps_to_one_side(config: TrainConfig) -> bool:
 def training_image_sizes(config: TrainConfig) -> list[int]:
     """The side of training images in every epoch, pixels."""
     if keeps_to_one_side(config):
-        return [side(config)] * config.epochs
-    return [training_side(config.resolution, side(config), epoch) for epoch in range(config.epochs)]
+        return [image_side(config)] * config.epochs
+    return [training_side(config.resolution, image_side(config), epoch) for epoch in range(config.epochs)]
 
 
 def check_sides(config: TrainConfig) -> None:
     """Raise UserError if the network takes one side only, and would be trained at others."""
-    arch, size, others = config.arch, side(config), set(training_image_sizes(config)) - {side(config)}
+    arch, size, others = config.arch, image_side(config), set(training_image_sizes(config)) - {image_side(config)}
     heads = ", or leave out its auxiliary heads: arch.options.aux_heads=false" * ("aux_heads" in arch.options)
     require(
         not others or not takes_one_side(arch),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
 PAPER = "paper"  # recipe=paper, the default, is the network's own

@@ -1,20 +1,27 @@
-"""The side of training images as a pure function of the epoch, and its keys, `resolution.*`. Does not import torch."""
+"""The side of training images as a pure function of the epoch, and its keys, `resolution.*`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnbench.config.fields import key
-from cnnbench.config.values import check_range, require
+from cnnbench.config.fields import Range, key, require
 
 
 @dataclass(frozen=True)
 class ResolutionConfig:
-    train: float = key("side of training images, as a share of image_size", 1.0)
-    first: float | None = key("share in the first epochs, from which it grows to `train`; null: no growth", None)
-    grow_from: float = key("first: epoch after which the side grows, in a straight line", 0.0)
+    train: float = key("side of training images, as a share of image_size", 1.0, range=Range(above=0, at_most=2))
+    first: float | None = key(
+        "share in the first epochs, from which it grows to `train`; null: no growth",
+        None,
+        range=Range(above=0, at_most=2),
+    )
+    grow_from: float = key("first: epoch after which the side grows, in a straight line", 0.0, range=Range(at_least=0))
     grow_until: float = key("first: epoch from which on the share is `train`", 1.0)
-    multiple: int = key("sides at other shares than 1 are rounded to a multiple of this, pixels", 16)
+    multiple: int = key(
+        "sides at other shares than 1 are rounded to a multiple of this, pixels",
+        16,
+        range=Range(at_least=1),
+    )
     where_possible: bool = key("networks that take one side only train at image_size; false: they are refused", False)
 
 
@@ -33,11 +40,7 @@ def training_side(resolution: ResolutionConfig, image_size: int, epoch: int) -> 
 
 
 def check_resolution(resolution: ResolutionConfig) -> None:
-    """Raise UserError for a value that cannot work."""
-    for name in ("train", "first"):
-        check_range(f"resolution.{name}", getattr(resolution, name), 0, 2, open_low=True)
-    check_range("resolution.grow_from", resolution.grow_from, 0)
-    check_range("resolution.multiple", resolution.multiple, 1)
+    """Raise UserError for keys that cannot work together."""
     require(
         resolution.grow_until > resolution.grow_from,
         f"resolution.grow_until={resolution.grow_until:g} must be above resolution.grow_from={resolution.grow_from:g}",

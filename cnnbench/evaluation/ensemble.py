@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 
 from cnnbench.config.checks import check_protocol
+from cnnbench.config.evaluate import EvalConfig, weights_of
+from cnnbench.config.image_size import image_side
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
-from cnnbench.config.schema import EvalConfig, side, weights_of
 from cnnbench.data.layouts import ilsvrc
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.relabel import relabelled, without
@@ -29,13 +30,15 @@ class EnsembleMember:
         """Short sides of its images, pixels."""
         settings = self.settings
         protocol = PROTOCOLS[settings.protocol]
-        return short_sides(protocol, side(settings), settings.arch.crop_ratio, settings.scales)
+        return short_sides(protocol, image_side(settings), settings.arch.crop_ratio, settings.scales)
 
     @property
     def protocol(self) -> str:
         """How it is tested, in words."""
         settings = self.settings
-        return protocol_in_words(PROTOCOLS[settings.protocol], side(settings), self.scales, settings.arch.interpolation)
+        return protocol_in_words(
+            PROTOCOLS[settings.protocol], image_side(settings), self.scales, settings.arch.interpolation
+        )
 
 
 def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
@@ -99,6 +102,6 @@ def _settings(config: EvalConfig, subject: TrainedModel) -> EvalConfig:
             path=config.data.path or trained.data.path,
             classes=config.data.classes or trained.data.classes,
         ),
-        image_size=config.image_size if config.image_size is not None else side(trained),
+        image_size=config.image_size if config.image_size is not None else image_side(trained),
         precision=config.precision if config.precision != "auto" else trained.precision,
     )

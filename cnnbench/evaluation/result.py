@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnbench.config.schema import EvalConfig
-from cnnbench.config.values import plain
+from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.fields import plain
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.details import write_details
 from cnnbench.evaluation.ensemble import EnsembleMember

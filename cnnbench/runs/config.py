@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from cnnbench import __version__
-from cnnbench.config.fields import MAY_CHANGE
-from cnnbench.config.schema import TrainConfig, entries, from_dict, value_of
+from cnnbench.config.fields import MAY_CHANGE, entries, from_dict, value_of
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs.paths import CONFIG, run_name, runs_in
 from cnnbench.runtime.errors import UserError, nearest, reason
 from cnnbench.runtime.files import write_text

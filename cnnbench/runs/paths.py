@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
 RUNS = Path("runs")

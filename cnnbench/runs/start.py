@@ -13,11 +13,12 @@ tensorboard/      the same figures as metrics.jsonl, and more often; pictures, a
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from cnnbench.config.batch import check_continued, with_batch, with_batch_of
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.batch import check_continued, expected_batch, with_batch, with_batch_of
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs import lock
 from cnnbench.runs.config import check_complete, check_same, load_config, save_config
 from cnnbench.runs.environment import ENVIRONMENT, record_start
@@ -26,6 +27,12 @@ from cnnbench.runs.results import load_result
 from cnnbench.runs.status import STATUS
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import writing
+
+
+def check_batch(config: TrainConfig) -> None:
+    """Raise UserError if the batch of a new run does not split evenly, as far as that is known before it starts."""
+    if not has_begun(config) and "RANK" not in os.environ:
+        expected_batch(config)  # the run asks again with as many processes as there are
 
 
 def prepare_run(config: TrainConfig, processes: int) -> Path:

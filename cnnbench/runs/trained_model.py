@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from cnnbench.config.schema import ArchConfig, EvalConfig, ExportConfig, TrainConfig
+from cnnbench.config.analyse import ExportConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import run_folder

@@ -30,6 +30,11 @@ def reason(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def first_sentence(error: Exception) -> str:
+    """The first sentence of what a library says."""
+    return (str(error).strip().splitlines() or ["unexpected end"])[0].partition(". ")[0]
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """', did you mean ...?' for a misspelt `word`, or nothing where no known word is near."""
     close = difflib.get_close_matches(word, list(known), n=3)

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import nn
 
-from cnnbench.config.schema import AverageConfig
+from cnnbench.config.average import AverageConfig
 
 
 class AveragedWeights:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from cnnbench import __version__
-from cnnbench.config.augment import POLICY_KEYS
+from cnnbench.config.augment import POLICIES, AugmentConfig
+from cnnbench.config.average import AVERAGES, AverageConfig
 from cnnbench.config.batch import nearest_multiple
-from cnnbench.config.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS
-from cnnbench.config.image_size import keeps_to_one_side, training_image_sizes
-from cnnbench.config.schema import AugmentConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig, side
+from cnnbench.config.fields import Kind
+from cnnbench.config.image_size import image_side, keeps_to_one_side, training_image_sizes
+from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
+from cnnbench.config.schedule import SCHEDULES, ScheduleConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.shell import counted
@@ -32,7 +36,7 @@ def banner(context: TrainContext, state: TrainState, val: Split) -> str:
         "rate": _rate(config),
         "optimiser": _optimizer(config),
         "loss": _loss(config),
-        "average": _acting(config.average, AVERAGE_KEYS),
+        "average": _acting(config.average, AVERAGES),
         "augment": describe_augment(config.augment),
         "resolution": _resolution(config),
         "loader": _loader(context),
@@ -54,7 +58,7 @@ def _state(config: TrainConfig, state: TrainState) -> str:
 
 
 def _network(context: TrainContext) -> str:
-    config, size = context.config, side(context.config)
+    config, size = context.config, image_side(context.config)
     count = sum(parameter.numel() for parameter in context.model.parameters())
     native = "" if size == config.arch.image_size else f" (native: {config.arch.image_size})"
     options = "".join(f", {name}={value}" for name, value in config.arch.options.items())
@@ -92,12 +96,12 @@ def _resolution(config: TrainConfig) -> str | None:
     """The sides of training images with the epochs they begin at, where they are, or were to be, others than in
     evaluation."""
     sides = training_image_sizes(config)
-    if {*sides} == {side(config)}:
-        said = f"trained and tested at {side(config)}, the one side that {config.arch.name} takes"
+    if {*sides} == {image_side(config)}:
+        said = f"trained and tested at {image_side(config)}, the one side that {config.arch.name} takes"
         return said if keeps_to_one_side(config) else None
     starts = [epoch for epoch, here in enumerate(sides) if epoch == 0 or here != sides[epoch - 1]]
     trained = ", ".join(f"{sides[epoch]}" + f" from epoch {epoch + 1}" * (epoch > 0) for epoch in starts)
-    return f"trained at {trained}; tested at {side(config)}"
+    return f"trained at {trained}; tested at {image_side(config)}"
 
 
 def _batch(config: TrainConfig, world: int) -> str:
@@ -116,13 +120,13 @@ def _rate(config: TrainConfig) -> str:
     way = {"linear": "from", "constant": "at"}[schedule.warmup]
     length = f"{schedule.warmup_epochs:g} epoch{'s' * (schedule.warmup_epochs != 1)}"
     warmup = f", warm-up {way} {schedule.warmup_start:g} over {length}"
-    form = _acting(schedule, SCHEDULE_KEYS) + warmup * (schedule.warmup_epochs > 0)
+    form = _acting(schedule, SCHEDULES) + warmup * (schedule.warmup_epochs > 0)
     return f"{scaled_learning_rate(optimizer, config.batch):g} = {optimizer.lr:g}{factor}; {form}"
 
 
 def _optimizer(config: TrainConfig) -> str:
     optimizer = config.optimizer
-    parts = [_acting(optimizer, OPTIMIZER_KEYS)]
+    parts = [_acting(optimizer, OPTIMIZERS)]
     spared = [name for name in ("norms", "biases") if not getattr(optimizer, f"decay_{name}")]
     parts.append(f"weight decay {optimizer.weight_decay:g}" + (f" (not on {' and '.join(spared)})" if spared else ""))
     parts += [f"gradients clipped at norm {config.clip_norm:g}"] if config.clip_norm is not None else []
@@ -136,9 +140,9 @@ def _loss(config: TrainConfig) -> str:
     return f"{parts}{threshold}, label smoothing {config.label_smoothing:g}"
 
 
-def _acting(group: OptimizerConfig | ScheduleConfig | AverageConfig, keys: dict[str, tuple[str, ...]]) -> str:
+def _acting(group: OptimizerConfig | ScheduleConfig | AverageConfig, kinds: Mapping[str, Kind]) -> str:
     """A kind and those of its keys that act, as one writes them: 'sgd(momentum=0.9, nesterov=True)'."""
-    values = {name: getattr(group, name) for name in keys[group.kind]}
+    values = {name: getattr(group, name) for name in kinds[group.kind].keys}
     shown = [f"{name}={value}" for name, value in values.items() if value is not False and value is not None]
     return f"{group.kind}({', '.join(shown)})" if shown else group.kind
 
@@ -159,7 +163,7 @@ def describe_augment(augment: AugmentConfig) -> str:
 
 
 def _acts(name: str, operation: Any) -> str:
-    keys = ("kind", "p", *POLICY_KEYS[operation.kind]) if name == "policy" else tuple(vars(operation))
+    keys = ("kind", "p", *POLICIES[operation.kind].keys) if name == "policy" else tuple(vars(operation))
     return f"{name}({', '.join(f'{key}={_short(getattr(operation, key))}' for key in keys)})"
 
 

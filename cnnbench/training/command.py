@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnbench.archs.from_config import weights_file
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.runs.results import load_result
 from cnnbench.runs.start import discard_unstarted, prepare_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime import distributed

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import torch
 
-from cnnbench.config.image_size import training_image_sizes
-from cnnbench.config.schema import TrainConfig, side
+from cnnbench.config.image_size import image_side, training_image_sizes
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.decode.engines import choose_engine
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, loader_of
@@ -52,7 +52,7 @@ def open_loaders(
     config: TrainConfig, train: Split, val: Split, process: Process, device: torch.device
 ) -> Iterator[TrainData]:
     """The loaders of training (its order comes later) and of evaluation, with their workers started."""
-    size, workers = side(config), distributed.choose_workers(config.data.workers, process)
+    size, workers = image_side(config), distributed.choose_workers(config.data.workers, process)
     check_open_files(2 * workers)
     if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
         print(warning)

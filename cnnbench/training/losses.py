@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 
 
 def training_loss(
@@ -21,9 +21,9 @@ def training_loss(
     With smoothing e the target is (1 - e) target + e / classes (Szegedy et al. 2016, section 7), for every head.
     """
     main, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
-    loss = LOSSES[config.loss](main.float(), target, config)
+    loss = LOSS_FUNCTIONS[config.loss](main.float(), target, config)
     for weight, head in zip(getattr(model, "aux_weights", ()), auxiliary, strict=True):
-        loss = loss + weight * LOSSES[config.loss](head.float(), target, config)
+        loss = loss + weight * LOSS_FUNCTIONS[config.loss](head.float(), target, config)
     return loss
 
 
@@ -43,7 +43,7 @@ def _binary_cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: Tr
     return F.binary_cross_entropy_with_logits(logits, shares)
 
 
-LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor, TrainConfig], torch.Tensor]] = {
+LOSS_FUNCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor, TrainConfig], torch.Tensor]] = {
     "cross_entropy": _cross_entropy,
     "bce": _binary_cross_entropy,
 }

@@ -12,7 +12,7 @@ from random import Random
 import torch
 from torch.nn import functional as F
 
-from cnnbench.config.schema import AugmentConfig
+from cnnbench.config.augment import AugmentConfig
 
 
 def mix(

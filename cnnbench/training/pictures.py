@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from cnnbench.archs.filter_images import as_images, in_rows
-from cnnbench.config.schema import MAY_CHANGE, TrainConfig, entries, value_of
-from cnnbench.config.values import plain
+from cnnbench.config.fields import MAY_CHANGE, entries, plain, value_of
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.commands.show import drawn, evenly
 from cnnbench.data.contact_sheet import draw_contact_sheet
 from cnnbench.evaluation.counts import Counts

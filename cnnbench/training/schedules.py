@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from cnnbench.config.schema import ScheduleConfig
+from cnnbench.config.schedule import ScheduleConfig
 
 
 def rate_factor(
@@ -24,7 +24,7 @@ def rate_factor(
         return schedule.warmup_start + (1 - schedule.warmup_start) * done
     if schedule.kind == "plateau":
         return schedule.gamma ** divisions(errors, schedule.patience, schedule.threshold, schedule.most)
-    return KINDS[schedule.kind](schedule, epoch, (epoch - schedule.warmup_epochs) / (epochs - schedule.warmup_epochs))
+    return FACTORS[schedule.kind](schedule, epoch, (epoch - schedule.warmup_epochs) / (epochs - schedule.warmup_epochs))
 
 
 def divisions(errors: Sequence[float], patience: int, threshold: float, most: int | None) -> int:
@@ -62,7 +62,7 @@ def _one_cycle(schedule: ScheduleConfig, epoch: float, share: float) -> float:
 
 
 # Each kind takes the schedule, the epochs done (a fraction between epochs), and the share of the time after warm-up.
-KINDS: dict[str, Callable[[ScheduleConfig, float, float], float]] = {
+FACTORS: dict[str, Callable[[ScheduleConfig, float, float], float]] = {
     "constant": lambda schedule, epoch, share: 1.0,
     "step": lambda schedule, epoch, share: schedule.gamma ** math.floor(epoch / schedule.step_epochs),
     "multi_step": lambda schedule, epoch, share: schedule.gamma ** sum(epoch >= m for m in schedule.milestones),

@@ -20,7 +20,7 @@ from cnnbench.analysis import export as module
 from cnnbench.analysis.export import FORMS, export
 from cnnbench.archs.registry import build
 from cnnbench.archs.weights.load import load_weights
-from cnnbench.config.schema import SUFFIXES
+from cnnbench.config.analyse import SUFFIXES
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow

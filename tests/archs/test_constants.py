@@ -7,8 +7,8 @@ import torch
 from checks import build_meta
 from torch import nn
 
-from cnnbench.archs.registry import names
 from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm
+from cnnbench.archs.registry import names
 
 # Epsilon 1e-3: the Inception papers' code (TensorFlow-slim) and torchvision's networks of that family, and Keras, in
 # which Xception was written. All others 1e-5: Caffe's and Torch's, in which their authors wrote them.

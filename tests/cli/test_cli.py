@@ -224,7 +224,7 @@ def test_help_and_version(cnnbench, command):
 
 def test_every_key_has_help():
     from cnnbench.cli.commands import COMMANDS
-    from cnnbench.config.schema import entries
+    from cnnbench.config.fields import entries
 
     for command in COMMANDS.values():
         for name, item in entries(command.schema).items():

@@ -7,9 +7,10 @@ import string
 
 import pytest
 
-from cnnbench.cli import compose
+from cnnbench.cli.command import Command
 from cnnbench.cli.commands import COMMANDS
-from cnnbench.config.schema import entries
+from cnnbench.cli.run import run
+from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -50,10 +51,10 @@ def overrides(draw: random.Random, keys: list[str]) -> list[str]:
     return words
 
 
-def refusal(command: compose.Command, words: list[str]) -> str | None:
+def refusal(command: Command, words: list[str]) -> str | None:
     """What is said of `words`, or None if they are run."""
     try:
-        compose.run(command, words)
+        run(command, words)
     except UserError as error:
         return str(error)
     return None
@@ -64,12 +65,12 @@ def test_random_overrides_are_composed_or_refused_in_one_line(name, monkeypatch,
     monkeypatch.chdir(tmp_path)
     command, draw = COMMANDS[name], random.Random(name)
     ran: list[object] = []
-    silent = compose.Command(**{**vars(command), "run": ran.append})
+    monkeypatch.setattr(Command, "run", lambda _, config: ran.append(config))
     keys = list(entries(command.schema))
     answered = 0
     for _ in range(60):
         words = overrides(draw, keys)
-        if (sentence := refusal(silent, words)) is not None:
+        if (sentence := refusal(command, words)) is not None:
             assert "\n" not in sentence, words
             assert 5 < len(sentence) < 700, words
             answered += 1
@@ -79,26 +80,27 @@ def test_random_overrides_are_composed_or_refused_in_one_line(name, monkeypatch,
 
 def test_a_reference_in_the_place_of_a_group_is_refused():
     with pytest.raises(UserError, match=r"augment\.erase=lenet is not possible: it is a group of keys, such as"):
-        compose.run(COMMANDS["train"], ["arch=lenet", "augment.erase=${arch.name}"])
+        run(COMMANDS["train"], ["arch=lenet", "augment.erase=${arch.name}"])
 
 
 @pytest.mark.parametrize("words", ["epochs=2 seed=0,1 -m", "epochs=2 --multirun seed=0,1"])
 def test_an_option_stands_anywhere(words, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     ran: list[tuple[int, int]] = []
-    noting = {**vars(COMMANDS["train"]), "run": lambda config: ran.append((config.epochs, config.seed))}
-    compose.run(compose.Command(**noting), words.split())
+    monkeypatch.setattr(Command, "run", lambda _, config: ran.append((config.epochs, config.seed)))
+    run(COMMANDS["train"], words.split())
     assert ran == [(2, 0), (2, 1)]
 
 
 def test_errors_of_a_sweep_are_told_apart_from_errors_of_its_jobs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
-    def fails(config: object) -> None:
+    def fails(command: Command, config: object) -> None:
         raise TypeError("a mistake of ours")
 
-    command = compose.Command(**{**vars(COMMANDS["train"]), "run": fails})
+    monkeypatch.setattr(Command, "run", fails)
+    command = COMMANDS["train"]
     with pytest.raises(UserError, match="Hydra cannot compose"):
-        compose.run(command, ["-m", "++hydra.launcher=inf"])
+        run(command, ["-m", "++hydra.launcher=inf"])
     with pytest.raises(TypeError, match="a mistake of ours"):
-        compose.run(command, ["-m", "epochs=2"])
+        run(command, ["-m", "epochs=2"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnbench.cli.commands import COMMANDS
-from cnnbench.cli.compose import run
+from cnnbench.cli.run import run
 from cnnbench.runs.config import load_config
 from cnnbench.runtime.errors import UserError
 

@@ -6,8 +6,13 @@ import dataclasses
 
 import pytest
 
-from cnnbench.config.checks import AVERAGE_KEYS, OPTIMIZER_KEYS, SCHEDULE_KEYS, check_train
-from cnnbench.config.schema import ArchConfig, AverageConfig, DataConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.average import AVERAGES, AverageConfig
+from cnnbench.config.checks import check_train
+from cnnbench.config.data import DataConfig
+from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
+from cnnbench.config.schedule import SCHEDULES, ScheduleConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
 
@@ -34,7 +39,7 @@ def whole(**keys) -> TrainConfig:
     return TrainConfig(**{**values, **keys})
 
 
-OPTIMIZERS = [
+OPTIMIZER_MISTAKES = [
     (dict(kind="adamw", momentum=0.9), "optimizer.momentum=0.9 does nothing with optimizer.kind=adamw, only with sgd"),
     (dict(kind="adamw", momentum=0.9), "set optimizer.momentum=0.0, or choose a whole file by optimizer=NAME"),
     (dict(kind="lars", fused=True), "optimizer.fused=true does nothing with optimizer.kind=lars, only with sgd, adam"),
@@ -47,7 +52,7 @@ OPTIMIZERS = [
     (dict(kind="sgd", scaling="square"), "choose one of linear, sqrt, none"),
     (dict(kind="sgd", nesterov=True), "momentum above 0"),
 ]
-SCHEDULES = [
+SCHEDULE_MISTAKES = [
     (dict(kind="cosine", gamma=0.2), "schedule.gamma=0.2 does nothing with schedule.kind=cosine, only with step"),
     (dict(kind="multi_step"), "schedule.milestones=[] is not possible"),
     (dict(kind="multi_step", milestones=[3.0, 2.0]), "ascending"),
@@ -61,7 +66,7 @@ SCHEDULES = [
     (dict(kind="polynomial", power=0.0), "above 0"),
     (dict(kind="linear", warmup_epochs=91.0), "more than epochs=90: give at most"),
 ]
-AVERAGES = [
+AVERAGE_MISTAKES = [
     (dict(kind="none", every=5), "average.every=5 does nothing with average.kind=none, only with ema, polyak"),
     (dict(kind="polyak", decay=0.9), "only with ema"),
     (dict(kind="ema", decay=1.0), "below 1"),
@@ -76,9 +81,9 @@ OTHERS = [
     (dict(arch=dataclasses.replace(whole().arch, stochastic_depth=1.0)), "below 1"),
 ]
 MISTAKES = [
-    *((dict(optimizer=OptimizerConfig(**{"lr": 0.1, **keys})), hint) for keys, hint in OPTIMIZERS),
-    *((dict(schedule=ScheduleConfig(**keys)), hint) for keys, hint in SCHEDULES),
-    *((dict(average=AverageConfig(**keys)), hint) for keys, hint in AVERAGES),
+    *((dict(optimizer=OptimizerConfig(**{"lr": 0.1, **keys})), hint) for keys, hint in OPTIMIZER_MISTAKES),
+    *((dict(schedule=ScheduleConfig(**keys)), hint) for keys, hint in SCHEDULE_MISTAKES),
+    *((dict(average=AverageConfig(**keys)), hint) for keys, hint in AVERAGE_MISTAKES),
     *OTHERS,
 ]
 
@@ -98,9 +103,9 @@ def test_values_that_work_pass():
 
 @pytest.mark.parametrize(
     ("schema", "tables"),
-    [(OptimizerConfig, OPTIMIZER_KEYS), (ScheduleConfig, SCHEDULE_KEYS), (AverageConfig, AVERAGE_KEYS)],
+    [(OptimizerConfig, OPTIMIZERS), (ScheduleConfig, SCHEDULES), (AverageConfig, AVERAGES)],
 )
 def test_tables_of_acting_keys_name_keys_and_every_kind(schema, tables):
     names = {item.name: item for item in dataclasses.fields(schema)}
     assert set(tables) == set(names["kind"].metadata["choices"])
-    assert {name for keys in tables.values() for name in keys} <= set(names)
+    assert {name for kind in tables.values() for name in kind.keys} <= set(names)

@@ -14,7 +14,9 @@ from torch import nn
 from cnnbench.archs.registry import build, names, options_of
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
-from cnnbench.config import schema as config
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.fields import from_dict
+from cnnbench.config.train import TrainConfig
 
 pytestmark = pytest.mark.slow
 
@@ -90,5 +92,5 @@ def test_auxiliary_heads_need_a_larger_image_and_say_so(name, smallest):
 def test_configs_survive_a_round_trip_through_plain_values():
     import dataclasses
 
-    whole = config.TrainConfig(recipe="x", arch=config.ArchConfig(name="lenet"), epochs=3, batch=2)
-    assert config.from_dict(config.TrainConfig, dataclasses.asdict(whole)) == whole
+    whole = TrainConfig(recipe="x", arch=ArchConfig(name="lenet"), epochs=3, batch=2)
+    assert from_dict(TrainConfig, dataclasses.asdict(whole)) == whole

@@ -15,14 +15,14 @@ from composing import composed
 from omegaconf import OmegaConf
 
 from cnnbench.analysis.papers.published import protocols_of
-from cnnbench.archs.heads import has_one_side
 from cnnbench.archs.registry import names, options_of
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults, own_recipes
 from cnnbench.cli.help import groups
 from cnnbench.config import recipes
+from cnnbench.config.fields import entries, value_of
 from cnnbench.config.image_size import training_image_sizes
-from cnnbench.config.schema import TrainConfig, entries, value_of
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 from cnnbench.training.schedules import rate_factor
 
@@ -271,7 +271,7 @@ def another(item: Field) -> object:
 
 def test_networks_of_one_side_are_those_built_for_an_image_size():
     for name in names():
-        assert has_one_side(name) == ("image_size" in options_of(name)), name
+        assert defaults(TRAIN, [f"arch={name}"])["arch.one_size"] == ("image_size" in options_of(name)), name
 
 
 def test_networks_that_take_one_side_refuse_to_train_at_another():

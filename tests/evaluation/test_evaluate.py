@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnbench.config.schema import ArchConfig
+from cnnbench.config.arch import ArchConfig
 from cnnbench.data.loading.loader import BROKEN, Batch
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.evaluation.counts import wrong_counts

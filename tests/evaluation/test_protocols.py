@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from composing import composed
 from PIL import Image
 from torchvision.transforms import v2
 
 from cnnbench.archs import registry
 from cnnbench.archs.fully_convolutional import FullyConvolutional
-from cnnbench.archs.heads import FIXED
 from cnnbench.archs.registry import build
+from cnnbench.config.arch import ArchConfig
 from cnnbench.config.checks import check_eval
+from cnnbench.config.data import DataConfig
+from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
-from cnnbench.config.schema import PROTOCOLS as CHOICES
-from cnnbench.config.schema import ArchConfig, DataConfig, EvalConfig
+from cnnbench.config.protocols import PROTOCOLS as CHOICES
 from cnnbench.data.decode.engines import from_pixels
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
@@ -282,7 +284,8 @@ def test_every_network_can_be_run_on_whole_images_but_those_named():
                 "ux" not in part and isinstance(layer, torch.nn.AdaptiveAvgPool2d)
                 for part, layer in network.named_modules()
             )
-            assert adaptive == (name in FIXED), name
+            refused = composed(f"arch={name}", "recipe=simple90").arch.not_whole is not None
+            assert adaptive == refused, name
             if not adaptive:
                 assert FullyConvolutional(network)(torch.empty(1, 3, 400, 333)).shape == (1, 5)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.devkit import GROUND_TRUTH
 from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.read import read_split

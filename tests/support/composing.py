@@ -9,11 +9,12 @@ from omegaconf import OmegaConf
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
 from cnnbench.config import checks
-from cnnbench.config import schema as config
+from cnnbench.config.fields import from_dict
+from cnnbench.config.train import TrainConfig
 
 
 @cache
-def composed(*overrides: str) -> config.TrainConfig:
+def composed(*overrides: str) -> TrainConfig:
     """The checked config of `cnnbench train OVERRIDES`."""
     values = defaults(COMMANDS["train"], ["data=synthetic", *overrides])
     plain = {
@@ -21,6 +22,6 @@ def composed(*overrides: str) -> config.TrainConfig:
         for name, value in values.items()
         if "." not in name
     }
-    whole = config.from_dict(config.TrainConfig, plain)
+    whole = from_dict(TrainConfig, plain)
     checks.check_train(whole)
     return whole

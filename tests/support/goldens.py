@@ -16,7 +16,8 @@ from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults, own_recipes
 from cnnbench.cli.help import groups
 from cnnbench.config import recipes
-from cnnbench.config.schema import TrainConfig, entries, value_of
+from cnnbench.config.fields import entries, value_of
+from cnnbench.config.train import TrainConfig
 
 FOLDER = Path(__file__).parents[1] / "golden"
 OF_EACH_KIND = ("lenet", "alexnet", "vgg16_bn", "googlenet", "inception_v3")  # for recipes of any network

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config.schema import AverageConfig
+from cnnbench.config.average import AverageConfig
 from cnnbench.training.averages import AveragedWeights, share_of_new
 
 STEPS_PER_EPOCH = 5

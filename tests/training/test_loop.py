@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config.schema import ArchConfig, TrainConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.precision import choose_precision

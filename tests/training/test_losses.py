@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config.schema import ArchConfig, TrainConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.training.losses import training_loss
 
 LOGITS = torch.tensor([[2.0, 0.4, -0.3, -1.0], [0.5, 1.0, -0.7, 3.0]])  # no 0, at which every target costs the same

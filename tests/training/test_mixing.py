@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnbench.config.augment import CutmixConfig, MixupConfig
-from cnnbench.config.schema import AugmentConfig
+from cnnbench.config.augment import AugmentConfig, CutmixConfig, MixupConfig
 from cnnbench.training.mixing import box, mix
 
 MIXUP = AugmentConfig(mixup=MixupConfig(p=1, alpha=0.4))

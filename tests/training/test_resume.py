@@ -13,7 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config.schema import ArchConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.average import AverageConfig
+from cnnbench.config.optimizer import OptimizerConfig
+from cnnbench.config.schedule import ScheduleConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch
 from cnnbench.runs import checkpoint

@@ -8,9 +8,8 @@ import random
 import pytest
 import torch
 
-from cnnbench.config.checks import SCHEDULE_KEYS
-from cnnbench.config.schema import ScheduleConfig
-from cnnbench.training.schedules import KINDS, divisions, rate_factor
+from cnnbench.config.schedule import SCHEDULES, ScheduleConfig
+from cnnbench.training.schedules import FACTORS, divisions, rate_factor
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_factor_changes_at_every_step():
     assert rate_factor(schedule, 7, 4, 2) == pytest.approx(1 / 8)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SCHEDULE_KEYS if kind != "multi_step"])
+@pytest.mark.parametrize("kind", [kind for kind in SCHEDULES if kind != "multi_step"])
 def test_borders(kind):
     """First step, end of warm-up, last step: computed here from the definitions."""
     schedule = ScheduleConfig(
@@ -88,7 +87,7 @@ def test_borders(kind):
 
 
 def test_the_checks_know_every_kind():
-    assert {*KINDS, "plateau"} == set(SCHEDULE_KEYS)
+    assert {*FACTORS, "plateau"} == set(SCHEDULES)
 
 
 def test_inceptions_staircase():

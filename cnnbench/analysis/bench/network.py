@@ -11,7 +11,7 @@ from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.facts import facts
 from cnnbench.archs.from_config import build_network
 from cnnbench.config.bench import BenchConfig, bench_side
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime import distributed
 from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.losses import training_loss

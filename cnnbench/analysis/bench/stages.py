@@ -15,7 +15,9 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.datasets.folder import default_loader
 
-from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.augment import AugmentConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row
 from cnnbench.data.decode.engines import Engine, Picture, choose_engine, make_engine, open_picture

@@ -24,8 +24,12 @@ from cnnbench.analysis.bench.network import RATE, BenchNetwork, build_bench_netw
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note, synchronize
 from cnnbench.analysis.tables import Table
+from cnnbench.config.augment import AugmentConfig
+from cnnbench.config.average import AverageConfig
 from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
-from cnnbench.config.schema import AugmentConfig, AverageConfig, OptimizerConfig, ScheduleConfig, TrainConfig
+from cnnbench.config.optimizer import OptimizerConfig
+from cnnbench.config.schedule import ScheduleConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.augment.draws import row_width
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split

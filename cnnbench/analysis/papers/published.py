@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnbench.archs.facts import facts
-from cnnbench.config.schema import TrainConfig
-from cnnbench.config.values import plain
+from cnnbench.config.fields import plain
+from cnnbench.config.train import TrainConfig
 
 # Our protocols in the words of facts.json.
 IN_WORDS = {

@@ -10,8 +10,10 @@ from typing import Any
 
 from cnnbench.analysis.papers.published import Published, otherwise, protocols_of, published_of, split_of
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config.schema import TrainConfig, VerifyConfig, entries, side, value_of
-from cnnbench.config.values import shown
+from cnnbench.config.analyse import VerifyConfig
+from cnnbench.config.fields import entries, shown, value_of
+from cnnbench.config.image_size import image_side
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.storage.packed import ENDING, read_header
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import run_folder, run_name
@@ -196,7 +198,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
     for name in names:
         value = value_of(trained, name)
         wanted = _plain(expected["recipe_batch" if name == "batch" else name])
-        if name == "image_size" and wanted is None and value == side(replace(trained, image_size=None)):
+        if name == "image_size" and wanted is None and value == image_side(replace(trained, image_size=None)):
             continue  # the network's own, said outright
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
             source = f"ladder {trained.ladder}" if trained.ladder else f"recipe {trained.recipe}"

@@ -13,7 +13,7 @@ from cnnbench.analysis.report.markdown import markdown
 from cnnbench.analysis.report.results import results_of, summary_table
 from cnnbench.analysis.report.run import find_runs
 from cnnbench.analysis.tables import render
-from cnnbench.config.schema import ReportConfig
+from cnnbench.config.analyse import ReportConfig
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import write_text, writing
 from cnnbench.runtime.provenance import now

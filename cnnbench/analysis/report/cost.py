@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts
-from cnnbench.config.schema import side
+from cnnbench.config.image_size import image_side
 
 
 def data_table(runs: list[Run]) -> Table:
@@ -100,7 +100,7 @@ def _data_row(run: Run) -> tuple[Cell, ...]:
     config, result, network = run.config, run.result or {}, facts(run.config.arch.name)
     return (
         *(run.name, config.arch.name, result.get("params"), billions(network["macs"]), network["input"]["size"]),
-        *(side(config), config.data.path, result.get("classes"), result.get("training_images")),
+        *(image_side(config), config.data.path, result.get("classes"), result.get("training_images")),
         f"{result.get('epoch', len(run.metrics))} of {config.epochs}",
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs.config import load_config
 from cnnbench.runs.environment import load_starts
 from cnnbench.runs.paths import RUNS, run_folder, run_name

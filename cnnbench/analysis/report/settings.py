@@ -7,7 +7,8 @@ from typing import Any
 
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
-from cnnbench.config.schema import TrainConfig, entries
+from cnnbench.config.fields import entries
+from cnnbench.config.train import TrainConfig
 
 NOT_SHOWN = ("run", "recipe_source", "recipe_for", "arch.recipe")  # what these say is said by others
 

@@ -58,23 +58,6 @@ NORMALISED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "VGG": TORCHVISIONS,
 }
 
-# Networks that torchvision publishes weights of: our key -> its key.
-TORCHVISION: dict[str, str] = {
-    "alexnet_tv": "alexnet",
-    "googlenet_tv": "googlenet",
-    **{
-        name: name
-        for name in (
-            *("vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"),
-            "inception_v3",
-            *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
-            *("wide_resnet50_2", "wide_resnet101_2"),
-            *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
-            *("densenet121", "densenet161", "densenet169", "densenet201"),
-        )
-    },
-}
-
 
 def renamed(weights: Weights, kind: str) -> tuple[Weights, Keymap | None]:
     """`weights` by the names of the class `kind`, and whose names they had if not these."""

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from cnnbench.runtime.errors import first_sentence
+
 WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 COUNTER = "num_batches_tracked"  # of batch normalisation; files from before torch 0.4.1 lack it
 
@@ -91,8 +93,3 @@ def _of_channels(stated: Any) -> list[float] | None:
         stated = json.loads(stated) if isinstance(stated, str) else stated
     numbers = isinstance(stated, list) and all(isinstance(value, int | float) for value in stated)
     return stated if numbers and len(stated) in (1, 3) else None
-
-
-def first_sentence(error: Exception) -> str:
-    """The first sentence of what a library says."""
-    return (str(error).strip().splitlines() or ["unexpected end"])[0].partition(". ")[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from random import Random
 
+from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AT, CropConfig
-from cnnbench.config.schema import ArchConfig
 from cnnbench.data.decode.region import Box, Padded, Part, Window, central_window, scaled
 
 

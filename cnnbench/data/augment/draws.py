@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 import torch
 
-from cnnbench.config.schema import AugmentConfig
+from cnnbench.config.augment import AugmentConfig
 from cnnbench.data.augment.operation import to_device
 from cnnbench.data.augment.operations import OPERATIONS
 

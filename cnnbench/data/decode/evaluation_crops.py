@@ -32,7 +32,7 @@ def squares(width: int, height: int, size: int) -> list[Square]:
 
 
 # All crops of one image, (width, height, size) -> squares; as many for every width and height.
-CROPS: dict[str, Callable[[int, int, int], list[Square]]] = {
+CROP_SETS: dict[str, Callable[[int, int, int], list[Square]]] = {
     "corners": corners,
     "squares": squares,
 }

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from cnnbench.config.schema import DataConfig, is_synthetic
+from cnnbench.config.data import DataConfig, is_synthetic
 from cnnbench.data.layouts import (
     cifar,
     class_folders,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.ilsvrc import WORDNET_ID
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.split import Split

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.config.schema import SYNTHETIC
+from cnnbench.config.data import SYNTHETIC
 from cnnbench.data.layouts.listing import Listing
 
 CLASSES, IMAGES = 1000, 10  # of each split, where nothing else is said

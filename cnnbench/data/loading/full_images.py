@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import torch
 
-from cnnbench.config.schema import ArchConfig, DataConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.sampler import SampleKey

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from cnnbench.config.schema import ArchConfig, AugmentConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.augment import AugmentConfig
 from cnnbench.data.augment.draws import apply_rows
 from cnnbench.data.loading.loader import Batch
 

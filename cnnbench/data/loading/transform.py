@@ -11,11 +11,12 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from cnnbench.config.schema import ArchConfig, AugmentConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.augment import AugmentConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row, row_width
 from cnnbench.data.decode.engines import Picture, from_pixels
-from cnnbench.data.decode.evaluation_crops import CROPS
+from cnnbench.data.decode.evaluation_crops import CROP_SETS
 from cnnbench.data.decode.region import central_window, cut, resized, scaled
 from cnnbench.data.loading.sampler import image_random
 
@@ -89,7 +90,7 @@ class EvaluationTransform:
 
 @dataclass(frozen=True)
 class CropsTransform:
-    """The crops of a test protocol, `crops` of views.CROPS, at each of the short sides `scales`; decoded once."""
+    """The crops of a test protocol, `crops` of views.CROP_SETS, at each of the short sides `scales`; decoded once."""
 
     arch: ArchConfig
     size: int
@@ -99,7 +100,7 @@ class CropsTransform:
 
     @property
     def views(self) -> int:
-        return len(self.scales) * len(CROPS[self.crops](self.size, self.size, self.size))
+        return len(self.scales) * len(CROP_SETS[self.crops](self.size, self.size, self.size))
 
     def side(self, draw: int) -> int:
         return self.size
@@ -109,7 +110,7 @@ class CropsTransform:
         pixels = picture.region(0, 0, picture.width, picture.height)
         for scale in self.scales:
             image = resized(pixels, *scaled(picture.width, picture.height, scale), self.arch.interpolation)
-            for left, top, side in CROPS[self.crops](image.shape[1], image.shape[0], self.size):
+            for left, top, side in CROP_SETS[self.crops](image.shape[1], image.shape[0], self.size):
                 square = image[top : top + side, left : left + side]
                 square = resized(square, self.size, self.size, self.arch.interpolation)
                 next(views)[:] = in_channels(square, slot.shape[3])

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.zfnet import renormalise_filters
-from cnnbench.config.schema import OptimizerConfig
+from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.training.optimizers.alexnet_sgd import AlexNetSGD
 from cnnbench.training.optimizers.lamb import LAMB
 from cnnbench.training.optimizers.lars import LARS
@@ -20,7 +20,7 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig, batch: int) -> torch.optim.Optimizer:
     """The configured optimiser, at its full learning rate for a global batch of `batch` images."""
-    return OPTIMIZERS[config.kind](_groups(model, config), scaled_learning_rate(config, batch), config)
+    return UPDATE_RULES[config.kind](_groups(model, config), scaled_learning_rate(config, batch), config)
 
 
 def scaled_learning_rate(config: OptimizerConfig, batch: int) -> float:
@@ -61,8 +61,8 @@ SCALING: dict[str, Callable[[float], float]] = {
     "none": lambda ratio: 1.0,
 }
 
-# The keys of the config that each kind takes are those of checks.OPTIMIZER_KEYS.
-OPTIMIZERS: dict[str, Callable[[list[dict], float, OptimizerConfig], torch.optim.Optimizer]] = {
+# The kinds of config.optimizer.OPTIMIZERS, which says what keys each takes.
+UPDATE_RULES: dict[str, Callable[[list[dict], float, OptimizerConfig], torch.optim.Optimizer]] = {
     "sgd": lambda groups, lr, config: torch.optim.SGD(
         groups,
         lr,

@@ -17,11 +17,11 @@ from cnnbench.analysis.bench import model as bench_model
 from cnnbench.analysis.bench import timing as bench_time
 from cnnbench.analysis.bench.memory import largest, largest_on_cpu, peak_bytes
 from cnnbench.analysis.bench.timing import interval, time_rounds
-from cnnbench.cli import compose
 from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.run import run
 from cnnbench.config.bench import BenchConfig
 from cnnbench.config.checks import check_bench
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
     monkeypatch.setitem(bench_model.MATRIX, "cpu", 64)
 
     def run(*words: str) -> str:
-        compose.run(COMMANDS["bench"], ["device=cpu", "rounds=1", "data.workers=0", *words])
+        run(COMMANDS["bench"], ["device=cpu", "rounds=1", "data.workers=0", *words])
         return capsys.readouterr().out
 
     return run
@@ -208,7 +208,7 @@ def test_networks_that_cannot_be_measured(bench, words, hint):
 @pytest.fixture(scope="module")
 def resnet18() -> BenchConfig:
     composed: list[BenchConfig] = []
-    compose.run(replace(COMMANDS["bench"], run=composed.append), ["arch=resnet18"])
+    run(replace(COMMANDS["bench"], run=composed.append), ["arch=resnet18"])
     return composed[0]
 
 

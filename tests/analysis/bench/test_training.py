@@ -10,8 +10,8 @@ from composing import composed
 
 from cnnbench.analysis.bench import training as bench_train
 from cnnbench.analysis.bench.training import BARE, LOADER, NETWORK, OURS, WHOLE, LoopMeasurement, Spent
-from cnnbench.cli import compose
 from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.run import run
 from cnnbench.config.bench import BenchConfig
 from cnnbench.training import loop
 
@@ -22,7 +22,7 @@ def test_the_loops_and_the_whole_are_measured(monkeypatch, tmp_path: Path, capsy
     monkeypatch.setattr(bench_train, "LEAST", 0)
     monkeypatch.chdir(tmp_path)
     words = ["what=train", "arch=lenet", "data=sample", "device=cpu", "rounds=1", "batch=4", "loader_images=9"]
-    compose.run(COMMANDS["bench"], [*words, "data.workers=0", "format=json", "output=b.json"])
+    run(COMMANDS["bench"], [*words, "data.workers=0", "format=json", "output=b.json"])
     assert [len(table["rows"]) for table in json.loads(capsys.readouterr().out)] == [2, 3]
     rows = json.loads((tmp_path / "b.json").read_text())["rows"]
     assert [row["pass"] for row in rows] == [BARE, OURS, LOADER, NETWORK, WHOLE]

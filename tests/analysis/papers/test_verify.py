@@ -14,8 +14,11 @@ from composing import composed
 from cnnbench.analysis.papers.verify import standard_error, verify
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
+from cnnbench.config.analyse import VerifyConfig
 from cnnbench.config.batch import with_batch
-from cnnbench.config.schema import ResolutionConfig, TrainConfig, VerifyConfig, from_dict
+from cnnbench.config.fields import from_dict
+from cnnbench.config.resolution import ResolutionConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow

@@ -31,7 +31,7 @@ from cnnbench.analysis.report.run_section import confused_pairs, worst_classes
 from cnnbench.analysis.report.settings import settings
 from cnnbench.analysis.tables import Table
 from cnnbench.cli import main as cli
-from cnnbench.config.schema import TrainConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs.paths import RUNS
 from cnnbench.runtime.errors import UserError
 

@@ -18,10 +18,11 @@ from torch import nn
 from torch.nn import functional
 
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
+from cnnbench.archs.facts import all_facts
 from cnnbench.archs.registry import build, names
-from cnnbench.archs.weights.keymaps import KEYMAPS, TORCHVISION
+from cnnbench.archs.weights.keymaps import KEYMAPS
 from cnnbench.archs.weights.load import load_weights
-from cnnbench.archs.weights.torchvision import torchvision_weights
+from cnnbench.archs.weights.torchvision import fetch_weights, published_weights
 from cnnbench.runs import checkpoint
 
 pytestmark = pytest.mark.slow
@@ -70,6 +71,13 @@ def file(tmp_path: Path):
     return save
 
 
+# Our key of each network that torchvision publishes weights of -> its own.
+TORCHVISION = {
+    entry["key"]: published[0].partition("_Weights")[0].lower()
+    for entry in all_facts()
+    if (published := published_weights(entry["key"]))
+}
+
 # ---- torchvision ----
 
 
@@ -84,8 +92,9 @@ def test_torchvision_table_is_all_that_torchvision_has():
     models = torchvision.models
     same = {name for name in names() if name in models.list_models(models)}
     assert set(TORCHVISION) == same - {"alexnet", "googlenet"} | {"alexnet_tv", "googlenet_tv"}
-    for name in TORCHVISION.values():
-        assert "IMAGENET1K_V1" in models.get_model_weights(name).__members__
+    for name, theirs in TORCHVISION.items():
+        enum = models.get_model_weights(theirs)
+        assert published_weights(name) == [str(weights) for weights in enum if "IMAGENET1K_V" in weights.name]
 
 
 @pytest.mark.parametrize(("name", "size"), [("resnet18", 64), ("densenet121", 64), ("googlenet_tv", 64)])
@@ -136,15 +145,15 @@ def test_torchvision_by_its_enum_from_the_hub_cache(tmp_path, monkeypatch):
     url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
     cached = tmp_path / "hub/checkpoints" / url.rpartition("/")[2]
     torch.save(thin(shapes_of(theirs("resnet18"))), cached)
-    assert torchvision_weights("resnet18") == cached
-    assert torchvision_weights("resnet18", "torchvision:IMAGENET1K_V1") == cached
+    assert fetch_weights("resnet18", "torchvision") == cached
+    assert fetch_weights("resnet18", "torchvision:IMAGENET1K_V1") == cached
     with pytest.raises(ValueError, match=r"no weights IMAGENET1K_V9 of resnet18: choose one of IMAGENET1K_V1$"):
-        torchvision_weights("resnet18", "torchvision:IMAGENET1K_V9")
+        fetch_weights("resnet18", "torchvision:IMAGENET1K_V9")
     with pytest.raises(ValueError, match="no weights of zfnet; it has those of alexnet_tv"):
-        torchvision_weights("zfnet")
+        fetch_weights("zfnet", "torchvision")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
     with pytest.raises(ValueError, match=r"^cannot fetch https://\S+resnet34\S+: "):
-        torchvision_weights("resnet34")
+        fetch_weights("resnet34", "torchvision")
 
 
 # ---- timm ----

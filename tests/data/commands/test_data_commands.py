@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnbench.config.augment import CropConfig, FlipConfig
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.augment import AugmentConfig, CropConfig, FlipConfig
+from cnnbench.config.data import DataConfig, SourceConfig
 from cnnbench.config.data_commands import CheckConfig, ShowConfig, StatsConfig
-from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig, SourceConfig
 from cnnbench.data.commands import findings
 from cnnbench.data.commands.check import check
 from cnnbench.data.commands.findings import PROBLEMS, REMARKS, Checked, find_duplicates, wrong_counts

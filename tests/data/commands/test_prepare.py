@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from archives import WNIDS, add, make_folders, make_raw_tars, make_shards, tar_of
 
+from cnnbench.config.data import SourceConfig
 from cnnbench.config.data_commands import PrepareConfig
-from cnnbench.config.schema import SourceConfig
 from cnnbench.data.commands import prepare as module
 from cnnbench.data.commands.prepare import prepare
 from cnnbench.runtime.errors import UserError

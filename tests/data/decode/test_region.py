@@ -10,9 +10,10 @@ from photos import encoded, mosaic
 from PIL import Image
 from torchvision.transforms import v2
 
+from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import CropConfig
-from cnnbench.config.schema import ArchConfig
 from cnnbench.data.augment.crop import random_box, training_part
+from cnnbench.data.decode import region
 from cnnbench.data.decode.engines import Picture, from_pixels, make_engine, open_picture
 from cnnbench.data.decode.region import Box, Part, Window, central_window, cut, rectangle, resized
 
@@ -71,10 +72,10 @@ def test_no_pixel_within_the_filters_reach_is_missing(interpolation, support):
     pixels = np.zeros((480, 640, 3), np.uint8)
     right = bottom = 260  # behind the last pixel of the window, in pixels of the image
     pixels[bottom:], pixels[:, right:] = 255, 255
-    image, part = from_pixels(pixels), crop.Window(64, 48, 10, 10, 16)
-    whole = crop.resized(pixels, 64, 48, interpolation)[10:26, 10:26]
-    assert np.array_equal(crop.cut(image, part, interpolation), whole)
-    _, _, wide, high = crop.rectangle(image, part, interpolation)
+    image, part = from_pixels(pixels), region.Window(64, 48, 10, 10, 16)
+    whole = region.resized(pixels, 64, 48, interpolation)[10:26, 10:26]
+    assert np.array_equal(region.cut(image, part, interpolation), whole)
+    _, _, wide, high = region.rectangle(image, part, interpolation)
     assert max(wide, high) <= 260 + support * 10 + 1, "and few are decoded for nothing"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from archives import WNIDS, add, assert_same, make_folders, make_raw_tars, make_shards, tar_of
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.devkit import validation_wnids
 from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.read import read_split

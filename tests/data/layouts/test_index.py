@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts import class_folders, index
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.read import read_split

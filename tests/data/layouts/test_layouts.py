@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.runtime.errors import UserError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts import ilsvrc
 from cnnbench.data.layouts.read import find_layout, read_split
 from cnnbench.runtime.errors import UserError

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts import cifar
 from cnnbench.data.layouts.read import find_layout, read_split
 from cnnbench.runtime.errors import UserError

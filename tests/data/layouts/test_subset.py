@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.runtime.errors import UserError
 

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from cnnbench.config.schema import ArchConfig
+from cnnbench.config.arch import ArchConfig
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch
 from cnnbench.data.loading.normalise import Normalise

@@ -15,7 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
+from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import (
+    AugmentConfig,
     CropConfig,
     EqualizeConfig,
     EraseConfig,
@@ -26,7 +28,7 @@ from cnnbench.config.augment import (
     RotateConfig,
     ShiftConfig,
 )
-from cnnbench.config.schema import ArchConfig, AugmentConfig, DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import BROKEN, Batch, ImageMaker, Loader

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnbench.config.data import DataConfig, SourceConfig
 from cnnbench.config.data_commands import PackConfig
-from cnnbench.config.schema import DataConfig, SourceConfig
 from cnnbench.data.commands.pack import pack
 from cnnbench.data.decode.reference import read_image, resize_short_side
 from cnnbench.data.layouts.read import read_split

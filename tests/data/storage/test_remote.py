@@ -17,7 +17,7 @@ import fsspec
 import pytest
 from archives import assert_same, make_folders, make_shards
 
-from cnnbench.config.schema import DataConfig
+from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.storage import remote
 from cnnbench.runtime.errors import UserError

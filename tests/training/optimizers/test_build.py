@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config.schema import OptimizerConfig
+from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.training.optimizers.build import build_optimizer, renormalise, scaled_learning_rate
 
 

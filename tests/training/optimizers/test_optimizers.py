@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.config.checks import OPTIMIZER_KEYS
-from cnnbench.config.schema import OptimizerConfig
-from cnnbench.training.optimizers.build import OPTIMIZERS, build_optimizer
+from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
+from cnnbench.training.optimizers.build import UPDATE_RULES, build_optimizer
 
 RATES = (0.1, 0.1, 0.1, 0.01, 0.01, 0.02)
 DECAY = 0.05
@@ -134,7 +133,7 @@ def test_trajectory(name, decay_biases):
 
 
 def test_every_kind_is_tried_and_known_to_the_checks():
-    assert {keys["kind"] for _, keys in CASES.values()} == set(OPTIMIZERS) == set(OPTIMIZER_KEYS)
+    assert {keys["kind"] for _, keys in CASES.values()} == set(UPDATE_RULES) == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize("name", CASES)

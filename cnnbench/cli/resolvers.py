@@ -13,8 +13,8 @@ from hydra._internal.config_repository import IConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
+from cnnbench.config.arch import from_torchvision
 from cnnbench.config.recipes import PAPER
-from cnnbench.config.schema import from_torchvision
 from cnnbench.runtime.errors import UserError
 
 OWN_RECIPE = "${paper_recipe:}"  # as a choice in a list of defaults

@@ -1,0 +1,41 @@
+"""What a command is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the table of commands. `runs` and `checks` are functions of a config of the type `schema`, named as
+    "module:function" of this package, so that help and mistakes are answered without importing what they need."""
+
+    name: str
+    summary: str
+    examples: tuple[str, ...]
+    schema: type
+    runs: str
+    checks: tuple[str, ...]  # each raises UserError for a config that cannot work
+    makes_run: bool = False  # whether each job of a sweep has a run folder of its own
+    bare: str | None = None  # key that words without an equals sign fill, as the claim in `lecture relu`
+
+    @property
+    def config_name(self) -> str:
+        """Its file in conf/, if it has one, without the ending: data_show for `cnnbench data show`."""
+        return self.name.replace(" ", "_")
+
+    def check(self, config: Any) -> None:
+        for name in self.checks:
+            function(name)(config)
+
+    def run(self, config: Any) -> Any:
+        return function(self.runs)(config)
+
+
+def function(name: str) -> Callable[[Any], Any]:
+    """The function that "module:function" of this package names."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(f"cnnbench.{module}"), attribute)

@@ -1,0 +1,23 @@
+"""Commands that compose configs of other commands."""
+
+from __future__ import annotations
+
+from cnnbench.analysis.papers.verify import verify
+from cnnbench.analysis.recipe_table import recipe_table
+from cnnbench.analysis.tables import render
+from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.compose import defaults, own_recipes
+from cnnbench.cli.help import groups
+from cnnbench.config.analyse import RecipesConfig, VerifyConfig
+
+
+def show_recipes(settings: RecipesConfig) -> None:
+    """Print every recipe in a line."""
+    names, describe = groups(COMMANDS["train"])["recipe"], COMMANDS["describe recipe"]
+    table = recipe_table(names, own_recipes(), lambda name: defaults(describe, [f"recipe={name}"]))
+    print(render(table, settings.format))
+
+
+def verify_run(settings: VerifyConfig) -> None:
+    """Judge a run, and say in which keys it is not its recipe."""
+    verify(settings, lambda overrides: defaults(COMMANDS["train"], overrides))

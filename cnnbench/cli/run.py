@@ -1,0 +1,90 @@
+"""From words to a command that runs: by Hydra, once or for every point of a sweep.
+
+Hydra runs in the front process only, without a folder or log file of its own. All that it and OmegaConf have to say
+about a wrong override becomes one UserError.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from cnnbench.cli.command import Command
+from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, store_schema, typed_config
+from cnnbench.cli.hints import explain
+from cnnbench.cli.sweep import check_points, sweep_folder
+from cnnbench.cli.words import check_syntax, in_full, split_options, with_names
+from cnnbench.runtime.errors import UserError, reason
+
+
+def run(command: Command, words: list[str]) -> None:
+    """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
+    overrides, options = split_options(words)
+    overrides = with_names(command, overrides)
+    check_syntax(overrides)
+    overrides = in_full(overrides)
+    words = [*options, *overrides]  # Hydra's parser takes no overrides on both sides of an option
+    if {"--cfg", "-c"} & set(words):
+        words.insert(0, "--resolve")
+    elif {"--multirun", "-m"} & set(words):
+        check_points(command, words)
+        words = sweep_folder(words)
+
+    single: list[DictConfig] = []
+
+    def task(composed: DictConfig) -> Any:
+        job = HydraConfig.get()
+        if job.mode == RunMode.MULTIRUN:
+            config = typed_config(command, composed, os.path.abspath(job.runtime.output_dir))
+            command.check(config)
+            return command.run(config)
+        single.append(composed)  # and run below, so that Hydra has no say in its errors
+        return None
+
+    store_schema(command)
+    main = hydra.main(config_path="pkg://cnnbench.conf", config_name=command.config_name, version_base="1.3")(task)
+    with _arguments([f"cnnbench {command.name}", *words]):
+        try:
+            main()
+        except COMPOSITION_ERRORS as error:
+            raise UserError(explain(error, command.schema)) from error
+        except OTHER_ERRORS as error:
+            if _of_a_job(error) or isinstance(error, BrokenPipeError):  # the latter is of what --cfg job prints
+                raise
+            raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
+    for composed in single:
+        try:
+            config = typed_config(command, composed)
+        except COMPOSITION_ERRORS as error:
+            raise UserError(explain(error, command.schema)) from error
+        command.check(config)
+        command.run(config)
+
+
+def _of_a_job(error: Exception) -> bool:
+    """Whether `error` comes from a job of a sweep: Hydra's JobReturn.return_value raises what a job raised."""
+    return any(frame.name == "return_value" for frame in traceback.extract_tb(error.__traceback__))
+
+
+@contextmanager
+def _arguments(words: list[str]) -> Iterator[None]:
+    """Hand `words` to Hydra's main, which reads them from sys.argv, and have it raise its errors, not print them."""
+    before, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = words, "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        if full_error is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full_error

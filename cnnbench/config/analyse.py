@@ -1,0 +1,102 @@
+"""Keys of the commands that describe, compare and export: what has to hold between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.fields import Range, group, key
+from cnnbench.config.train import TrainConfig
+
+FORMATS = ("table", "markdown", "csv", "json")  # of printed tables
+SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
+
+
+@dataclass(frozen=True)
+class ZooConfig:
+    family: str | None = key("only networks of this family", None)
+    name: str | None = key("only keys that contain this, or match it as a pattern (*, ?, [])", None)
+    sort: str | None = key("column to sort by, ascending", None)
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class DescribeConfig:
+    arch: ArchConfig | None = group(ArchConfig, "the network")
+    image_size: int | None = key("side of the input, pixels; null: the network's own", None)
+    num_classes: int | None = key("classes; null: those of the paper", None, range=Range(at_least=1))
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class DescribeRecipeConfig(TrainConfig):
+    format: str = key("form of the output", "table", choices=FORMATS)
+    plot: str | None = key("PNG file to write: rate and side over the epochs", None)
+
+
+@dataclass(frozen=True)
+class RecipesConfig:
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    run: str | None = key("finished run to judge: folder, or name in runs/", None)
+    sigmas: float = key("half width of the band, in standard errors of the difference", 2.0, range=Range(above=0))
+    tolerance: float = key(
+        "percentage points added to the band on both sides, for what other seeds would differ",
+        0.0,
+        range=Range(at_least=0),
+    )
+    format: str = key("form of the output", "table", choices=FORMATS)
+    output: str | None = key("file for the verdict as JSON; null: verify.json in the run's folder", None)
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    runs: list[str] = key(
+        "runs to report on: folders, or names in runs/; `report A B` is short for `runs=[A,B]`; []: all in runs/",
+        [],
+    )
+    output: str = key("folder for report.html, report.md, results.csv and plots/", "report")
+    bench: str | None = key("file that `cnnbench bench output=FILE` wrote, for measured speed; null: none", None)
+    title: str | None = key("heading of the report; null: the names of the runs", None)
+
+
+@dataclass(frozen=True)
+class LectureConfig:
+    name: str | None = key("the claim to show; `lecture NAME` is short for `lecture name=NAME`; null: list them", None)
+    format: str = key("form of the output", "table", choices=FORMATS)
+    image_size: int | None = key("wide_resnet: side of the images that are timed, pixels", None)
+    batch: int | None = key("wide_resnet: images in a timed batch", None, range=Range(at_least=1))
+    repeats: int | None = key("wide_resnet: timed batches, of which the median counts", None, range=Range(at_least=1))
+    device: str | None = key("wide_resnet: where to time", None, choices=("cpu", "cuda"))
+    channels: int | None = key("small_filters: channels in and out", None, range=Range(at_least=1))
+    map_side: int | None = key("reduction: side of the feature map, pixels", None, range=Range(at_least=1))
+    plot: str | None = key("densenet_resnet: PNG file to write", None)
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    run: str | None = key("run to export: folder, or name in runs/", None)
+    checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
+    weights_kind: str = key("of the run: its weights, or their average", "raw", choices=("raw", "averaged"))
+    arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
+    weights: str | None = key("file of weights, or torchvision, where no run is given", None)
+    num_classes: int | None = key(
+        "classes of the weights, where no run is given; null: 1000",
+        None,
+        range=Range(at_least=1),
+    )
+    image_size: int | None = key(
+        "side of the images, pixels; null: the run's, or the network's",
+        None,
+        range=Range(at_least=1),
+    )
+    form: str = key(
+        "safetensors: weights; onnx: weights and graph (needs the packages of cnnbench[export]); torch_export: weights "
+        "and graph, for torch.export.load",
+        "safetensors",
+        choices=SUFFIXES,
+    )
+    output: str | None = key("file to write; null: named after the network, in the run's folder or this one", None)

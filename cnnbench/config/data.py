@@ -1,0 +1,104 @@
+"""Where images come from and how they are read, `data.*`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnbench.config.fields import MAY_CHANGE, Range, key, require
+from cnnbench.runtime.errors import UserError, nearest
+
+SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    path: str | None = key(
+        "the data set: a folder, its layout recognised by a look at it; or tar shards by URL, or by names with braces; "
+        "or `sample`, the bundled images; or `synthetic`, noise without files (`synthetic:CLASSESxIMAGES`)",
+        None,
+        note=MAY_CHANGE,
+    )
+    classes: str | None = key("file with the class names (WordNet ids) to use, one per line; null: all", None)
+    train_fraction: float = key(
+        "share of each class's training images that is used, in (0, 1]",
+        1.0,
+        range=Range(above=0, at_most=1),
+    )
+
+
+@dataclass(frozen=True)
+class DataConfig(SourceConfig):
+    engine: str = key(
+        "decoder of JPEG files; auto: the fastest that is installed (all give the same pixels)",
+        "auto",
+        choices=("auto", "nvimgcodec", "simplejpeg", "pillow"),
+        note=MAY_CHANGE,
+    )
+    pixels: str = key(
+        "exact: antialiased, as the field's reference evaluations; loose: faster, not antialiased",
+        "exact",
+        choices=("exact", "loose"),
+    )
+    workers: int | None = key(
+        "loader workers per training process; 0: none beside it; null: one per core",
+        None,
+        note=MAY_CHANGE,
+        range=Range(at_least=0),
+    )
+    worker_kind: str = key(
+        "what a worker is; auto: a process on Linux, else a thread",
+        "auto",
+        choices=("auto", "process", "thread"),
+        note=MAY_CHANGE,
+    )
+    prefetch: int = key("batches that are prepared ahead", 4, note=MAY_CHANGE, range=Range(at_least=1))
+    max_bad: int = key(
+        "broken training images that each process tolerates, each replaced by the next whole one; evaluation counts "
+        "broken images as wrong",
+        10,
+        note=MAY_CHANGE,
+        range=Range(at_least=0),
+    )
+
+
+def check_source(data: SourceConfig) -> None:
+    """Raise UserError for data that are missing or not there, or a share of them that is none."""
+    require(data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+    check_data_path(data.path)
+    check_file("data.classes", data.classes)
+
+
+def check_data_path(data: str | None) -> None:
+    """Raise UserError unless there is such a data set, as far as that is seen at once."""
+    if data in (None, "sample") or "://" in data or "{" in data:  # shards are looked at when they are read
+        return
+    if is_synthetic(data):
+        require(SYNTHETIC.fullmatch(data) is not None, f"data={data}: write it as synthetic:CLASSESxIMAGES")
+        return
+    path = Path(data).expanduser()
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise UserError(f"data={data} cannot be read: {error.strerror}") from error
+    require(exists, f"data={data}: there is no such folder{_sibling(path)}")
+
+
+def check_file(key: str, name: str | None) -> None:
+    """Raise UserError unless there is such a file, or none is asked for."""
+    if name is not None:
+        path = Path(name).expanduser()
+        require(path.is_file(), f"{key}={name}: there is no such file{_sibling(path)}")
+
+
+def _sibling(path: Path) -> str:
+    try:
+        return nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+    except OSError:
+        return ""
+
+
+def is_synthetic(path: str) -> bool:
+    """Whether `path` means noise without files, not a folder."""
+    return path.partition(":")[0] == "synthetic"

@@ -1,0 +1,5 @@
+"""Where and how networks are computed: choices that several commands share."""
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "float32", "bf16", "fp16")
+MEMORY = ("keep", "save")

@@ -1,0 +1,173 @@
+"""`cnnbench train`: its keys, and what has to hold between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.augment import AugmentConfig
+from cnnbench.config.average import AverageConfig
+from cnnbench.config.data import DataConfig
+from cnnbench.config.devices import DEVICES, MEMORY, PRECISIONS
+from cnnbench.config.fields import MAY_CHANGE, Kind, Range, group, key
+from cnnbench.config.loggers import LOGGERS
+from cnnbench.config.optimizer import OptimizerConfig
+from cnnbench.config.protocols import PROTOCOLS
+from cnnbench.config.resolution import ResolutionConfig
+from cnnbench.config.schedule import ScheduleConfig
+
+LOSSES = {
+    "cross_entropy": Kind("of the softmax over classes"),
+    "bce": Kind("binary cross-entropy of each class, mean over images and classes", ("bce_threshold",)),
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    run: str | None = key(
+        "folder of the run; a bare name means runs/NAME; null: a new readable name", None, note=MAY_CHANGE
+    )
+    recipe: str = key("name of the recipe; recipe=paper, the default, is the network's own")
+    recipe_source: str = key("where the recipe is from", "", note=MAY_CHANGE)
+    recipe_for: list[str] = key(
+        "networks that the recipe is for, by name or pattern (*, ?, []), the one shown for it in front; []: all",
+        [],
+        note=MAY_CHANGE,
+    )
+    protocol: str = key(
+        "by which the recipe's paper tested: the end of the run names the command (training itself evaluates by one "
+        "centre crop)",
+        "center",
+        choices=PROTOCOLS,
+        note=MAY_CHANGE,
+    )
+    ladder: str | None = key(
+        "a row of a table that adds one change to another: `ladder=NAME step=ROW`; null: none", None
+    )
+    arch: ArchConfig = group(ArchConfig, "the network")
+    data: DataConfig = group(DataConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    augment: AugmentConfig = group(AugmentConfig, "augmentation of training images")
+    optimizer: OptimizerConfig = group(OptimizerConfig, "the optimiser")
+    schedule: ScheduleConfig = group(ScheduleConfig, "the learning rate over time")
+    average: AverageConfig = group(AverageConfig, "averaged weights")
+    epochs: int = key("passes over the training images", range=Range(at_least=1))
+    batch: int | None = key(
+        "GLOBAL batch of one optimiser step, images: over all processes and accumulated parts; null: the recipe's, or "
+        "the nearest to it that splits evenly over them",
+        None,
+        range=Range(at_least=1),
+    )
+    recipe_batch: int | None = key(
+        "the recipe's global batch, for where `batch` is null",
+        None,
+        note=MAY_CHANGE,
+        range=Range(at_least=1),
+    )
+    accumulate: int = key(
+        "parts into which each process cuts its share of the batch, to save memory",
+        1,
+        range=Range(at_least=1),
+    )
+    image_size: int | None = key(
+        "side of training and evaluation images, pixels; null: the network's",
+        None,
+        range=Range(at_least=1),
+    )
+    resolution: ResolutionConfig = group(ResolutionConfig, "training at other sides than image_size")
+    loss: str = key("training loss", "cross_entropy", kinds=LOSSES)
+    label_smoothing: float = key(
+        "share of the target spread over all classes, in [0, 1)",
+        0.0,
+        range=Range(at_least=0, below=1),
+    )
+    bce_threshold: float | None = key(
+        "bce: a class with more than this share of the target, mixed and smoothed, in [0, 1), counts in full; "
+        "null: each by its share",
+        None,
+        range=Range(at_least=0, below=1),
+    )
+    filter_radius: float | None = key(
+        "largest root mean square of a convolution's filter, restored after each step (ZFNet: 0.1); null: any",
+        None,
+        range=Range(above=0),
+    )
+    clip_norm: float | None = key("largest norm of the gradient; null: no clipping", None, range=Range(above=0))
+    weights: str | None = key(
+        "file whose weights the run starts from, with a new classifier if its classes are others in number; or "
+        "torchvision, or torchvision:IMAGENET1K_V2; null: fresh",
+        None,
+    )
+    seed: int = key("of initial weights, sample order, augmentation and dropout", 0, range=Range(at_least=0))
+    device: str = key("where to train", "auto", choices=DEVICES, note=MAY_CHANGE)
+    processes: int | None = key(
+        "training processes; null: one per GPU, one on a CPU",
+        None,
+        note=MAY_CHANGE,
+        range=Range(at_least=1),
+    )
+    precision: str = key(
+        "arithmetic of the forward and backward pass; auto: bf16 on a GPU that has it, else float32",
+        "auto",
+        choices=PRECISIONS,
+    )
+    channels_last: bool = key("memory format N, H, W, C for images and weights", True, note=MAY_CHANGE)
+    memory: str = key(
+        "save: activations within blocks are computed again in the backward pass instead of kept; the same gradients "
+        "from about a third more arithmetic",
+        "keep",
+        choices=MEMORY,
+        note=MAY_CHANGE,
+    )
+    compile: bool = key("compile the network with torch.compile", False, note=MAY_CHANGE)
+    deterministic: bool = key("only deterministic kernels (slower on a GPU)", False, note=MAY_CHANGE)
+    eval_batch: int = key("images per process and step in evaluation", 256, note=MAY_CHANGE, range=Range(at_least=1))
+    evaluate_every: int = key("epochs between two evaluations (the last epoch always)", 1, range=Range(at_least=1))
+    save_every: int = key(
+        "optimiser steps between two saves within an epoch",
+        1000,
+        note=MAY_CHANGE,
+        range=Range(at_least=1),
+    )
+    keep_every: int | None = key(
+        "epochs between two checkpoints that are kept beside last and best; null: none",
+        None,
+        note=MAY_CHANGE,
+        range=Range(at_least=1),
+    )
+    max_hours: float | None = key(
+        "stop, saved, this many hours after the start; the same command continues; null: no limit",
+        None,
+        note=MAY_CHANGE,
+        range=Range(above=0),
+    )
+    on_nonfinite: str = key(
+        "a loss or gradient that is not finite: stop the run, or skip that step (asks the device at every step)",
+        "stop",
+        choices=("stop", "skip"),
+        note=MAY_CHANGE,
+    )
+    sync_batchnorm: bool = key("batch normalisation over the images of all processes (GPUs only)", False)
+    start_timeout: float = key(
+        "how long processes wait for each other up to the first step, minutes",
+        30.0,
+        note=MAY_CHANGE,
+        range=Range(above=0),
+    )
+    timeout: float = key(
+        "how long processes wait for each other after it, minutes",
+        5.0,
+        note=MAY_CHANGE,
+        range=Range(above=0),
+    )
+    log_every: int = key(
+        "seconds between two lines of progress where there is no terminal",
+        10,
+        note=MAY_CHANGE,
+        range=Range(at_least=0),
+    )
+    logger: list[str] = key(
+        "where figures go beside the terminal and metrics.jsonl, as in logger=[tensorboard]; []: nowhere",
+        ["tensorboard"],
+        choices=tuple(LOGGERS),
+        note=MAY_CHANGE,
+    )
