@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cnnbench.cli import resolvers
+from cnnbench.cli import resolvers, search_path
 from cnnbench.cli.command import Command
 from cnnbench.cli.hints import explain, unknown_key
 from cnnbench.cli.words import in_full
@@ -41,6 +41,7 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
 
 def own_recipes() -> dict[str, str | None]:
     """Each network with its paper's recipe, as their files say."""
+    search_path.register()
     with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
         return resolvers.own_recipes()
 
@@ -49,6 +50,7 @@ def own_recipes() -> dict[str, str | None]:
 def store_schema(command: Command) -> None:
     """Make the schema of `command` known to Hydra; once, since it takes a fifth of the time of a composition."""
     resolvers.register()
+    search_path.register()
     store = functools.partial(ConfigStore.instance().store, group="schema", provider="cnnbench")
     store(name=command.config_name, node=_node(command.schema), package="_global_")
     store(name=resolvers.AS_IT_IS, node={})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from cnnbench.cli.command import Command
 from cnnbench.cli.compose import defaults
+from cnnbench.cli.search_path import conf_folders
 from cnnbench.config.fields import entries
 
 if TYPE_CHECKING:
@@ -63,8 +63,12 @@ def _group_lines(command: Command) -> list[str]:
 def groups(command: Command) -> dict[str, list[str]]:
     """Each folder of conf/ that this command has a key for, with its options."""
     known = entries(command.schema)
-    folders = [entry for entry in files("cnnbench.conf").iterdir() if entry.is_dir() and entry.name in known]
-    return {folder.name: sorted(_options(folder)) for folder in sorted(folders, key=lambda folder: folder.name)}
+    found: dict[str, set[str]] = {}
+    for conf in conf_folders():
+        for folder in conf.iterdir():
+            if folder.is_dir() and folder.name in known:
+                found.setdefault(folder.name, set()).update(_options(folder))
+    return {name: sorted(found[name]) for name in sorted(found)}
 
 
 def _options(folder: Traversable, prefix: str = "") -> Iterator[str]:

@@ -1,0 +1,44 @@
+"""Where Hydra finds the files of networks that other packages add: in the folder `conf` beside their module."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from cnnbench.archs.registry import others
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+OWN = "cnnbench.conf"
+
+
+def conf_packages() -> list[str]:
+    """Every package with files of values, ours first: of the entry point `a.b.networks` it is `a.b.conf`."""
+    return [OWN, *(f"{point.module.rpartition('.')[0]}.conf" for point in others())]
+
+
+def conf_folders() -> list[Traversable]:
+    """The folders of `conf_packages`; one that is not there is left out."""
+    found = []
+    for package in conf_packages():
+        try:
+            found.append(files(package))
+        except ModuleNotFoundError:  # networks whose files are elsewhere on Hydra's search path
+            continue
+    return found
+
+
+class OtherPackages(SearchPathPlugin):
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for package in conf_packages()[1:]:
+            search_path.append(provider=package, path=f"pkg://{package}")
+
+
+def register() -> None:
+    """Make the other packages' files known to Hydra."""
+    Plugins.instance().register(OtherPackages)
