@@ -1,4 +1,4 @@
-# make demo: train LeNet on the bundled sample.   make test: lint and run the tests.   make docs: generated tables.
+# make demo: train LeNet on the bundled sample.   make test: lint and run the tests.   make docs: generated pages.
 # make quick: lint and the tests that are not marked as slow, in less than a minute.
 # Each sets itself up in .venv.
 PYTHON ?= python3
@@ -19,16 +19,15 @@ quick: lint
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --verbose > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+	$(BIN)/mypy
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: $(VENV)/installed
-	{ echo '# Networks'; echo; echo 'Written by `make docs` (`cnnbench zoo format=markdown`).'; echo; \
-	  $(BIN)/cnnbench zoo format=markdown; } > docs/networks.md
-	{ echo '# Recipes'; echo; echo 'Written by `make docs` (`cnnbench recipes format=markdown`).'; echo; \
-	  $(BIN)/cnnbench recipes format=markdown; } > docs/recipes.md
+	$(BIN)/python tools/write_docs.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "needs Python's venv module (Debian: apt install python3-venv)" >&2; exit 1; }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import run_docs
+import write_docs
 
 pytestmark = pytest.mark.slow
 
@@ -44,3 +45,9 @@ def test_a_page_with_a_command_that_is_none_fails(words, second, cache, tmp_path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CNNBENCH_CACHE", str(cache))
     assert run_docs.main(words) == 1
+
+
+@pytest.mark.parametrize("name", write_docs.PAGES)
+def test_generated_pages_are_what_the_program_says(name, command):
+    done = command(write_docs.PAGES[name][1], "format=markdown")
+    assert (ROOT / "docs" / name).read_text() == write_docs.page(name, done.stdout), "run `make docs`"
