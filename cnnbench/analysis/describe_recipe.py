@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from cnnbench.analysis.tables import Table, render
 from cnnbench.config.analyse import DescribeRecipeConfig
 from cnnbench.config.average import AVERAGES
 from cnnbench.config.batch import expected_batch
-from cnnbench.config.fields import shown
+from cnnbench.config.fields import Kind, shown
 from cnnbench.config.image_size import keeps_to_one_side, training_image_sizes
 from cnnbench.config.optimizer import OPTIMIZERS
 from cnnbench.config.schedule import SCHEDULES
@@ -81,8 +82,8 @@ def _rates(config: TrainConfig, points: int) -> list[float]:
     return [full * rate_factor(config.schedule, step, points, config.epochs) for step in steps]
 
 
-def _acting(group: str, values: Any, keys: dict[str, tuple[str, ...]], always: tuple[str, ...] = ()) -> list[tuple]:
-    names = ("kind", *always, *keys[values.kind])
+def _acting(group: str, values: Any, kinds: Mapping[str, Kind], always: tuple[str, ...] = ()) -> list[tuple]:
+    names = ("kind", *always, *kinds[values.kind].keys)
     return [(f"{group}.{name}", shown(getattr(values, name))) for name in names]
 
 

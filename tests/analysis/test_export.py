@@ -82,7 +82,8 @@ def test_safetensors(tmp_path):
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, disk_calls):
     export(build("lenet", 10), tmp_path / "m.safetensors", "safetensors", 32)
-    assert disk_calls == [("sync", f".m.{os.getpid()}.safetensors"), ("name", "m.safetensors")]
+    scratch = f".m.{os.getpid()}.safetensors"
+    assert disk_calls == [("sync", scratch), ("name", "m.safetensors"), ("sync", tmp_path.name)]
 
 
 def test_grey_images(tmp_path):

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.archs import alexnet, build, googlenet, layers, vgg, zfnet
+from cnnbench.archs import alexnet, googlenet, layers, vgg, zfnet
 from cnnbench.archs.inception_blocks import truncated_normal, variance_scaling
+from cnnbench.archs.registry import build
 
 
 def spread(fill, *shape: int) -> tuple[float, float]:

@@ -61,7 +61,7 @@ def test_a_run_keeps_the_batch_that_it_began_with(tmp_path):
     assert (
         yaml.safe_load((tmp_path / "run/config.yaml").read_text())["processes"] == 3
     )  # what is refused leaves no trace
-    (tmp_path / "run/result.json").write_text("{}")
+    (tmp_path / "run/result.json").write_text('{"wrong_top1": 3, "wrong_top5": 1, "n": 9, "protocol": "center"}')
     assert prepared(processes=4) == (258, 256)  # it has ended, and its result is shown
     for words, other in ((["batch=256"], 256), (["recipe_batch=128"], 128)):
         with pytest.raises(UserError, match=f"is a run with batch=258, not {other}"):

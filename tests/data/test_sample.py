@@ -24,7 +24,8 @@ def test_sample_is_balanced_and_readable(sample):
 
 def test_several_processes_may_unpack_at_once(tmp_path):
     script = (
-        "from cnnbench.data.sample import sample_folder; f = sample_folder(); print(f, len(list(f.rglob('*.png'))))"
+        "from cnnbench.data.sample.sample import sample_folder; f = sample_folder(); "
+        "print(f, len(list(f.rglob('*.png'))))"
     )
     environment = {**os.environ, "CNNBENCH_CACHE": str(tmp_path)}
     started = [

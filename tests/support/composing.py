@@ -8,7 +8,6 @@ from omegaconf import OmegaConf
 
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
-from cnnbench.config import checks
 from cnnbench.config.fields import from_dict
 from cnnbench.config.train import TrainConfig
 
@@ -23,5 +22,5 @@ def composed(*overrides: str) -> TrainConfig:
         if "." not in name
     }
     whole = from_dict(TrainConfig, plain)
-    checks.check_train(whole)
+    COMMANDS["train"].check(whole)
     return whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,12 +13,13 @@ import torch
 from torch import nn
 
 from cnnbench.config.arch import ArchConfig
+from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.precision import choose_precision
 from cnnbench.training import loop, monitor
-from cnnbench.training.monitor import NonFiniteMonitor
+from cnnbench.training.context import TrainContext, build_context
+from cnnbench.training.data import TrainData
 from cnnbench.training.state import TrainState
 
 
@@ -33,26 +35,15 @@ class Drawing(nn.Module):
         return self.fc(x)
 
 
-def training(rank: int = 0, **keys: Any) -> SimpleNamespace:
-    """What a step needs of Training."""
-    config = TrainConfig(recipe="x", epochs=1, batch=4, arch=ArchConfig(name="tiny"), **keys)
-    model, precision = Drawing(), choose_precision("float32", "cpu")
-    return SimpleNamespace(
-        config=config,
-        model=model,
-        network=model,
-        averaged=None,
-        optimizer=torch.optim.SGD(model.parameters(), 0.1),
-        precision=precision,
-        scaler=precision.scaler(),
-        process=Process(rank),
-        normalise=SimpleNamespace(device=torch.device("cpu")),
-        watch=NonFiniteMonitor(torch.device("cpu")),
-        record={"classes": ["a", "b", "c"], "images": 400},
-        steps_per_epoch=100,
-        folder=None,
-        log=None,
-    )
+def context_of(rank: int = 0, **keys: Any) -> TrainContext:
+    """What trains a network of a few weights, in epochs of 100 steps."""
+    arch = ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.5] * 3)
+    optimizer = OptimizerConfig(kind="sgd", lr=0.1)
+    config = TrainConfig(recipe="x", epochs=1, batch=4, arch=arch, optimizer=optimizer, **keys)
+    data = TrainData(["a", "b", "c"], 400, None, None, {})
+    context = build_context(config, Drawing(), data, Path("nowhere"), Process(rank))
+    context.folder = None
+    return context
 
 
 def test_dropout_depends_on_seed_step_part_and_process():
@@ -60,7 +51,7 @@ def test_dropout_depends_on_seed_step_part_and_process():
     so again in a run that continues."""
 
     def drawn(seed: int, rank: int) -> list[float]:
-        one = training(rank, seed=seed, accumulate=2)
+        one = context_of(rank, seed=seed, accumulate=2)
         parts = itertools.repeat((torch.ones(2, 2), torch.zeros(2, dtype=torch.long)))
         for step in range(3):
             loop._step(one, parts, step, 0.0)
@@ -71,11 +62,11 @@ def test_dropout_depends_on_seed_step_part_and_process():
     assert drawn(1, 1) == numbers[-6:]
 
 
-def note_steps(one: SimpleNamespace, losses: list[float]) -> list[bool]:
+def note_steps(one: TrainContext, losses: list[float]) -> list[bool]:
     skipped = []
     for loss in losses:
         step = len(skipped)
-        one.watch.note(step, torch.tensor(loss), torch.tensor(1.0))
+        one.monitor.note(step, torch.tensor(loss), torch.tensor(1.0))
         skipped.append(loop._skip(one, step, []))
     return skipped
 
@@ -83,8 +74,8 @@ def note_steps(one: SimpleNamespace, losses: list[float]) -> list[bool]:
 def test_a_run_stops_at_the_twentieth_skipped_step_in_a_row():
     """A scaler or a bad batch may cost a few steps; a network that is lost skips all of them."""
     losses = [*[math.nan] * 19, 1.0, *[math.inf] * 19, 1.0]
-    assert note_steps(training(), losses) == [not math.isfinite(loss) for loss in losses]
-    one = training()
+    assert note_steps(context_of(), losses) == [not math.isfinite(loss) for loss in losses]
+    one = context_of()
     with pytest.raises(UserError, match=r"step 19 was not finite.*; it is the last of 20 such steps in a row"):
         note_steps(one, [math.nan] * 30)
 
@@ -93,12 +84,12 @@ def test_a_loss_that_stays_at_guessing_is_said_after_a_thousand_steps_and_once()
     """The loop asks at every fiftieth step, so that the thousandth must be one; the losses since the last question
     count, and a loss within a hundredth of that of guessing."""
     said: list[str] = []
-    one = training()
+    one = context_of()
     one.log = SimpleNamespace(say=said.append)
     guess = math.log(3)
     for step in range(1, 2001):
         if step % monitor.EVERY == 0:
-            one.watch.note(step - 1, torch.tensor(guess * (1.009 if step == 1000 else 1.0)), torch.tensor(1.0))
+            one.monitor.note(step - 1, torch.tensor(guess * (1.009 if step == 1000 else 1.0)), torch.tensor(1.0))
             loop._ask_watch(one, TrainState(), step)
     (sentence,) = said
     assert "after 1000 steps the loss is 1.108, that of guessing among 3 classes (1.099)" in sentence
@@ -118,4 +109,4 @@ def test_a_loss_that_stays_at_guessing_is_said_after_a_thousand_steps_and_once()
     ],
 )
 def test_names_under_which_an_epochs_checkpoint_is_kept(best, every, epoch, names):
-    assert loop._names(training(keep_every=every), TrainState(epoch=epoch, best_epoch=best)) == names
+    assert loop._names(context_of(keep_every=every), TrainState(epoch=epoch, best_epoch=best)) == names

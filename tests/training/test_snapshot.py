@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from cnnbench.config.arch import ArchConfig
+from cnnbench.config.optimizer import OptimizerConfig
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.distributed import Process
-from cnnbench.runtime.precision import choose_precision
 from cnnbench.training import snapshot
+from cnnbench.training.context import TrainContext, build_context
+from cnnbench.training.data import TrainData
 from cnnbench.training.state import TrainState
 
 
-def training(world: int = 1) -> SimpleNamespace:
-    model = nn.BatchNorm1d(2)
-    optimizer, scaler = torch.optim.SGD(model.parameters(), 0.1), choose_precision("float32", "cpu").scaler()
-    process = Process(0, world)
-    return SimpleNamespace(
-        model=model, averaged=None, optimizer=optimizer, scaler=scaler, process=process, record={"arch": "tiny"}
-    )
+def context_of(world: int = 1) -> TrainContext:
+    """What trains a batch normalisation, as one process of `world`."""
+    arch = ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.5] * 3)
+    config = TrainConfig(recipe="x", epochs=1, batch=4, arch=arch, optimizer=OptimizerConfig(kind="sgd", lr=0.1))
+    context = build_context(config, nn.BatchNorm1d(2), TrainData(["a"], 4, None, None, {}), Path("nowhere"))
+    context.process = Process(0, world)
+    return context
 
 
 def test_what_differs_between_processes_is_averaged_and_kept_beside(monkeypatch):
@@ -32,18 +36,18 @@ def test_what_differs_between_processes_is_averaged_and_kept_beside(monkeypatch)
         return [mine, other(4.0), other(8.0)]
 
     monkeypatch.setattr(snapshot, "gather_to_leader", with_others)
-    one = training(world=3)
+    one = context_of(world=3)
     content = snapshot.content(one, TrainState(step=3, loss_sum=6.0, counted=3))
     assert content["model"]["running_mean"].tolist() == [4.0, 4.0]  # of 0, 4 and 8
     assert content["model"]["running_var"].tolist() == pytest.approx([13 / 3] * 2)  # of 1, 4 and 8
     assert one.model.running_mean.tolist() == [0.0, 0.0], "nothing changes"
 
-    again = training(world=3)
+    again = context_of(world=3)
     position = snapshot.restore(again, content)
     assert (position.loss_sum, position.counted) == (6.0, 3)
     assert again.model.running_mean.tolist() == [0.0, 0.0]
 
-    alone = training(world=1)
+    alone = context_of(world=1)
     position = snapshot.restore(alone, content)
     assert (position.loss_sum, position.counted) == ((6 + 40 + 80) / 3, (3 + 4 + 8) / 3)
     assert alone.model.running_mean.tolist() == [4.0, 4.0]

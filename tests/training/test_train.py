@@ -252,6 +252,6 @@ def test_too_little_memory_is_answered_by_what_to_set(command, tmp_path, monkeyp
     done = command("train", "arch=lenet", *SMALL, "accumulate=12", "memory=save", "run=small")
     assert "1 images at a time do not fit into the GPU's memory: use more processes or a smaller" in done.stderr
     monkeypatch.undo()
-    monkeypatch.setattr(evaluate, "Ahead", too_large)
+    monkeypatch.setattr(evaluate, "DevicePrefetcher", too_large)
     done = command("train", "arch=lenet", *SMALL, "data.train_fraction=0.01", "epochs=1", "run=evaluated")
     assert "256 images at a time do not fit into the GPU's memory in evaluation: set eval_batch=128" in done.stderr

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -17,6 +18,7 @@ from cnnbench.analysis.bench import model as bench_model
 from cnnbench.analysis.bench import timing as bench_time
 from cnnbench.analysis.bench.memory import largest, largest_on_cpu, peak_bytes
 from cnnbench.analysis.bench.timing import interval, time_rounds
+from cnnbench.cli.command import Command
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.run import run
 from cnnbench.config.bench import BenchConfig
@@ -36,11 +38,11 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
     monkeypatch.setattr(bench_time.time_rounds, "__defaults__", (0,))
     monkeypatch.setitem(bench_model.MATRIX, "cpu", 64)
 
-    def run(*words: str) -> str:
+    def measured(*words: str) -> str:
         run(COMMANDS["bench"], ["device=cpu", "rounds=1", "data.workers=0", *words])
         return capsys.readouterr().out
 
-    return run
+    return measured
 
 
 def test_interval_is_that_of_the_binomial_distribution():
@@ -126,7 +128,7 @@ def test_model_of_several_networks(bench, tmp_path):
     )
     assert "forward + backward of 16" in printed
     written = json.loads((tmp_path / "o" / "bench.json").read_text())
-    assert written["machine"]["torch"] == torch.__version__
+    assert written["machine"]["versions"]["torch"] == version("torch")
     assert written["config"]["batch"] == 2
     rows = {(row["arch"], row["pass"]): row for row in written["rows"]}
     assert len(rows) == 2 * 4
@@ -208,7 +210,9 @@ def test_networks_that_cannot_be_measured(bench, words, hint):
 @pytest.fixture(scope="module")
 def resnet18() -> BenchConfig:
     composed: list[BenchConfig] = []
-    run(replace(COMMANDS["bench"], run=composed.append), ["arch=resnet18"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Command, "run", lambda _, config: composed.append(config))
+        run(COMMANDS["bench"], ["arch=resnet18"])
     return composed[0]
 
 

@@ -56,9 +56,7 @@ def test_second_start_reads_the_index_and_finds_the_same(data, monkeypatch):
 def test_an_index_is_on_the_disk_before_it_has_its_name(data, disk_calls):
     contents(data)
     name = index.cache_file(data, "train").name
-    (_, scratch), named = disk_calls
-    assert scratch.startswith(f"{name}-")
-    assert named == ("name", name)
+    assert disk_calls == [("sync", f".{name}.{os.getpid()}"), ("name", name), ("sync", "index")]
 
 
 def test_a_folder_that_changed_just_now_is_looked_at_again(small_data, tmp_path, cache):

@@ -212,7 +212,7 @@ def test_a_repaired_image_is_tried_again(photos, tmp_path):
 
 SLOW = """
 import sys, time
-from cnnbench.config.schema import SourceConfig
+from cnnbench.config.data import SourceConfig
 from cnnbench.config.data_commands import PackConfig
 from cnnbench.data.commands import packing
 from cnnbench.runtime import parallel

@@ -1,0 +1,60 @@
+"""A file is written whole and durably, or the one before stays."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import filling, replacing, write_bytes, write_json, write_text, writing
+
+
+@pytest.mark.parametrize(
+    ("write", "content", "expected"),
+    [
+        (write_text, "grün\n", "grün\n".encode()),
+        (write_bytes, b"\x00\xff", b"\x00\xff"),
+        (write_json, {"a": [1, None]}, b'{\n  "a": [\n    1,\n    null\n  ]\n}\n'),
+    ],
+)
+def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
+    tmp_path, disk_calls, write, content, expected
+):
+    path = tmp_path / "file.txt"
+    path.write_text("before")
+    write(path, content)
+    assert path.read_bytes() == expected
+    scratch = f".file.{os.getpid()}.txt"
+    assert disk_calls == [("sync", scratch), ("name", "file.txt"), ("sync", tmp_path.name)]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_fails_leaves_the_file_before_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("before")
+
+    def fail_half_way() -> None:
+        with replacing(path) as scratch:
+            scratch.write_text("af")
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        fail_half_way()
+    assert path.read_text() == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_that_refuses_is_one_sentence_with_its_cure(tmp_path):
+    with pytest.raises(UserError) as refusal, writing("the file x", "set Y"):
+        write_text(tmp_path / "no" / "x", "")
+    assert str(refusal.value) == "cannot write the file x: No such file or directory; set Y"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_to_be_emptied(tmp_path, code):
+    with pytest.raises(UserError, match="is full: make room and repeat the command"), filling(tmp_path):
+        raise OSError(code, os.strerror(code))
+    with pytest.raises(UserError, match=f"cannot write {tmp_path}: "), filling(tmp_path):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
