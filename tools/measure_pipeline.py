@@ -18,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cnnbench.config.schema import FlipConfig
 
 from cnnbench.analysis.bench.loader import Bench, Comparison, compare, loader_costs
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.arch import ArchConfig
-from cnnbench.config.augment import AugmentConfig
+from cnnbench.config.augment import AugmentConfig, FlipConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.read import read_split
 
