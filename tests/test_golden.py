@@ -1,4 +1,4 @@
-"""The tables in tests/golden/ are what the program says, in full: tools/golden_tables.py writes them.
+"""The tables in tests/golden/ are what the program says, in full: tools/golden.py writes them.
 
 Their networks are compared where each is composed anyway, in test_config.py.
 """

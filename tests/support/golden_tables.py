@@ -1,9 +1,7 @@
-"""Write tests/golden/: what every network and every command is, so that a change of one shows as a line of a diff.
-
-    python tools/golden_tables.py
+"""Tables under tests/golden/ of what every network and every command is; `python tools/golden.py` writes them.
 
 networks.json holds what is published of each network except errors, and its preprocessing and recipe as they are
-composed; help.json holds the keys of each command. tests/test_config.py and tests/test_golden.py compare in full.
+composed; help.json holds the keys of each command. tests/config/test_config.py and tests/test_golden.py compare in full.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import defaults
 from cnnbench.config.fields import entries
 
-GOLDEN = Path(__file__).parents[1] / "tests/golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 ERRORS = ("key", "results", "weights")  # of the facts: its own name, and what holds published errors
 PREPROCESSING = (
     *("image_size", "smallest_image", "sample_image_size", "crop_ratio", "interpolation", "mean", "std"),
@@ -49,12 +47,13 @@ def help_keys() -> Table:
 
 
 def command_keys(command: Command) -> dict[str, dict[str, Any]]:
-    """Each key of a command: its choices and note, where it has them, and the default that the schema gives it."""
+    """Each key of a command: its choices, range and note, where it has them, and the default that the schema gives it."""
     return {name: _key(item) for name, item in sorted(entries(command.schema).items())}
 
 
 def _key(item: dataclasses.Field) -> dict[str, Any]:
     said = {part: _plain(item.metadata[part]) for part in ("choices", "note") if item.metadata[part]}
+    said |= {"range": str(item.metadata["range"])} if item.metadata["range"] else {}
     if dataclasses.is_dataclass(item.default_factory):
         return said | {"group": True}
     made = item.default_factory is not dataclasses.MISSING
@@ -80,11 +79,6 @@ def text(table: Table) -> str:
 TABLES = {"networks": networks, "help": help_keys}
 
 
-def main() -> None:
-    GOLDEN.mkdir(exist_ok=True)
-    for name, table in TABLES.items():
-        (GOLDEN / f"{name}.json").write_text(text(table()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def write(name: str) -> None:
+    """Make the table `name` anew."""
+    (GOLDEN / f"{name}.json").write_text(text(TABLES[name]()), encoding="utf-8")
