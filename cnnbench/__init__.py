@@ -1,3 +1,3 @@
 """Train, evaluate, measure and compare the classical convolutional networks of ILSVRC."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,7 +1,7 @@
 """Tables under tests/golden/ of what every network and every command is; `python tools/golden.py` writes them.
 
-networks.json holds what is published of each network except errors, and its preprocessing and recipe as they are
-composed; help.json holds the keys of each command. tests/config/test_config.py and tests/test_golden.py compare in full.
+networks.json holds what is published of each network except errors, and its preprocessing and recipe as
+composed; help.json holds the keys of each command. tests/config/test_config.py and tests/test_golden.py compare them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def help_keys() -> Table:
 
 
 def command_keys(command: Command) -> dict[str, dict[str, Any]]:
-    """Each key of a command: its choices, range and note, where it has them, and the default that the schema gives it."""
+    """Each key of a command: its choices, range and note, where it has them, and the schema's default."""
     return {name: _key(item) for name, item in sorted(entries(command.schema).items())}
 
 
