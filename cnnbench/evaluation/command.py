@@ -21,13 +21,13 @@ from cnnbench.data.loading.full_images import FullImages
 from cnnbench.data.loading.loader import Loader, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
-from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform
+from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, Transform
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, images_and_answers
-from cnnbench.evaluation.evaluate import predict, tell_broken
+from cnnbench.evaluation.evaluate import predict, warn_of_broken
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
-from cnnbench.evaluation.result import tell
+from cnnbench.evaluation.result import report_evaluation
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.launcher import launch
@@ -42,8 +42,8 @@ def evaluate_command(config: EvalConfig) -> float:
             return _evaluate(config, process, device)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     for member in ensemble_members(config):
-        data_folder(member.settings.data.path)
-        weights_file(member.subject.arch.name, member.subject.weights)
+        data_folder(member.data)
+        weights_file(member.arch.name, member.subject.weights)
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device)
@@ -63,7 +63,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
     predictions = gather(own, process)
     if predictions is not None:
-        tell(group, config, predictions, split, targets)
+        report_evaluation(group, config, predictions, split, targets)
     return Counts(*counts.tolist()).top1_error
 
 
@@ -72,19 +72,19 @@ def predictions_of(
 ) -> Predictions:
     """What the members of `group` together say of this process's share of `split`, by their mean probabilities."""
     index = list(range(process.rank, len(split), process.world))
-    total, passes = None, 0
+    total = torch.full((len(index), len(split.classes)), -math.inf, dtype=torch.float64, device=device)
+    broken, passes = torch.zeros(len(index), dtype=torch.bool, device=device), 0
     for member in group:
         model = _network(member, split, process, device)
         settings = member.settings
-        normalise = Normalise(settings.arch, device, settings.channels_last)
+        normalise = Normalise(member.arch, device, settings.channels_last)
         precision = choose_precision(settings.precision, device.type)
         for form, loader in _passes(member, model, split, process, device):
             with loader:
                 logits, broken = predict(form, loader, normalise, precision, process, len(split.classes))
-            said = logits.double().log_softmax(1)
-            if total is None:
-                tell_broken(loader)
-            total, passes = said if total is None else torch.logaddexp(total, said), passes + 1
+            if passes == 0:
+                warn_of_broken(loader)
+            total, passes = torch.logaddexp(total, logits.double().log_softmax(1)), passes + 1
     return make_predictions(total - math.log(passes), broken, index, targets[index])
 
 
@@ -92,8 +92,8 @@ def _passes(
     member: EnsembleMember, model: nn.Module, split: Split, process: Process, device: torch.device
 ) -> Iterator[tuple[nn.Module, Loader | FullImages]]:
     """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
-    settings = member.settings
-    arch, data, size, protocol = settings.arch, settings.data, image_side(settings), PROTOCOLS[settings.protocol]
+    settings, arch = member.settings, member.arch
+    data, size, protocol = settings.data, image_side(settings), PROTOCOLS[settings.protocol]
     workers = distributed.choose_workers(data.workers, process)
     if protocol.whole:
         order = list(evaluation_batches(len(split), 1, process.rank, process.world))
@@ -103,7 +103,7 @@ def _passes(
                 FullImages(split, arch, scale, data, order, workers),
             )
         return
-    transform = EvaluationTransform(arch, size)
+    transform: Transform = EvaluationTransform(arch, size)
     if protocol.crops != CENTER:
         transform = CropsTransform(arch, size, protocol.crops, tuple(member.scales))
     batch = max(1, settings.batch // transform.views)
@@ -115,7 +115,8 @@ def _passes(
 def _network(member: EnsembleMember, split: Split, process: Process, device: torch.device) -> nn.Module:
     subject, settings = member.subject, member.settings
     tell = print if process.leads else None
-    model = build_network(settings.arch, len(split.classes), image_side(settings), subject.weights, tell=tell)
+    model = build_network(member.arch, len(split.classes), image_side(settings), subject.weights, tell=tell)
     if subject.averaged is not None:
         model.load_state_dict(subject.averaged)
-    return model.to(device, memory_format=torch.channels_last if settings.channels_last else torch.contiguous_format)
+    memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
+    return model.to(device).to(memory_format=memory_format)

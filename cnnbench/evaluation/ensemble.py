@@ -6,10 +6,12 @@ import dataclasses
 
 import numpy as np
 
+from cnnbench.config.arch import ArchConfig
 from cnnbench.config.checks import check_protocol
 from cnnbench.config.evaluate import EvalConfig, weights_of
 from cnnbench.config.image_size import image_side
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts import ilsvrc
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.relabel import relabelled, without
@@ -20,24 +22,35 @@ from cnnbench.runtime.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class EnsembleMember:
-    """A trained network, one of those whose probabilities are averaged, and the settings that it is tested with."""
+    """A trained network, one of those whose probabilities are averaged, and the settings that it is tested with.
+
+    `arch` is its config with the crop ratio and the interpolation of the test, and is that of `settings` too.
+    """
 
     subject: TrainedModel
+    arch: ArchConfig
     settings: EvalConfig
+
+    @property
+    def data(self) -> str:
+        """The data set of its images."""
+        path = self.settings.data.path
+        assert path is not None  # check_eval requires it, or check_train did of the run
+        return path
 
     @property
     def scales(self) -> list[int]:
         """Short sides of its images, pixels."""
         settings = self.settings
         protocol = PROTOCOLS[settings.protocol]
-        return short_sides(protocol, image_side(settings), settings.arch.crop_ratio, settings.scales)
+        return short_sides(protocol, image_side(settings), self.arch.crop_ratio, settings.scales)
 
     @property
     def protocol(self) -> str:
         """How it is tested, in words."""
         settings = self.settings
         return protocol_in_words(
-            PROTOCOLS[settings.protocol], image_side(settings), self.scales, settings.arch.interpolation
+            PROTOCOLS[settings.protocol], image_side(settings), self.scales, self.arch.interpolation
         )
 
 
@@ -45,18 +58,14 @@ def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
     """The networks that `config` names by run, runs or weights. UserError if they cannot be tested together."""
     alone = [dataclasses.replace(config, run=run, runs=[]) for run in config.runs]
     alone += [dataclasses.replace(config, weights=weights) for weights in weights_of(config)]
-    found = []
-    for one in alone or [config]:
-        subject = find_trained_model(one)
-        found.append(EnsembleMember(subject, _settings(one, subject)))
-        check_protocol(found[-1].settings)
+    found = [_member(one, find_trained_model(one)) for one in alone or [config]]
     first = found[0]
     for other in found[1:]:
-        for what, one, two in (
-            ("classes", first.subject.classes, other.subject.classes),
-            ("images; give data=PATH", first.settings.data.path, other.settings.data.path),
+        for what, same in (
+            ("classes", first.subject.classes == other.subject.classes),
+            ("images; give data=PATH", first.data == other.data),
         ):
-            if one != two:
+            if not same:
                 raise UserError(f"{first.subject.title} and {other.subject.title} were trained on different {what}")
     return found
 
@@ -88,13 +97,19 @@ def _numbered(split: Split) -> bool:
     return set(split.classes) == {str(number) for number in range(len(ilsvrc.class_names()))}
 
 
-def _settings(config: EvalConfig, subject: TrainedModel) -> EvalConfig:
-    """`config` with arch filled in, and with the run's own settings where the command line does not say otherwise."""
+def _member(config: EvalConfig, subject: TrainedModel) -> EnsembleMember:
+    """`subject` with the settings of its test. UserError if it cannot be tested with them."""
     given = {name: getattr(config, name) for name in ("crop_ratio", "interpolation")}
     arch = dataclasses.replace(subject.arch, **{name: value for name, value in given.items() if value is not None})
-    config, trained = dataclasses.replace(config, arch=arch), subject.trained
-    if trained is None:
-        return config
+    settings = dataclasses.replace(config, arch=arch)
+    if subject.trained is not None:
+        settings = _with_settings_of_run(settings, subject.trained)
+    check_protocol(settings)
+    return EnsembleMember(subject, arch, settings)
+
+
+def _with_settings_of_run(config: EvalConfig, trained: TrainConfig) -> EvalConfig:
+    """`config` with the run's own settings where the command line does not say otherwise."""
     return dataclasses.replace(
         config,
         data=dataclasses.replace(

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
-from cnnbench.data.loading.full_images import FullImages
-from cnnbench.data.loading.loader import BROKEN, Loader
+from cnnbench.data.loading.loader import BROKEN, Batch
 from cnnbench.data.loading.normalise import Normalise
+from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.evaluation.counts import Counts, wrong_counts
 from cnnbench.runtime.distributed import Process, largest_over_group, sum_over_group
 from cnnbench.runtime.precision import Precision
 from cnnbench.runtime.progress import tqdm
 
 
+class EvaluationBatches(Protocol):
+    """What evaluation asks of a loader."""
+
+    @property
+    def order(self) -> Sequence[list[SampleKey]]:
+        """Which images are in each batch."""
+
+    @property
+    def broken(self) -> dict[int, str]:
+        """Number of an image that could not be decoded -> reason, of those met so far."""
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
 @torch.inference_mode()
 def evaluate(
     models: Sequence[nn.Module],
-    loader: Loader,
+    loader: EvaluationBatches,
     normalise: Normalise,
     precision: Precision,
     process: Process,
@@ -46,7 +61,7 @@ def evaluate(
             loss[number] += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN).double()
     for _ in range(idle):
         before_batch()
-    tell_broken(loader)
+    warn_of_broken(loader)
     broken = sum_over_group(torch.tensor(len(loader.broken), device=normalise.device), process).item()
     totals = zip(sum_over_group(counts, process).tolist(), sum_over_group(loss, process).tolist(), strict=True)
     return [(Counts(*three), total / max(1, three[-1] - broken)) for three, total in totals]
@@ -55,7 +70,7 @@ def evaluate(
 @torch.inference_mode()
 def predict(
     model: nn.Module,
-    loader: Loader | FullImages,
+    loader: EvaluationBatches,
     normalise: Normalise,
     precision: Precision,
     process: Process,
@@ -73,7 +88,7 @@ def predict(
 
 def _outputs(
     models: Sequence[nn.Module],
-    loader: Loader | FullImages,
+    loader: EvaluationBatches,
     normalise: Normalise,
     precision: Precision,
     process: Process,
@@ -92,7 +107,7 @@ def _outputs(
         yield logits, labels
 
 
-def tell_broken(loader: Loader | FullImages) -> None:
+def warn_of_broken(loader: EvaluationBatches) -> None:
     """Name the images that could not be decoded."""
     for reason in loader.broken.values():
         print(f"counted as wrong: {reason}", file=sys.stderr)

@@ -26,7 +26,9 @@ class Predictions:
     broken: np.ndarray
 
     def counts(self) -> Counts:
-        return Counts(*(int((self.rank >= k).sum()) for k in TOP), len(self.rank))
+        """How many of the images are wrong at top 1 and at top 5."""
+        wrong1, wrong5 = (int((self.rank >= k).sum()) for k in TOP)
+        return Counts(wrong1, wrong5, len(self.rank))
 
 
 def make_predictions(logits: torch.Tensor, broken: torch.Tensor, index: list[int], targets: np.ndarray) -> Predictions:

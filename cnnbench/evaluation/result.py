@@ -20,17 +20,31 @@ from cnnbench.runs.results import EvaluationResult
 from cnnbench.runtime.files import write_json, writing
 
 
-def tell(
+def report_evaluation(
     group: list[EnsembleMember], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray
 ) -> None:
-    """Print the table and write the result as JSON, and the details if they are asked for."""
-    counts, seen, first = predictions.counts(), ~predictions.broken, group[0]
-    protocol = "; ".join(dict.fromkeys(member.protocol for member in group))
-    ensemble = len(group) > 1
-    title = f"{len(group)} networks, probabilities averaged ({'; '.join(member.subject.title for member in group)})"
-    title = title if ensemble else first.subject.title
-    result: EvaluationResult = {
-        "arch": [member.subject.arch.name for member in group] if ensemble else first.subject.arch.name,
+    """Print the table and write the result as JSON, and the details if they are asked for.
+
+    targets int64 (n, answers): the right answers for each image, its class first.
+    """
+    result = _result(group, config, predictions, split, targets)
+    print(f"{_title(group)}, {_images(result)}, {result['protocol_in_words']}:\n{error_table(predictions.counts())}")
+    output = config.output or (str(_result_file(config, config.run)) if config.run is not None else None)
+    if output is not None:
+        with writing(output):
+            write_json(Path(output).expanduser(), result)
+        print(f"\nresult      {output}")
+    if config.details is not None:
+        written = write_details(Path(config.details).expanduser(), predictions, split)
+        print(f"details     {', '.join(written)} in {config.details}")
+
+
+def _result(
+    group: list[EnsembleMember], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray
+) -> EvaluationResult:
+    counts, seen, first, ensemble = predictions.counts(), ~predictions.broken, group[0], len(group) > 1
+    return {
+        "arch": [member.arch.name for member in group] if ensemble else first.arch.name,
         "top1_error": counts.top1_error,
         "top5_error": counts.top5_error,
         "top1_interval": wilson_interval(counts.wrong1, counts.n),
@@ -41,29 +55,30 @@ def tell(
         # With several right answers there is no one class whose probability it could be.
         "loss": float(predictions.loss[seen].mean()) if targets.shape[1] == 1 and seen.any() else None,
         "protocol": config.protocol,
-        "protocol_in_words": protocol,
+        "protocol_in_words": "; ".join(dict.fromkeys(member.protocol for member in group)),
         "weights": [member.subject.weights for member in group] if ensemble else first.subject.weights,
         "weights_kind": config.weights_kind,
         "checkpoint": config.checkpoint if config.run is not None or config.runs else None,
-        "data": first.settings.data.path,
+        "data": first.data,
         "data_form": split.storage.form,
         "labels": config.labels,
         "exclude": config.exclude,
         "changed": _changed(config),
     }
-    changes = [f"labels of {config.labels}"] * bool(config.labels) + [f"without those of {config.exclude}"] * bool(
-        config.exclude
-    )
-    images = ", ".join([f"{counts.n:,} images of {first.settings.data.path}", *changes])
-    print(f"{title}, {images}, {protocol}:\n{error_table(counts)}")
-    output = config.output or (str(_result_file(config)) if config.run is not None else None)
-    if output is not None:
-        with writing(output):
-            write_json(Path(output).expanduser(), result)
-        print(f"\nresult      {output}")
-    if config.details is not None:
-        written = write_details(Path(config.details).expanduser(), predictions, split)
-        print(f"details     {', '.join(written)} in {config.details}")
+
+
+def _title(group: list[EnsembleMember]) -> str:
+    titles = [member.subject.title for member in group]
+    return titles[0] if len(group) == 1 else f"{len(group)} networks, probabilities averaged ({'; '.join(titles)})"
+
+
+def _images(result: EvaluationResult) -> str:
+    parts = [f"{result['n']:,} images of {result['data']}"]
+    if result["labels"]:
+        parts.append(f"labels of {result['labels']}")
+    if result["exclude"]:
+        parts.append(f"without those of {result['exclude']}")
+    return ", ".join(parts)
 
 
 def _changed(config: EvalConfig) -> dict[str, Any]:
@@ -72,10 +87,10 @@ def _changed(config: EvalConfig) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(config, name)) not in (None, [])}
 
 
-def _result_file(config: EvalConfig) -> Path:
+def _result_file(config: EvalConfig, run: str) -> Path:
     """In the run's folder: one for each protocol, kind of weights, and choice of settings, labels and images."""
     parts = ["eval", config.protocol, *(["averaged"] if config.weights_kind == "averaged" else [])]
     parts += ["best"] * (config.checkpoint == "best")
     parts += [f"{name}-{plain(value).strip('[]').replace(',', '-')}" for name, value in _changed(config).items()]
     parts += [Path(name).stem for name in (config.data.path, config.labels, config.exclude) if name is not None]
-    return run_folder(config.run) / f"{'-'.join(parts)}.json"
+    return run_folder(run) / f"{'-'.join(parts)}.json"

@@ -10,4 +10,5 @@ def wilson_interval(wrong: int, n: int, z: float = 1.959964) -> tuple[float, flo
     p = wrong / n
     centre = p + z * z / (2 * n)
     spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return tuple(100 * min(1.0, max(0.0, (centre + sign * spread) / (1 + z * z / n))) for sign in (-1, 1))
+    low, high = (100 * min(1.0, max(0.0, (centre + sign * spread) / (1 + z * z / n))) for sign in (-1, 1))
+    return low, high

@@ -137,7 +137,7 @@ def member(file: Path, **keys) -> EnsembleMember:
     settings = EvalConfig(
         **{**dict(arch=ARCH, data=DataConfig(path="none", workers=0), image_size=SIZE, precision="float32"), **keys}
     )
-    return EnsembleMember(TrainedModel("lenet", ARCH, str(file), None, None), settings)
+    return EnsembleMember(TrainedModel("lenet", ARCH, str(file), None, None), ARCH, settings)
 
 
 def predictions(group: list[EnsembleMember], rank: int = 0, world: int = 1) -> dict[str, np.ndarray]:
