@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from cnnbench.analysis.bench.output import machine_line
-from cnnbench.analysis.describe import describe
+from cnnbench.analysis.describe.network import describe
 from cnnbench.analysis.tables import Table, render
 from cnnbench.archs.facts import facts, headline
 from cnnbench.archs.registry import build, names, options_of

@@ -1,4 +1,4 @@
-"""All networks in one table: size, cost and published error, from the facts alone; imports no torch."""
+"""`cnnbench zoo`, all networks in one table: size, cost and published error, from the facts alone; imports no torch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 from fnmatch import fnmatchcase
 from typing import Any
 
-from cnnbench.analysis.tables import Table, as_csv, render
+from cnnbench.analysis.tables import Cell, Table, as_csv, render
 from cnnbench.archs.facts import all_facts, headline
+from cnnbench.config.analyse import ZooConfig
+from cnnbench.runtime.errors import UserError
 
 COLUMNS = (
     "key",
@@ -24,6 +26,17 @@ COLUMNS = (
     "split",
     "where",
 )
+
+
+def show_zoo(config: ZooConfig) -> None:
+    """Print the table of networks. Does not import torch."""
+    try:
+        rows = zoo_table(config.family, config.name, config.sort)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if not rows:
+        raise UserError(f"no network matches family={config.family} name={config.name}; `cnnbench zoo` lists all")
+    print(render_zoo(rows, config.format))
 
 
 def zoo_table(family: str | None = None, name: str | None = None, sort: str | None = None) -> list[dict[str, Any]]:
@@ -58,7 +71,7 @@ def render_zoo(rows: list[dict[str, Any]], form: str = "table") -> str:
     if form == "json":
         return json.dumps(rows, indent=2)
     if form == "csv":
-        return as_csv(COLUMNS, [row.values() for row in rows])
+        return as_csv(COLUMNS, [list(row.values()) for row in rows])
     columns = {
         "network": "",
         "family": "",
@@ -96,7 +109,7 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _cells(row: dict[str, Any]) -> tuple:
+def _cells(row: dict[str, Any]) -> tuple[Cell, ...]:
     protocol, split, where = row["protocol"], row["split"], row["where"]
     if split == "val_non_blacklisted":
         protocol += "*"

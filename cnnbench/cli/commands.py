@@ -70,7 +70,7 @@ COMMANDS = {
         "all networks: parameters, multiply-adds, published errors",
         ("cnnbench zoo", "cnnbench zoo family=resnet sort=macs format=markdown"),
         ZooConfig,
-        "analysis.show:show_zoo",
+        "analysis.zoo:show_zoo",
         ("config.checks:check_zoo",),
     ),
     "describe": Command(
@@ -78,7 +78,7 @@ COMMANDS = {
         "a network layer by layer: output size, receptive field, parameters, multiply-adds",
         ("cnnbench describe arch=resnet50", "cnnbench describe arch=vgg16 image_size=384 format=json"),
         DescribeConfig,
-        "analysis.show:show_description",
+        "analysis.describe.command:show_description",
         ("config.checks:check_describe",),
     ),
     "describe recipe": Command(
@@ -89,7 +89,7 @@ COMMANDS = {
             "cnnbench describe recipe=modern arch=resnet50 batch=512 plot=modern.png",
         ),
         DescribeRecipeConfig,
-        "analysis.describe_recipe:show_recipe",
+        "analysis.describe.recipe:show_recipe",
         ("config.checks:check_describe_recipe",),
     ),
     "recipes": Command(
@@ -126,7 +126,7 @@ COMMANDS = {
         "the lecture's tables and claims, computed now, beside what was published",
         ("cnnbench lecture", "cnnbench lecture small_filters", "cnnbench lecture densenet_resnet plot=densenet.png"),
         LectureConfig,
-        "analysis.show:show_lecture",
+        "analysis.lecture.command:show_lecture",
         ("config.checks:check_zoo",),
         bare="name",
     ),
@@ -138,7 +138,7 @@ COMMANDS = {
             "cnnbench export arch=resnet50 weights=torchvision form=onnx output=resnet50.onnx",
         ),
         ExportConfig,
-        "analysis.export_command:export_command",
+        "analysis.export.command:export_command",
         ("config.checks:check_export", "archs.weights.torchvision:check_published"),
     ),
     "data index": Command(

@@ -17,12 +17,11 @@ from cnnbench.analysis.bench.network import (
     ImageBatch,
     build_bench_network,
     choose,
-    published_classes,
 )
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.profile import profile_table
 from cnnbench.analysis.bench.timing import interval, rounds_note, time_rounds
-from cnnbench.analysis.describe import describe
+from cnnbench.analysis.describe.network import describe, published_classes
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.from_config import build_on_meta
 from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from cnnbench.analysis.describe.network import published_classes
 from cnnbench.archs.activation_checkpointing import apply_memory
-from cnnbench.archs.facts import facts
 from cnnbench.archs.from_config import build_network
 from cnnbench.config.bench import BenchConfig, bench_side
 from cnnbench.config.train import TrainConfig
@@ -16,7 +16,6 @@ from cnnbench.runtime import distributed
 from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.losses import training_loss
 
-ILSVRC_CLASSES = 1000  # where nothing is published of a network
 LECTURE_BATCH = 16  # images in a batch of the Wide ResNet paper's table of times, which the lecture shows
 RATE = 1e-4  # so small that the weights, on labels that mean nothing, stay finite
 
@@ -77,16 +76,13 @@ def build_bench_network(config: BenchConfig, classes: int | None = None) -> Benc
     device, precision = choose(config)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     classes = classes or published_classes(config.arch.name)
-    model = build_network(config.arch, classes, bench_side(config)).to(device, memory_format=memory_format).train()
+    model = build_network(config.arch, classes, bench_side(config)).to(device).to(memory_format=memory_format).train()
     optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, fused=device.type == "cuda" or None)
     apply_memory(model, config.memory)
     call = model
     if config.compile:
         torch.compiler.reset()  # there is a limit to how often one class is compiled, and networks share theirs
-        call = torch.compile(model, dynamic=False)
+        compiled = torch.compile(model, dynamic=False)
+        assert isinstance(compiled, nn.Module)  # as what is compiled is one
+        call = compiled
     return BenchNetwork(model, call, optimizer, precision.scaler(), precision, device, memory_format)
-
-
-def published_classes(arch: str) -> int:
-    """The number of classes of the network's paper."""
-    return facts(arch)["num_classes"] or ILSVRC_CLASSES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.analysis.describe import describe, describe_named
+from cnnbench.analysis.describe.network import describe, describe_named
 from cnnbench.analysis.tables import Table
 
 # Kernels (height, width) of a stack of convolutions with stride 1, and what the stack is compared with.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnbench.analysis.describe import describe_named
+from cnnbench.analysis.describe.network import describe_named
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.facts import facts, headline
 
@@ -34,6 +34,7 @@ def densenet_resnet(plot: str | Path | None = None) -> list[Table]:
     return [Table("DenseNet against ResNet", columns, rows, notes)]
 
 
-def _point(name: str) -> tuple:
+def _point(name: str) -> tuple[str, float, float, float, str]:
     totals, result = describe_named(name).totals, headline(facts(name))
+    assert result is not None  # an error is published of each of these networks
     return name, totals.params / 1e6, totals.macs / 1e9, result["top1_err"], result["where"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.analysis.describe import describe_named
+from cnnbench.analysis.describe.network import describe_named
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.facts import published
 from cnnbench.archs.registry import build

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from cnnbench.analysis.describe import describe_named
+from typing import Any
+
+from cnnbench.analysis.describe.network import describe_named
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.facts import facts, published
 
 # Row of the lecture (as 1512.00567 Table 3): name, top-1, top-5, billion multiply-adds; key and options of ours.
-STEPS = (
+STEPS: tuple[tuple[str, float, float | None, float, str | None, dict[str, Any]], ...] = (
     ("GoogLeNet", 29.0, 9.2, 1.5, "googlenet", {}),
     ("BN-GoogLeNet", 26.8, None, 1.5, None, {}),
     ("BN-Inception", 25.2, 7.8, 2.0, "bn_inception", {}),

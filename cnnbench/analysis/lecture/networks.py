@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnbench.analysis.describe import Description, describe_named
+from cnnbench.analysis.describe.network import Description, describe_named
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.facts import published
 

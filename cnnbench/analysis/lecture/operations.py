@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnbench.analysis.describe import describe
+from cnnbench.analysis.describe.network import describe
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.layers import LocalResponseNorm
 
@@ -103,11 +103,10 @@ def two_towers() -> list[Table]:
         towers = [nn.Conv2d(48, 128, 5, padding=2).double() for _ in range(2)]
         x = torch.randn(1, 96, 27, 27, dtype=torch.float64)
         whole = nn.Conv2d(96, 256, 5, padding=2)
-    halves = zip(towers, grouped.weight.chunk(2), grouped.bias.chunk(2), strict=True)
+    halves = {name: values.chunk(2) for name, values in grouped.state_dict().items()}
+    for number, tower in enumerate(towers):
+        tower.load_state_dict({name: values[number] for name, values in halves.items()})
     with torch.no_grad():
-        for tower, weight, bias in halves:
-            tower.weight.copy_(weight)
-            tower.bias.copy_(bias)
         joined = torch.cat([tower(half) for tower, half in zip(towers, x.chunk(2, 1), strict=True)], 1)
         difference = (grouped(x) - joined).abs().max().item()
     of_tower, of_grouped, of_whole = (

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from cnnbench.analysis.bench.timing import time_rounds
-from cnnbench.analysis.describe import describe_named
+from cnnbench.analysis.describe.network import describe_named
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.registry import build
 

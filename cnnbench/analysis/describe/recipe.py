@@ -29,7 +29,7 @@ def show_recipe(config: DescribeRecipeConfig) -> None:
     """Print the values of a recipe and its course, and draw the course if `plot` is given."""
     tables = [values_table(config), course_table(config)]
     if config.plot is not None:
-        _plot(config)
+        _plot(config, config.plot)
     print(render(tables, config.format))
 
 
@@ -82,7 +82,8 @@ def _rates(config: TrainConfig, points: int) -> list[float]:
     return [full * rate_factor(config.schedule, step, points, config.epochs) for step in steps]
 
 
-def _acting(group: str, values: Any, kinds: Mapping[str, Kind], always: tuple[str, ...] = ()) -> list[tuple]:
+def _acting(group: str, values: Any, kinds: Mapping[str, Kind], always: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """The keys of a group that act with its kind, each with its value."""
     names = ("kind", *always, *kinds[values.kind].keys)
     return [(f"{group}.{name}", shown(getattr(values, name))) for name in names]
 
@@ -102,7 +103,7 @@ def _acts(augment: Any, name: str) -> bool:
     return name == "crop" or getattr(getattr(augment, name), "p", 0) > 0
 
 
-def _plot(config: DescribeRecipeConfig) -> None:
+def _plot(config: DescribeRecipeConfig, file: str) -> None:
     from matplotlib.figure import Figure  # slow to import, and most calls ask for no plot
 
     rates, sides = _rates(config, STEPS), training_image_sizes(config)
@@ -113,5 +114,5 @@ def _plot(config: DescribeRecipeConfig) -> None:
     above.set_ylim(bottom=0)
     below.stairs(sides, range(config.epochs + 1), baseline=None)
     below.set(xlabel="epoch", ylabel="side (pixels)", xlim=(0, config.epochs), ylim=(0, 1.15 * max(sides)))
-    with writing(config.plot), replacing(Path(config.plot).expanduser()) as scratch:
+    with writing(file), replacing(Path(file).expanduser()) as scratch:
         figure.savefig(scratch, dpi=120)

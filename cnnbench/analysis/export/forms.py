@@ -103,6 +103,7 @@ def _pack_onnx(model: nn.Module, images: torch.Tensor, record: dict[str, str]) -
         dynamo=True,
         verbose=False,
     )
+    assert program is not None  # torch gives a program whenever it exports by dynamo
     program.model.metadata_props.update(record)
     return program.model_proto.SerializeToString()
 

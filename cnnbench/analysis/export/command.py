@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cnnbench.analysis.export import ExportReport, export
+from cnnbench.analysis.export.forms import ExportReport, export
 from cnnbench.archs.from_config import build_network, normalised_by
 from cnnbench.config.analyse import SUFFIXES, ExportConfig
 from cnnbench.config.arch import check_size

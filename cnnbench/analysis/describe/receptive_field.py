@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -27,8 +29,11 @@ class AxisField:
     jump: float = 1  # whole, save after adaptive pooling by a fraction
     start: float = 0
 
-    def window(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> AxisField:
-        """After a window slides over the map: size + (k - 1) jump, and jump times stride."""
+    def window(self, kernel: int, stride: float = 1, padding: int = 0, dilation: int = 1) -> AxisField:
+        """After a window slides over the map: size + (k - 1) jump, and jump times stride.
+
+        `stride`: whole, save of adaptive pooling by a fraction.
+        """
         size = self.size + math.ceil((kernel - 1) * dilation * self.jump)
         return AxisField(size, self.jump * stride, self.start - padding * self.jump)
 
@@ -51,6 +56,7 @@ class Field:
     width: AxisField = AxisField()
 
     def join(self, other: Field) -> Field:
+        """The smallest field that holds both."""
         return Field(self.height.join(other.height), self.width.join(other.width))
 
 
@@ -64,7 +70,7 @@ class Tracer(TorchDispatchMode):
         super().__init__()
         self.macs = 0
         self.used: set[int] = set()
-        image.receptive_field = Field()
+        _mark(image, Field())
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         result = _shapes_of_norm(args[0]) if _is_norm_on_meta(operation, args) else operation(*args, **(kwargs or {}))
@@ -75,7 +81,7 @@ class Tracer(TorchDispatchMode):
         if fields:
             for output in result if isinstance(result, list | tuple) else [result]:
                 if isinstance(output, torch.Tensor):
-                    output.receptive_field = _after(operation, args, output, fields)
+                    _mark(output, _after(operation, args, output, fields))
         self.macs += _macs(operation, args, result)
         return result
 
@@ -86,8 +92,13 @@ def _is_norm_on_meta(operation, args) -> bool:
 
 
 def _shapes_of_norm(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What batch normalisation puts out in inference mode: its map, and no statistics."""
+    """What batch normalisation gives in inference mode: its map, and no statistics."""
     return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
+
+
+def _mark(tensor: torch.Tensor, field: Field) -> None:
+    """Give `tensor` its field, as an attribute, which goes with it."""
+    vars(tensor)["receptive_field"] = field
 
 
 def field_of(tensor: torch.Tensor) -> Field | None:
@@ -157,7 +168,7 @@ def _average_pool(x, kernel, stride=(), padding=(0,), *_):
     return kernel, stride or kernel, padding, (1,)
 
 
-_WINDOWS = {
+_WINDOWS: dict[Any, Callable[..., tuple[Any, Any, Any, Any]]] = {
     aten.convolution.default: _convolution,
     aten.max_pool2d_with_indices.default: _max_pool,
     aten.avg_pool2d.default: _average_pool,

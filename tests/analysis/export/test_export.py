@@ -16,8 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from cnnbench.analysis import export as module
-from cnnbench.analysis.export import FORMS, export
+from cnnbench.analysis.export import forms as module
+from cnnbench.analysis.export.forms import FORMS, export
 from cnnbench.archs.registry import build
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.config.analyse import SUFFIXES

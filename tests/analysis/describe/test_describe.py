@@ -8,7 +8,8 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnbench.analysis.describe import Description, describe, describe_named, render_description
+from cnnbench.analysis.describe.network import Description, describe, describe_named
+from cnnbench.analysis.describe.table import render_description
 from cnnbench.archs.facts import facts
 from cnnbench.archs.registry import build, names
 

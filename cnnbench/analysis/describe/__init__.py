@@ -1,0 +1,1 @@
+"""`cnnbench describe`: a network layer by layer, and a recipe epoch by epoch."""

@@ -1,0 +1,1 @@
+"""`cnnbench export`: a trained network as a file that other programs read."""
