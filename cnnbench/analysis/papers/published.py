@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnbench.analysis.papers.measured import MeasuredErrors
 from cnnbench.archs.facts import facts
 from cnnbench.config.fields import plain
 from cnnbench.config.train import TrainConfig
@@ -58,33 +59,37 @@ class Published:
     recipe: str
     source: str
 
+    def error(self, top: int) -> float | None:
+        """The top-1 or the top-5 error."""
+        return self.top1 if top == 1 else self.top5
 
-def split_of(config: TrainConfig, result: dict[str, Any]) -> str | None:
-    """The published split that `result` was counted on, or None: then nothing published is comparable."""
+
+def split_of(config: TrainConfig, measured: MeasuredErrors) -> str | None:
+    """The published split that `measured` was counted on, or None: then nothing published is comparable."""
     for split, (images, classes, training) in SPLITS.items():
-        same = result["n"] == images and result.get("classes", classes) == classes
-        fitting = training is None or result.get("training_images", training) == training
+        same = measured.n == images and measured.classes in (classes, None)
+        fitting = training is None or measured.training_images in (training, None)
         if same and fitting and (split != "mnist_test" or _is_mnist(config.data.path)):
             return split
     return None
 
 
-def otherwise(result: dict[str, Any], split: str) -> list[str]:
-    """What makes `result` one of another test than any that was published, as on the command line."""
-    changed = {name: value for name, value in result.get("changed", {}).items() if name != "scales"}
+def changed_keys(measured: MeasuredErrors, split: str) -> list[str]:
+    """What makes `measured` the errors of another test than any published one, as on the command line."""
+    changed = {name: value for name, value in measured.changed.items() if name != "scales"}
     return [
         *(f"{name}={plain(value)}" for name, value in changed.items()),
-        *(["checkpoint=best"] if result.get("checkpoint") == "best" else []),  # an epoch chosen on the same images
-        *([f"labels={result['labels']}"] if result.get("labels") else []),
-        *([f"exclude={result['exclude']}"] if result.get("exclude") and split != "val_non_blacklisted" else []),
+        *(["checkpoint=best"] if measured.best_epoch else []),  # an epoch chosen on the same images
+        *([f"labels={measured.labels}"] if measured.labels else []),
+        *([f"exclude={measured.exclude}"] if measured.exclude and split != "val_non_blacklisted" else []),
     ]
 
 
-def published_of(config: TrainConfig, result: dict[str, Any], split: str) -> Published | None:
-    """The published error that `result`, counted on `split`, can be held against, if there is one."""
-    if otherwise(result, split):
+def published_of(config: TrainConfig, measured: MeasuredErrors, split: str) -> Published | None:
+    """The published error that `measured`, counted on `split`, can be held against, if there is one."""
+    if changed_keys(measured, split):
         return None
-    return published_for(config, result["protocol"], split, result.get("changed", {}).get("scales", ()))
+    return published_for(config, measured.protocol, split, measured.changed.get("scales", ()))
 
 
 def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequence[int] = ()) -> Published | None:
@@ -99,7 +104,7 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
             if weights["name"].endswith(TORCHVISION[config.recipe]) and protocol == "center":
                 source = f"{weights['publisher']}, {weights['name']}"
                 return _of(weights | {"split": "val"}, config.recipe, source)
-    name, wanted = LADDERS.get(config.ladder, (name, {}))
+    name, wanted = LADDERS.get(config.ladder or "", (name, {}))
     results = [
         result
         for result in facts(name)["results"]

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnbench.analysis.papers.published import Published, otherwise, protocols_of, published_of, split_of
+from cnnbench.analysis.papers.measured import MeasuredErrors, errors_of_evaluation, errors_of_run
+from cnnbench.analysis.papers.published import Published, changed_keys, protocols_of, published_of, split_of
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.analyse import VerifyConfig
 from cnnbench.config.fields import entries, shown, value_of
@@ -17,7 +18,7 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.data.storage.packed import ENDING, read_header
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import run_folder, run_name
-from cnnbench.runs.results import RESULT, load_evaluations, load_result
+from cnnbench.runs.results import RESULT, RunResult, load_evaluations, load_result
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import write_json, writing
 from cnnbench.runtime.shell import typed
@@ -52,11 +53,15 @@ class Judgement:
 
 def verify(config: VerifyConfig, compose: Compose) -> None:
     """Print the verdict on a run and write it as JSON; leave with exit status 1 unless what is comparable passes."""
+    assert config.run is not None  # required by check_verify
     folder = run_folder(config.run)
     trained = load_config(folder)
-    results = _results(folder)
-    judged = [judgement for file, result in results for judgement in judge(trained, file, result, config)]
-    causes = _causes(folder, trained, results, compose)
+    result = load_result(folder)
+    if result is None:
+        raise UserError(f"{folder} has not ended: it has no whole {RESULT}; the same train command continues it")
+    measured = _measured(folder, result)
+    judged = [judgement for file, errors in measured for judgement in judge(trained, file, errors, config)]
+    causes = _causes(folder, trained, result, measured, compose)
     verdict = overall(judged)
     title = f"{folder}: {trained.arch.name}, recipe {trained.recipe}: {verdict}"
     print(render(_table(title, judged, causes), config.format))
@@ -68,39 +73,27 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
         raise SystemExit(1)
 
 
-def judge(trained: TrainConfig, file: str, result: dict[str, Any], config: VerifyConfig) -> list[Judgement]:
-    """Top-1 and top-5 of one result, with `weights` raw and, where the run has them, averaged."""
-    protocol, split = result["protocol"], split_of(trained, result)
-    published = published_of(trained, result, split) if split is not None else None
-    kinds = [(result.get("weights_kind", "raw"), "")] + [("averaged", "averaged_")] * ("averaged_wrong_top1" in result)
-    return [
-        _judgement(file, protocol, weights, top, result[f"{prefix}wrong_top{top}"], result["n"], published, config)
-        for weights, prefix in kinds
-        for top in (1, 5)
-    ]
+def judge(trained: TrainConfig, file: str, measured: MeasuredErrors, config: VerifyConfig) -> list[Judgement]:
+    """Top-1 and top-5 of what was counted once, as `file` has it."""
+    split = split_of(trained, measured)
+    published = published_of(trained, measured, split) if split is not None else None
+    return [_judgement(file, measured, top, published, config) for top in (1, 5)]
 
 
 def _judgement(
-    file: str,
-    protocol: str,
-    weights: str,
-    top: int,
-    wrong: int,
-    n: int,
-    published: Published | None,
-    config: VerifyConfig,
+    file: str, measured: MeasuredErrors, top: int, published: Published | None, config: VerifyConfig
 ) -> Judgement:
-    expected = None if published is None else (published.top1 if top == 1 else published.top5)
-    measured, about = 100 * wrong / n, (file, protocol, weights, top)
-    if expected is None:
-        return Judgement(*about, measured, None, None, None, None, NOT_COMPARABLE, "")
-    deviation = (measured - expected) / standard_error(expected, published.images, measured, n)
-    half = config.sigmas * standard_error(expected, published.images, measured, n) + config.tolerance
+    error = 100 * (measured.wrong1 if top == 1 else measured.wrong5) / measured.n
+    about = file, measured.protocol, measured.weights, top, error
+    expected = None if published is None else published.error(top)
+    if published is None or expected is None:
+        return Judgement(*about, None, None, None, None, NOT_COMPARABLE, "")
+    spread = standard_error(expected, published.images, error, measured.n)
+    half = config.sigmas * spread + config.tolerance
     low, high = expected - half, expected + half
-    verdict = LOW if measured < low else HIGH if measured > high else PASS
-    return Judgement(
-        *about, measured, expected, low, high, deviation, verdict, f"{published.source}, {published.split}"
-    )
+    verdict = LOW if error < low else HIGH if error > high else PASS
+    source = f"{published.source}, {published.split}"
+    return Judgement(*about, expected, low, high, (error - expected) / spread, verdict, source)
 
 
 def standard_error(first: float, n: int, second: float, m: int) -> float:
@@ -116,54 +109,60 @@ def overall(judged: list[Judgement]) -> str:
     return next((verdict for verdict in (HIGH, LOW, PASS) if verdict in verdicts), NOT_COMPARABLE)
 
 
-def _results(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """result.json and the results of `cnnbench eval`, each with the facts of the data that result.json states."""
-    own, others = load_result(folder), load_evaluations(folder)
-    if own is None:
-        raise UserError(f"{folder} has not ended: it has no whole {RESULT}; the same train command continues it")
-    if damaged := [name for name, content in others.items() if content is None]:
+def _measured(folder: Path, result: RunResult) -> list[tuple[str, MeasuredErrors]]:
+    """What result.json and the files of `cnnbench eval` say was counted, each with the name of its file."""
+    evaluations: list[tuple[str, MeasuredErrors]] = []
+    damaged = []
+    for file, content in load_evaluations(folder).items():
+        if content is None:
+            damaged.append(file)
+        else:
+            evaluations.append((file, errors_of_evaluation(content, result)))
+    if damaged:
         raise UserError(f"a result in {folder} is damaged: remove {', '.join(damaged)}, and run its eval again")
-    known = {name: own[name] for name in ("classes", "training_images") if name in own}
-    return [(RESULT, own), *((name, {**known, **content}) for name, content in others.items())]
+    return [*((RESULT, errors) for errors in errors_of_run(result)), *evaluations]
 
 
 def _causes(
-    folder: Path, trained: TrainConfig, results: list[tuple[str, dict[str, Any]]], compose: Compose
+    folder: Path,
+    trained: TrainConfig,
+    result: RunResult,
+    measured: list[tuple[str, MeasuredErrors]],
+    compose: Compose,
 ) -> list[str]:
     """What makes the run another than the published one, a sentence each."""
-    found = []
-    for file, result in results:
-        split = split_of(trained, result)
-        if split is None:
-            classes = f" of {result['classes']} classes" if "classes" in result else ""
-            found.append(
-                f"{file}: {result['n']:,} images{classes} of {trained.data.path} are not those of any published error"
-            )
-            continue
-        if result.get("data") not in (None, trained.data.path):
-            found.append(f"{file}: counted on {result['data']}, not on the run's {trained.data.path}")
-        if others := otherwise(result, split):
-            found.append(f"{file}: with {', '.join(others)}, unlike the published tests")
-            continue
-        published = published_of(trained, result, split)
-        if published is None:
-            known = ", ".join(protocols_of(trained)) or "none"
-            found.append(f"{file}: nothing is published for protocol {result['protocol']} (but for: {known})")
-        elif published.split != split:
-            found.append(
-                f"{file}: published on {published.split}, measured on {split}: about 0.2 to 0.3 points at top-1"
-            )
-        if published is not None and published.recipe != trained.recipe:
-            found.append(f"trained by recipe {trained.recipe}; the published error is of {published.recipe}")
-    if trained.protocol not in {result["protocol"] for _, result in results}:
+    found = [cause for file, errors in measured for cause in _test_causes(trained, file, errors)]
+    if trained.protocol not in {errors.protocol for _, errors in measured}:
         found.append(
             f"no result by protocol {trained.protocol}, by which the paper of recipe {trained.recipe} tested: "
             f"cnnbench eval {typed('run', run_name(folder))} protocol={trained.protocol}"
         )
-    own = results[0][1]
-    if own.get("epoch", trained.epochs) != trained.epochs:
-        found.append(f"ended after epoch {own['epoch']} of {trained.epochs}")
+    if result.get("epoch", trained.epochs) != trained.epochs:
+        found.append(f"ended after epoch {result['epoch']} of {trained.epochs}")
     return list(dict.fromkeys([*found, *_data_causes(trained), *differences(trained, compose)]))
+
+
+def _test_causes(trained: TrainConfig, file: str, measured: MeasuredErrors) -> list[str]:
+    """What makes the test whose errors `file` has another than the published one."""
+    split = split_of(trained, measured)
+    if split is None:
+        classes = f" of {measured.classes} classes" if measured.classes is not None else ""
+        images = f"{measured.n:,} images{classes} of {trained.data.path}"
+        return [f"{file}: {images} are not those of any published error"]
+    found = []
+    if measured.data not in (None, trained.data.path):
+        found.append(f"{file}: counted on {measured.data}, not on the run's {trained.data.path}")
+    if changed := changed_keys(measured, split):
+        return [*found, f"{file}: with {', '.join(changed)}, unlike the published tests"]
+    published = published_of(trained, measured, split)
+    if published is None:
+        known = ", ".join(protocols_of(trained)) or "none"
+        return [*found, f"{file}: nothing is published for protocol {measured.protocol} (but for: {known})"]
+    if published.split != split:
+        found.append(f"{file}: published on {published.split}, measured on {split}: about 0.2 to 0.3 points at top-1")
+    if published.recipe != trained.recipe:
+        found.append(f"trained by recipe {trained.recipe}; the published error is of {published.recipe}")
+    return found
 
 
 def _data_causes(trained: TrainConfig) -> list[str]:

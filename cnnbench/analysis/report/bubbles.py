@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
@@ -70,7 +71,7 @@ def error_by_speed(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> tupl
     speeds: dict[str, dict[str, float]] = {}
     for row in bench:
         if style.finite(row.get("images_per_second")) and row["images_per_second"] > 0:
-            speeds.setdefault(str(row.get("what")), {})[row.get("arch")] = row["images_per_second"]
+            speeds.setdefault(str(row.get("what")), {})[str(row.get("arch"))] = row["images_per_second"]
     known = {network.key for network in published_bubbles()}
     what = max(speeds, key=lambda what: len(known & speeds[what].keys()), default=None)
     if what is None or len(known & speeds[what].keys()) < 2:
@@ -114,8 +115,8 @@ def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: boo
     marked = [network.key + "*" * (network.split != "val") for network in shown]
     points = [(places[network.key], network.error) for network in shown]
     points += [(places[key], error) for key, errors in measured.items() for error in errors]
-    area = dict(zip((network.key for network in shown), areas, strict=True))
-    all_areas = areas + [area[key] for key, errors in measured.items() for _ in errors]
+    area_of = dict(zip((network.key for network in shown), areas, strict=True))
+    all_areas = areas + [area_of[key] for key, errors in measured.items() for _ in errors]
     place(axes, points, marked, [math.sqrt(area) / 2 for area in all_areas])
     return figure, _caption(shown, bool(measured), sized)
 
@@ -160,7 +161,8 @@ def _legend(figure: Figure, axes: Axes, sized: bool) -> None:
     if not sized:
         return
     for handle in legend.legend_handles[: -len(SIZES)]:
-        handle.set_sizes([SMALL])
+        if isinstance(handle, PathCollection):
+            handle.set_sizes([SMALL])
 
 
 def _caption(shown: Sequence[Bubble], measured: bool, sized: bool) -> str:

@@ -68,7 +68,7 @@ def _speed(bench: list[dict[str, Any]]) -> list[str | Table]:
         return [
             "Measured speed is not in this report: cnnbench bench output=FILE measures it, and bench=FILE brings it in."
         ]
-    tables = []
+    tables: list[str | Table] = []
     for content in bench:
         columns = list(content["rows"][0]) if content["rows"] else []
         formats = {name: _format([row.get(name) for row in content["rows"]]) for name in columns}
@@ -83,7 +83,8 @@ def _format(values: list[Cell]) -> str:
 
 
 def _line(run: Run, result: Result | None) -> dict[str, Cell]:
-    config, ended, network = run.config, run.result or {}, facts(run.config.arch.name)
+    config, network = run.config, facts(run.config.arch.name)
+    ended: dict[str, Any] = {**run.result} if run.result is not None else {}
     about = {
         "run": run.name,
         "network": config.arch.name,

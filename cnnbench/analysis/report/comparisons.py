@@ -73,6 +73,7 @@ def _published(shown: str, name: str, wanted: dict[str, Any]) -> tuple[Cell, ...
     entry = facts(name)
     fitting = [result for result in entry["results"] if all(result.get(key) == value for key, value in wanted.items())]
     result = fitting[0] if wanted else headline(entry)
+    assert result is not None  # COMPARISONS holds networks with published errors only
     paper = f"published: {entry['paper']['authors']} {entry['paper']['year']}, {result['where']}"
     images = SPLITS[result["split"]][0]
     errors = (result["top1_err"], result["top5_err"])

@@ -6,6 +6,7 @@ from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts
 from cnnbench.config.image_size import image_side
+from cnnbench.runs.results import RunResult
 
 
 def data_table(runs: list[Run]) -> Table:
@@ -52,14 +53,16 @@ def state_of(run: Run) -> str:
         return f"not ended: {last} of {total} epochs, and no status.json"
     why = f" ({run.status['why']})" if run.status.get("why") else ""
     words = {"running": "running, or killed", "preempted": "stopped and saved", "complete": "ended, without a result"}
-    state = words.get(run.status.get("state"), str(run.status.get("state")))
+    state = str(run.status.get("state"))
+    state = words.get(state, state)
     return f"{state}{why}: {last} of {total} epochs, last heard of at {run.status.get('time', 'an unknown time')}"
 
 
 def machine_of(run: Run) -> str:
     """What computed it, of a run that has ended, and the machines of its starts, each once."""
-    result = run.result or {}
-    parts = [f"{result['processes']} x {result['device']}"] if {"processes", "device"} <= set(result) else []
+    parts, result = [], run.result
+    if result is not None and "processes" in result and "device" in result:
+        parts.append(f"{result['processes']} x {result['device']}")
     parts += dict.fromkeys(f"{start.get('host')} ({start.get('platform')})" for start in run.starts)
     return ", ".join(parts) or "not recorded"
 
@@ -97,24 +100,38 @@ def clock(seconds: float | None) -> str | None:
 
 
 def _data_row(run: Run) -> tuple[Cell, ...]:
-    config, result, network = run.config, run.result or {}, facts(run.config.arch.name)
+    config, network, done = run.config, facts(run.config.arch.name), len(run.metrics)
+    params = classes = images = None
+    if run.result is not None:
+        params, classes = run.result.get("params"), run.result.get("classes")
+        images, done = run.result.get("training_images"), run.result.get("epoch", done)
     return (
-        *(run.name, config.arch.name, result.get("params"), billions(network["macs"]), network["input"]["size"]),
-        *(image_side(config), config.data.path, result.get("classes"), result.get("training_images")),
-        f"{result.get('epoch', len(run.metrics))} of {config.epochs}",
+        *(run.name, config.arch.name, params, billions(network["macs"]), network["input"]["size"]),
+        *(image_side(config), config.data.path, classes, images, f"{done} of {config.epochs}"),
     )
 
 
 def _cost_row(run: Run) -> tuple[Cell, ...]:
     training, waiting, _, _ = _seconds(run)
     share = 100 * waiting / training if training and waiting is not None else None
-    return run.name, (run.result or {}).get("images_per_second"), clock(training), share, machine_of(run), state_of(run)
+    speed = None if run.result is None else run.result.get("images_per_second")
+    return run.name, speed, clock(training), share, machine_of(run), state_of(run)
+
+
+def seconds_of(result: RunResult) -> tuple[float | None, float | None, float | None, float | None]:
+    """Seconds of training, of these waiting for data, of evaluation and of saving; None where it is not recorded."""
+    return (
+        result.get("training_seconds"),
+        result.get("waiting_seconds"),
+        result.get("evaluation_seconds"),
+        result.get("saving_seconds"),
+    )
 
 
 def _seconds(run: Run) -> tuple[float | None, float | None, float | None, float | None]:
-    """Seconds of training, of these waiting for data, of evaluation and of saving; None where it is not recorded."""
+    """`seconds_of` the run's result, or of its epochs so far."""
     if run.result is not None:
-        return tuple(run.result.get(f"{what}_seconds") for what in ("training", "waiting", "evaluation", "saving"))
+        return seconds_of(run.result)
     if not run.metrics:
         return None, None, None, None
     training = [line.get("training_seconds", 0.0) for line in run.metrics]

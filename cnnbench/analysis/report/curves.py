@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -103,7 +104,7 @@ def _averaged(ax: Axes, pairs: list[tuple[float, float]], scale: float, index: i
 
 def _fit(axes: Sequence[Axes], logarithmic: bool) -> None:
     """Axes from 0 where the values come near it; losses on one scale for all panels, to be compared."""
-    values = [[y for line in ax.get_lines() for y in line.get_ydata()] for ax in axes]
+    values = [[y for line in ax.get_lines() for y in np.asarray(line.get_ydata(), float).tolist()] for ax in axes]
     if logarithmic:
         values = [[y for ys in values for y in ys]] * len(axes)
     for ax, ys in zip(axes, values, strict=True):
@@ -129,7 +130,7 @@ def _notes(runs: Sequence[Run], drawn: Sequence[Run], horizontal: str, panels: S
         f"{names[run.name]} in epoch {line.get(EPOCH)}"
         for run in drawn
         for line in run.metrics
-        if any(isinstance(line.get(key), float) and not style.finite(line[key]) for key in keys)
+        if any(isinstance(value := line.get(key), float) and not style.finite(value) for key in keys)
     ]
     if broken:
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,7 +14,7 @@ from cnnbench.analysis.report.results import Result, results_of
 from cnnbench.analysis.report.run import Run
 
 MEASURED, PAPER = style.COLOURS[0], style.COLOURS[1]
-TARGET = dict(marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", zorder=2)
+TARGET: dict[str, Any] = dict(marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", zorder=2)
 
 
 def published_beside_measured(runs: Sequence[Run]) -> tuple[Figure | None, str]:

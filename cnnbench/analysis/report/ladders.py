@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,14 +20,17 @@ FAMILIES = {
     "ResNet": ("resnet34", "resnet50", "resnet101", "resnet152"),
 }
 BLUE, VERMILLION = style.COLOURS[0], style.COLOURS[1]
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "DenseNet": dict(color=BLUE, marker="o", linestyle="-"),
     "ResNet": dict(color=VERMILLION, marker="s", linestyle="--"),
 }
-DEPTHS = {"DenseNet": dict(xytext=(-6, -4), ha="right", va="top"), "ResNet": dict(xytext=(6, 4))}
+DEPTHS: dict[str, dict[str, Any]] = {
+    "DenseNet": dict(xytext=(-6, -4), ha="right", va="top"),
+    "ResNet": dict(xytext=(6, 4)),
+}
 
 # Row -> network of the facts, and the entries that tell its result from others; from 1502.03167 to 1602.07261.
-STEPS = (
+STEPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("BN-Inception", "bn_inception", {"detail": "BN-x30"}),
     ("Inception-v2", "inception_v2", {"detail": "base"}),
     ("+ RMSProp", "inception_v2", {"detail": "+ RMSProp"}),
@@ -39,11 +43,11 @@ STEPS = (
 )
 
 # Depth -> results of the plain and of the residual network (ResNet paper, Table 2: shortcuts of option A).
-PLAIN_RESIDUAL = {
+PLAIN_RESIDUAL: dict[int, tuple[tuple[str, dict[str, str]], tuple[str, dict[str, str]]]] = {
     18: (("plain18", {}), ("resnet18", {"of": "resnet18 with option A shortcuts"})),
     34: (("plain34", {}), ("resnet34", {"of": "resnet34 with option A shortcuts", "where": "Tables 2 and 3"})),
 }
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "plain": dict(color=VERMILLION, marker="s", linestyle="--"),
     "resnet": dict(color=BLUE, marker="o", linestyle="-"),
 }
@@ -59,7 +63,7 @@ def densenet_and_resnet() -> tuple[Figure, str]:
         (panels[1], "multiply-adds of one image (10⁹)", lambda entry: entry["macs"] / 1e9),
     ):
         for family, names in FAMILIES.items():
-            xs, ys = [of(facts(name)) for name in names], [headline(facts(name))["top1_err"] for name in names]
+            xs, ys = [of(facts(name)) for name in names], [_top1_error(name) for name in names]
             ax.plot(xs, ys, label=family, **STYLES[family])
             for x, y, name in zip(xs, ys, names, strict=True):
                 depth = name.removeprefix(family.lower())
@@ -73,6 +77,12 @@ def densenet_and_resnet() -> tuple[Figure, str]:
         "Published errors on the ILSVRC-2012 validation images, one centre crop; numbers are layers. ResNet: the "
         "weights of fb.resnet.torch, which the DenseNet paper compares with."
     )
+
+
+def _top1_error(name: str) -> float:
+    result = headline(facts(name))
+    assert result is not None  # FAMILIES holds networks with published errors only
+    return result["top1_err"]
 
 
 def inception_ladder(runs: Sequence[Run]) -> tuple[Figure, str]:
@@ -117,20 +127,21 @@ STEP_OF = {
 
 def plain_and_residual(runs: Sequence[Run]) -> tuple[Figure, str]:
     """Published errors of plain and residual networks, and the curves of runs of such: the figure and its caption."""
-    own = [run for run in runs if _kind(run) and any(len(points(run, EPOCH, key)) > 1 for key, _ in _PANELS)]
+    own = [run for run in runs if _paired(run) and any(len(points(run, EPOCH, key)) > 1 for key, _ in _PANELS)]
     figure = style.new_figure(3.6 if own else 3.4, style.WIDTH if own else 4.6)
     panels = figure.subplots(1, 1 + len(_PANELS) * bool(own), squeeze=False)[0]
     _published(panels[0])
     for ax, (key, label) in zip(panels[1:], _PANELS, strict=False):
         for run, name in zip(runs, style.labels(runs), strict=True):
-            if run in own:
+            if run in own and (pair := _paired(run)):
                 xs, ys = zip(*(points(run, EPOCH, key) or [(float("nan"), float("nan"))]), strict=True)
-                deep = _depth(run) in ("34", "44", "56")
+                kind, depth = pair
+                deep = depth in ("34", "44", "56")
                 ax.plot(
                     xs,
                     ys,
                     label=name,
-                    **KINDS[_kind(run)],
+                    **KINDS[kind],
                     linewidth=2.2 if deep else 1,
                     markevery=1 + len(xs) // MARKS,
                 )
@@ -156,7 +167,8 @@ def _published(ax: Axes) -> None:
         ]
         colour, up = KINDS[kind]["color"], 1 if kind == "plain" else -1  # the two at 18 layers nearly touch
         ax.plot(list(PLAIN_RESIDUAL), ys, **KINDS[kind])
-        beside, beyond = dict(xytext=(-8, 5 * up), ha="right"), dict(xytext=(0, 10 * up), ha="center")
+        beside: dict[str, Any] = dict(xytext=(-8, 5 * up), ha="right")
+        beyond: dict[str, Any] = dict(xytext=(0, 10 * up), ha="center")
         for depth, y, text, where in zip(
             PLAIN_RESIDUAL, ys, (f"{ys[0]}", f"{word} {ys[1]}"), (beside, beyond), strict=True
         ):
@@ -166,11 +178,8 @@ def _published(ax: Axes) -> None:
     ax.set_title("published")
 
 
-def _kind(run: Run) -> str | None:
-    """plain or resnet, if the run's network has a counterpart of the other kind."""
+def _paired(run: Run) -> tuple[str, str] | None:
+    """Kind (plain or resnet) and depth of the run's network, if it has a counterpart of the other kind."""
     name = run.config.arch.name
-    return next((kind for kind in KINDS if name.startswith(kind) and name.removeprefix(kind) in PAIRED), None)
-
-
-def _depth(run: Run) -> str:
-    return run.config.arch.name.removeprefix(_kind(run))
+    pairs = ((kind, name.removeprefix(kind)) for kind in KINDS if name.startswith(kind))
+    return next(((kind, depth) for kind, depth in pairs if depth in PAIRED), None)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from cnnbench.analysis.papers.published import SPLITS, Published, otherwise, published_of, split_of
+from cnnbench.analysis.papers.measured import MeasuredErrors, errors_of_evaluation, errors_of_run
+from cnnbench.analysis.papers.published import SPLITS, Published, changed_keys, published_of, split_of
 from cnnbench.analysis.papers.verify import standard_error
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
 from cnnbench.evaluation.statistics import wilson_interval
-
-NEEDED = ("wrong_top1", "wrong_top5", "n", "protocol")  # of an evaluation, without which it says nothing
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,12 @@ class Result:
     remark: str
 
     def error(self, top: int) -> Error:
+        """The top-1 or the top-5 error beside the published one."""
         wrong = self.wrong1 if top == 1 else self.wrong5
-        expected = None if self.published is None else self.published.top1 if top == 1 else self.published.top5
         measured = 100 * wrong / self.n
         low, high = wilson_interval(wrong, self.n)
-        if expected is None:
+        expected = None if self.published is None else self.published.error(top)
+        if self.published is None or expected is None:
             return Error(measured, low, high, None, None, None)
         spread = standard_error(expected, self.published.images, measured, self.n)
         difference = measured - expected
@@ -60,11 +59,11 @@ class Error:
 
 def results_of(run: Run) -> list[Result]:
     """Every error that was counted for `run`; of a run that has not ended, that of its last evaluation so far."""
-    counted = [content for content in run.evaluations if all(key in content for key in NEEDED)]
-    if run.result is not None and all(key in run.result for key in NEEDED):
-        counted = [content for content in _of_training(run.result) if not _repeated(content, counted)] + counted
+    counted = [errors_of_evaluation(content, run.result) for content in run.evaluations]
+    if run.result is not None:
+        counted = [errors for errors in errors_of_run(run.result) if not _repeated(errors, counted)] + counted
     if counted:
-        return [_result(run, content) for content in counted]
+        return [_result(run, errors) for errors in counted]
     return list(_so_far(run))
 
 
@@ -126,59 +125,43 @@ def summary_table(results: list[Result]) -> Table:
 
 
 def recipe_of(run: Run) -> str:
+    """The recipe of a run, and the ladder's row if it is of one."""
     return run.config.recipe + (f", ladder {run.config.ladder}" if run.config.ladder else "")
 
 
-def _of_training(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What training counted at its end: with its weights and, if there are any, with the averaged ones."""
-    yield result
-    if "averaged_wrong_top1" in result:
-        wrong = {f"wrong_top{top}": result[f"averaged_wrong_top{top}"] for top in (1, 5)}
-        yield result | wrong | {"weights_kind": "averaged"}
-
-
-def _repeated(own: dict[str, Any], evaluations: list[dict[str, Any]]) -> bool:
+def _repeated(own: MeasuredErrors, evaluations: list[MeasuredErrors]) -> bool:
     """Whether `cnnbench eval` has counted the same again."""
-    same = ("wrong_top1", "wrong_top5", "n", "protocol")
     return any(
-        all(own[key] == other[key] for key in same) and _weights(own) == _weights(other) and not _other_truth(other)
-        for other in evaluations
+        own.counts() == other.counts() and not other.best_epoch and not _other_truth(other) for other in evaluations
     )
 
 
-def _result(run: Run, content: dict[str, Any]) -> Result:
-    published, remark = _compared(run, content)
-    counts = (content["wrong_top1"], content["wrong_top5"], content["n"])
-    return Result(
-        run, content["protocol"], content.get("protocol_in_words"), _weights(content), *counts, published, remark
-    )
+def _result(run: Run, measured: MeasuredErrors) -> Result:
+    published, remark = _compared(run, measured)
+    weights = ("averaged" if measured.weights == "averaged" else "as trained") + ", best epoch" * measured.best_epoch
+    counts = measured.wrong1, measured.wrong5, measured.n
+    return Result(run, measured.protocol, measured.protocol_in_words, weights, *counts, published, remark)
 
 
-def _weights(content: dict[str, Any]) -> str:
-    kind = "averaged" if content.get("weights_kind") == "averaged" else "as trained"
-    return kind + (", best epoch" if str(content.get("weights", "")).endswith("best.pt") else "")
-
-
-def _other_truth(content: dict[str, Any]) -> str:
+def _other_truth(measured: MeasuredErrors) -> str:
     """Which labels or images an evaluation took in place of all, if it did."""
-    parts = [f"labels of {content['labels']}"] if content.get("labels") else []
-    parts += [f"without the images of {content['exclude']}"] if content.get("exclude") else []
+    parts = [f"labels of {measured.labels}"] if measured.labels else []
+    parts += [f"without the images of {measured.exclude}"] if measured.exclude else []
     return ", ".join(parts)
 
 
-def _compared(run: Run, content: dict[str, Any]) -> tuple[Published | None, str]:
+def _compared(run: Run, measured: MeasuredErrors) -> tuple[Published | None, str]:
     """The published error that this one is of the same kind as, and its source; or None, and why there is none."""
-    if content.get("labels"):
-        return None, f"not comparable: {_other_truth(content)}"
-    facts = {key: run.result[key] for key in ("classes", "training_images") if key in (run.result or {})}
-    split = split_of(run.config, facts | content)
+    if measured.labels:
+        return None, f"not comparable: {_other_truth(measured)}"
+    split = split_of(run.config, measured)
     if split is None:
-        return None, f"not comparable: {_data(run, facts | content)}"
-    if others := otherwise(content, split):
-        return None, f"not comparable: with {', '.join(others)}"
-    published = published_of(run.config, content, split)
+        return None, f"not comparable: {_data(run, measured)}"
+    if changed := changed_keys(measured, split):
+        return None, f"not comparable: with {', '.join(changed)}"
+    published = published_of(run.config, measured, split)
     if published is None:
-        return None, f"nothing published by protocol {content['protocol']} on {split}"
+        return None, f"nothing published by protocol {measured.protocol} on {split}"
     parts = [published.source, f"{published.split} ({SPLITS[published.split][0]:,} images)"]
     parts.append(f"recipe {published.recipe}" + (", another" if published.recipe != run.config.recipe else ""))
     if run.config.data.train_fraction < 1:
@@ -186,17 +169,17 @@ def _compared(run: Run, content: dict[str, Any]) -> tuple[Published | None, str]
     return published, "; ".join(parts)
 
 
-def _data(run: Run, content: dict[str, Any]) -> str:
-    data, tested = run.config.data.path, content.get("data", run.config.data.path)
-    classes = f" ({content['classes']} classes)" if "classes" in content else ""
+def _data(run: Run, measured: MeasuredErrors) -> str:
+    data, tested = run.config.data.path, measured.data or run.config.data.path
+    classes = f" ({measured.classes} classes)" if measured.classes is not None else ""
     return f"trained on {data}{classes}" + (f", evaluated on {tested}" if tested != data else "")
 
 
 def _so_far(run: Run) -> Iterator[Result]:
     """The last evaluation of a run that has no result."""
     for line in reversed(run.metrics):
-        if "top1_error" in line and "n" in line:
-            wrong = (round(line[f"top{top}_error"] * line["n"] / 100) for top in (1, 5))
+        if "top1_error" in line and "top5_error" in line and "n" in line:
+            wrong1, wrong5 = (round(error * line["n"] / 100) for error in (line["top1_error"], line["top5_error"]))
             remark = f"not compared: after epoch {line['epoch']} of {run.config.epochs}, not ended"
-            yield Result(run, "center", None, "as trained", *wrong, line["n"], None, remark)
+            yield Result(run, "center", None, "as trained", wrong1, wrong5, line["n"], None, remark)
             return

@@ -42,11 +42,6 @@ class Run:
     classes: list[str]
     confusion: list[list[int]]
 
-    def series(self, key: str) -> tuple[list[float], list[float]]:
-        """Epochs, and the values of `key` in metrics.jsonl there; epochs without it are left out."""
-        points = [(line["epoch"], line[key]) for line in self.metrics if line.get(key) is not None]
-        return [epoch for epoch, _ in points], [value for _, value in points]
-
     @property
     def details_command(self) -> str:
         """What fills the folder of details, as one types it."""
@@ -57,7 +52,7 @@ def find_runs(names: list[str]) -> tuple[list[Run], list[str]]:
     """The runs called `names`, each once, or if there are none all in runs/; a folder of runs, such as a sweep's,
     stands for those. Also a sentence for each run in runs/ that cannot be read.
 
-    Raises UserError for a name that is no run, a run that cannot be read, or if there are no runs at all.
+    Raises UserError for a name that is not a run, a run that cannot be read, or if there are no runs at all.
     """
     if names:
         folders = {folder.resolve(): folder for name in names for folder in _folders(run_folder(name))}
@@ -103,7 +98,7 @@ def _folders(folder: Path) -> list[Path]:
         return [folder]
     if below := [path for path in _within(folder) if (path / "config.yaml").exists()]:
         return below
-    raise UserError(f"{folder} is no run: it has no config.yaml, and no runs in it")
+    raise UserError(f"{folder} is not a run: it has no config.yaml, and no runs in it")
 
 
 def _within(folder: Path) -> list[Path]:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from cnnbench.analysis.report.run import Run
 
@@ -53,8 +54,8 @@ def styled() -> Iterator[None]:
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
     """An empty white figure, inches, that can be measured and saved as PNG without a window."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(wspace=0.05)  # so that labels keep clear of the panel at their left
+    layout = ConstrainedLayoutEngine(wspace=0.05)  # so that labels keep clear of the panel at their left
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -85,7 +86,7 @@ def legend_below(figure: Figure, axes: Axes, columns: int | None = None) -> None
     figure.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=3.2)
 
 
-def finite(value: Any) -> bool:
+def finite(value: object) -> TypeGuard[float]:
     """Whether this is a number that can be drawn."""
     return isinstance(value, (int, float)) and math.isfinite(value)
 

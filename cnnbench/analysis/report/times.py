@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from cnnbench.analysis.report import style
+from cnnbench.analysis.report.cost import seconds_of
 from cnnbench.analysis.report.run import Run
 
 # What a run does, colour and hatch: apart in grey, too.
@@ -16,6 +17,7 @@ PARTS = (
     ("evaluation", "#A6DCC9", ".."),
     ("saving", "#000000", ""),
 )
+SHORT = 60  # seconds of training, below which the tenths that result.json keeps are too coarse
 INSIDE = 6  # percent of a bar that hold its number
 
 
@@ -61,21 +63,30 @@ def time_shares(runs: Sequence[Run]) -> tuple[Figure | None, str]:
 
 def spent_in(run: Run) -> tuple[float, float, float, float] | None:
     """Seconds of computing, waiting for data, evaluation and saving; None if the run does not say."""
-    result = run.result or {}
-    keys = ("training_seconds", "waiting_seconds", "evaluation_seconds", "saving_seconds")
-    # result.json rounds to tenths of a second: too coarse for the shares of a short run
-    if all(style.finite(result.get(key)) for key in keys) and result["training_seconds"] >= 60:
-        training, waiting, evaluation, saving = (result[key] for key in keys)
-    else:
-        lines = [
-            line for line in run.metrics if all(style.finite(line.get(k)) for k in ("training_seconds", "data_wait"))
-        ]
-        if not lines:
-            return None
-        training = sum(line["training_seconds"] for line in lines)
-        waiting = sum(line["training_seconds"] * line["data_wait"] for line in lines)
-        evaluation = sum(line["evaluation_seconds"] for line in lines if style.finite(line.get("evaluation_seconds")))
-        elapsed = lines[-1].get("elapsed_seconds")
-        saving = max(0.0, elapsed - training - evaluation) if style.finite(elapsed) else 0.0
+    training, waiting, evaluation, saving = _by_result(run) or _by_epochs(run)
     total = training + evaluation + saving
     return (max(0.0, training - waiting), waiting, evaluation, saving) if total > 0 else None
+
+
+def _by_result(run: Run) -> tuple[float, float, float, float] | None:
+    """Seconds of training, of these waiting, of evaluation and of saving, as in result.json; None of a short run."""
+    if run.result is None:
+        return None
+    training, waiting, evaluation, saving = seconds_of(run.result)
+    if not (style.finite(training) and style.finite(waiting) and style.finite(evaluation) and style.finite(saving)):
+        return None
+    return (training, waiting, evaluation, saving) if training >= SHORT else None
+
+
+def _by_epochs(run: Run) -> tuple[float, float, float, float]:
+    """The same seconds, added up over the epochs that have them."""
+    training = waiting = evaluation = 0.0
+    elapsed = None
+    for line in run.metrics:
+        seconds, share = line.get("training_seconds"), line.get("data_wait")
+        if style.finite(seconds) and style.finite(share):
+            training, waiting = training + seconds, waiting + seconds * share
+            evaluated, elapsed = line.get("evaluation_seconds"), line.get("elapsed_seconds")
+            evaluation += evaluated if style.finite(evaluated) else 0.0
+    saving = max(0.0, elapsed - training - evaluation) if style.finite(elapsed) else 0.0
+    return training, waiting, evaluation, saving

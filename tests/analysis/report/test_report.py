@@ -266,7 +266,7 @@ def test_mistakes_are_answered_in_a_sentence(tmp_path, resnet20, monkeypatch, ca
     (tmp_path / "bench.json").write_text('{"rows": []}')
     for words, said in {
         ("resnet2",): "there is no run in runs/resnet2, did you mean resnet20?",
-        ("notes",): "runs/notes is no run: it has no config.yaml",
+        ("notes",): "runs/notes is not a run: it has no config.yaml",
         ("resnet20", "runs=[resnet20]"): "give either runs=[resnet20] or the names alone",
         ("resnet20", "outptu=x"): "unknown key 'outptu', did you mean output?",
         ("resnet20", "output=bench.json"): "output=bench.json is a file",
