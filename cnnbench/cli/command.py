@@ -28,10 +28,12 @@ class Command:
         return self.name.replace(" ", "_")
 
     def check(self, config: Any) -> None:
+        """Raise UserError for a config of this command that cannot work."""
         for name in self.checks:
             function(name)(config)
 
     def run(self, config: Any) -> Any:
+        """Do what the command is for; its result, where a sweep has a use for one."""
         return function(self.runs)(config)
 
 

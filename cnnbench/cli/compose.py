@@ -89,7 +89,7 @@ def typed_config(command: Command, composed: DictConfig, job_folder: str | None 
             raise UserError(unknown_key(name, command.schema))
     if "arch" in composed and OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
         composed.arch = None
-    config = OmegaConf.to_object(composed)
+    config: Any = OmegaConf.to_object(composed)  # of the type command.schema
     _check_groups(config, known)
     if getattr(config, "archs", None):
         config = dataclasses.replace(config, archs={name: _arch(name, node) for name, node in composed.archs.items()})
@@ -112,11 +112,15 @@ def _arch(name: str, node: Any) -> ArchConfig:
     """One of several networks, checked as the group arch is."""
     if not isinstance(node, DictConfig):
         raise UserError(f"archs.{name}={node} is not possible: name the networks in a list, as in archs=[{name}]")
-    return OmegaConf.to_object(OmegaConf.merge(_node(ArchConfig), node))
+    arch = OmegaConf.to_object(OmegaConf.merge(_node(ArchConfig), node))
+    assert isinstance(arch, ArchConfig)  # what _node was made from
+    return arch
 
 
 def _names(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for name in node:
-        yield f"{prefix}{name}"
-        if isinstance(child := node._get_node(name), DictConfig) and not child._is_none():
-            yield from _names(child, f"{prefix}{name}.")
+    """The full dotted names of all keys in `node`."""
+    for key in node:
+        name = prefix + str(key)
+        yield name
+        if isinstance(child := node._get_node(key), DictConfig) and not child._is_none():
+            yield from _names(child, f"{name}.")

@@ -12,9 +12,6 @@ from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError, nearest, reason
 
 SHOWN = 12  # options of a group that an error message lists
-# Words of a sweep by whose points only Hydra knows: folders of one's own, plug-ins, values of a job.
-HYDRAS = re.compile(r"--config-dir|-cd|\+*hydra(/sweeper|\.(sweep|searchpath))|.*\$\{(hydra|now):")
-TWICE = re.compile(r"Multiple values for (\w+)\.|(\w+) appears more than once")  # in a list of defaults
 TWICE = re.compile(r"Multiple values for (\w+)\.|(\w+) appears more than once")  # in a list of defaults
 
 

@@ -6,9 +6,11 @@ The network's own recipe is a key of its file, and a recipe names its networks: 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
@@ -24,12 +26,13 @@ ANY_NETWORK = "resnet50"  # stands for a recipe that is for all networks
 
 def register() -> None:
     """Make the resolvers known to OmegaConf."""
-    for name, function in {
+    functions: dict[str, Callable[..., Any]] = {
         "paper_recipe": _own_recipe,
         "first_network": _first_network,
         "whole": _whole,
         "by_weights": _by_weights,
-    }.items():
+    }
+    for name, function in functions.items():
         OmegaConf.register_new_resolver(name, function, replace=True)
 
 
@@ -72,7 +75,9 @@ def _by_weights(weights: Any, theirs: list[float], own: list[float]) -> list[flo
 
 def _repository() -> IConfigRepository:
     """Where Hydra finds files: in conf/, in the user's own folder and in other packages on its search path."""
-    return GlobalHydra.instance().config_loader().repository
+    loader = GlobalHydra.instance().config_loader()
+    assert isinstance(loader, ConfigLoaderImpl)  # the only kind that Hydra has
+    return loader.repository
 
 
 def _stated(path: str, key: str) -> Any:
@@ -80,7 +85,7 @@ def _stated(path: str, key: str) -> Any:
     file = _repository().load_config(path)
     if file is None or key in file.config:
         return None if file is None else file.config[key]
-    for below in reversed(file.defaults_list):
+    for below in reversed(file.defaults_list or []):
         below.update_parent(posixpath.dirname(path), "")
         known = None if below.is_self() or below.get_name() is None else _stated(below.get_config_path(), key)
         if known is not None:

@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 
 from cnnbench.cli import resolvers
 from cnnbench.cli.command import Command
+from cnnbench.config.fields import entries
 from cnnbench.config.recipes import PAPER
 from cnnbench.runtime.errors import UserError, nearest
 from cnnbench.runtime.shell import quoted
@@ -26,8 +27,8 @@ OPTIONS = {
 
 
 def split_options(words: list[str]) -> tuple[list[str], list[str]]:
-    """The words that are overrides, and the options with their words; UserError for an option that Hydra has not, or a
-    word that it does not take."""
+    """The words that are overrides, and the options with their words; UserError for an option that Hydra does not have,
+    or a word that it does not take."""
     overrides, options, rest = [], [], iter(words)
     for word in rest:
         option, equals, value = word.partition("=")
@@ -49,11 +50,11 @@ def split_options(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def with_names(command: Command, words: list[str]) -> list[str]:
-    """`words`, those that are no key=value joined under the command's key for them: as one name, or as a list."""
+    """`words`, those without an equals sign joined under the command's key for them: as one name, or as a list."""
     bare = [word for word in words if "=" not in word]
     if command.bare is None or not bare:
         return words
-    several = str(command.schema.__dataclass_fields__[command.bare].type).startswith("list")
+    several = str(entries(command.schema)[command.bare].type).startswith("list")
     if not several and len(bare) > 1:
         raise UserError(f"{command.name} takes one name, not {' and '.join(bare)}")
     if given := [word for word in words if word.startswith(f"{command.bare}=")]:
@@ -63,6 +64,7 @@ def with_names(command: Command, words: list[str]) -> list[str]:
 
 
 def check_syntax(overrides: list[str]) -> None:
+    """Raise UserError for a word that is not an override by Hydra's grammar."""
     parser = OverridesParser.create()
     for word in overrides:
         if "_target_" in word:  # what Hydra's own nodes, such as callbacks, would import and call
