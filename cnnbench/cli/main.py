@@ -20,7 +20,7 @@ def main(words: list[str] | None = None) -> None:
     """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
 
     Exit status 0: done; 1: `data check` found problems, or `verify` an error outside its band; 2: the user has to
-    change something, said in one line; 75: stopped and saved, to be continued; 130: interrupted; 141: nobody
+    change something, which one line says; 75: stopped and saved, to be continued; 130: interrupted; 141: nobody
     reads the output any more, as in `cnnbench zoo | head -1`; else a traceback.
     """
     os.environ.update(slurm_environment(os.environ))
@@ -89,7 +89,7 @@ def _command(words: list[str]) -> tuple[Command, list[str]]:
     if words[0] in families:
         known = [name for name in COMMANDS if name.startswith(f"{words[0]} ")]
         said = " ".join(words[:2])
-        raise UserError(f"'{said}' is no command{nearest(said, known)}; there are {', '.join(known)}")
+        raise UserError(f"'{said}' is not a command{nearest(said, known)}; there are {', '.join(known)}")
     raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
 
 

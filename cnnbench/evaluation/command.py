@@ -23,7 +23,7 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
 from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, Transform
 from cnnbench.evaluation.counts import Counts
-from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, images_and_answers
+from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.evaluate import predict, warn_of_broken
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
@@ -58,7 +58,7 @@ def _evaluate_child(config: EvalConfig, device: str) -> float:
 def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     group, device = ensemble_members(config), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
-    split, targets = images_and_answers(group[0])
+    split, targets = split_and_targets(group[0])
     own = predictions_of(group, split, targets, process, device)
     counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
     predictions = gather(own, process)
@@ -70,7 +70,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
 def predictions_of(
     group: list[EnsembleMember], split: Split, targets: np.ndarray, process: Process, device: torch.device
 ) -> Predictions:
-    """What the members of `group` together say of this process's share of `split`, by their mean probabilities."""
+    """The predictions for this process's share of `split`, by the mean probabilities of the members of `group`."""
     index = list(range(process.rank, len(split), process.world))
     total = torch.full((len(index), len(split.classes)), -math.inf, dtype=torch.float64, device=device)
     broken, passes = torch.zeros(len(index), dtype=torch.bool, device=device), 0

@@ -70,7 +70,7 @@ def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
     return found
 
 
-def images_and_answers(member: EnsembleMember) -> tuple[Split, np.ndarray]:
+def split_and_targets(member: EnsembleMember) -> tuple[Split, np.ndarray]:
     """The val split, and the right answers for each image, int64 (n, answers), its class first.
 
     Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such.

@@ -1,4 +1,4 @@
-"""What a network said of every image, and what follows from it: counts, errors of classes, confusion, mistakes."""
+"""The predictions for every image, and what follows from them: counts, confusion, the most confident mistakes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnnbench.runtime.distributed import Process, gather_to_leader
 class Predictions:
     """Row i is image `index[i]` of the split, int64 (n,). `rank` int64 (n,): classes before the best right answer.
     `first` int64 (n, k) and `probability` float32 (n, k): the first k classes, k = 5 or all. `loss` float64 (n,): -ln p
-    of the image's class. `broken` bool (n,): not decoded, so wrong, and what the other fields say of it is void."""
+    of the image's class. `broken` bool (n,): not decoded, so wrong; the other fields mean nothing there."""
 
     index: np.ndarray
     rank: np.ndarray
@@ -55,7 +55,7 @@ def gather(own: Predictions, process: Process) -> Predictions | None:
 
 
 def confusion(predictions: Predictions, labels: np.ndarray, classes: int) -> np.ndarray:
-    """How often an image of class i (row) was said to be j (column): int64 (classes, classes); broken images are in no
+    """How many images of class i (row) were predicted as j (column): int64 (classes, classes); broken images are in no
     column."""
     seen = ~predictions.broken
     matrix = np.zeros((classes, classes), np.int64)

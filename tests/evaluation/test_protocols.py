@@ -26,7 +26,7 @@ from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import CropsTransform
 from cnnbench.evaluation.command import predictions_of
-from cnnbench.evaluation.ensemble import EnsembleMember, images_and_answers
+from cnnbench.evaluation.ensemble import EnsembleMember, split_and_targets
 from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
@@ -321,7 +321,7 @@ def test_the_folders_of_imagenet_v2_are_class_numbers(sample, tmp_path):
         folder = tmp_path / "val" / str(number)
         folder.mkdir(parents=True)
         (folder / "image.png").write_bytes(image)
-    split, targets = images_and_answers(member(tmp_path, data=DataConfig(path=str(tmp_path))))
+    split, targets = split_and_targets(member(tmp_path, data=DataConfig(path=str(tmp_path))))
     assert [int(Path(split.name(row)).parent.name) for row in range(1000)] == targets[:, 0].tolist()
     assert split.classes[10] == "n01530575"
 

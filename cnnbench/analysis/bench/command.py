@@ -20,7 +20,7 @@ def bench_command(config: BenchConfig) -> None:
     tables = [table for what in WHATS if config.what in (what, "all") for table in TABLES[what](config)]
     print(render(tables, config.format))
     if config.output is not None:
-        write(config, tables)
+        write(config, config.output, tables)
 
 
 def _loader(config: BenchConfig) -> list[Table]:
@@ -47,8 +47,8 @@ def _eval(config: BenchConfig) -> list[Table]:
     return eval_tables(config)
 
 
-# Each takes the whole config, of one network or several (config_bench.networks); the `records` of the tables that it
-# returns are the rows of the JSON file.
+# Each takes the whole config, of one network or several; the `records` of the tables that it returns are the rows of
+# the JSON file.
 TABLES: dict[str, Callable[[BenchConfig], list[Table]]] = {
     "loader": _loader,
     "model": _model,

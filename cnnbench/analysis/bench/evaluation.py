@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -91,7 +92,7 @@ def measure_evaluation(config: BenchConfig, split: Split) -> Passes:
         network.model.eval()
         normalise = Normalise(config.arch, network.device, config.channels_last)
         batch = bench_halves.resident(config, network.device, len(order[0]), 0)
-        works = {
+        works: dict[str, Callable[[], object]] = {
             LOADER: partial(bench_halves.load_all, loader),
             NETWORK: partial(_forward, network, normalise, batch, order),
             WHOLE: partial(evaluate, [network.call], loader, normalise, network.precision, Process()),
@@ -102,7 +103,8 @@ def measure_evaluation(config: BenchConfig, split: Split) -> Passes:
 def _order(images: int, config: BenchConfig) -> list[list[SampleKey]]:
     """Batches of loader_images images, of which `images` of the config are different."""
     numbers = np.linspace(0, images - 1, min(config.images, images)).astype(int).tolist()
-    chosen = [(0, number) for number in (numbers * -(-config.loader_images // len(numbers)))[: config.loader_images]]
+    repeated = (numbers * -(-config.loader_images // len(numbers)))[: config.loader_images]
+    chosen = [SampleKey(0, number) for number in repeated]
     batch = bench_halves.batch_of(config)
     return [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
 

@@ -39,7 +39,7 @@ from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import ImageMaker, Loader
 from cnnbench.data.loading.sampler import SampleKey
-from cnnbench.data.loading.transform import EvaluationTransform
+from cnnbench.data.loading.transform import EvaluationTransform, Transform
 from cnnbench.runtime.machine import usable_cores
 
 COLUMNS = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
@@ -111,14 +111,16 @@ class Comparison:
     kind: str
 
     def work(self) -> Callable[[list[int]], None]:
+        """What makes the images with the given numbers."""
         bench = self.bench
+        transform: Transform
         transform = bench.training() if self.kind == "training" else EvaluationTransform(bench.arch, bench.size)
         return Fill(bench, transform)
 
 
 def compare(reference: Bench, comparisons: dict[str, Comparison], rounds: int) -> list[Cost]:
     """The cost of each of `comparisons`, all of the same images, beside torchvision's on the images of `reference`."""
-    works: dict[str, Any] = {
+    works: dict[str, Callable[[list[int]], None]] = {
         "torchvision, training": partial(torchvision_images, reference, torchvision_training(reference)),
         "torchvision, evaluation": partial(torchvision_images, reference, torchvision_evaluation(reference)),
     }
@@ -130,7 +132,7 @@ def compare(reference: Bench, comparisons: dict[str, Comparison], rounds: int) -
 
 def stage_costs(bench: Bench, rounds: int) -> list[Cost]:
     """The cost of each stage of one thread, and of the whole, beside torchvision's complete pipeline."""
-    works = {
+    works: dict[str, Callable[[list[int]], None]] = {
         "torchvision, training": partial(torchvision_images, bench, torchvision_training(bench)),
         "read": partial(read, bench),
         "open and decode": Decode(bench),
@@ -148,7 +150,7 @@ def stage_costs(bench: Bench, rounds: int) -> list[Cost]:
 
 def loader_costs(bench: Bench, rounds: int, workers: int, batch: int, passes: int) -> list[Cost]:
     """The cost of whole loaders, parent and workers together: torch's DataLoader over torchvision, and ours."""
-    chosen = [(number, index) for number in range(passes) for index in bench.indices]
+    chosen = [SampleKey(number, index) for number in range(passes) for index in bench.indices]
     order = [chosen[start : start + batch] for start in range(0, len(chosen), batch)]
     images = bench.images(bench.training())
     works: dict[str, Callable[[], None]] = {
@@ -180,7 +182,7 @@ def _cost(name: str, seconds: np.ndarray, reference: np.ndarray | None, wall: fl
     return Cost(name, 1e3 * float(np.median(seconds)), ratio, tuple(map(float, seconds)), rate)
 
 
-def _cpu_times(works: dict[str, Callable[[list[int]], Any]], indices: list[int], rounds: int) -> dict[str, np.ndarray]:
+def _cpu_times(works: dict[str, Callable[[list[int]], None]], indices: list[int], rounds: int) -> dict[str, np.ndarray]:
     """CPU seconds per image of each work in each round; the works take turns every few images."""
     threads, chunks = torch.get_num_threads(), [indices[i : i + CHUNK] for i in range(0, len(indices), CHUNK)]
     torch.set_num_threads(1)

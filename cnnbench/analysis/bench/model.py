@@ -153,7 +153,7 @@ class MatrixProduct:
 
 
 def _batch(config: BenchConfig, network: BenchNetwork, made: Callable[[int], ImageBatch]) -> tuple[int, list[str]]:
-    """The batch that is measured, and what is to be said of how it was chosen."""
+    """The batch that is measured, and notes on how it was chosen."""
     if config.batch != "max":
         return config.batch or LECTURE_BATCH, []
     network = replace(network, call=network.model)  # compiling for each size would take minutes

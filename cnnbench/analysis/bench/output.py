@@ -39,9 +39,9 @@ def machine_line() -> str:
     return f"{gpu}{processor()}, {cores} cores, {threads} threads, {versions}"
 
 
-def write(config: BenchConfig, tables: list[Table]) -> None:
-    """Write config.output (a JSON file, or a folder for bench.json) and the CSV file beside it."""
-    given = Path(config.output).expanduser()
+def write(config: BenchConfig, output: str, tables: list[Table]) -> None:
+    """Write `output` (a JSON file, or a folder for bench.json) and the CSV file beside it."""
+    given = Path(output).expanduser()
     path = given if given.suffix == ".json" else given / "bench.json"
     rows = [dict(record) for table in tables for record in table.records]
     shown = [json.loads(render(table, "json")) for table in tables]

@@ -21,11 +21,11 @@ from cnnbench.config.data import DataConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row
 from cnnbench.data.decode.engines import Engine, Picture, choose_engine, make_engine, open_picture
-from cnnbench.data.decode.region import Box, Window, fitted, rectangle
+from cnnbench.data.decode.region import Part, fitted, rectangle
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, ImageMaker
 from cnnbench.data.loading.normalise import Normalise
-from cnnbench.data.loading.sampler import image_random
+from cnnbench.data.loading.sampler import SampleKey, image_random
 from cnnbench.data.loading.transform import TrainingTransform, Transform, in_channels
 from cnnbench.data.storage.files import Files
 
@@ -62,6 +62,7 @@ class Bench:
 
 
 def read(bench: Bench, indices: list[int]) -> None:
+    """Read the files of images."""
     for index in indices:
         bench.split.read(index)
 
@@ -98,7 +99,7 @@ class Resize:
             fitted(*self.items[index], *self.rest)
 
 
-def _open(bench: Bench, engine: Engine, contents: dict[int, Any], index: int) -> tuple[Picture, Box | Window]:
+def _open(bench: Bench, engine: Engine, contents: dict[int, Any], index: int) -> tuple[Picture, Part]:
     picture = open_picture(contents[index], bench.split.name(index), engine)
     size, random = (picture.width, picture.height), image_random(0, 0, index)
     return picture, training_part(*size, bench.augment.crop, bench.size, bench.arch, random)
@@ -143,7 +144,7 @@ class Fill:
         self.images, self.batch = bench.images(transform), bench.batch(transform)
 
     def __call__(self, indices: list[int]) -> None:
-        self.images.fill([(0, index) for index in indices], self.batch)
+        self.images.fill([SampleKey(0, index) for index in indices], self.batch)
 
 
 def torchvision_training(bench: Bench) -> Callable[[Image.Image], torch.Tensor]:
@@ -160,6 +161,7 @@ def torchvision_training(bench: Bench) -> Callable[[Image.Image], torch.Tensor]:
 
 
 def torchvision_evaluation(bench: Bench) -> Callable[[Image.Image], torch.Tensor]:
+    """The evaluation transform of torchvision's reference scripts."""
     return transforms.Compose(
         [
             transforms.Resize(round(bench.size / bench.arch.crop_ratio)),
@@ -171,6 +173,7 @@ def torchvision_evaluation(bench: Bench) -> Callable[[Image.Image], torch.Tensor
 
 
 def torchvision_images(bench: Bench, transform: Callable[[Image.Image], torch.Tensor], indices: list[int]) -> None:
+    """Make images as torchvision does: read, decode, transform."""
     for index in indices:
         transform(with_pillow(bench.split, index))
 

@@ -7,13 +7,13 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -156,6 +156,7 @@ class Trainer:
     """The loop of `cnnbench train` for a network that is there already, with its log in `folder`; no checkpoints."""
 
     def __init__(self, config: BenchConfig, network: BenchNetwork, augment: AugmentConfig, classes: int, folder: Path):
+        self.batch = batch_of(config)
         settings = TrainConfig(
             recipe="bench",
             arch=config.arch,
@@ -164,12 +165,12 @@ class Trainer:
             schedule=ScheduleConfig(kind="constant"),
             average=AverageConfig(),
             epochs=1,
-            batch=batch_of(config),
+            batch=self.batch,
             save_every=NEVER,
             precision=config.precision,
             channels_last=config.channels_last,
         )
-        data = TrainData(range(classes), 0, _Resident(), _Resident(), {})
+        data = TrainData([str(number) for number in range(classes)], 0, _Resident(), _Resident(), {})
         self.context = build_context(settings, network.model, data, folder)
         self.context.network = network.call
         self.context.optimizer = network.optimizer  # of both loops
@@ -177,7 +178,7 @@ class Trainer:
     def run(self, batches: Iterable[Batch], steps: int) -> dict[str, Any]:
         """Train on `steps` batches, which are all; the figures of the epoch."""
         context = self.context
-        context.data = dataclasses.replace(context.data, images=steps * context.config.batch)
+        context.data = dataclasses.replace(context.data, images=steps * self.batch)
         context.log = Log(LoggedRun(context.folder, 1, steps, every=NEVER), ["tensorboard"])
         ahead = DevicePrefetcher(batches, context.normalise)
         figures = train_epoch(context, TrainState(), ahead)
@@ -190,8 +191,9 @@ class Trainer:
 class _Resident:
     """The loader of images that need none."""
 
-    order: ClassVar[list[list[SampleKey]]] = []
-    broken: ClassVar[dict[int, str]] = {}
+    def __init__(self) -> None:
+        self.order: Sequence[list[SampleKey]] = []
+        self.broken: dict[int, str] = {}
 
     def __iter__(self) -> Iterator[Batch]:
         return iter(())

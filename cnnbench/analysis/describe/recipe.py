@@ -70,7 +70,7 @@ def course_table(config: TrainConfig) -> Table:
         rows = [rows[round(i * (total - 1) / (ROWS - 1))] for i in range(ROWS)]
     notes = [f"{ROWS} of {total} rows"] if total > ROWS else []
     if config.schedule.kind == "plateau":
-        notes.append("plateau: the rate falls when the validation error stalls, at epochs that nobody knows before")
+        notes.append("plateau: the rate falls when the validation error stalls, at epochs that are not known before")
     if keeps_to_one_side(config):
         notes.append(f"{config.arch.name} takes one side only, so that it is trained and tested at it")
     return Table("rate and image size", {"epoch": "", "rate": ".4g", "training side": "d"}, rows, notes)

@@ -121,7 +121,7 @@ SIZES = (
 
 
 def output_size() -> list[Table]:
-    """The formula beside what a layer really puts out and what the paper prints."""
+    """The formula beside what a layer really gives and what the paper prints."""
     rows = []
     for what, n, k, s, p, up, printed in SIZES:
         pool = nn.MaxPool2d(k, s, p, ceil_mode=up)  # sizes of convolutions and pooling follow the same rule
@@ -134,7 +134,7 @@ def output_size() -> list[Table]:
         "S": "",
         "P": "",
         "formula": ".2f",
-        "layer puts out": "",
+        "layer gives": "",
         "paper prints": "",
         "agree": "",
     }

@@ -198,7 +198,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
         value = value_of(trained, name)
         wanted = _plain(expected["recipe_batch" if name == "batch" else name])
         if name == "image_size" and wanted is None and value == image_side(replace(trained, image_size=None)):
-            continue  # the network's own, said outright
+            continue  # the network's own, written out
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
             source = f"ladder {trained.ladder}" if trained.ladder else f"recipe {trained.recipe}"
             found.append(f"{name}={shown(value)}, not {shown(wanted)} as in {source}{_remark(name, trained)}")

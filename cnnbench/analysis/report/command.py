@@ -53,5 +53,5 @@ def _read_bench(name: str | None) -> dict[str, list[dict[str, Any]]]:
     except (OSError, ValueError) as error:
         raise UserError(f"bench={name} cannot be read: {reason(error)}") from error
     if not isinstance(content, dict) or not {"tables", "rows"} <= set(content):
-        raise UserError(f"bench={name} is no file of `cnnbench bench output=FILE`")
+        raise UserError(f"bench={name} is not a file that `cnnbench bench output=FILE` wrote")
     return content

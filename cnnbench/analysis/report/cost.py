@@ -10,7 +10,7 @@ from cnnbench.runs.results import RunResult
 
 
 def data_table(runs: list[Run]) -> Table:
-    """What each run trained on what. Multiply-adds are those of the network at its paper's size, which is said."""
+    """Network and data of each run. Multiply-adds are those of the network at its paper's size, which stands beside."""
     columns = {
         "run": "",
         "network": "",

@@ -41,10 +41,10 @@ def confused_pairs(run: Run) -> Table:
     """Which class is taken for which other most often."""
     images = [sum(row) for row in run.confusion]
     found = [
-        (readable(run.classes[true]), readable(run.classes[said]), count, 100 * count / images[true])
+        (readable(run.classes[true]), readable(run.classes[predicted]), count, 100 * count / images[true])
         for true, row in enumerate(run.confusion)
-        for said, count in enumerate(row)
-        if said != true and count
+        for predicted, count in enumerate(row)
+        if predicted != true and count
     ]
     found.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
     columns = {"class": "", "taken for": "", "images": "", "% of the class": ".1f"}

@@ -272,7 +272,7 @@ def test_mistakes_are_answered_in_a_sentence(tmp_path, resnet20, monkeypatch, ca
         ("resnet20", "output=bench.json"): "output=bench.json is a file",
         ("resnet20", "output=runs/resnet20"): "output=runs/resnet20 is a run",
         ("resnet20", "bench=bnech.json"): "bench=bnech.json: there is no such file, did you mean bench.json?",
-        ("resnet20", "bench=bench.json"): "bench=bench.json is no file of `cnnbench bench output=FILE`",
+        ("resnet20", "bench=bench.json"): "bench=bench.json is not a file that `cnnbench bench output=FILE` wrote",
     }.items():
         with pytest.raises(SystemExit) as left:
             cli.main(["report", *words])
