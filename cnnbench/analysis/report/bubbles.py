@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from cnnbench.analysis.report import style
 from cnnbench.analysis.report.intervals import main_result
-from cnnbench.analysis.report.labels import place
+from cnnbench.analysis.report.labels import place_names
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import all_facts
 
@@ -33,6 +33,7 @@ FAMILIES = {
 AREA = 3.5  # square points per million parameters
 SIZES = (10, 50, 100)  # million parameters, in the legend
 CROWD = 12  # from more networks on their names need a tall picture
+ROOM = 1.4  # factor on the end of the horizontal axis: for names at the right of the last markers
 SMALL = 40.0  # square points of a marker whose area says nothing
 
 
@@ -110,6 +111,7 @@ def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: boo
             axes.plot([x, x], [network.error, error], color=colour, linewidth=0.8, zorder=1)
             axes.scatter(x, error, area, marker=marker, facecolor=colour, edgecolor="black", linewidth=1, zorder=3)
     axes.set(xlabel=label, ylabel="top-1 error, single crop (%)", xscale="log", yscale="log")
+    axes.set_xlim(right=axes.get_xlim()[1] * ROOM)
     _ticks(axes)
     _legend(figure, axes, sized)
     marked = [network.key + "*" * (network.split != "val") for network in shown]
@@ -117,7 +119,7 @@ def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: boo
     points += [(places[key], error) for key, errors in measured.items() for error in errors]
     area_of = dict(zip((network.key for network in shown), areas, strict=True))
     all_areas = areas + [area_of[key] for key, errors in measured.items() for _ in errors]
-    place(axes, points, marked, [math.sqrt(area) / 2 for area in all_areas])
+    place_names(axes, points, marked, [math.sqrt(area) / 2 for area in all_areas])
     return figure, _caption(shown, bool(measured), sized)
 
 

@@ -3,7 +3,6 @@
 import math
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 from composing import composed
@@ -73,7 +72,7 @@ def drawn(figure, panel: int = 0) -> dict[str, list[tuple]]:
 
 
 def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(bubbles, "place", lambda *_: None)  # slow, and tested below
+    monkeypatch.setattr(bubbles, "place_names", lambda *_: None)  # slow, and tested below
     made = run("made", epochs(50, 40), result=result(), classes=["a", "b"], confusion=[[3, 1], [0, 4]])
     (made.folder / "checkpoints").mkdir(parents=True)
     torch.save({"model": {"conv1.weight": torch.randn(4, 3, 5, 5)}}, made.folder / "checkpoints" / "last.pt")
@@ -190,10 +189,14 @@ def test_names_in_the_bubble_chart_do_not_overlap():
 
 
 def test_a_name_takes_the_free_side():
-    centres, radii, size = np.array([[100.0, 100], [110, 100]]), np.array([3.0, 3]), np.array([[40.0, 10]])
-    offsets, far = labels.best_offsets(centres, radii, size, np.array([0.0, 0, 300, 200]), pixel=1)
-    assert offsets[0] == pytest.approx([-25, 0])
-    assert not far[0]
+    figure = style.new_figure(3)
+    axes = figure.subplots()
+    axes.set(xlim=(0, 100), ylim=(0, 100))
+    labels.place_names(axes, [(50, 50), (53, 50)], ["name"], [3, 3])
+    (label,) = axes.texts
+    (right, _), (centre, _) = Text.get_window_extent(label).max, axes.transData.transform((50, 50))
+    assert right < centre - 3
+    assert not label.arrow_patch.get_visible()
 
 
 def test_ladders_show_the_published_steps(run):
