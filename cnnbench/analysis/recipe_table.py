@@ -7,9 +7,9 @@ from typing import Any
 
 from cnnbench.analysis.tables import Cell, Table
 
-SHOWN = 4  # networks of a recipe, where there are many
+SHOWN_NETWORKS = 4  # networks of a recipe, where there are many
 
-COLUMNS = {
+RECIPE_COLUMNS = {
     "recipe": "",
     "of the papers of": "",
     "optimiser": "",
@@ -39,7 +39,7 @@ def recipe_table(names: Iterable[str], own: dict[str, str | None], compose: Call
         "nearest that does takes its place",
         "conf/recipe/NAME.yaml has every value with its source, and says which the paper does not state",
     ]
-    return Table("", COLUMNS, rows, notes)
+    return Table("", RECIPE_COLUMNS, rows, notes)
 
 
 def papers_first(names: Iterable[str], own: dict[str, str | None]) -> list[str]:
@@ -49,8 +49,8 @@ def papers_first(names: Iterable[str], own: dict[str, str | None]) -> list[str]:
 
 def _few(networks: list[str]) -> str:
     """The first of many networks, and how many more there are."""
-    more = len(networks) - SHOWN
-    return ", ".join(networks) if more <= 1 else f"{', '.join(networks[:SHOWN])} and {more} more"
+    more = len(networks) - SHOWN_NETWORKS
+    return ", ".join(networks) if more <= 1 else f"{', '.join(networks[:SHOWN_NETWORKS])} and {more} more"
 
 
 def _row(name: str, networks: str, values: dict[str, Any]) -> tuple[Cell, ...]:

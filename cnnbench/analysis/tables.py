@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-FORMS = ("table", "markdown", "csv", "json")
-WIDTH = 120  # columns of plain text
-NARROWEST = 12  # columns that a narrowed text column keeps
+from cnnbench.config.analyse import FORMATS
+
+TEXT_WIDTH = 120  # columns of plain text
+NARROWEST_TEXT = 12  # columns that a narrowed text column keeps
 
 Cell = str | int | float | bool | None
 
@@ -39,8 +40,8 @@ class Table:
                 raise ValueError(f"table '{self.title}': {len(self.columns)} columns, but a row of {len(row)}: {row}")
 
 
-def render(tables: Table | Iterable[Table], form: str = "table", width: int = WIDTH) -> str:
-    """All tables as one text in one of FORMS, without a final newline. Raises ValueError for another form.
+def render(tables: Table | Iterable[Table], form: str = "table", width: int = TEXT_WIDTH) -> str:
+    """All tables as one text in one of FORMATS, without a final newline. Raises ValueError for another form.
 
     Plain text is at most `width` columns wide, as long as breaking the longest texts into lines can do it. CSV holds
     the rows as they are (several tables: one after another, an empty line between), JSON also titles and notes.
@@ -55,7 +56,7 @@ def render(tables: Table | Iterable[Table], form: str = "table", width: int = WI
         return "\n\n".join(_markdown(table) for table in tables)
     if form == "csv":
         return "\n\n".join(as_csv(list(table.columns), table.rows) for table in tables)
-    raise ValueError(f"no table form '{form}': choose one of {', '.join(FORMS)}")
+    raise ValueError(f"no table form '{form}': choose one of {', '.join(FORMATS)}")
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
@@ -93,7 +94,9 @@ def _widths(table: Table, cells: list[list[str]], right: list[bool], width: int)
     widths = [max(len(name), *(len(row[i]) for row in cells), 0) for i, name in enumerate(table.columns)]
     words = [max(map(len, name.split())) for name in table.columns]
     bodies = [max(words[i], *(len(row[i]) for row in cells), 0) for i in range(len(widths))]
-    texts = [body if r else min(body, max(NARROWEST, word)) for body, word, r in zip(bodies, words, right, strict=True)]
+    texts = [
+        body if r else min(body, max(NARROWEST_TEXT, word)) for body, word, r in zip(bodies, words, right, strict=True)
+    ]
     for narrowest in (bodies, texts):
         while sum(widths) + 2 * (len(widths) - 1) > width:
             room = [i for i in range(len(widths)) if widths[i] > narrowest[i]]

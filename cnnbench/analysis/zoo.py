@@ -12,7 +12,7 @@ from cnnbench.archs.facts import all_facts, headline
 from cnnbench.config.analyse import ZooConfig
 from cnnbench.runtime.errors import UserError
 
-COLUMNS = (
+ZOO_COLUMNS = (
     "key",
     "family",
     "year",
@@ -40,15 +40,15 @@ def show_zoo(config: ZooConfig) -> None:
 
 
 def zoo_table(family: str | None = None, name: str | None = None, sort: str | None = None) -> list[dict[str, Any]]:
-    """One row for each network, a dict with COLUMNS as keys.
+    """One row for each network, a dict with ZOO_COLUMNS as keys.
 
     `year`: when the paper was first posted; `layers`: those with weights, as the paper counts; `params`: without
     auxiliary heads; `macs`: multiply-adds of one image of side `image_size` pixels; errors in percent, by `protocol` on
     `split`, printed in `where`. None: not published.
 
     `family` keeps one family. `name` keeps keys that match a pattern (with *, ? or [) or else contain it. `sort` is one
-    of COLUMNS: ascending, empty cells last; without it the order of the facts. Raises ValueError for an unknown family
-    or column.
+    of ZOO_COLUMNS: ascending, empty cells last; without it the order of the facts. Raises ValueError for an unknown
+    family or column.
     """
     rows = [_row(entry) for entry in all_facts()]
     if family is not None:
@@ -60,18 +60,18 @@ def zoo_table(family: str | None = None, name: str | None = None, sort: str | No
         pattern = name if any(c in name for c in "*?[") else f"*{name}*"
         rows = [row for row in rows if fnmatchcase(row["key"], pattern)]
     if sort is not None:
-        if sort not in COLUMNS:
-            raise ValueError(f"no column '{sort}' to sort by: choose one of {', '.join(COLUMNS)}")
+        if sort not in ZOO_COLUMNS:
+            raise ValueError(f"no column '{sort}' to sort by: choose one of {', '.join(ZOO_COLUMNS)}")
         rows.sort(key=lambda row: (row[sort] is None, row[sort] if row[sort] is not None else 0))
     return rows
 
 
 def render_zoo(rows: list[dict[str, Any]], form: str = "table") -> str:
-    """Rows of `zoo_table` as one text in one of tables.FORMS. CSV and JSON hold them as they are, in whole units."""
+    """Rows of `zoo_table` as one text, `form` one of FORMATS. CSV and JSON hold them as they are, in whole units."""
     if form == "json":
         return json.dumps(rows, indent=2)
     if form == "csv":
-        return as_csv(COLUMNS, [list(row.values()) for row in rows])
+        return as_csv(ZOO_COLUMNS, [list(row.values()) for row in rows])
     columns = {
         "network": "",
         "family": "",
@@ -104,9 +104,9 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
         entry["params"]["total"],
         entry["macs"],
         entry["input"]["size"],
-        *(result.get(column) for column in COLUMNS[7:]),
+        *(result.get(column) for column in ZOO_COLUMNS[7:]),
     )
-    return dict(zip(COLUMNS, values, strict=True))
+    return dict(zip(ZOO_COLUMNS, values, strict=True))
 
 
 def _cells(row: dict[str, Any]) -> tuple[Cell, ...]:

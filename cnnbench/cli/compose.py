@@ -43,7 +43,7 @@ def own_recipes() -> dict[str, str | None]:
     """Each network with its paper's recipe, as their files say."""
     search_path.register()
     with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
-        return resolvers.own_recipes()
+        return resolvers.recipes_of_networks()
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from cnnbench.config.fields import entries
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-WIDTH = 110
+HELP_WIDTH = 110
 COLUMN = 40
 
 
@@ -86,7 +86,7 @@ def _plain(value: object) -> str:
 
 def _entry(left: str, right: str, column: int = COLUMN) -> list[str]:
     """`left` and, from `column` on, `right` wrapped beside it, or below where `left` is too long."""
-    wrapped = textwrap.wrap(right, WIDTH - column)
+    wrapped = textwrap.wrap(right, HELP_WIDTH - column)
     if len(left) > column - 4:
         return [f"  {left}", *(" " * column + line for line in wrapped)]
     return [f"  {left:<{column - 2}}{wrapped[0]}", *(" " * column + line for line in wrapped[1:])]

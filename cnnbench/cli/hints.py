@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError, nearest, reason
 
-SHOWN = 12  # options of a group that an error message lists
+SHOWN_OPTIONS = 12  # options of a group that an error message lists
 TWICE = re.compile(r"Multiple values for (\w+)\.|(\w+) appears more than once")  # in a list of defaults
 
 
@@ -21,7 +21,7 @@ def explain(error: Exception, schema: type) -> str:
         return str(ours)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        hint, few = nearest(option, error.options), len(error.options) <= SHOWN
+        hint, few = nearest(option, error.options), len(error.options) <= SHOWN_OPTIONS
         rest = f"choose one of {', '.join(error.options)}" if few else "`cnnbench COMMAND --help` lists all"
         return f"{group} has no option '{option}'{hint}; {rest}"
     cause = error.__cause__ or error

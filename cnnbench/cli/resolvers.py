@@ -36,7 +36,7 @@ def register() -> None:
         OmegaConf.register_new_resolver(name, function, replace=True)
 
 
-def own_recipes() -> dict[str, str | None]:
+def recipes_of_networks() -> dict[str, str | None]:
     """Each network with its paper's recipe; Hydra has to be initialised."""
     return {name: _stated(f"arch/{name}", "recipe") for name in _repository().get_group_options("arch")}
 

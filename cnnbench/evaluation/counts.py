@@ -42,7 +42,7 @@ def rank_of_target(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return torch.where(logits.isnan().any(1) | broken, logits.shape[1], before.sum(1))
 
 
-def wrong_counts(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def count_wrong(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """int64 (3,): images wrong at top 1, images wrong at top 5, images; on the device of `logits`, without a sync.
 
     With fewer than six classes no image with real numbers can be wrong at top 5.

@@ -14,7 +14,7 @@ from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import BROKEN, Batch
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
-from cnnbench.evaluation.counts import Counts, wrong_counts
+from cnnbench.evaluation.counts import Counts, count_wrong
 from cnnbench.runtime.distributed import Process, largest_over_group, sum_over_group
 from cnnbench.runtime.precision import Precision
 from cnnbench.runtime.progress import tqdm
@@ -57,7 +57,7 @@ def evaluate(
     idle = largest_over_group(len(loader.order), process, normalise.device) - len(loader.order)
     for outputs, labels in _outputs(models, loader, normalise, precision, process, before_batch):
         for number, logits in enumerate(outputs):
-            counts[number] += wrong_counts(logits, labels)
+            counts[number] += count_wrong(logits, labels)
             loss[number] += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN).double()
     for _ in range(idle):
         before_batch()

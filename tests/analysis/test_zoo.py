@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cnnbench.analysis.zoo import COLUMNS, render_zoo, zoo_table
+from cnnbench.analysis.zoo import ZOO_COLUMNS, render_zoo, zoo_table
 
 
 def row(key: str) -> dict:
@@ -78,7 +78,7 @@ def test_forms():
     rows = zoo_table(family="resnext")
     assert json.loads(render_zoo(rows, "json")) == rows
     parsed = list(csv.DictReader(io.StringIO(render_zoo(rows, "csv"))))
-    assert list(parsed[0]) == list(COLUMNS)
+    assert list(parsed[0]) == list(ZOO_COLUMNS)
     assert parsed[0]["params"] == "25028904"
     assert "| resnext50_32x4d | resnext | 2016 | 50 | 25.03 | 4.23 | 224 | 22.20 | - |" in render_zoo(rows, "markdown")
     assert all(len(line) <= 120 for line in render_zoo(zoo_table()).splitlines())

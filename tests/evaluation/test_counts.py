@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnnbench.evaluation.counts import Counts, rank_of_target, wrong_counts
+from cnnbench.evaluation.counts import Counts, count_wrong, rank_of_target
 from cnnbench.evaluation.statistics import wilson_interval
 
 
@@ -23,23 +23,23 @@ def test_ranks_by_hand():
     )
     target = torch.tensor([0, 1, 6, 2, 3, 6, 6])
     assert rank_of_target(logits, target).tolist() == [0, 6, 1, 5, 3, 7, 0]
-    assert wrong_counts(logits, target).tolist() == [5, 3, 7]
+    assert count_wrong(logits, target).tolist() == [5, 3, 7]
 
 
 def test_counts_do_not_depend_on_how_images_are_grouped():
     torch.manual_seed(0)
     logits, target = torch.randn(101, 12), torch.randint(0, 12, (101,))
-    whole = wrong_counts(logits, target)
+    whole = count_wrong(logits, target)
     order = logits.argsort(1, descending=True)
     assert whole[0] == (order[:, 0] != target).sum()
     assert whole[1] == 101 - (order[:, :5] == target[:, None]).any(1).sum()
     for size in (1, 7, 50):
-        parts = [wrong_counts(a, b) for a, b in zip(logits.split(size), target.split(size), strict=True)]
+        parts = [count_wrong(a, b) for a, b in zip(logits.split(size), target.split(size), strict=True)]
         assert torch.equal(torch.stack(parts).sum(0), whole)
 
 
 def test_fewer_than_six_classes():
-    assert wrong_counts(torch.eye(3), torch.tensor([0, 1, 1])).tolist() == [1, 0, 3]
+    assert count_wrong(torch.eye(3), torch.tensor([0, 1, 1])).tolist() == [1, 0, 3]
 
 
 def test_errors_in_percent():

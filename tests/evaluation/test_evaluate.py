@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from cnnbench.config.arch import ArchConfig
 from cnnbench.data.loading.loader import BROKEN, Batch
 from cnnbench.data.loading.normalise import Normalise
-from cnnbench.evaluation.counts import wrong_counts
+from cnnbench.evaluation.counts import count_wrong
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.precision import choose_precision
@@ -51,7 +51,7 @@ def test_two_networks_in_one_pass_count_as_each_alone(capsys):
     pixels = normalise(Batch(images.pixels, images.labels, torch.zeros(29, 0)))
     for model, (counts, loss) in zip(models, found, strict=True):
         logits = model.eval()(pixels)
-        assert [counts.wrong1, counts.wrong5, counts.n] == wrong_counts(logits, images.labels).tolist()
+        assert [counts.wrong1, counts.wrong5, counts.n] == count_wrong(logits, images.labels).tolist()
         assert loss == pytest.approx(F.cross_entropy(logits, images.labels, ignore_index=BROKEN).item(), rel=1e-6)
         assert evaluate([model], images, *rest) == [(counts, loss)]
     assert found[0] != found[1]

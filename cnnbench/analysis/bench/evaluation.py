@@ -25,13 +25,13 @@ from cnnbench.data.loading.transform import EvaluationTransform
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.runtime.distributed import Process, choose_device, choose_workers
 
-COLUMNS = {
+EVALUATION_COLUMNS = {
     "network": "",
     "pixels": "",
     "what": "",
     "images/s": ",.1f",
     "interval": "",
-    **bench_halves.COLUMNS,
+    **bench_halves.HALVES_COLUMNS,
 }
 
 
@@ -75,7 +75,7 @@ def eval_tables(config: BenchConfig) -> list[Table]:
         bench_halves.NOTE,
         machine_line(),
     ]
-    return [Table("evaluation", COLUMNS, rows, notes, records)]
+    return [Table("evaluation", EVALUATION_COLUMNS, rows, notes, records)]
 
 
 def measure_evaluation(config: BenchConfig, split: Split) -> Passes:

@@ -16,7 +16,7 @@ from cnnbench.data.loading.loader import Batch, Loader
 
 LOADER, NETWORK, WHOLE = "loader alone", "network alone", "end to end"
 
-COLUMNS = {"of the smaller (%)": ".1f", "of one after the other (%)": ".1f"}
+HALVES_COLUMNS = {"of the smaller (%)": ".1f", "of one after the other (%)": ".1f"}
 NOTE = (
     "of the smaller: end to end over the slower half alone, the most that can be had where the two use other parts "
     "of the machine; of one after the other: over what is left where they share its cores, as on a CPU"

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.stages import (
-    CHUNK,
+    TURN_IMAGES,
     Augment,
     Bench,
     Decode,
@@ -42,8 +42,8 @@ from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import EvaluationTransform, Transform
 from cnnbench.runtime.machine import usable_cores
 
-COLUMNS = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
-BATCH = 100  # images, where the config says nothing
+LOADER_COLUMNS = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
+LOADER_BATCH = 100  # images, where the config says nothing
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
     images = len(bench.indices)
     stages = stage_costs(bench, config.rounds)
     passes = -(-config.loader_images // images)
-    loaders = loader_costs(bench, config.rounds, max(1, workers), min(config.batch or BATCH, images), passes)
+    loaders = loader_costs(bench, config.rounds, max(1, workers), min(config.batch or LOADER_BATCH, images), passes)
     about = (
         f"{config.arch.name}: {images} images of {config.data.path} ({split.storage.form}), "
         f"{bench.size} x {bench.size}, {choose_engine(config.data.engine)}, data.pixels={config.data.pixels}"
@@ -81,7 +81,7 @@ def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
     ]
     whole = f"{config.arch.name}: whole loaders, {images * passes} images"
     return [
-        Table(title, COLUMNS, [_row(cost) for cost in costs], notes, [_record(config, cost) for cost in costs])
+        Table(title, LOADER_COLUMNS, [_row(cost) for cost in costs], notes, [_record(config, cost) for cost in costs])
         for title, costs in ((f"one thread, stage by stage: {about}", stages), (whole, loaders))
     ]
 
@@ -184,7 +184,8 @@ def _cost(name: str, seconds: np.ndarray, reference: np.ndarray | None, wall: fl
 
 def _cpu_times(works: dict[str, Callable[[list[int]], None]], indices: list[int], rounds: int) -> dict[str, np.ndarray]:
     """CPU seconds per image of each work in each round; the works take turns every few images."""
-    threads, chunks = torch.get_num_threads(), [indices[i : i + CHUNK] for i in range(0, len(indices), CHUNK)]
+    threads = torch.get_num_threads()
+    chunks = [indices[start : start + TURN_IMAGES] for start in range(0, len(indices), TURN_IMAGES)]
     torch.set_num_threads(1)
     times = {name: np.zeros(rounds) for name in works}
     for work in works.values():

@@ -14,7 +14,7 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import available_memory
 
 FEWEST = 2  # images: batch normalisation over a single pixel refuses one
-PROBES = 4, 8  # images in the batches from which larger ones are predicted
+PROBED_BATCHES = 4, 8  # images in the batches from which larger ones are predicted
 SHARE = 0.9  # of the available memory that a predicted need may take
 
 HOW = {
@@ -77,15 +77,16 @@ def largest_on_cpu(peak: Callable[[int], int]) -> tuple[int, str]:
     available = available_memory()
     if available is None:
         raise UserError("this system does not say how much memory is available: give batch=NUMBER")
-    few, more = (peak(batch) for batch in PROBES)
-    image = max(1.0, (more - few) / (PROBES[1] - PROBES[0]))
+    few, more = (peak(batch) for batch in PROBED_BATCHES)
+    image = max(1.0, (more - few) / (PROBED_BATCHES[1] - PROBED_BATCHES[0]))
     room = SHARE * available
-    batch = largest(lambda number: few + (number - PROBES[0]) * image <= room, FEWEST)
+    batch = largest(lambda number: few + (number - PROBED_BATCHES[0]) * image <= room, FEWEST)
     if batch is None:
         raise UserError(f"not even {FEWEST} images fit into the available memory: use a smaller image_size")
     return batch, (
-        f"batch=max, predicted: an image takes {image / 2**20:,.1f} MiB (steps of {PROBES[0]} and of {PROBES[1]}, not "
-        f"compiled), and {SHARE:.0%} of the available {available / 2**30:,.1f} GiB hold {batch:,}"
+        f"batch=max, predicted: an image takes {image / 2**20:,.1f} MiB (steps of {PROBED_BATCHES[0]} and of "
+        f"{PROBED_BATCHES[1]}, not compiled), and {SHARE:.0%} of the available "
+        f"{available / 2**30:,.1f} GiB hold {batch:,}"
     )
 
 

@@ -35,7 +35,7 @@ PRODUCT = "matrix product"
 PASSES = {"forward": 1, "forward + backward": 3, "step": 3}
 SIXTEEN = f"forward + backward of {LECTURE_BATCH}"
 
-TIMES = {
+TIME_COLUMNS = {
     "network": "",
     "pass": "",
     "images": ",d",
@@ -45,7 +45,7 @@ TIMES = {
     "TFLOP/s": ",.3f",
     "utilisation (%)": ".1f",
 }
-MEMORY = {
+MEMORY_COLUMNS = {
     "network": "",
     "pixels": "",
     "batch": ",d",
@@ -106,8 +106,8 @@ def model_tables(config: BenchConfig) -> list[Table]:
     about = dict.fromkeys(note for found in measured for note in found.notes)
     memory = [*about, bench_memory.HOW[device.type]]
     return [
-        Table(f"networks alone: {where}", TIMES, rows, notes, records),
-        Table("their memory", MEMORY, [_memory_row(found) for found in measured], memory),
+        Table(f"networks alone: {where}", TIME_COLUMNS, rows, notes, records),
+        Table("their memory", MEMORY_COLUMNS, [_memory_row(found) for found in measured], memory),
         *profiles,
     ]
 

@@ -17,7 +17,7 @@ from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.losses import training_loss
 
 LECTURE_BATCH = 16  # images in a batch of the Wide ResNet paper's table of times, which the lecture shows
-RATE = 1e-4  # so small that the weights, on labels that mean nothing, stay finite
+BENCH_RATE = 1e-4  # so small that the weights, on labels that mean nothing, stay finite
 
 ImageBatch = tuple[torch.Tensor, torch.Tensor]  # float32 (N, C, H, W), and labels, int64 (N,)
 
@@ -77,7 +77,7 @@ def build_bench_network(config: BenchConfig, classes: int | None = None) -> Benc
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     classes = classes or published_classes(config.arch.name)
     model = build_network(config.arch, classes, bench_side(config)).to(device).to(memory_format=memory_format).train()
-    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9, fused=device.type == "cuda" or None)
+    optimizer = torch.optim.SGD(model.parameters(), BENCH_RATE, momentum=0.9, fused=device.type == "cuda" or None)
     apply_memory(model, config.memory)
     call = model
     if config.compile:

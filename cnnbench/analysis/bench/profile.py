@@ -13,7 +13,7 @@ from cnnbench.runtime.errors import UserError
 
 COSTLIEST = 10
 
-COLUMNS = {"operator": "", "calls": ",d", "ms": ",.2f", "share (%)": ".1f"}
+OPERATOR_COLUMNS = {"operator": "", "calls": ",d", "ms": ",.2f", "share (%)": ".1f"}
 
 
 def profile_table(
@@ -45,4 +45,4 @@ def profile_table(
         "chrome://tracing or ui.perfetto.dev"
     ]
     rows = [(operator, count, time / 1e3, 100 * time / whole) for operator, count, time in costliest]
-    return Table(f"{name}: one step, its {len(rows)} costliest operators", COLUMNS, rows, notes)
+    return Table(f"{name}: one step, its {len(rows)} costliest operators", OPERATOR_COLUMNS, rows, notes)

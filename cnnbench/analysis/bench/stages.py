@@ -29,7 +29,7 @@ from cnnbench.data.loading.sampler import SampleKey, image_random
 from cnnbench.data.loading.transform import TrainingTransform, Transform, in_channels
 from cnnbench.data.storage.files import Files
 
-CHUNK = 25  # images measured before it is the next one's turn
+TURN_IMAGES = 25  # images measured before it is the next one's turn
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Bench:
         return ImageMaker(self.split, transform, self.arch.in_channels, self.data.engine, loose)
 
     def batch(self, transform: Transform) -> Batch:
-        """Memory for CHUNK images, as a worker fills it."""
-        images = torch.zeros((CHUNK, self.size, self.size, self.arch.in_channels), dtype=torch.uint8)
-        labels = torch.zeros(CHUNK, dtype=torch.int64)
-        return Batch(images, labels, torch.zeros(CHUNK, transform.parameters, dtype=torch.float64))
+        """Memory for TURN_IMAGES images, as a worker fills it."""
+        images = torch.zeros((TURN_IMAGES, self.size, self.size, self.arch.in_channels), dtype=torch.uint8)
+        labels = torch.zeros(TURN_IMAGES, dtype=torch.int64)
+        return Batch(images, labels, torch.zeros(TURN_IMAGES, transform.parameters, dtype=torch.float64))
 
 
 def read(bench: Bench, indices: list[int]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-LEAST = 0.2  # seconds that a work is repeated for in a round, so that starting and ending the clock cost nothing
+REPEAT_SECONDS = 0.2  # time of a work in a round, at least: so that starting and stopping the clock cost nothing
 WARM_UP = {"cpu": 1, "cuda": 3}  # passes before the first round: compilation, choice of kernels, memory
 CONFIDENCE = 0.95
 
@@ -26,7 +26,7 @@ class MedianInterval:
 
 
 def time_rounds(
-    works: dict[str, Callable[[], object]], rounds: int, device: torch.device, least: float = LEAST
+    works: dict[str, Callable[[], object]], rounds: int, device: torch.device, least: float = REPEAT_SECONDS
 ) -> dict[str, list[float]]:
     """Seconds of one pass of each of `works` in each round.
 

@@ -20,7 +20,7 @@ import torch
 
 from cnnbench.analysis.bench import halves as bench_halves
 from cnnbench.analysis.bench.halves import LOADER, NETWORK, WHOLE, batch_of, resident
-from cnnbench.analysis.bench.network import RATE, BenchNetwork, build_bench_network
+from cnnbench.analysis.bench.network import BENCH_RATE, BenchNetwork, build_bench_network
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note, synchronize
 from cnnbench.analysis.tables import Table
@@ -47,11 +47,11 @@ from cnnbench.training.loop import train_epoch
 from cnnbench.training.state import TrainState
 
 BARE, OURS = "bare loop", "cnnbench train"
-LEAST = 2.0  # seconds that each loop runs in a round
+ROUND_SECONDS = 2.0  # seconds that each loop runs in a round
 TURNS = 10  # turns of each loop in a round: what disturbs the machine for less than a round disturbs both
 NEVER = 10**9
 
-LOOPS = {
+LOOP_COLUMNS = {
     "network": "",
     "loop": "",
     "images/s": ",.1f",
@@ -61,12 +61,12 @@ LOOPS = {
     "CPU time over bare (%)": "+.2f",
     "of CPU time": "",
 }
-PARTS = {
+PART_COLUMNS = {
     "network": "",
     "what": "",
     "images/s": ",.1f",
     "interval": "",
-    **bench_halves.COLUMNS,
+    **bench_halves.HALVES_COLUMNS,
     "waiting for data (%)": ".1f",
 }
 
@@ -133,8 +133,8 @@ def train_tables(config: BenchConfig) -> list[Table]:
         [measure_parts(one, split) for one in one_for_each_network(config)],
     )
     return [
-        _table(f"training, the loop alone: {side}", LOOPS, _loop_row, measured[0], [*loops, *last]),
-        _table(f"training, end to end: {side}", PARTS, _part_row, measured[1], [*parts, *last]),
+        _table(f"training, the loop alone: {side}", LOOP_COLUMNS, _loop_row, measured[0], [*loops, *last]),
+        _table(f"training, end to end: {side}", PART_COLUMNS, _part_row, measured[1], [*parts, *last]),
     ]
 
 
@@ -161,7 +161,7 @@ class Trainer:
             recipe="bench",
             arch=config.arch,
             augment=augment,
-            optimizer=OptimizerConfig(kind="sgd", lr=RATE, scaling="none", momentum=0.9),
+            optimizer=OptimizerConfig(kind="sgd", lr=BENCH_RATE, scaling="none", momentum=0.9),
             schedule=ScheduleConfig(kind="constant"),
             average=AverageConfig(),
             epochs=1,
@@ -203,7 +203,7 @@ class _Resident:
 
 
 def measure_loops(config: BenchConfig) -> LoopMeasurement:
-    """What the two loops spend on as many steps, for at least LEAST seconds a round."""
+    """What the two loops spend on as many steps, for at least ROUND_SECONDS in a round."""
     network = build_bench_network(config)
     with _trainer(config, network, AugmentConfig(), _outputs(network)) as trainer:
         batch, normalise = resident(config, network.device, batch_of(config), 0), trainer.context.normalise
@@ -212,7 +212,7 @@ def measure_loops(config: BenchConfig) -> LoopMeasurement:
         start = time.perf_counter()
         bare(2)
         synchronize(network.device)
-        steps = max(1, math.ceil(LEAST / TURNS / (time.perf_counter() - start) * 2))
+        steps = max(1, math.ceil(ROUND_SECONDS / TURNS / (time.perf_counter() - start) * 2))
         spent = {BARE: Spent(), OURS: Spent()}
         turns = _turns(batch, partial(bare, steps), steps, config.rounds, spent, network.device)
         trainer.run(turns, steps * TURNS * (1 + config.rounds))

@@ -18,7 +18,7 @@ from cnnbench.archs.facts import facts
 from cnnbench.archs.registry import build
 
 FLOAT32_BYTES = 4
-ILSVRC_CLASSES = 1000
+DEFAULT_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def describe(model: nn.Module, image_size: int, in_channels: int = 3) -> Descrip
 
 def published_classes(name: str) -> int:
     """The number of classes of the network's paper, or ILSVRC's where nothing is published of the network."""
-    return facts(name)["num_classes"] or ILSVRC_CLASSES
+    return facts(name)["num_classes"] or DEFAULT_CLASSES
 
 
 @cache

@@ -22,7 +22,7 @@ from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.schedules import rate_factor
 
 ROWS = 24  # most rows of the table of epochs
-STEPS = 20  # points of the plot per epoch
+POINTS_PER_EPOCH = 20  # points of the plot per epoch
 
 
 def show_recipe(config: DescribeRecipeConfig) -> None:
@@ -106,10 +106,10 @@ def _acts(augment: Any, name: str) -> bool:
 def _plot(config: DescribeRecipeConfig, file: str) -> None:
     from matplotlib.figure import Figure  # slow to import, and most calls ask for no plot
 
-    rates, sides = _rates(config, STEPS), training_image_sizes(config)
+    rates, sides = _rates(config, POINTS_PER_EPOCH), training_image_sizes(config)
     figure = Figure(figsize=(8, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([step / STEPS for step in range(len(rates))], rates)
+    above.plot([step / POINTS_PER_EPOCH for step in range(len(rates))], rates)
     above.set(ylabel="learning rate", title=f"{config.recipe}, {config.arch.name}, batch {expected_batch(config)}")
     above.set_ylim(bottom=0)
     below.stairs(sides, range(config.epochs + 1), baseline=None)

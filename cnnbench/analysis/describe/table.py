@@ -13,7 +13,7 @@ from cnnbench.analysis.tables import Cell, Table, render
 def render_description(
     description: Description, form: str = "table", title: str = "", known: dict[str, Any] | None = None
 ) -> str:
-    """`description` as one text in one of tables.FORMS; JSON holds `layers` and `totals`, with whole names.
+    """`description` as one text, `form` one of FORMATS; JSON holds `layers` and `totals`, with whole names.
 
     `known`: the facts of the network (archs.facts), whose totals are then set beside the counted ones.
     """

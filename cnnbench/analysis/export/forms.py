@@ -16,7 +16,7 @@ from torch import nn
 
 from cnnbench.runtime.files import replacing, writing
 
-BATCH = 3  # images of the comparison; a network is traced with two, so that a fixed batch is found out
+COMPARED_IMAGES = 3  # images of the comparison; a network is traced with two, so that a fixed batch is found out
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def export(
     in_channels: int = 3,
     record: dict[str, str] | None = None,
 ) -> ExportReport:
-    """Write `model`, put into evaluation mode and onto the CPU, to `path` in `form`, a key of FORMS.
+    """Write `model`, put into evaluation mode and onto the CPU, to `path` in `form`, a key of EXPORT_FORMS.
 
     "safetensors" holds the weights; "onnx" and "torch_export" also the graph, from float32 "images" (N, `in_channels`,
     `image_size`, `image_size`), any N, to "logits" (N, classes). `record`: plain facts kept in the file.
@@ -57,11 +57,13 @@ def export(
     model's by more than the bound, or anything fails, nothing is left at `path` that was not there before. Raises
     ValueError, in one sentence, for an unknown form, missing packages, a file that cannot be written, or a difference.
     """
-    if form not in FORMS:
-        raise ValueError(f"cannot export to '{form}': choose one of {', '.join(FORMS)}")
-    path, how = Path(path), FORMS[form]
+    if form not in EXPORT_FORMS:
+        raise ValueError(f"cannot export to '{form}': choose one of {', '.join(EXPORT_FORMS)}")
+    path, how = Path(path), EXPORT_FORMS[form]
     model = model.cpu().eval()
-    images = torch.randn(BATCH, in_channels, image_size, image_size, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(
+        COMPARED_IMAGES, in_channels, image_size, image_size, generator=torch.Generator().manual_seed(0)
+    )
     with writing(path), replacing(path) as scratch, torch.no_grad():
         scratch.write_bytes(how.pack(model, images[:2], record or {}))
         expected, found = model(images), how.load(model, scratch)(images)
@@ -140,7 +142,7 @@ def _onnx_packages() -> Any:
 
 
 # The same operations in the same order give the same numbers; another runtime sums in another order.
-FORMS = {
+EXPORT_FORMS = {
     "safetensors": Form(_pack_safetensors, _load_safetensors, 0.0),
     "onnx": Form(_pack_onnx, _load_onnx, 1e-4),
     "torch_export": Form(_pack_torch_export, _load_torch_export, 1e-5),

@@ -21,7 +21,7 @@ LECTURE: dict[str, tuple[str, Callable[..., list[Table]]]] = {
     "two_towers": ("AlexNet's two GPUs: a convolution in two groups is two towers", operations.two_towers),
     "small_filters": ("Two 3x3 convolutions see what one 5x5 sees, with fewer weights", convolutions.small_filters),
     "receptive_field": ("What one unit of the last map sees", convolutions.receptive_field),
-    "output_size": ("Output size = (N + 2P - K) / S + 1", convolutions.output_size),
+    "output_size": ("Output size = (N + 2P - K) / S + 1", convolutions.output_sizes),
     "reduction": ("1x1 convolutions reduce channels and cost", convolutions.reduction),
     "googlenet_alexnet": ("GoogLeNet: 12x fewer parameters than AlexNet?", networks.googlenet_alexnet),
     "plain_residual": ("Plain networks get worse with depth, residual ones better", networks.plain_residual),

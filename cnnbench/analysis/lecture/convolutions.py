@@ -107,7 +107,7 @@ def receptive_field(names: tuple[str, ...] = FIELD_NETWORKS) -> list[Table]:
 
 
 # What is computed, N, K, S, P, rounded up, and the side that the paper prints.
-SIZES = (
+OUTPUT_SIZES = (
     ("LeNet-5 C1", 32, 5, 1, 0, False, 28),
     ("AlexNet conv1 as the text says", 224, 11, 4, 0, False, 55),
     ("AlexNet conv1 on 227", 227, 11, 4, 0, False, 55),
@@ -120,10 +120,10 @@ SIZES = (
 )
 
 
-def output_size() -> list[Table]:
+def output_sizes() -> list[Table]:
     """The formula beside what a layer really gives and what the paper prints."""
     rows = []
-    for what, n, k, s, p, up, printed in SIZES:
+    for what, n, k, s, p, up, printed in OUTPUT_SIZES:
         pool = nn.MaxPool2d(k, s, p, ceil_mode=up)  # sizes of convolutions and pooling follow the same rule
         out = pool(torch.empty(1, 1, n, n, device="meta")).shape[-1]
         rows.append((what, n, k, s, p, (n + 2 * p - k) / s + 1, out, printed, out == printed))

@@ -13,7 +13,7 @@ def densenet_resnet(plot: str | Path | None = None) -> list[Table]:
     """Parameters and multiply-adds counted now beside the published errors; `plot`: a PNG file to write as well."""
     from cnnbench.analysis.report import ladders, style
 
-    points = {family: [_point(name) for name in names] for family, names in ladders.FAMILIES.items()}
+    points = {family: [_point(name) for name in names] for family, names in ladders.COMPARED_NETWORKS.items()}
     if plot is not None:
         with style.styled():
             figure, _ = ladders.densenet_and_resnet()

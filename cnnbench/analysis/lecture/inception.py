@@ -9,7 +9,7 @@ from cnnbench.analysis.tables import Table
 from cnnbench.archs.facts import facts, published
 
 # Row of the lecture (as 1512.00567 Table 3): name, top-1, top-5, billion multiply-adds; key and options of ours.
-STEPS: tuple[tuple[str, float, float | None, float, str | None, dict[str, Any]], ...] = (
+LECTURE_STEPS: tuple[tuple[str, float, float | None, float, str | None, dict[str, Any]], ...] = (
     ("GoogLeNet", 29.0, 9.2, 1.5, "googlenet", {}),
     ("BN-GoogLeNet", 26.8, None, 1.5, None, {}),
     ("BN-Inception", 25.2, 7.8, 2.0, "bn_inception", {}),
@@ -32,7 +32,7 @@ SUCCESSORS = (
 def ladder() -> list[Table]:
     """Both tables, with parameters and multiply-adds counted."""
     rows = []
-    for step, top1, top5, cost, name, options in STEPS:
+    for step, top1, top5, cost, name, options in LECTURE_STEPS:
         totals = describe_named(name, **options).totals if name else None
         rows.append((step, top1, top5, cost, *((totals.macs / 1e9, totals.params / 1e6) if totals else (None, None))))
     crop1, crop10 = (published("googlenet", protocol=p, of=None, detail=None) for p in ("single crop", "10 crops"))

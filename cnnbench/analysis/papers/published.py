@@ -22,7 +22,7 @@ IN_WORDS = {
 }
 
 # Split of facts.json -> images tested, classes, training images (None: not asked for).
-SPLITS = {
+PUBLISHED_SPLITS = {
     "val": (50_000, 1000, None),
     "val_non_blacklisted": (48_238, 1000, None),
     "cifar10_test": (10_000, 10, 50_000),
@@ -66,7 +66,7 @@ class Published:
 
 def split_of(config: TrainConfig, measured: MeasuredErrors) -> str | None:
     """The published split that `measured` was counted on, or None: then nothing published is comparable."""
-    for split, (images, classes, training) in SPLITS.items():
+    for split, (images, classes, training) in PUBLISHED_SPLITS.items():
         same = measured.n == images and measured.classes in (classes, None)
         fitting = training is None or measured.training_images in (training, None)
         if same and fitting and (split != "mnist_test" or _is_mnist(config.data.path)):
@@ -98,7 +98,7 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
     name = config.arch.name
     if (config.recipe, name) in STRIKES_BACK and protocol == "center":
         error = STRIKES_BACK[config.recipe, name]
-        return Published(error, None, "val", SPLITS["val"][0], config.recipe, "Wightman et al. 2021, Table 1")
+        return Published(error, None, "val", PUBLISHED_SPLITS["val"][0], config.recipe, "Wightman et al. 2021, Table 1")
     if config.recipe in TORCHVISION:
         for weights in facts(name)["weights"]:
             if weights["name"].endswith(TORCHVISION[config.recipe]) and protocol == "center":
@@ -108,7 +108,7 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
     results = [
         result
         for result in facts(name)["results"]
-        if _is_by(result, protocol, scales) and result["split"] in SPLITS
+        if _is_by(result, protocol, scales) and result["split"] in PUBLISHED_SPLITS
         if all(result.get(key) == value for key, value in wanted.items()) and (wanted or "of" not in result)
     ]
     results.sort(key=lambda result: result["split"] != split)  # of the same images first; stable
@@ -141,7 +141,7 @@ def _of(result: dict[str, Any], recipe: str, source: str) -> Published:
     if mean is not None:  # of several runs, the best of which is printed: a run is held against their mean
         result, source = result | {"top1_err": mean}, f"{source}, mean of its runs"
     recipe = "fb_resnet" if source == "fb.resnet.torch" else recipe
-    return Published(result["top1_err"], result["top5_err"], split, SPLITS[split][0], recipe, source)
+    return Published(result["top1_err"], result["top5_err"], split, PUBLISHED_SPLITS[split][0], recipe, source)
 
 
 def _related(published: str, measured: str) -> bool:

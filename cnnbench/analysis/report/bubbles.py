@@ -19,7 +19,7 @@ from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import all_facts
 
 ILSVRC = ("val", "val_non_blacklisted")
-FAMILIES = {
+FAMILY_MARKERS = {
     "alexnet": ("#000000", "X"),
     "vgg": ("#E69F00", "v"),
     "googlenet": ("#56B4E9", "^"),
@@ -31,10 +31,10 @@ FAMILIES = {
     "densenet": ("#D55E00", "s"),
 }
 AREA = 3.5  # square points per million parameters
-SIZES = (10, 50, 100)  # million parameters, in the legend
+LEGEND_SIZES = (10, 50, 100)  # million parameters, in the legend
 CROWD = 12  # from more networks on their names need a tall picture
 ROOM = 1.4  # factor on the end of the horizontal axis: for names at the right of the last markers
-SMALL = 40.0  # square points of a marker whose area says nothing
+PLAIN_AREA = 40.0  # square points of a marker whose area says nothing
 
 
 @dataclass(frozen=True)
@@ -94,18 +94,18 @@ def _network(entry: dict[str, Any]) -> Bubble | None:
 def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: bool) -> tuple[Figure, str]:
     """`places`: where each network stands on the horizontal axis."""
     shown = [network for network in published_bubbles() if network.key in places]
-    areas = [AREA * network.params / 1e6 if sized else SMALL for network in shown]
+    areas = [AREA * network.params / 1e6 if sized else PLAIN_AREA for network in shown]
     measured = _measured(runs, {network.key for network in shown})
     figure = style.new_figure(8.0 if len(shown) > CROWD else 5.5)
     axes = figure.subplots()
-    for family, (colour, marker) in FAMILIES.items():
+    for family, (colour, marker) in FAMILY_MARKERS.items():
         own = [index for index, network in enumerate(shown) if network.family == family]
         if own:
             xs, ys = [places[shown[i].key] for i in own], [shown[i].error for i in own]
             axes.scatter(xs, ys, [areas[i] for i in own], label=family, marker=marker, alpha=0.45, facecolor=colour,
                          edgecolor=colour, linewidth=1.2)  # fmt: skip
     for network, area in zip(shown, areas, strict=True):
-        colour, marker = FAMILIES[network.family]
+        colour, marker = FAMILY_MARKERS[network.family]
         for error in measured.get(network.key, []):
             x = places[network.key]
             axes.plot([x, x], [network.error, error], color=colour, linewidth=0.8, zorder=1)
@@ -156,15 +156,15 @@ def _ticks(axes: Axes) -> None:
 def _legend(figure: Figure, axes: Axes, sized: bool) -> None:
     handles, names = axes.get_legend_handles_labels()
     if sized:
-        for millions in SIZES:
+        for millions in LEGEND_SIZES:
             handles.append(axes.scatter([], [], AREA * millions, facecolor="none", edgecolor=style.GREY))
             names.append(f"{millions} million parameters")
     legend = figure.legend(handles, names, loc="outside lower center", ncols=4, columnspacing=2, labelspacing=1.1)
     if not sized:
         return
-    for handle in legend.legend_handles[: -len(SIZES)]:
+    for handle in legend.legend_handles[: -len(LEGEND_SIZES)]:
         if isinstance(handle, PathCollection):
-            handle.set_sizes([SMALL])
+            handle.set_sizes([PLAIN_AREA])
 
 
 def _caption(shown: Sequence[Bubble], measured: bool, sized: bool) -> str:

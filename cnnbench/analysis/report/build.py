@@ -8,7 +8,7 @@ from cnnbench.analysis.report.comparisons import comparison_tables
 from cnnbench.analysis.report.content import Section
 from cnnbench.analysis.report.cost import cost_table, data_table, machine_of, state_of
 from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
-from cnnbench.analysis.report.results import Result, protocol_notes, recipe_of, results_of, run_error_table
+from cnnbench.analysis.report.results import CountedResult, protocol_notes, recipe_of, results_of, run_error_table
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.report.run_section import run_section
 from cnnbench.analysis.report.settings import settings
@@ -48,7 +48,7 @@ def results_csv(runs: list[Run]) -> str:
     return as_csv(list(lines[0]), [list(line.values()) for line in lines]) + "\n"
 
 
-def _errors(results: list[Result]) -> tuple[Table, ...]:
+def _errors(results: list[CountedResult]) -> tuple[Table, ...]:
     top1, top5 = (run_error_table(results, top) for top in (1, 5))
     notes = [
         *protocol_notes(results),
@@ -82,7 +82,7 @@ def _format(values: list[Cell]) -> str:
     return ",.4g" if any(isinstance(value, float) for value in values) else ""
 
 
-def _line(run: Run, result: Result | None) -> dict[str, Cell]:
+def _line(run: Run, result: CountedResult | None) -> dict[str, Cell]:
     config, network = run.config, facts(run.config.arch.name)
     ended: dict[str, Any] = {**run.result} if run.result is not None else {}
     about = {
@@ -122,7 +122,7 @@ def _line(run: Run, result: Result | None) -> dict[str, Cell]:
 _TIMES = ("training", "waiting", "evaluation", "saving")
 
 
-def _errors_of(result: Result | None) -> dict[str, Cell]:
+def _errors_of(result: CountedResult | None) -> dict[str, Cell]:
     found: dict[str, Cell] = {}
     for top in (1, 5):
         error = result.error(top) if result else None

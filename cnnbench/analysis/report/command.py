@@ -18,7 +18,7 @@ from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import write_text, writing
 from cnnbench.runtime.provenance import now
 
-NAMED = 4  # runs that a heading names; more are counted
+MOST_NAMES = 4  # runs that a heading names; more are counted
 
 
 def report_command(config: ReportConfig) -> None:
@@ -28,7 +28,7 @@ def report_command(config: ReportConfig) -> None:
     from cnnbench.analysis.report.plots import draw_plots
 
     names = [run.name for run in found]
-    title = config.title or (f"cnnbench: {', '.join(names) if len(names) <= NAMED else f'{len(names)} runs'}")
+    title = config.title or (f"cnnbench: {', '.join(names) if len(names) <= MOST_NAMES else f'{len(names)} runs'}")
     foot = f"Written by cnnbench {__version__} at {now()}."
     folder = Path(config.output).expanduser()
     with writing(folder):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnbench.analysis.papers.published import LADDERS, SPLITS
-from cnnbench.analysis.report.results import Result
+from cnnbench.analysis.papers.published import LADDERS, PUBLISHED_SPLITS
+from cnnbench.analysis.report.results import CountedResult
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts, headline
 
@@ -45,7 +45,7 @@ COMPARISONS: dict[str, list[PublishedRow]] = {
 }
 
 
-def comparison_tables(results: list[Result]) -> list[Table]:
+def comparison_tables(results: list[CountedResult]) -> list[Table]:
     """A table for each of COMPARISONS; parameters and multiply-adds are the network's at its paper's size, and left out
     of lines that are of another form of it."""
     columns = {
@@ -75,13 +75,13 @@ def _published(shown: str, name: str, wanted: dict[str, Any]) -> tuple[Cell, ...
     result = fitting[0] if wanted else headline(entry)
     assert result is not None  # COMPARISONS holds networks with published errors only
     paper = f"published: {entry['paper']['authors']} {entry['paper']['year']}, {result['where']}"
-    images = SPLITS[result["split"]][0]
+    images = PUBLISHED_SPLITS[result["split"]][0]
     errors = (result["top1_err"], result["top5_err"])
     cost = _cost(entry) if result == headline(entry) else (None, None, None)
     return (shown, *errors, *cost, result["protocol"], images, paper)
 
 
-def _measured(result: Result) -> tuple[Cell, ...]:
+def _measured(result: CountedResult) -> tuple[Cell, ...]:
     config = result.run.config
     errors = (result.error(1).measured, result.error(5).measured)
     remark = "measured" if result.published else result.remark

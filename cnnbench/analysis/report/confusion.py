@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from cnnbench.analysis.report import style
 from cnnbench.analysis.report.run import Run
 
-NAMED = 30  # most classes whose names fit
+MOST_CLASSES = 30  # most classes whose names fit
 COUNTED = 12  # most classes whose counts fit into the cells
 TICKS = (0, 1, 5, 10, 25, 50, 100)
 
@@ -30,7 +30,7 @@ def confusion_plot(run: Run) -> tuple[Figure | None, str]:
     bar.minorticks_off()
     axes.grid(visible=False)
     axes.set(xlabel="class that the network names", ylabel="true class")
-    if classes <= NAMED:
+    if classes <= MOST_CLASSES:
         axes.set_xticks(range(classes), run.classes, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(classes), run.classes)
     if classes <= COUNTED:
@@ -43,5 +43,5 @@ def confusion_plot(run: Run) -> tuple[Figure | None, str]:
         + (f" ({empty} without images)" if empty else "")
         + ("; numbers are counts of images" if classes <= COUNTED else "")
         + ". Colours follow the square root of the share, so that rare confusions can be seen; the diagonal is right."
-        + (f" {classes} classes, in the order of their numbers." if classes > NAMED else "")
+        + (f" {classes} classes, in the order of their numbers." if classes > MOST_CLASSES else "")
     )

@@ -13,36 +13,36 @@ from cnnbench.analysis.report import style
 from cnnbench.analysis.report.run import Run
 
 EPOCH, SECONDS = "epoch", "elapsed_seconds"
-ERRORS = (("top1_error", "validation top-1 error (%)"), ("top5_error", "validation top-5 error (%)"))
-LOSSES = (("train_loss", "training loss (nats)"), ("val_loss", "validation loss (nats)"))
-RATE = (("rate", "learning rate"),)
+ERROR_PANELS = (("top1_error", "validation top-1 error (%)"), ("top5_error", "validation top-5 error (%)"))
+LOSS_PANELS = (("train_loss", "training loss (nats)"), ("val_loss", "validation loss (nats)"))
+RATE_PANELS = (("rate", "learning rate"),)
 MARKS = 12  # most markers along a line
 SPREAD = 30  # from this ratio of the largest to the smallest loss on, the axis is logarithmic
 
 
 def errors_by_epoch(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     """Validation errors against epoch: the figure and its caption, or None and why there is none."""
-    return _curves(runs, EPOCH, ERRORS, _ABOUT_ERRORS)
+    return _curves(runs, EPOCH, ERROR_PANELS, _ABOUT_ERRORS)
 
 
 def errors_by_time(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     """Validation errors against the time spent until then: training, evaluation and saving."""
-    return _curves(runs, SECONDS, ERRORS, f"{_ABOUT_ERRORS} Time: {_ABOUT_TIME}")
+    return _curves(runs, SECONDS, ERROR_PANELS, f"{_ABOUT_ERRORS} Time: {_ABOUT_TIME}")
 
 
 def losses_by_epoch(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     """Training and validation loss against epoch."""
-    return _curves(runs, EPOCH, LOSSES, _ABOUT_LOSSES)
+    return _curves(runs, EPOCH, LOSS_PANELS, _ABOUT_LOSSES)
 
 
 def losses_by_time(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     """Training and validation loss against the time spent until then."""
-    return _curves(runs, SECONDS, LOSSES, f"{_ABOUT_LOSSES} Time: {_ABOUT_TIME}")
+    return _curves(runs, SECONDS, LOSS_PANELS, f"{_ABOUT_LOSSES} Time: {_ABOUT_TIME}")
 
 
 def rates(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     """The learning rate against epoch."""
-    return _curves(runs, EPOCH, RATE, "Learning rate of the last step of each epoch.")
+    return _curves(runs, EPOCH, RATE_PANELS, "Learning rate of the last step of each epoch.")
 
 
 def points(run: Run, horizontal: str, key: str) -> list[tuple[float, float]]:
@@ -85,7 +85,7 @@ def _curves(
         ax.set_xlim(left=0)
         if not unit:
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _fit(axes, logarithmic=panels is LOSSES)
+    _fit(axes, logarithmic=panels is LOSS_PANELS)
     style.legend_below(figure, axes[0])
     return figure, " ".join([about, *_notes(runs, drawn, horizontal, panels)])
 

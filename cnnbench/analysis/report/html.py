@@ -12,7 +12,7 @@ from cnnbench.analysis.report.picture import ReportPicture
 from cnnbench.analysis.tables import Table, numeric_columns, text_cells
 
 WORDS = 24  # letters from which on a column of texts keeps the width of several words
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"  # a browser is to load nothing else
+CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"  # a browser is to load nothing else
 
 
 def page(report: Section, foot: str) -> str:
@@ -27,7 +27,7 @@ def page(report: Section, foot: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">
+<meta http-equiv="Content-Security-Policy" content="{escape(CONTENT_POLICY)}">
 <title>{escape(report.title)}</title>
 <style>
 {style}</style>

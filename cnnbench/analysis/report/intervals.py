@@ -8,9 +8,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cnnbench.analysis.papers.published import SPLITS, Published, published_for
+from cnnbench.analysis.papers.published import PUBLISHED_SPLITS, Published, published_for
 from cnnbench.analysis.report import style
-from cnnbench.analysis.report.results import Result, results_of
+from cnnbench.analysis.report.results import CountedResult, results_of
 from cnnbench.analysis.report.run import Run
 
 MEASURED, PAPER = style.COLOURS[0], style.COLOURS[1]
@@ -57,25 +57,25 @@ def published_beside_measured(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     return figure, _caption(any(other for *_, other in rows), nothing, without)
 
 
-def main_result(run: Run) -> Result | None:
+def main_result(run: Run) -> CountedResult | None:
     """The result of a run that says most: one that can be compared with a published error, else by one centre crop;
     None if the run has not ended and was not evaluated."""
     results = results_of(run) if run.result or run.evaluations else []
     return min(results, key=lambda result: (result.published is None, result.protocol != "center"), default=None)
 
 
-def spread(result: Result, top: int) -> list[list[float]]:
+def spread(result: CountedResult, top: int) -> list[list[float]]:
     """How far the 95 % interval reaches below and above the error, as matplotlib's error bars want it."""
     error = result.error(top)
     return [[max(0.0, error.measured - error.low)], [max(0.0, error.high - error.measured)]]
 
 
-def _stated(result: Result) -> tuple[Published | None, bool]:
+def _stated(result: CountedResult) -> tuple[Published | None, bool]:
     """What is published for the run's network, recipe and protocol, and whether on other data than the run's."""
     if result.published:
         return result.published, False
     config = result.run.config
-    found = (published_for(config, result.protocol, split) for split in SPLITS)
+    found = (published_for(config, result.protocol, split) for split in PUBLISHED_SPLITS)
     stated = next((published for published in found if published), None)
     return stated, stated is not None
 

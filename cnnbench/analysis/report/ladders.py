@@ -15,7 +15,7 @@ from cnnbench.analysis.report.intervals import main_result, spread
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import facts, headline, published
 
-FAMILIES = {
+COMPARED_NETWORKS = {
     "DenseNet": ("densenet121", "densenet169", "densenet201", "densenet264"),
     "ResNet": ("resnet34", "resnet50", "resnet101", "resnet152"),
 }
@@ -24,13 +24,13 @@ STYLES: dict[str, dict[str, Any]] = {
     "DenseNet": dict(color=BLUE, marker="o", linestyle="-"),
     "ResNet": dict(color=VERMILLION, marker="s", linestyle="--"),
 }
-DEPTHS: dict[str, dict[str, Any]] = {
+DEPTH_LABELS: dict[str, dict[str, Any]] = {
     "DenseNet": dict(xytext=(-6, -4), ha="right", va="top"),
     "ResNet": dict(xytext=(6, 4)),
 }
 
 # Row -> network of the facts, and the entries that tell its result from others; from 1502.03167 to 1602.07261.
-STEPS: tuple[tuple[str, str, dict[str, str]], ...] = (
+LADDER_STEPS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("BN-Inception", "bn_inception", {"detail": "BN-x30"}),
     ("Inception-v2", "inception_v2", {"detail": "base"}),
     ("+ RMSProp", "inception_v2", {"detail": "+ RMSProp"}),
@@ -62,12 +62,12 @@ def densenet_and_resnet() -> tuple[Figure, str]:
         (panels[0], "parameters (millions)", lambda entry: entry["params"]["total"] / 1e6),
         (panels[1], "multiply-adds of one image (10⁹)", lambda entry: entry["macs"] / 1e9),
     ):
-        for family, names in FAMILIES.items():
+        for family, names in COMPARED_NETWORKS.items():
             xs, ys = [of(facts(name)) for name in names], [_top1_error(name) for name in names]
             ax.plot(xs, ys, label=family, **STYLES[family])
             for x, y, name in zip(xs, ys, names, strict=True):
                 depth = name.removeprefix(family.lower())
-                ax.annotate(depth, (x, y), textcoords="offset points", fontsize=9, **DEPTHS[family])
+                ax.annotate(depth, (x, y), textcoords="offset points", fontsize=9, **DEPTH_LABELS[family])
         ax.set_xlabel(label)
         ax.margins(x=0.12, y=0.12)
         ax.set_xlim(left=0)
@@ -81,7 +81,7 @@ def densenet_and_resnet() -> tuple[Figure, str]:
 
 def _top1_error(name: str) -> float:
     result = headline(facts(name))
-    assert result is not None  # FAMILIES holds networks with published errors only
+    assert result is not None  # COMPARED_NETWORKS holds networks with published errors only
     return result["top1_err"]
 
 
@@ -93,7 +93,7 @@ def inception_ladder(runs: Sequence[Run]) -> tuple[Figure, str]:
         if run.config.ladder in STEP_OF
         if (result := main_result(run)) and result.published and result.protocol == "center"
     ]
-    results = [published(name, **{"protocol": "single crop", **wanted}) for _, name, wanted in STEPS]
+    results = [published(name, **{"protocol": "single crop", **wanted}) for _, name, wanted in LADDER_STEPS]
     figure = style.new_figure(3.9)
     panels = figure.subplots(1, 2, sharey=True)
     for ax, k, colour, marker in ((panels[0], 1, BLUE, "o"), (panels[1], 5, VERMILLION, "s")):
@@ -103,10 +103,10 @@ def inception_ladder(runs: Sequence[Run]) -> tuple[Figure, str]:
             ax.annotate(f"{x:.1f}", (x, y), (6, 0), textcoords="offset points", va="center", fontsize=9)
         for y, result in measured:
             ax.errorbar(result.error(k).measured, y, xerr=spread(result, k), fmt="D", color="black", capsize=3)
-        ax.set(xlabel=f"top-{k} error, single crop (%)", ylim=(len(STEPS) - 0.5, -0.5))
+        ax.set(xlabel=f"top-{k} error, single crop (%)", ylim=(len(LADDER_STEPS) - 0.5, -0.5))
         ax.margins(x=0.2)
-    panels[0].set_yticks(range(len(STEPS)), [step for step, *_ in STEPS])
-    missing = [step for (step, *_), result in zip(STEPS, results, strict=True) if result["top5_err"] is None]
+    panels[0].set_yticks(range(len(LADDER_STEPS)), [step for step, *_ in LADDER_STEPS])
+    missing = [step for (step, *_), result in zip(LADDER_STEPS, results, strict=True) if result["top5_err"] is None]
     return figure, (
         "Published errors, one centre crop, on the 48,238 images of ILSVRC-2012 validation that are not blacklisted "
         "(BN-Inception: on all 50,000). Rows with + add to the row above; the last three are networks of their own. "
@@ -128,7 +128,7 @@ STEP_OF = {
 def plain_and_residual(runs: Sequence[Run]) -> tuple[Figure, str]:
     """Published errors of plain and residual networks, and the curves of runs of such: the figure and its caption."""
     own = [run for run in runs if _paired(run) and any(len(points(run, EPOCH, key)) > 1 for key, _ in _PANELS)]
-    figure = style.new_figure(3.6 if own else 3.4, style.WIDTH if own else 4.6)
+    figure = style.new_figure(3.6 if own else 3.4, style.PAGE_WIDTH if own else 4.6)
     panels = figure.subplots(1, 1 + len(_PANELS) * bool(own), squeeze=False)[0]
     _published(panels[0])
     for ax, (key, label) in zip(panels[1:], _PANELS, strict=False):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cnnbench.analysis.papers.measured import MeasuredErrors, errors_of_evaluation, errors_of_run
-from cnnbench.analysis.papers.published import SPLITS, Published, changed_keys, published_of, split_of
+from cnnbench.analysis.papers.published import PUBLISHED_SPLITS, Published, changed_keys, published_of, split_of
 from cnnbench.analysis.papers.verify import standard_error
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
@@ -14,7 +14,7 @@ from cnnbench.evaluation.statistics import wilson_interval
 
 
 @dataclass(frozen=True)
-class Result:
+class CountedResult:
     """Errors of a run by one protocol: `wrong1` and `wrong5` of `n` images.
 
     `weights`: which of the run's; `words`: the protocol in words, if the evaluation says them; `published`: what it
@@ -57,7 +57,7 @@ class Error:
     deviation: float | None
 
 
-def results_of(run: Run) -> list[Result]:
+def results_of(run: Run) -> list[CountedResult]:
     """Every error that was counted for `run`; of a run that has not ended, that of its last evaluation so far."""
     counted = [errors_of_evaluation(content, run.result) for content in run.evaluations]
     if run.result is not None:
@@ -67,12 +67,12 @@ def results_of(run: Run) -> list[Result]:
     return list(_so_far(run))
 
 
-def protocol_notes(results: list[Result]) -> list[str]:
+def protocol_notes(results: list[CountedResult]) -> list[str]:
     """What the protocols are, in the words of the evaluations."""
     return list(dict.fromkeys(f"{result.protocol}: {result.words}" for result in results if result.words))
 
 
-def run_error_table(results: list[Result], top: int) -> Table:
+def run_error_table(results: list[CountedResult], top: int) -> Table:
     """Top-1 or top-5 errors, a line for each result."""
     columns = {
         "run": "",
@@ -104,7 +104,7 @@ def run_error_table(results: list[Result], top: int) -> Table:
     return Table(f"Top-{top} error", columns, rows)
 
 
-def summary_table(results: list[Result]) -> Table:
+def summary_table(results: list[CountedResult]) -> Table:
     """The errors in short, a line for each result, for a terminal."""
     columns = {
         **{"run": "", "protocol": "", "weights": ""},
@@ -136,11 +136,11 @@ def _repeated(own: MeasuredErrors, evaluations: list[MeasuredErrors]) -> bool:
     )
 
 
-def _result(run: Run, measured: MeasuredErrors) -> Result:
+def _result(run: Run, measured: MeasuredErrors) -> CountedResult:
     published, remark = _compared(run, measured)
     weights = ("averaged" if measured.weights == "averaged" else "as trained") + ", best epoch" * measured.best_epoch
     counts = measured.wrong1, measured.wrong5, measured.n
-    return Result(run, measured.protocol, measured.protocol_in_words, weights, *counts, published, remark)
+    return CountedResult(run, measured.protocol, measured.protocol_in_words, weights, *counts, published, remark)
 
 
 def _other_truth(measured: MeasuredErrors) -> str:
@@ -162,7 +162,7 @@ def _compared(run: Run, measured: MeasuredErrors) -> tuple[Published | None, str
     published = published_of(run.config, measured, split)
     if published is None:
         return None, f"nothing published by protocol {measured.protocol} on {split}"
-    parts = [published.source, f"{published.split} ({SPLITS[published.split][0]:,} images)"]
+    parts = [published.source, f"{published.split} ({PUBLISHED_SPLITS[published.split][0]:,} images)"]
     parts.append(f"recipe {published.recipe}" + (", another" if published.recipe != run.config.recipe else ""))
     if run.config.data.train_fraction < 1:
         parts.append(f"but trained on {100 * run.config.data.train_fraction:.3g} % of the images")
@@ -175,11 +175,11 @@ def _data(run: Run, measured: MeasuredErrors) -> str:
     return f"trained on {data}{classes}" + (f", evaluated on {tested}" if tested != data else "")
 
 
-def _so_far(run: Run) -> Iterator[Result]:
+def _so_far(run: Run) -> Iterator[CountedResult]:
     """The last evaluation of a run that has no result."""
     for line in reversed(run.metrics):
         if "top1_error" in line and "top5_error" in line and "n" in line:
             wrong1, wrong5 = (round(error * line["n"] / 100) for error in (line["top1_error"], line["top5_error"]))
             remark = f"not compared: after epoch {line['epoch']} of {run.config.epochs}, not ended"
-            yield Result(run, "center", None, "as trained", wrong1, wrong5, line["n"], None, remark)
+            yield CountedResult(run, "center", None, "as trained", wrong1, wrong5, line["n"], None, remark)
             return

@@ -16,7 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from cnnbench.analysis.report.run import Run
 
-WIDTH = 7.5  # inches: a page's width; all text is 9 points or more there
+PAGE_WIDTH = 7.5  # inches: a page's width; all text is 9 points or more there
 DPI = 150
 # Okabe and Ito's colours without yellow, which is lost on white. Seven colours, eight markers and four kinds of line
 # have no common factor but 4: the first 56 combinations differ, and neighbours differ in all three.
@@ -52,7 +52,7 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
+def new_figure(height: float, width: float = PAGE_WIDTH) -> Figure:
     """An empty white figure, inches, that can be measured and saved as PNG without a window."""
     layout = ConstrainedLayoutEngine(wspace=0.05)  # so that labels keep clear of the panel at their left
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")

@@ -11,7 +11,7 @@ from cnnbench.analysis.report.cost import seconds_of
 from cnnbench.analysis.report.run import Run
 
 # What a run does, colour and hatch: apart in grey, too.
-PARTS = (
+TIME_PARTS = (
     ("computing", "#0072B2", ""),
     ("waiting for data", "#E69F00", "//"),
     ("evaluation", "#A6DCC9", ".."),
@@ -30,7 +30,7 @@ def time_shares(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     axes = figure.subplots()
     left = [0.0] * len(spent)
     totals = [sum(parts) for parts in spent.values()]
-    for part, (name, colour, hatch) in enumerate(PARTS):
+    for part, (name, colour, hatch) in enumerate(TIME_PARTS):
         shares = [100 * parts[part] / total for parts, total in zip(spent.values(), totals, strict=True)]
         bars = axes.barh(range(len(spent)), shares, 0.7, left, label=name, color=colour, hatch=hatch, edgecolor="white")
         dark = name in ("computing", "saving")
@@ -52,7 +52,7 @@ def time_shares(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     axes.grid(visible=False)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    style.legend_below(figure, axes, columns=len(PARTS))
+    style.legend_below(figure, axes, columns=len(TIME_PARTS))
     without = [name for name in style.labels(runs) if name not in spent]
     missing = f" Not known: {', '.join(without)}." if without else ""
     return figure, (

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cnnbench.analysis.export import forms as module
-from cnnbench.analysis.export.forms import FORMS, export
+from cnnbench.analysis.export.forms import EXPORT_FORMS, export
 from cnnbench.archs.registry import build
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.config.analyse import SUFFIXES
@@ -49,7 +49,7 @@ def outputs(path, images: torch.Tensor) -> torch.Tensor:
 
 
 def test_every_form_has_an_ending():
-    assert set(FORMS) == set(SUFFIXES)
+    assert set(EXPORT_FORMS) == set(SUFFIXES)
 
 
 @pytest.mark.parametrize(("name", "size", "options"), NETWORKS)
@@ -91,16 +91,16 @@ def test_grey_images(tmp_path):
     assert outputs(report.path, torch.zeros(4, 1, 32, 32)).shape == (4, 10)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", EXPORT_FORMS)
 def test_a_file_that_differs_is_not_left(tmp_path, monkeypatch, form):
     def pack_another(model: nn.Module, *rest: object) -> bytes:
         other = copy.deepcopy(model)
         nn.init.constant_(other.output.bias, 0.1)
         return how.pack(other, *rest)
 
-    how, path = FORMS[form], tmp_path / f"model{SUFFIXES[form]}"
+    how, path = EXPORT_FORMS[form], tmp_path / f"model{SUFFIXES[form]}"
     path.write_text("the file before")
-    monkeypatch.setitem(FORMS, form, module.Form(pack_another, how.load, how.tolerance))
+    monkeypatch.setitem(EXPORT_FORMS, form, module.Form(pack_another, how.load, how.tolerance))
     with pytest.raises(ValueError, match=r"the logits of \w+ differ from the network's by 0\.\d+; at most "):
         export(build("lenet", 10), path, form, 32)
     assert path.read_text() == "the file before"
@@ -118,7 +118,7 @@ def test_logits_that_are_no_numbers_are_refused(tmp_path):
 def test_what_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match="cannot export to 'tflite': choose one of safetensors, onnx, torch_export"):
         export(build("lenet"), tmp_path / "m", "tflite", 32)
-    for form in FORMS:
+    for form in EXPORT_FORMS:
         with pytest.raises(UserError, match=f"^cannot write {tmp_path}/no/m: "):
             export(build("lenet"), tmp_path / "no/m", form, 32)
 

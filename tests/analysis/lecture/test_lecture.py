@@ -41,7 +41,7 @@ def test_receptive_field():
 
 
 def test_output_size():
-    (table,) = convolutions.output_size()
+    (table,) = convolutions.output_sizes()
     wrong = [row[0] for row in table.rows if not row[-1]]
     assert wrong == ["AlexNet conv1 as the text says"]
     assert by_first(table)["AlexNet conv1 with padding"][4:7] == (55.25, 55, 55)

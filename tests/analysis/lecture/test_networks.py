@@ -4,8 +4,9 @@ import pytest
 
 from cnnbench.analysis.lecture import convolutions, densenet, errors, inception, networks, operations, wide_resnet
 from cnnbench.analysis.lecture.claims import LECTURE
-from cnnbench.analysis.tables import FORMS, render
+from cnnbench.analysis.tables import render
 from cnnbench.archs.facts import facts, headline, published
+from cnnbench.config.analyse import FORMATS
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +18,7 @@ def rows(table) -> dict:
 @pytest.mark.parametrize("name", [name for name in LECTURE if name != "wide_resnet"])
 def test_every_claim_runs_without_arguments_and_renders(name):
     tables = LECTURE[name][1]()
-    for form in FORMS:
+    for form in FORMATS:
         assert render(tables, form)
     assert all(len(line) <= 120 for line in render(tables).splitlines())
 
@@ -61,7 +62,7 @@ def test_inception_ladder():
 
 def test_the_lectures_inception_ladder_is_the_papers():
     """Szegedy et al. 2016a, Table 3; the facts hold all rows of it but those of GoogLeNet with other training."""
-    shown = {step: (top1, top5, cost) for step, top1, top5, cost, *_ in inception.STEPS}
+    shown = {step: (top1, top5, cost) for step, top1, top5, cost, *_ in inception.LECTURE_STEPS}
     assert shown["GoogLeNet"] == (29.0, 9.2, 1.5)
     assert shown["BN-GoogLeNet"] == (26.8, None, 1.5)
     bn = headline(facts("bn_inception"))

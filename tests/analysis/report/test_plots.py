@@ -87,7 +87,7 @@ def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path, monkeypatc
                 assert image.width >= 4 * style.DPI, name
             assert picture.caption.endswith("."), name
     with Image.open(pictures["errors-by-epoch"].file) as image:
-        assert image.width == style.WIDTH * style.DPI
+        assert image.width == style.PAGE_WIDTH * style.DPI
     assert pictures["confusion-1-made"].section == "made"
     assert "Without curve, for want of two epochs with these figures: empty." in pictures["errors-by-epoch"].caption
 
