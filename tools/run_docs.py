@@ -125,7 +125,7 @@ def short_benchmarks() -> Iterator[None]:
     with (
         mock.patch.object(bench_time.time_rounds, "__defaults__", (0,)),
         mock.patch.dict(bench_time.WARM_UP, {"cpu": 0}),
-        mock.patch.object(bench_train, "LEAST", 0),
+        mock.patch.object(bench_train, "ROUND_SECONDS", 0),
         mock.patch.object(bench_train, "TURNS", 1),
         mock.patch.dict(bench_model.MATRIX, {"cpu": 64}),
     ):

@@ -31,7 +31,7 @@ def test_it_is_described(capsys: pytest.CaptureFixture[str], form: str):
 
 def test_it_is_described_without_totals_to_compare_with(capsys: pytest.CaptureFixture[str]):
     cli.main(["describe", "arch=lenet"])
-    assert "no published totals" in capsys.readouterr().out
+    assert "nothing is published of this network here" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def _published(totals: Totals, known: dict[str, Any]) -> list[str]:
     """The totals of the published network with the deviation of the counted ones, and what its paper says of them."""
     size, classes = known["input"]["size"], known["num_classes"]
     if size is None:
-        return ["this network has no published totals to compare with"]
+        return ["nothing is published of this network here: there are no totals to compare with"]
     parts = [
         f"{published:,} {name} ({(counted - published) / published:+.2%})"
         for name, counted, published in (
