@@ -45,12 +45,15 @@ class Bench:
 
     @property
     def indices(self) -> list[int]:
+        """Numbers of the images in the split."""
         return np.linspace(0, len(self.split) - 1, min(self.count, len(self.split))).astype(int).tolist()
 
     def training(self) -> TrainingTransform:
+        """The transform of training images."""
         return TrainingTransform(self.arch, self.augment, self.size, seed=0, loose=self.data.pixels == "loose")
 
     def images(self, transform: Transform) -> ImageMaker:
+        """What makes images of the split by `transform`."""
         loose = getattr(transform, "loose", False)
         return ImageMaker(self.split, transform, self.arch.in_channels, self.data.engine, loose)
 

@@ -80,6 +80,7 @@ class Spent:
     waited: list[float] = field(default_factory=list)
 
     def begin_round(self) -> None:
+        """Count from zero for the next round."""
         self.wall.append(0.0)
         self.cpu.append(0.0)
 
