@@ -32,11 +32,12 @@ def recomputed(forward: Callable[..., Any], module: nn.Module, *inputs: Any) -> 
     The second time dropout draws the same numbers, and running statistics are left alone: each batch counts once.
     """
     # torch.compile takes no such context, and needs none: it recomputes values, not updates.
-    context = {} if torch.compiler.is_compiling() else dict(context_fn=lambda: (nullcontext(), _Still(module)))
-    return checkpoint(forward, *inputs, use_reentrant=False, **context)
+    if torch.compiler.is_compiling():
+        return checkpoint(forward, *inputs, use_reentrant=False)
+    return checkpoint(forward, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _Still(module)))
 
 
-class _Still(AbstractContextManager):
+class _Still(AbstractContextManager[None]):
     """What changes buffers below `module`, as batch normalisation its statistics, changes copies of them.
 
     It can be entered again, for a second backward pass.
@@ -65,9 +66,14 @@ def _apply(module: nn.Module) -> None:
         for child in module:
             _apply(child)
         if type(module) is nn.Sequential:
-            module.forward = partial(_by_parts, module)
+            _replace_forward(module, partial(_by_parts, module))
     else:
-        module.forward = partial(_whole, module)  # a partial, not a closure: so a deep copy calls its own layers
+        _replace_forward(module, partial(_whole, module))
+
+
+def _replace_forward(module: nn.Module, forward: partial[Any]) -> None:
+    """Have `module` computed by `forward`: a partial of it, not a closure, so that a deep copy calls its own layers."""
+    module.forward = forward
 
 
 def _whole(module: nn.Module, *inputs: Any) -> Any:

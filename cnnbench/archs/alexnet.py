@@ -17,7 +17,16 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, output_size, require_choice, require_size
+from cnnbench.archs.layers import (
+    LRN_FORMS,
+    LocalResponseNorm,
+    LRNForm,
+    Networks,
+    initialise,
+    output_size,
+    require_choice,
+    require_size,
+)
 
 SMALLEST_IMAGE = 63
 
@@ -77,7 +86,7 @@ class AlexNet(nn.Module):
         )
         initialise(self, lambda weight: nn.init.normal_(weight, std=0.01))  # section 5
         for layer in (self.features[4], self.features[10], self.features[12], self.classifier[0], self.classifier[3]):
-            nn.init.constant_(layer.bias, bias)
+            nn.init.constant_(layer.get_parameter("bias"), bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(x).flatten(1))
@@ -86,7 +95,7 @@ class AlexNet(nn.Module):
 class _SplitNorm(nn.Module):
     """Local response normalisation over all channels, or over each of `parts` equal parts of them."""
 
-    def __init__(self, parts: int, form: dict[str, float]) -> None:
+    def __init__(self, parts: int, form: LRNForm) -> None:
         super().__init__()
         self.parts = parts
         self.norm = LocalResponseNorm(**form)
@@ -96,4 +105,4 @@ class _SplitNorm(nn.Module):
         return self.norm(x.reshape(n * self.parts, c // self.parts, h, w)).reshape(n, c, h, w)
 
 
-NETWORKS = {"alexnet": (AlexNet, {})}
+NETWORKS: Networks = {"alexnet": (AlexNet, {})}

@@ -17,6 +17,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from cnnbench.archs.layers import Networks
+
 
 class AlexNetTV(nn.Module):
     """One tower, no groups, no LRN; dropout stands before each of the first two fully connected layers.
@@ -59,4 +61,4 @@ class AlexNetTV(nn.Module):
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
-NETWORKS = {"alexnet_tv": (AlexNetTV, {})}
+NETWORKS: Networks = {"alexnet_tv": (AlexNetTV, {})}

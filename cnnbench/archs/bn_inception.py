@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, truncated_normal, variance_scaling
-from cnnbench.archs.layers import initialise, require_choice
+from cnnbench.archs.layers import Networks, initialise, require_choice
 
 EPS = 1e-5  # of batch normalisation, as in the Caffe port
 
@@ -74,7 +74,7 @@ class BNInception(nn.Module):
         require_choice("bn_inception", "filters", filters, FILTERS)
         if separable_conv1:
             depthwise = nn.Conv2d(in_channels, 8 * in_channels, 7, stride=2, padding=3, groups=in_channels, bias=False)
-            self.conv1 = nn.Sequential(depthwise, BasicConv(8 * in_channels, 64, 1, eps=EPS))
+            self.conv1: nn.Module = nn.Sequential(depthwise, BasicConv(8 * in_channels, 64, 1, eps=EPS))
         else:
             self.conv1 = BasicConv(in_channels, 64, 7, stride=2, eps=EPS)
         self.maxpool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
@@ -96,14 +96,14 @@ class BNInception(nn.Module):
         initialise(self, variance_scaling)
         truncated_normal(self.conv2.conv.weight, 0.1)
         if isinstance(self.conv1, nn.Sequential):
-            truncated_normal(self.conv1[0].weight, 1.0)
-            truncated_normal(self.conv1[1].conv.weight, 1.0)
+            truncated_normal(self.conv1[0].get_parameter("weight"), 1.0)
+            truncated_normal(self.conv1[1].get_parameter("conv.weight"), 1.0)
         for module in self.inception:
             for branch in module.children():
                 if isinstance(branch, nn.Sequential):
                     reduction = isinstance(branch[0], BasicConv)
                     first = branch[0] if reduction else branch[1]
-                    truncated_normal(first.conv.weight, 0.09 if reduction else 0.1)
+                    truncated_normal(first.get_parameter("conv.weight"), 0.09 if reduction else 0.1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.maxpool1(self.conv1(x))
@@ -149,4 +149,4 @@ class _Halving(nn.MaxPool2d):
         return functional.max_pool2d(x, self.kernel_size, self.stride, padding=odd, ceil_mode=True)
 
 
-NETWORKS = {"bn_inception": (BNInception, {})}
+NETWORKS: Networks = {"bn_inception": (BNInception, {})}

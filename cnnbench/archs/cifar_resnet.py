@@ -13,6 +13,7 @@ n = 3, 5, 7, 9, 18 for 20, 32, 44, 56, 110 layers. "We use identity shortcuts in
 
 from __future__ import annotations
 
+from cnnbench.archs.layers import Networks
 from cnnbench.archs.resnet import Basic, ResNet
 
 
@@ -20,7 +21,7 @@ def _network(n: int, shortcut: str) -> tuple[type[ResNet], dict]:
     return ResNet, dict(block=Basic, depths=(n, n, n), widths=(16, 32, 64), stem="cifar", shortcut=shortcut)
 
 
-NETWORKS = {
+NETWORKS: Networks = {
     "resnet20": _network(3, "A"),
     "resnet32": _network(5, "A"),
     "resnet44": _network(7, "A"),

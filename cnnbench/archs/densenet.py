@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.activation_checkpointing import recomputed
-from cnnbench.archs.layers import fan_in_uniform, he_normal, initialise, stem_layers
+from cnnbench.archs.layers import Networks, fan_in_uniform, he_normal, initialise, stem_layers
 
 
 class DenseNet(nn.Module):
@@ -56,14 +56,14 @@ class DenseNet(nn.Module):
             raise ValueError(f"densenet cannot have depths {tuple(depths)} and growth {growth}: each is at least 1")
         channels = 2 * growth
         conv, pool = stem_layers("densenet", stem, in_channels, channels)
-        features = OrderedDict(conv0=conv)
+        features: OrderedDict[str, nn.Module] = OrderedDict(conv0=conv)
         if stem == "imagenet":
             features |= dict(norm0=nn.BatchNorm2d(channels), relu0=nn.ReLU(inplace=True), pool0=pool)
         for i, depth in enumerate(depths, start=1):
             if i > 1:
                 features[f"transition{i - 1}"] = _transition(channels, block_dropout)
                 channels //= 2
-            layers = OrderedDict(
+            layers: OrderedDict[str, nn.Module] = OrderedDict(
                 (f"denselayer{j + 1}", DenseLayer(channels + j * growth, growth, block_dropout, memory_saving))
                 for j in range(depth)
             )
@@ -84,7 +84,8 @@ class DenseBlock(nn.Sequential):
     """Dense layers in turn; each sees the block's input and the outputs of all layers before it."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        features = (x,)  # a tuple: a layer that recomputes in the backward pass needs it unchanged
+        # A tuple: a layer that recomputes in the backward pass needs it unchanged.
+        features: tuple[torch.Tensor, ...] = (x,)
         for layer in self:
             features += (layer(features),)
         return torch.cat(features, 1)
@@ -127,7 +128,7 @@ def _transition(channels: int, dropout: float) -> nn.Sequential:
     )
 
 
-NETWORKS = {
+NETWORKS: Networks = {
     "densenet121": (DenseNet, dict(depths=(6, 12, 24, 16), growth=32)),
     "densenet169": (DenseNet, dict(depths=(6, 12, 32, 32), growth=32)),
     "densenet201": (DenseNet, dict(depths=(6, 12, 48, 32), growth=32)),

@@ -16,7 +16,7 @@ class FullyConvolutional(nn.Module):
 
     The classifier looks at every place of the last map that its window fits on; the map of logits is averaged. A
     network that ends in a global average does that as it is: the average of a linear classifier's map is the classifier
-    of the average. See heads.FIXED for those that cannot.
+    of the average. For those that cannot, see the key arch.not_whole.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -36,10 +36,11 @@ def _logits(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
         for layer in (network.c5, network.f6):
             x = squash(as_convolution(layer, x))
         return as_convolution(network.output, x)
-    if isinstance(getattr(network, "classifier", None), nn.Sequential):  # AlexNet, ZFNet, VGG
-        x = network.features(x)
-        for layer in network.classifier:
-            x = as_convolution(layer, x) if isinstance(layer, nn.Linear) else layer(x)
+    features, classifier = getattr(network, "features", None), getattr(network, "classifier", None)
+    if isinstance(features, nn.Module) and isinstance(classifier, nn.Sequential):  # AlexNet, ZFNet, VGG
+        x = features(x)
+        for part in classifier:
+            x = as_convolution(part, x) if isinstance(part, nn.Linear) else part(x)
         return x
     return network(x)
 

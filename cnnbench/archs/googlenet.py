@@ -22,7 +22,15 @@ import torch
 from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain
-from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, output_size, require_choice, require_size
+from cnnbench.archs.layers import (
+    LRN_FORMS,
+    LocalResponseNorm,
+    Networks,
+    initialise,
+    output_size,
+    require_choice,
+    require_size,
+)
 
 SMALLEST_IMAGE = 31
 SMALLEST_IMAGE_WITH_AUX = 79  # the 5x5 average pool of the auxiliary heads needs a 5x5 map
@@ -53,6 +61,17 @@ class GoogLeNet(nn.Module):
 
     CLASSIFIER = "fc"
     AUXILIARY_CLASSIFIERS: ClassVar = {"aux1": "aux1.fc2", "aux2": "aux2.fc2"}
+
+    # Made from MODULES:
+    inception3a: Concat
+    inception3b: Concat
+    inception4a: Concat
+    inception4b: Concat
+    inception4c: Concat
+    inception4d: Concat
+    inception4e: Concat
+    inception5a: Concat
+    inception5b: Concat
 
     # torchvision's transform_input is not part of the network. Its public weights expect inputs normalised by mean and
     # deviation 0.5 instead of ImageNet's; that belongs to the preprocessing.
@@ -108,13 +127,13 @@ class GoogLeNet(nn.Module):
         x = self.maxpool2(self.norm2(self.conv3(self.conv2(x))))
         x = self.maxpool3(self.inception3b(self.inception3a(x)))
         x = self.inception4a(x)
-        aux1 = self.aux1(x) if with_aux else None
+        aux1 = (self.aux1(x),) if with_aux else ()
         x = self.inception4d(self.inception4c(self.inception4b(x)))
-        aux2 = self.aux2(x) if with_aux else None
+        aux2 = (self.aux2(x),) if with_aux else ()
         x = self.maxpool4(self.inception4e(x))
         x = self.inception5b(self.inception5a(x))
         logits = self.fc(self.dropout(x.mean((2, 3))))  # the paper's 7x7 average pool, for any map
-        return (logits, aux1, aux2) if with_aux else logits
+        return (logits, *aux1, *aux2) if with_aux else logits
 
 
 class AuxiliaryHead(nn.Module):
@@ -168,7 +187,7 @@ INITIALISATIONS = {
     "torchvision": lambda network: initialise(network, lambda weight: nn.init.trunc_normal_(weight, std=0.01)),
 }
 
-NETWORKS = {
+NETWORKS: Networks = {
     "googlenet": (GoogLeNet, {}),
     "googlenet_tv": (
         GoogLeNet,

@@ -59,8 +59,11 @@ def chain(channels: int, *convs: Conv, batch_norm: bool = True, eps: float = 1e-
     """One branch: convolution units in a row, from `channels` input channels; a single one stands for itself."""
     units = []
     for conv in convs:
-        units.append(BasicConv(channels, *conv, batch_norm=batch_norm, eps=eps))
-        channels = conv[0]
+        out, kernel = conv[0], conv[1]
+        stride = conv[2] if len(conv) > 2 else 1
+        padding = conv[3] if len(conv) > 3 else None
+        units.append(BasicConv(channels, out, kernel, stride, padding, batch_norm, eps))
+        channels = out
     return units[0] if len(units) == 1 else nn.Sequential(*units)
 
 

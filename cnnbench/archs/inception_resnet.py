@@ -17,32 +17,47 @@ Each branch of reduction B begins with a 1x1 convolution of 256.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, Conv, chain, reduction_a, variance_scaling
 from cnnbench.archs.inception_v4 import KERNEL_ORDERS, stem
-from cnnbench.archs.layers import initialise, require_choice
+from cnnbench.archs.layers import Networks, initialise, require_choice
 
 SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C in the released code; the paper: between 0.1 and 0.3
 PAPER_DEPTHS = (5, 10, 5)
 
-# Branches of the blocks and of reduction B, as chain() takes them; k, l, m, n of reduction A.
+Branches = tuple[list[Conv], ...]  # for each branch its convolutions, as chain() takes them
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Branches of the blocks A, B, C and of reduction B; k, l, m, n of reduction A."""
+
+    a: Branches
+    reduction_a: tuple[int, int, int, int]
+    b: Branches
+    reduction_b: Branches
+    c: Branches
+
+
 FILTERS = {
-    "v1": {
-        "a": ([(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)]),
-        "reduction_a": (192, 192, 256, 384),
-        "b": ([(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))]),
-        "reduction_b": ([(256, 1), (384, 3, 2, 0)], [(256, 1), (256, 3, 2, 0)], [(256, 1), (256, 3), (256, 3, 2, 0)]),
-        "c": ([(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))]),
-    },
-    "v2": {
-        "a": ([(32, 1)], [(32, 1), (32, 3)], [(32, 1), (48, 3), (64, 3)]),
-        "reduction_a": (256, 256, 384, 384),
-        "b": ([(192, 1)], [(128, 1), (160, (1, 7)), (192, (7, 1))]),
-        "reduction_b": ([(256, 1), (384, 3, 2, 0)], [(256, 1), (288, 3, 2, 0)], [(256, 1), (288, 3), (320, 3, 2, 0)]),
-        "c": ([(192, 1)], [(192, 1), (224, (1, 3)), (256, (3, 1))]),
-    },
+    "v1": Filters(
+        a=([(32, 1)], [(32, 1), (32, 3)], [(32, 1), (32, 3), (32, 3)]),
+        reduction_a=(192, 192, 256, 384),
+        b=([(128, 1)], [(128, 1), (128, (1, 7)), (128, (7, 1))]),
+        reduction_b=([(256, 1), (384, 3, 2, 0)], [(256, 1), (256, 3, 2, 0)], [(256, 1), (256, 3), (256, 3, 2, 0)]),
+        c=([(192, 1)], [(192, 1), (192, (1, 3)), (192, (3, 1))]),
+    ),
+    "v2": Filters(
+        a=([(32, 1)], [(32, 1), (32, 3)], [(32, 1), (48, 3), (64, 3)]),
+        reduction_a=(256, 256, 384, 384),
+        b=([(192, 1)], [(128, 1), (160, (1, 7)), (192, (7, 1))]),
+        reduction_b=([(256, 1), (384, 3, 2, 0)], [(256, 1), (288, 3, 2, 0)], [(256, 1), (288, 3), (320, 3, 2, 0)]),
+        c=([(192, 1)], [(192, 1), (224, (1, 3)), (256, (3, 1))]),
+    ),
 }
 
 
@@ -74,13 +89,13 @@ class InceptionResNet(nn.Module):
             raise ValueError(f"inception_resnet needs three depths of at least 1, for its A, B, C blocks, not {depths}")
         filters = FILTERS[version]
         self.stem, channels = STEMS[version](in_channels)
-        self.block_a = residual_blocks(depths[0], channels, filters["a"], scales[0])
-        self.reduction_a = reduction_a(channels, *filters["reduction_a"])
-        channels += sum(filters["reduction_a"][2:])
-        self.block_b = residual_blocks(depths[1], channels, filters["b"], scales[1])
-        self.reduction_b = reduction_b(channels, filters["reduction_b"])
-        channels += sum(convs[-1][0] for convs in filters["reduction_b"])
-        self.block_c = residual_blocks(depths[2], channels, filters["c"], scales[2])
+        self.block_a = residual_blocks(depths[0], channels, filters.a, scales[0])
+        self.reduction_a = reduction_a(channels, *filters.reduction_a)
+        channels += sum(filters.reduction_a[2:])
+        self.block_b = residual_blocks(depths[1], channels, filters.b, scales[1])
+        self.reduction_b = reduction_b(channels, filters.reduction_b)
+        channels += sum(convs[-1][0] for convs in filters.reduction_b)
+        self.block_c = residual_blocks(depths[2], channels, filters.c, scales[2])
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         initialise(self, variance_scaling)
@@ -99,7 +114,7 @@ class Residual(nn.Module):
     convolutions, as chain() takes them.
     """
 
-    def __init__(self, channels: int, branches: tuple[list[Conv], ...], scale: float, relu: bool = True) -> None:
+    def __init__(self, channels: int, branches: Branches, scale: float, relu: bool = True) -> None:
         super().__init__()
         for i, convs in enumerate(branches):
             self.add_module(f"branch{i}", chain(channels, *convs))
@@ -113,12 +128,12 @@ class Residual(nn.Module):
         return self.relu(x + self.scale * self.conv2d(y))
 
 
-def residual_blocks(depth: int, channels: int, branches: tuple[list[Conv], ...], scale: float) -> nn.Sequential:
+def residual_blocks(depth: int, channels: int, branches: Branches, scale: float) -> nn.Sequential:
     """`depth` residual blocks in a row."""
     return nn.Sequential(*(Residual(channels, branches, scale) for _ in range(depth)))
 
 
-def reduction_b(channels: int, branches: tuple[list[Conv], ...]) -> Concat:
+def reduction_b(channels: int, branches: Branches) -> Concat:
     """17x17 to 8x8 reduction (Figures 12 and 18): branches of convolutions beside a max pool."""
     chains = {f"branch{i}": chain(channels, *convs) for i, convs in enumerate(branches)}
     return Concat(**chains, **{f"branch{len(branches)}": nn.MaxPool2d(3, stride=2)})
@@ -145,7 +160,7 @@ def _stem_v2(in_channels: int) -> tuple[nn.Sequential, int]:
 
 STEMS = {"v1": _stem_v1, "v2": _stem_v2}
 
-NETWORKS = {
+NETWORKS: Networks = {
     "inception_resnet_v1": (InceptionResNet, {"version": "v1"}),
     "inception_resnet_v2_paper": (InceptionResNet, {"version": "v2"}),
 }

@@ -25,7 +25,7 @@ from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_projection, reduction_a, variance_scaling
 from cnnbench.archs.inception_resnet import FILTERS, SCALES, Residual, reduction_b, residual_blocks
-from cnnbench.archs.layers import initialise
+from cnnbench.archs.layers import Networks, initialise
 
 
 class InceptionResNetV2(nn.Module):
@@ -58,12 +58,12 @@ class InceptionResNetV2(nn.Module):
             branch2=chain(192, (64, 1), (96, 3), (96, 3)),
             branch3=pool_projection(192, 64),
         )
-        self.repeat = residual_blocks(10, 320, filters["a"], scales[0])
-        self.mixed_6a = reduction_a(320, *filters["reduction_a"])
-        self.repeat_1 = residual_blocks(20, 1088, filters["b"], scales[1])
-        self.mixed_7a = reduction_b(1088, filters["reduction_b"])
-        self.repeat_2 = residual_blocks(9, 2080, filters["c"], scales[2])
-        self.block8 = Residual(2080, filters["c"], scale=1.0, relu=False)
+        self.repeat = residual_blocks(10, 320, filters.a, scales[0])
+        self.mixed_6a = reduction_a(320, *filters.reduction_a)
+        self.repeat_1 = residual_blocks(20, 1088, filters.b, scales[1])
+        self.mixed_7a = reduction_b(1088, filters.reduction_b)
+        self.repeat_2 = residual_blocks(9, 2080, filters.c, scales[2])
+        self.block8 = Residual(2080, filters.c, scale=1.0, relu=False)
         self.conv2d_7b = BasicConv(2080, 1536, 1)
         self.dropout = nn.Dropout(dropout)
         self.classif = nn.Linear(1536, num_classes)
@@ -79,4 +79,4 @@ class InceptionResNetV2(nn.Module):
         return self.classif(self.dropout(x.mean((2, 3))))
 
 
-NETWORKS = {"inception_resnet_v2": (InceptionResNetV2, {})}
+NETWORKS: Networks = {"inception_resnet_v2": (InceptionResNetV2, {})}

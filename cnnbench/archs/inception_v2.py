@@ -17,6 +17,7 @@ factorised 7x7 is the default; BN-auxiliary is aux_batch_norm=True.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -33,7 +34,7 @@ from cnnbench.archs.inception_factorised import (
     ReductionB,
     initialise_factorised,
 )
-from cnnbench.archs.layers import require_choice, require_size
+from cnnbench.archs.layers import Networks, require_choice, require_size
 
 SMALLEST_IMAGE = 75
 
@@ -113,10 +114,18 @@ def _reduction_figure10(channels: int) -> Concat:
     )
 
 
-STEMS = {
-    "factorised": lambda channels: chain(channels, (32, 3, 2, 0), (32, 3, 1, 0), (64, 3)),
+def _stem_factorised(channels: int) -> list[BasicConv]:
+    return [
+        BasicConv(channels, 32, 3, stride=2, padding=0),
+        BasicConv(32, 32, 3, padding=0),
+        BasicConv(32, 64, 3),
+    ]
+
+
+STEMS: dict[str, Callable[[int], list[BasicConv]]] = {
+    "factorised": _stem_factorised,
     "7x7": lambda channels: [BasicConv(channels, 64, 7, stride=2, padding=0)],
 }
 REDUCTIONS = {"figure10": _reduction_figure10, "released": ReductionB}
 
-NETWORKS = {"inception_v2": (InceptionV2, {})}
+NETWORKS: Networks = {"inception_v2": (InceptionV2, {})}

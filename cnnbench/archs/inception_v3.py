@@ -30,7 +30,7 @@ from cnnbench.archs.inception_factorised import (
     ReductionB,
     initialise_factorised,
 )
-from cnnbench.archs.layers import require_size
+from cnnbench.archs.layers import Networks, require_size
 
 SMALLEST_IMAGE = 75
 
@@ -101,4 +101,4 @@ class InceptionV3(nn.Module):
         return (logits, *aux) if aux else logits
 
 
-NETWORKS = {"inception_v3": (InceptionV3, {})}
+NETWORKS: Networks = {"inception_v3": (InceptionV3, {})}

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_projection, reduction_a, variance_scaling
-from cnnbench.archs.layers import initialise, require_choice
+from cnnbench.archs.layers import Networks, initialise, require_choice
 
 # Which of two factorised kernels comes first, in the stem, in the long branch of B and in the long branch of C.
 KERNEL_ORDERS = {
@@ -138,4 +138,4 @@ class _InceptionC(nn.Module):
         return torch.cat(branches, 1)
 
 
-NETWORKS = {"inception_v4": (InceptionV4, {})}
+NETWORKS: Networks = {"inception_v4": (InceptionV4, {})}

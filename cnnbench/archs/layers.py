@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypedDict
 
 import torch
 from torch import nn
+
+Networks = dict[str, tuple[type[nn.Module], dict[str, Any]]]  # key -> class and arguments, as registry.py collects them
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, ceil: bool = False) -> int:
@@ -31,8 +34,17 @@ def require_choice(network: str, what: str, value: object, allowed: Iterable[obj
         raise ValueError(f"{network} has no {what} '{value}': choose one of {', '.join(map(str, allowed))}")
 
 
-# Named forms of local response normalisation: arguments of LocalResponseNorm, alpha on the sum.
-LRN_FORMS: dict[str, dict[str, float]] = {
+class LRNForm(TypedDict):
+    """Arguments of LocalResponseNorm."""
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
+
+
+# Named forms of local response normalisation, alpha on the sum.
+LRN_FORMS: dict[str, LRNForm] = {
     "paper": dict(size=5, alpha=1e-4, beta=0.75, k=2.0),
     "cuda_convnet": dict(size=5, alpha=2e-5, beta=0.75, k=2.0),  # the AlexNet authors' code divides 1e-4 by the size
     "caffe": dict(size=5, alpha=2e-5, beta=0.75, k=1.0),
@@ -73,11 +85,17 @@ class StochasticDepth(nn.Module):
         return f"p={self.p:g}"
 
 
-def set_stochastic_depth(blocks: list[nn.Module], last: float) -> None:
+class ResidualBlock(Protocol):
+    """A block whose residual branch can be left out."""
+
+    stochastic_depth: StochasticDepth
+
+
+def set_stochastic_depth(blocks: Sequence[ResidualBlock], last: float) -> None:
     """Give block l of L, in the network's order, the probability `last` x l / L (Huang et al. 2016, equation 4), as its
     `stochastic_depth`. Raises ValueError unless `last` is in [0, 1)."""
     if not 0 <= last < 1:
-        raise ValueError(f"stochastic_depth={last} is no probability in [0, 1)")
+        raise ValueError(f"stochastic_depth={last} is not a probability in [0, 1)")
     for i, block in enumerate(blocks):
         block.stochastic_depth.p = last * (i + 1) / len(blocks)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import initialise, output_size, require_choice, require_size
+from cnnbench.archs.layers import Networks, initialise, output_size, require_choice, require_size
 
 SMALLEST_IMAGE = 32
 
@@ -113,4 +113,4 @@ INITIALISATIONS = {
     "paper": lambda weight: nn.init.uniform_(weight, -2.4 / weight[0].numel(), 2.4 / weight[0].numel()),
 }
 
-NETWORKS = {"lenet": (LeNet, {})}
+NETWORKS: Networks = {"lenet": (LeNet, {})}

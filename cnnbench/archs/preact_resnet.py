@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.layers import (
+    Networks,
     StochasticDepth,
     fan_in_uniform,
     he_normal,
@@ -132,7 +133,7 @@ def _projection(channels: int, out: int, stride: int) -> nn.Module | None:
     return nn.Conv2d(channels, out, 1, stride=stride, bias=False)
 
 
-NETWORKS = {
+NETWORKS: Networks = {
     "preact_resnet18": (PreActResNet, dict(block=Basic, depths=DEPTHS[18])),
     "preact_resnet34": (PreActResNet, dict(block=Basic, depths=DEPTHS[34])),
     "preact_resnet50": (PreActResNet, dict(block=Bottleneck, depths=DEPTHS[50])),

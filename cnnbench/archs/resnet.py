@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnbench.archs.layers import (
+    Networks,
     StochasticDepth,
     fan_in_uniform,
     he_normal,
@@ -208,7 +209,7 @@ DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 
 BASIC = {depth: dict(block=Basic, depths=DEPTHS[depth]) for depth in (18, 34)}
 BOTTLENECK = {depth: dict(block=Bottleneck, depths=DEPTHS[depth]) for depth in (50, 101, 152)}
 
-NETWORKS = {
+NETWORKS: Networks = {
     "plain18": (ResNet, {**BASIC[18], "shortcut": "none"}),
     "plain34": (ResNet, {**BASIC[34], "shortcut": "none"}),
     "resnet18": (ResNet, BASIC[18]),

@@ -17,13 +17,14 @@ and 1024 channels at 32x32, 16x16 and 8x8.
 
 from __future__ import annotations
 
+from cnnbench.archs.layers import Networks
 from cnnbench.archs.resnet import BOTTLENECK, Bottleneck, ResNet
 
 # Post-activation blocks as everywhere else; the paper's own CIFAR figures are of pre-activated bottlenecks, and its
 # authors' code found the former better. Parameters differ by the batch normalisations only.
 CIFAR_29 = dict(block=Bottleneck, depths=(3, 3, 3), widths=(64, 128, 256), stem="cifar")
 
-NETWORKS = {
+NETWORKS: Networks = {
     "resnext50_32x4d": (ResNet, {**BOTTLENECK[50], "groups": 32, "base_width": 4}),
     "resnext101_32x4d": (ResNet, {**BOTTLENECK[101], "groups": 32, "base_width": 4}),
     "resnext101_64x4d": (ResNet, {**BOTTLENECK[101], "groups": 64, "base_width": 4}),

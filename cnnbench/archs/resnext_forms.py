@@ -101,7 +101,8 @@ def _branches(block: Bottleneck) -> nn.ModuleList:
 def _slice_conv(conv: nn.Conv2d, outputs: slice = slice(None), inputs: slice = slice(None)) -> nn.Conv2d:
     """Ungrouped convolution by a part of the weights, a view of them."""
     weight = conv.weight.detach()[outputs, inputs]
-    part = nn.Conv2d(weight.shape[1], weight.shape[0], conv.kernel_size, padding=conv.padding, bias=False)
+    kernel = conv.kernel_size[0]  # 1x1 or 3x3, padded so that the side stays
+    part = nn.Conv2d(weight.shape[1], weight.shape[0], kernel, padding=kernel // 2, bias=False)
     part.weight = nn.Parameter(weight)
     return part
 

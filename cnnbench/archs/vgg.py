@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, require_choice, require_size
+from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, Networks, initialise, require_choice, require_size
 
 SMALLEST_IMAGE = 32
 
@@ -72,10 +72,9 @@ class VGG(nn.Module):
 def _features(layers: list[int | str | tuple[int, int]], channels: int, batch_norm: bool) -> nn.Sequential:
     modules: list[nn.Module] = []
     for layer in layers:
-        if layer == "M":
-            modules.append(nn.MaxPool2d(2))
-        elif layer == "LRN":
-            modules.append(LocalResponseNorm(**LRN_FORMS["paper"]))  # section 2.1: with the constants of AlexNet
+        if isinstance(layer, str):
+            # LRN: section 2.1, with the constants of AlexNet
+            modules.append(nn.MaxPool2d(2) if layer == "M" else LocalResponseNorm(**LRN_FORMS["paper"]))
         else:
             width, kernel = layer if isinstance(layer, tuple) else (layer, 3)
             modules.append(nn.Conv2d(channels, width, kernel, padding=kernel // 2))
@@ -91,7 +90,7 @@ INITIALISATIONS = {
     "paper": lambda weight: nn.init.normal_(weight, std=0.1),  # variance 1e-2
 }
 
-NETWORKS = {
+NETWORKS: Networks = {
     "vgg11": (VGG, {"column": "A"}),
     "vgg11_bn": (VGG, {"column": "A", "batch_norm": True}),
     "vgg13": (VGG, {"column": "B"}),

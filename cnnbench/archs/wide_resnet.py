@@ -26,6 +26,7 @@ CIFAR (Table 1): WRN-n-k, the pre-activation network of preact_resnet.py, N = (n
 
 from __future__ import annotations
 
+from cnnbench.archs.layers import Networks
 from cnnbench.archs.preact_resnet import Basic, PreActResNet
 from cnnbench.archs.resnet import BASIC, BOTTLENECK, ResNet
 
@@ -35,7 +36,7 @@ def _wrn(depth: int, widen: float) -> tuple[type[PreActResNet], dict]:
     return PreActResNet, dict(block=Basic, depths=(n, n, n), widths=(16, 32, 64), widen=widen, stem="cifar")
 
 
-NETWORKS = {
+NETWORKS: Networks = {
     "wide_resnet18_1p5": (ResNet, {**BASIC[18], "widen": 1.5}),
     "wide_resnet18_2": (ResNet, {**BASIC[18], "widen": 2}),
     "wide_resnet18_3": (ResNet, {**BASIC[18], "widen": 3}),

@@ -22,7 +22,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import initialise
+from cnnbench.archs.layers import Networks, initialise
 
 # Output channels of the separable convolutions of block1 to block12.
 BLOCKS = [(128, 128), (256, 256), (728, 728), *[(728, 728, 728)] * 8, (728, 1024)]
@@ -88,7 +88,7 @@ class Block(nn.Module):
         self.rep = nn.Sequential(*layers[0 if first_relu else 1 :])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.rep(x) + (x if self.skip is None else self.skipbn(self.skip(x)))
+        return self.rep(x) + (x if self.skip is None or self.skipbn is None else self.skipbn(self.skip(x)))
 
 
 class Separable(nn.Module):
@@ -103,4 +103,4 @@ class Separable(nn.Module):
         return self.pointwise(self.conv1(x))
 
 
-NETWORKS = {"xception": (Xception, {})}
+NETWORKS: Networks = {"xception": (Xception, {})}

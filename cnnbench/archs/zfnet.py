@@ -19,7 +19,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, initialise, output_size, require_choice, require_size
+from cnnbench.archs.layers import (
+    LRN_FORMS,
+    LocalResponseNorm,
+    Networks,
+    initialise,
+    output_size,
+    require_choice,
+    require_size,
+)
 
 SMALLEST_IMAGE = 63
 
@@ -94,4 +102,4 @@ def renormalise_filters(weight: torch.Tensor, radius: float = 0.1) -> torch.Tens
     return weight * (radius / rms.clamp(min=radius))
 
 
-NETWORKS = {"zfnet": (ZFNet, {})}
+NETWORKS: Networks = {"zfnet": (ZFNet, {})}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from cnnbench.archs.weights.keymaps import KEYMAPS, renamed
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
 
 # Options, beside each network's own, that public weights are known to have been trained with.
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "inception_v4": {"kernel_order": "released"},
     **{name: {"shortcut": "B"} for name in ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")},
 }
