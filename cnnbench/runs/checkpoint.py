@@ -15,17 +15,21 @@ data              form, decoder and pixels of the images
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
 from cnnbench import __version__
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import sync
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 FORMAT = 1  # counted up when an item that is there already changes its meaning, or a needed one is added
 LAST, PREVIOUS, BEST, DAMAGED = "last.pt", "previous.pt", "best.pt", "damaged.pt"
@@ -52,10 +56,9 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
     """
     path, scratch = folder / LAST, folder / f".{LAST}.{os.getpid()}"
     try:
-        with open(scratch, "wb") as file:
-            hashed = _Hashed(file)
-            torch.save({"format": FORMAT, "version": __version__, **content}, hashed)
-            file.write(MARK + hashed.hash.hexdigest().encode())
+        with _HashedFile(scratch) as file:
+            torch.save({"format": FORMAT, "version": __version__, **content}, file)
+            file.write(MARK + file.hash.hexdigest().encode())
             file.flush()
             os.fsync(file.fileno())
         for name in also:  # before `last`: what comes after `last` is lost if the run is killed
@@ -130,18 +133,16 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-class _Hashed:
-    """A file to write to, and the hash of what was written."""
+class _HashedFile(io.BufferedWriter):
+    """A new file to write to, and the hash of what was written."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.hash = file, hashlib.sha256()
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path, "w"))
+        self.hash = hashlib.sha256()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         self.hash.update(data)
-        return self.file.write(data)
-
-    def flush(self) -> None:
-        self.file.flush()
+        return super().write(data)
 
 
 def _check(file: BinaryIO, path: Path) -> None:

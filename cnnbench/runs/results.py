@@ -113,12 +113,12 @@ class EvaluationResult(_Errors, total=False):
 
 def load_result(folder: Path) -> RunResult | None:
     """result.json of the run in `folder`, or None while the run has not ended."""
-    return _load(folder / RESULT, _Errors)
+    return _load(folder / RESULT, _Errors.__required_keys__)
 
 
 def load_evaluations(folder: Path) -> dict[str, EvaluationResult | None]:
     """What `cnnbench eval run=` wrote into the run in `folder`, by file name, sorted; None for what cannot be read."""
-    return {file.name: _load(file, _Errors) for file in sorted(folder.glob(EVALUATIONS))}
+    return {file.name: _load(file, _Errors.__required_keys__) for file in sorted(folder.glob(EVALUATIONS))}
 
 
 def load_metrics(folder: Path) -> list[EpochMetrics]:
@@ -129,20 +129,20 @@ def load_metrics(folder: Path) -> list[EpochMetrics]:
             content = json.loads(line)
         except ValueError:
             break
-        if not _is_of(content, _EpochMetrics):
+        if not _has(content, _EpochMetrics.__required_keys__):
             break
         found.append(content)
     return found
 
 
-def _load(file: Path, required: type) -> Any:
-    """The content of a JSON file, or None if there is none that can be read and has the keys of `required`."""
+def _load(file: Path, required: frozenset[str]) -> Any:
+    """The content of a JSON file, or None if it cannot be read or lacks one of the keys `required`."""
     try:
         content = json.loads(file.read_text())
     except (OSError, ValueError):
         return None
-    return content if _is_of(content, required) else None
+    return content if _has(content, required) else None
 
 
-def _is_of(content: Any, required: type) -> bool:
-    return isinstance(content, dict) and required.__required_keys__ <= set(content)
+def _has(content: Any, required: frozenset[str]) -> bool:
+    return isinstance(content, dict) and required <= content.keys()

@@ -101,7 +101,7 @@ def announce(error: BaseException, process: Process) -> str:
         if _lost_another(error):
             time.sleep(GRACE)
         if process.store.add("failures", 1) == 1:
-            sentence = _sentence(error, process)
+            sentence = _sentence(error, process, process.store)
             process.store.set("why", sentence)
             print(f"cnnbench: {sentence}", file=sys.stderr, flush=True)
             if not isinstance(error, UserError | KeyboardInterrupt) and not _lost_another(error):
@@ -119,7 +119,8 @@ def _lost_another(error: BaseException) -> bool:
     )
 
 
-def _sentence(error: BaseException, process: Process) -> str:
+def _sentence(error: BaseException, process: Process, store: dist.Store) -> str:
+    """What the first process that fails says for the group; `store` knows which processes have left."""
     who = f"process {process.rank} of {process.world}"
     if isinstance(error, UserError):
         return str(error)
@@ -127,7 +128,7 @@ def _sentence(error: BaseException, process: Process) -> str:
         return "interrupted"
     if not _lost_another(error):
         return f"{who} failed: {reason(error)}"
-    silent = [str(rank) for rank in range(process.world) if not process.store.check([f"left/{rank}"])]
+    silent = [str(rank) for rank in range(process.world) if not store.check([f"left/{rank}"])]
     those = f"process {' and '.join(silent)}" if silent else "another process"
     late = "timed out" in str(error).lower() or "timeout" in str(error).lower()
     return f"{who} {'waited too long (timeout) for' if late else 'lost its connection to'} {those}"
@@ -147,7 +148,8 @@ class Agreement:
     gave at one call is known at the next. It travels between the processors of the machines, also where GPUs train."""
 
     def __init__(self, process: Process) -> None:
-        self.group = dist.new_group(backend="gloo") if process.world > 1 else None
+        group = dist.new_group(backend="gloo") if process.world > 1 else None
+        self.group = group if isinstance(group, dist.ProcessGroup) else None  # of all processes: each is a member
         self.under_way: tuple[torch.Tensor, dist.Work] | None = None
 
     def largest(self, value: int) -> int:
@@ -156,18 +158,20 @@ class Agreement:
         if self.group is None:
             return value
         if self.under_way is None:
-            self._send(value)
+            self.under_way = self._send(value)
         numbers, work = self.under_way
         work.wait()
         if largest := int(numbers.item()):
             return largest
-        self._send(value)
+        self.under_way = self._send(value)
         return 0
 
-    def _send(self, value: int) -> None:
+    def _send(self, value: int) -> tuple[torch.Tensor, dist.Work]:
+        """Start to exchange `value`; the largest of all is in the tensor once the work is done."""
         numbers = torch.tensor([value], dtype=torch.int32)
         work = dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self.group, async_op=True)
-        self.under_way = numbers, work
+        assert work is not None  # as it is for a member of the group
+        return numbers, work
 
 
 def share_cores(process: Process, device: str) -> None:
@@ -266,7 +270,7 @@ def from_leader(make: Callable[[], Any], process: Process) -> Any:
     """What `make` returns on rank 0, a plain object, on every process; a UserError that it raises there, likewise."""
     if process.world == 1:
         return make()
-    box = [None]
+    box: list[Any] = [None]
     if process.leads:
         try:
             box = [make()]

@@ -32,6 +32,7 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
     """
     for name in ("torch.distributed.elastic", "torch.multiprocessing"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # our own sentence is enough
+    signals: dict[str, Any] = {"signals_to_handle": LEFT_TO_TORCH}
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -41,7 +42,7 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
         run_id=f"cnnbench-{os.getpid()}",
         max_restarts=0,
         monitor_interval=0.1,
-        **({"signals_to_handle": LEFT_TO_TORCH} if "signals_to_handle" in LaunchConfig.__dataclass_fields__ else {}),
+        **(signals if "signals_to_handle" in LaunchConfig.__dataclass_fields__ else {}),
     )
     try:
         with _passing_on_signals() as asked:
@@ -67,6 +68,8 @@ def _passing_on_signals() -> Iterator[list[int]]:
     def pass_on(number: int, _: FrameType | None) -> None:
         asked.append(number)
         for child in multiprocessing.active_children():
+            if child.pid is None:  # not started yet
+                continue
             # A terminal sends Ctrl-C to the children too, and counts there: here it is passed on as another signal.
             os.kill(child.pid, signal.SIGKILL if asked.count(signal.SIGINT) > 1 else signal.SIGTERM)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import usable_cores
@@ -26,7 +26,7 @@ CHUNK = 16  # images that go to a worker at a time
 AHEAD = 4  # chunks per worker that may be under way: bounds the memory
 SECONDS = 10  # between two lines of progress where there is no terminal
 
-_function: Callable | None = None  # of a worker process, which has no other
+_function: Callable[[int], Any]  # of a worker process, which has no other
 
 
 def map_images(
@@ -81,8 +81,8 @@ def _in_processes(function: Callable[[int], Result], indices: range, workers: in
         processes = multiprocessing.active_children()
         while pending:
             yield from pending.popleft().result()
-            if (start := next(chunks, None)) is not None:
-                pending.append(pool.submit(_run_chunk, indices[start : start + CHUNK]))
+            if (following := next(chunks, None)) is not None:
+                pending.append(pool.submit(_run_chunk, indices[following : following + CHUNK]))
     except BrokenProcessPool as error:
         pool.shutdown()  # until then the exit statuses are not known
         raise UserError(_cause_of_death([process.exitcode for process in processes])) from error
@@ -94,7 +94,7 @@ def _run_chunk(indices: range) -> list:
     return [_function(index) for index in indices]
 
 
-def _start_worker(function: Callable) -> None:
+def _start_worker(function: Callable[[int], Any]) -> None:
     global _function
     _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
@@ -103,7 +103,8 @@ def _start_worker(function: Callable) -> None:
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()  # a parent that is killed cannot end its workers
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()  # a parent that is killed cannot end its workers
     os._exit(1)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from cnnbench.runtime.errors import UserError
+
 
 def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT of this process of an srun step.
@@ -44,8 +46,10 @@ def expand_counts(counts: str) -> list[int]:
     """One number per node of Slurm's short form: "2(x3),1" is 2, 2, 2, 1."""
     found = []
     for part in counts.split(","):
-        count, times = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part).groups()
-        found += [int(count)] * int(times or 1)
+        match = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
+        if match is None:
+            raise UserError(f"SLURM_STEP_TASKS_PER_NODE={counts} cannot be read: it should look like 2(x3),1")
+        found += [int(match[1])] * int(match[2] or 1)
     return found
 
 
