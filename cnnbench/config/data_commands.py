@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnbench.config.arch import INTERPOLATIONS, ArchConfig, check_arch
 from cnnbench.config.augment import AugmentConfig, check_augment
 from cnnbench.config.data import SourceConfig, check_data_path, check_source
-from cnnbench.config.fields import Range, check_fields, group, key, require
+from cnnbench.config.fields import Range, check_fields, given, group, key, require
 from cnnbench.config.image_size import image_side
 from cnnbench.runtime.errors import nearest
 
@@ -20,6 +20,11 @@ WORKERS = "worker processes; 0: none beside this one; null: one per core"
 @dataclass(frozen=True)
 class DataPathConfig:
     path: str | None = key("the data set, its layout recognised by a look at it", None)
+
+    @property
+    def given_path(self) -> str:
+        """`path`; UserError where it is null."""
+        return given(self.path, "data is missing: give data=PATH")
 
 
 @dataclass(frozen=True)
@@ -116,15 +121,14 @@ class PrepareConfig:
 def check_data_index(config: DataIndexConfig) -> None:
     """Raise UserError for a data set that is missing or not there."""
     check_fields(config)
-    require(config.data.path is not None, "data is missing: give data=PATH")
-    check_data_path(config.data.path)
+    check_data_path(config.data.given_path)
 
 
 def check_pack(config: PackConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
     check_source(config.data)
-    require(config.output is not None, "output is missing: give output=FOLDER for the packed files")
+    output_folder(config)
     _check_splits(config.splits)
     if config.form == "original":
         for name in ("short_side", "interpolation"):
@@ -135,8 +139,13 @@ def check_prepare(config: PrepareConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
     check_source(config.data)
-    require(config.output is not None, "output is missing: give output=FOLDER for the class folders")
+    output_folder(config)
     _check_splits(config.splits)
+
+
+def output_folder(config: PackConfig | PrepareConfig) -> Path:
+    """The folder that `output` names; UserError where it is null."""
+    return Path(given(config.output, "output is missing: give output=FOLDER, where the images are to go")).expanduser()
 
 
 def check_check(config: CheckConfig) -> None:

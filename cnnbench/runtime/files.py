@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.shell import counted_bytes
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a disk, a quota or a file that is full
 
@@ -65,6 +67,15 @@ def writing(what: object, cure: str = "") -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"cannot write {what}: {error.strerror or error}{cure and f'; {cure}'}") from error
+
+
+def check_free_space(folder: Path, needed: float, cure: str) -> None:
+    """Raise UserError, which ends in `cure`, if the disk of `folder` has fewer than `needed` bytes free."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{folder} has {counted_bytes(free)} free, and about {counted_bytes(needed)} are needed: {cure}"
+        )
 
 
 @contextmanager

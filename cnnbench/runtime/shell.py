@@ -28,3 +28,9 @@ def typed(key: str, text: object) -> str:
 def counted(number: int, thing: str) -> str:
     """'1 epoch', '1,000 epochs'."""
     return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def counted_bytes(number: float) -> str:
+    """'512 bytes', '1.5 GB': in the unit that suits the number."""
+    power = min(4, max(0, len(str(round(number))) - 1) // 3)
+    return f"{number / 1000**power:,.{1 if power else 0}f} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"

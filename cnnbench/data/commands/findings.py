@@ -12,6 +12,7 @@ import numpy as np
 
 from cnnbench.data.commands.inspection import Finding, inspect_file, inspect_pixels
 from cnnbench.data.commands.journal import Journal
+from cnnbench.data.layouts.ilsvrc import IMAGES, IMAGES_PER_CLASS
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.parallel import map_images
@@ -40,8 +41,6 @@ REMARKS = {
     "wrong_type": "files of another type than their name says",
 }
 ILSVRC_CLASSES = 1000
-ILSVRC_TOTAL = {"train": 1_281_167, "val": 50_000}
-ILSVRC_PER_CLASS = {"train": (732, 1300), "val": (50, 50)}
 WORDNET_ID = re.compile(r"n\d{8}$")
 NAMED_AFTER_CLASS = re.compile(r"(n\d{8})_\d+\.[^/]*$")  # as ILSVRC's training images are
 
@@ -65,7 +64,8 @@ class Checked:
 def check_files(name: str, split: Split, workers: int | None, found: Found) -> Checked:
     """Look at every image of the split called `name`, and add to `found`; what an interrupted check saw is kept."""
     count = len(split)
-    result = Checked(split, np.zeros((count, 2), np.uint64), *(np.zeros(count, np.int64) for _ in range(3)))
+    widths, heights, sizes = np.zeros((3, count), np.int64)
+    result = Checked(split, np.zeros((count, 2), np.uint64), widths, heights, sizes)
     with closing(Journal(name, split)) as journal:
         done = 0
         for done, finding in enumerate(journal.resume(), start=1):
@@ -83,7 +83,7 @@ def _note(result: Checked, index: int, finding: Finding, found: Found) -> None:
     if finding.digest:
         result.digests[index] = np.frombuffer(finding.digest, np.uint64)
     result.widths[index], result.heights[index] = finding.width, finding.height
-    result.sizes[index] = finding.bytes
+    result.sizes[index] = finding.size
     result.formats[finding.format] += 1
     result.modes[finding.mode] += 1
     for kind, detail in finding.kinds.items():
@@ -111,13 +111,13 @@ def is_ilsvrc(split: Split) -> bool:
 def wrong_counts(name: str, split: Split) -> list[tuple[str, str]]:
     """Classes without images and, for a data set that looks like ILSVRC, with other numbers than ILSVRC's."""
     counts = np.bincount(split.labels, minlength=len(split.classes))
-    low, high = ILSVRC_PER_CLASS[name] if is_ilsvrc(split) else (1, np.inf)
+    low, high = IMAGES_PER_CLASS[name] if is_ilsvrc(split) else (1, np.inf)
     wrong = [
         (f"{name}, {split.classes[label]}", f"{counts[label]:,} images" + (f", not {low} to {high}" if low > 1 else ""))
         for label in np.flatnonzero((counts < low) | (counts > high))
     ]
-    if is_ilsvrc(split) and len(split) != ILSVRC_TOTAL[name]:
-        wrong.append((f"{name}, all", f"{len(split):,} images, not ILSVRC's {ILSVRC_TOTAL[name]:,}"))
+    if is_ilsvrc(split) and len(split) != IMAGES[name]:
+        wrong.append((f"{name}, all", f"{len(split):,} images, not ILSVRC's {IMAGES[name]:,}"))
     return wrong
 
 

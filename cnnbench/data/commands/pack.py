@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
@@ -15,7 +14,7 @@ import numpy as np
 from PIL import features
 
 from cnnbench import __version__
-from cnnbench.config.data_commands import PackConfig
+from cnnbench.config.data_commands import PackConfig, output_folder
 from cnnbench.data.commands.difference import difference
 from cnnbench.data.commands.encode import Recipe, encode, recipe
 from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
@@ -23,8 +22,9 @@ from cnnbench.data.layouts.read import data_folder, read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.packed import LEFT_OUT, Packed, checksum, read_header
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import filling
+from cnnbench.runtime.files import check_free_space, filling
 from cnnbench.runtime.parallel import map_images
+from cnnbench.runtime.shell import counted_bytes
 
 PROBES = 64  # images whose packed size gives the estimate for all
 SHOWN = 20  # broken images that are listed
@@ -37,8 +37,8 @@ def pack(config: PackConfig) -> None:
     is written stays, and the same command goes on from there.
     """
     chosen = recipe(config.form, config.short_side, config.quality, config.interpolation)
-    output = Path(config.output).expanduser()
-    if output.resolve() == data_folder(config.data.path).resolve():
+    output = output_folder(config)
+    if output.resolve() == data_folder(config.data.given_path).resolve():
         raise UserError(f"output={config.output} is the data set's own folder: give another")
     splits = {split: read_split(config.data, split) for split in config.splits}
     broken: list[tuple[str, str]] = []
@@ -65,7 +65,7 @@ def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, out
     parts = part_names(name, len(split), config.shard_size)
     originals, packed, broken = 0, 0, []
     for number, (file_name, indices) in enumerate(parts.items()):
-        target, names = output / file_name, [_short_name(split, index, config.data.path) for index in indices]
+        target, names = output / file_name, [_short_name(split, index, config.data.given_path) for index in indices]
         labels = split.labels[indices.start : indices.stop]
         header = _header(config, name, split, chosen, [number, len(parts)], names, labels)
         if target.exists():
@@ -78,9 +78,10 @@ def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, out
         broken += written.left_out
         if target.exists():
             originals, packed = originals + written.originals, packed + target.stat().st_size
-            print(f"  {target}: {len(names) - len(written.left_out):,} images, {_size(target.stat().st_size)}")
+            print(f"  {target}: {len(names) - len(written.left_out):,} images, {counted_bytes(target.stat().st_size)}")
     if originals:
-        print(f"  {_size(packed)} from {_size(originals)} of originals: {packed / originals:.2f} of the size")
+        share = f"{packed / originals:.2f} of the size"
+        print(f"  {counted_bytes(packed)} from {counted_bytes(originals)} of originals: {share}")
     if broken and config.skip_broken:
         print(f"  left out {len(broken):,} broken images: {'; '.join(why for _, why in broken[:SHOWN])}")
     if packed and chosen.form != "original":
@@ -94,7 +95,7 @@ def _records(config: PackConfig, split: Split, chosen: Recipe, indices: range, d
 
 
 def _record(split: Split, chosen: Recipe, index: int) -> Record:
-    original = split.read(index)  # what cannot be read ends the command: a disk that is gone is no broken image
+    original = split.read(index)  # what cannot be read ends the command: a disk that is gone is not a broken image
     try:
         encoded = encode(original, split.name(index), chosen)
     except UserError as error:
@@ -157,14 +158,4 @@ def _check_space(config: PackConfig, splits: dict[str, Split], chosen: Recipe, o
         sizes = [len(_record(split, chosen, int(index)).content) for index in probes]
         there = sum(size_so_far(output / part) for part in part_names(name, len(split), config.shard_size))
         needed += max(0, round(np.mean(sizes) * len(split)) - there)
-    free = shutil.disk_usage(output).free
-    if needed > free:
-        raise UserError(
-            f"{output} has {_size(free)} free, and about {_size(needed)} are needed: make room, or pack smaller"
-        )
-
-
-def _size(count: float) -> str:
-    """Bytes in the unit that suits them."""
-    power = min(4, max(0, len(str(round(count))) - 1) // 3)
-    return f"{count / 1000**power:,.{1 if power else 0}f} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
+    check_free_space(output, needed, "make room, or pack smaller")

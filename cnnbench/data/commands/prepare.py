@@ -14,17 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.config.data_commands import PrepareConfig
-from cnnbench.data.layouts.ilsvrc import official_order
+from cnnbench.config.data_commands import PrepareConfig, output_folder
+from cnnbench.data.layouts.ilsvrc import IMAGES, IMAGES_PER_CLASS, official_order
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.ranges import Ranges
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import filling
+from cnnbench.runtime.files import check_free_space, filling
 from cnnbench.runtime.parallel import map_images
 
 PARTIAL = ".partial"  # ending of a split's folder until it is whole
-IMAGES = {"train": (732, 1300, 1_281_167), "val": (50, 50, 50_000)}  # ILSVRC2012: per class from, to; in all
 SHOWN = 5  # classes that a message lists
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -36,12 +35,12 @@ def prepare(config: PrepareConfig) -> None:
     SPLIT.partial, and the same command goes on from there. Nothing that is there is overwritten. UserError for archives
     that cannot be read (before anything is written), a full disk, and a split's folder with other content.
     """
-    output = Path(config.output).expanduser().absolute()
+    output = output_folder(config).absolute()
     splits = {name: read_split(config.data, name) for name in config.splits}
     plans = [_plan(name, split, output) for name, split in splits.items()]
     with filling(output):
         output.mkdir(parents=True, exist_ok=True)
-        _check_space(plans, output)
+        check_free_space(output, sum(_missing_bytes(plan) for plan in plans), "make room, or give another output=")
         for plan in plans:
             _unpack(plan, config.workers)
     for name, split in splits.items():
@@ -56,6 +55,7 @@ class Plan:
 
     target: Path
     split: Split
+    storage: Ranges  # of `split`
     order: np.ndarray
     bounds: np.ndarray
 
@@ -66,7 +66,7 @@ class Plan:
     def files(self, label: int) -> dict[str, int]:
         """The file names of a class, and the number of each image in the storage."""
         chosen = self.split.numbers[self.order[self.bounds[label] : self.bounds[label + 1]]].tolist()
-        names = [posixpath.basename(self.split.storage.names[number]) for number in chosen]
+        names = [posixpath.basename(self.storage.names[number]) for number in chosen]
         return dict(zip(names, chosen, strict=True))
 
     def has(self, folder: Path, label: int) -> bool:
@@ -75,7 +75,7 @@ class Plan:
             there = {entry.name: entry.stat().st_size for entry in os.scandir(folder / self.split.classes[label])}
         except OSError:
             return False
-        return there == {name: int(self.split.storage.length[number]) for name, number in self.files(label).items()}
+        return there == {name: int(self.storage.length[number]) for name, number in self.files(label).items()}
 
 
 def _plan(name: str, split: Split, output: Path) -> Plan:
@@ -83,7 +83,7 @@ def _plan(name: str, split: Split, output: Path) -> Plan:
         raise UserError(f"the {name} split is not in archives but in {split.storage.form}: there is nothing to unpack")
     labels = np.arange(len(split.classes) + 1)
     order = np.argsort(split.labels, kind="stable")
-    plan = Plan(output / name, split, order, np.searchsorted(split.labels[order], labels))
+    plan = Plan(output / name, split, split.storage, order, np.searchsorted(split.labels[order], labels))
     for label, wnid in enumerate(split.classes):
         if wnid != posixpath.basename(wnid) or wnid.startswith("."):
             raise UserError(f"the class '{wnid}' cannot be the name of a folder")
@@ -94,19 +94,10 @@ def _plan(name: str, split: Split, output: Path) -> Plan:
     return plan
 
 
-def _check_space(plans: list[Plan], output: Path) -> None:
-    needed = sum(_missing_bytes(plan) for plan in plans)
-    free = shutil.disk_usage(output).free
-    if needed > free:
-        raise UserError(
-            f"{output} is too full: {needed / 1e9:,.1f} GB are to be unpacked and {free / 1e9:,.1f} GB are free"
-        )
-
-
 def _missing_bytes(plan: Plan) -> int:
     if plan.target.exists():
         return 0
-    length = plan.split.storage.length[plan.split.numbers]
+    length = plan.storage.length[plan.split.numbers]
     missing = [label for label in range(len(plan.split.classes)) if not plan.has(plan.partial, label)]
     return int(sum(length[plan.order[plan.bounds[label] : plan.bounds[label + 1]]].sum() for label in missing))
 
@@ -133,7 +124,7 @@ def _unpack_class(plan: Plan, label: int) -> None:
     scratch.mkdir()
     for name, number in plan.files(label).items():
         with open(scratch / name, "xb", buffering=0) as file:
-            content = plan.split.storage.read(number)
+            content = plan.storage.read(number)
             if file.write(content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
     os.rename(scratch, folder)
@@ -155,14 +146,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def shortfalls(name: str, split: Split) -> list[str]:
     """In sentences, what the split `name` lacks of ILSVRC2012, or has otherwise."""
-    low, high, total = IMAGES[name]
+    (low, high), total = IMAGES_PER_CLASS[name], IMAGES[name]
     each = f"{low:,} to {high:,}" if low < high else f"{low:,}"
     counts = dict(zip(split.classes, np.bincount(split.labels, minlength=len(split.classes)).tolist(), strict=True))
     known = set(official_order())
     found = {
         f"of ILSVRC's {len(known):,} classes are missing": sorted(known - counts.keys()),
         "classes are not ILSVRC's": sorted(counts.keys() - known),
-        f"classes have not {each} images as in ILSVRC": sorted(
+        f"classes do not have {each} images as in ILSVRC": sorted(
             wnid for wnid, count in counts.items() if not low <= count <= high
         ),
     }

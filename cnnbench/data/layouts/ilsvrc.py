@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 # A line per class, in the order of the ids, which is that of the field's labels: WordNet id, ILSVRC2012_ID, name.
 TABLE = Path(__file__).with_name("ilsvrc_classes.tsv")
+IMAGES = {"train": 1_281_167, "val": 50_000}  # of each split
+IMAGES_PER_CLASS = {"train": (732, 1300), "val": (50, 50)}  # from, to
 WORDNET_ID = re.compile(r"n\d{8}\b")
 
 
@@ -29,7 +31,7 @@ def only_ilsvrc(classes: Iterable[str]) -> bool:
     return all(name in class_names() for name in classes)
 
 
-def classes_in_words(classes: tuple[str, ...]) -> str:
+def classes_in_words(classes: Sequence[str]) -> str:
     """What `classes` are: '1000 classes', '10 classes of ILSVRC's 1000', or '10 own classes'."""
     if not only_ilsvrc(classes):
         return f"{len(classes)} own classes"

@@ -289,12 +289,10 @@ def test_a_pack_with_other_settings_is_not_continued(photos, tmp_path):
 
 
 def test_a_disk_that_is_or_gets_full_is_one_sentence(photos, tmp_path, monkeypatch):
-    from cnnbench.data.commands import pack as command
-
     class Usage:
         free = 1000
 
-    monkeypatch.setattr(command.shutil, "disk_usage", lambda folder: Usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage)
     with pytest.raises(UserError, match=r"has 1.0 kB free, and about .* kB are needed"):
         packed(photos, tmp_path, form="raw")
     monkeypatch.undo()
