@@ -20,7 +20,7 @@ from cnnbench.runtime.parallel import progress
 AT_ONCE = 16  # archives: reading headers is mostly waiting for a disk or a server
 
 Item = TypeVar("Item")
-ArchivedImages = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class Image(NamedTuple):
@@ -61,7 +61,7 @@ def unpacked(root: Path, split: str) -> bool:
     return any(entry.is_dir() for folder in folders if folder.is_dir() for entry in os.scandir(folder))
 
 
-def at_once(what: str, look: Callable[[Item], ArchivedImages], items: Iterable[Item]) -> list[ArchivedImages]:
+def at_once(what: str, look: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """`look` at each of the archives `items`, several at a time, showing how far it is; results in their order."""
     items = list(items)
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -30,7 +30,10 @@ def recognises(root: Path) -> bool:
 
 def list_images(root: Path, split: str) -> Listing:
     """The images of `split` in the order of the files."""
-    form, place = _find(root)
+    found = _find(root)
+    if found is None:
+        raise UserError(f"{root} has no files of CIFAR any more")
+    form, place = found
     wanted = form.train if split == "train" else form.val
     try:
         contents = _contents(place, (*wanted, form.names))
@@ -139,4 +142,9 @@ def _contents(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
         return {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
     with tarfile.open(place) as tar:
         members = {PurePosixPath(member.name).name: member for member in tar if member.isfile()}
-        return {name: tar.extractfile(members[name]).read() for name in names}
+        return {name: _member(tar, members[name]) for name in names}
+
+
+def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    return b"" if file is None else file.read()  # None: not a file, which the caller has asked for

@@ -32,18 +32,19 @@ def validation_wnids(devkit: Path) -> list[str]:
     """The WordNet id of every validation image, in the order of their names.
 
     `devkit` is the kit's archive, the folder that it unpacks to, or the ground-truth file itself: a line with an
-    ILSVRC2012_ID per image. Raises UserError for a kit without it, and for a line that is no such number.
+    ILSVRC2012_ID per image. Raises UserError for a kit without it, and for a line that is not such a number.
     """
     classes = ilsvrc.official_order()
     wnids = []
-    for line, word in enumerate(_ground_truth(devkit).split(), 1):
+    for line, word in enumerate(read_ground_truth(devkit).split(), 1):
         if not word.isdecimal() or not 1 <= int(word) <= len(classes):
             raise UserError(f"{devkit}: line {line} of the ground truth is '{word[:20]}', not a number from 1 to 1000")
         wnids.append(classes[int(word) - 1])
     return wnids
 
 
-def _ground_truth(devkit: Path) -> str:
+def read_ground_truth(devkit: Path) -> str:
+    """The text of the ground truth, of a devkit in one of the three forms; UserError if there is none."""
     try:
         if devkit.is_dir():
             found = next(
@@ -52,14 +53,14 @@ def _ground_truth(devkit: Path) -> str:
             if found is None:
                 raise UserError(f"{devkit} has no data/{GROUND_TRUTH}: unpack {KIT}.tar.gz anew")
             return found.read_text(errors="replace")
-        if not tarfile.is_tarfile(devkit):
+        if ".tar" not in devkit.suffixes and not tarfile.is_tarfile(devkit):
             return devkit.read_text(errors="replace")
         with tarfile.open(devkit) as tar:
-            name = next(name for name in tar.getnames() if Path(name).name == GROUND_TRUTH)
-            return tar.extractfile(name).read().decode(errors="replace")
-    except StopIteration:
-        raise UserError(f"{devkit} has no {GROUND_TRUTH}: it is not the devkit of ILSVRC 2012") from None
+            for member in tar:
+                if Path(member.name).name == GROUND_TRUTH and (file := tar.extractfile(member)) is not None:
+                    return file.read().decode(errors="replace")
+        raise UserError(f"{devkit} has no {GROUND_TRUTH}: it is not the devkit of ILSVRC 2012")
     except OSError as error:
         raise UserError(f"{devkit} cannot be read: {error.strerror or error}") from error
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise UserError(f"{devkit} is cut short or damaged: download it again") from error
+        raise UserError(f"{devkit} cannot be read, it is cut short or damaged: download it again") from error

@@ -7,18 +7,24 @@ order of the file names; lists of (file, number), as Caffe's val.txt, count the 
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 
 from cnnbench.data.layouts import ilsvrc
 from cnnbench.data.layouts.class_folders import is_image
+from cnnbench.data.layouts.devkit import read_ground_truth
 from cnnbench.runtime.errors import UserError, reason
 
-GROUND_TRUTH = "*validation_ground_truth.txt"
 # In the order of preference, in each folder that is looked into.
-PATTERNS = ("LOC_val_solution.csv", GROUND_TRUTH, "*devkit*.tar*", "*val*.csv", "*val*.txt", "labels.csv")
+PATTERNS = (
+    "LOC_val_solution.csv",
+    "*validation_ground_truth.txt",
+    "*devkit*.tar*",
+    "*val*.csv",
+    "*val*.txt",
+    "labels.csv",
+)
 
 
 def find_list(folders: Sequence[Path]) -> Path:
@@ -59,20 +65,17 @@ def _class(word: str, numbering: Sequence[str], first: int, source: Path) -> str
     if word.isdecimal():
         if first <= int(word) < first + len(numbering):
             return numbering[int(word) - first]
-        raise UserError(f"{source} has the class number {word}: they go from {first} to {first + len(numbering) - 1}")
+        last = first + len(numbering) - 1
+        raise UserError(f"{source} has the class number {word}: it should be a number from {first} to {last}")
     wordnet_id = ilsvrc.WORDNET_ID.match(word)  # a box may follow it, as in LOC_val_solution.csv
     return wordnet_id[0] if wordnet_id else word
 
 
 def _text(source: Path) -> str:
     """The text of a list, also inside the devkit as it is downloaded."""
+    if ".tar" in source.suffixes:
+        return read_ground_truth(source)
     try:
-        if not fnmatch(source.name, "*.tar*"):
-            return source.read_text(encoding="utf-8")
-        with tarfile.open(source) as tar:
-            for member in tar:
-                if member.isfile() and fnmatch(member.name, GROUND_TRUTH):
-                    return tar.extractfile(member).read().decode()
-    except (OSError, EOFError, UnicodeDecodeError, tarfile.TarError) as error:
+        return source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{source} cannot be read: {reason(error)}") from error
-    raise UserError(f"{source} has no ILSVRC2012_validation_ground_truth.txt: is it the devkit?")

@@ -27,16 +27,17 @@ def recognises(root: Path) -> bool:
 
 def list_images(root: Path, split: str) -> Listing:
     """The images of `split` in the order of the file; digits are classes named '0' to '9'."""
-    files = _find(root, split, "images", 3), _find(root, split, "labels", 1)
-    if None in files:
+    image_file, label_file = _find(root, split, "images", 3), _find(root, split, "labels", 1)
+    if image_file is None or label_file is None:
         raise UserError(f"{root} has no {STEMS[split]}-images-idx3-ubyte and {STEMS[split]}-labels-idx1-ubyte")
-    pixels, labels = (_read(file) for file in files)
+    pixels, labels = _read(image_file), _read(label_file)
     if pixels.ndim != 3 or labels.shape != pixels.shape[:1]:
-        raise UserError(f"{files[1]} has {len(labels)} labels for the {len(pixels)} images of {files[0].name}")
+        raise UserError(f"{label_file} has {len(labels)} labels for the {len(pixels)} images of {image_file.name}")
     fashion = labels[:8].tobytes() == FASHION_LABELS[split]
     names = FASHION if fashion else [str(digit) for digit in range(int(labels.max(initial=0)) + 1)]
     classes, labels = sorted_classes(names, labels)
-    return Listing(str(root), classes, labels, Pixels(pixels[..., None], str(files[0])), tuple(map(str, files)))
+    depends = (str(image_file), str(label_file))
+    return Listing(str(root), classes, labels, Pixels(pixels[..., None], str(image_file)), depends)
 
 
 def _find(root: Path, split: str, content: str, dimensions: int) -> Path | None:
@@ -53,7 +54,7 @@ def _read(file: Path) -> np.ndarray:
         content = file.read_bytes()
         content = gzip.decompress(content) if file.suffix == ".gz" else content
         if content[:3] != b"\0\0\x08":
-            raise ValueError("it is no idx file of bytes")
+            raise ValueError("it is not an idx file of bytes")
         shape = np.frombuffer(content, ">u4", content[3], 4)
         return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
     except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:

@@ -177,6 +177,6 @@ def _restored(value: Any, arrays: list[np.ndarray]) -> Any:
         return arrays[value["array"]]
     module, _, name = value["kind"].partition(":")
     kind = getattr(import_module(module), name) if module.startswith(PACKAGE) else None
-    if not dataclasses.is_dataclass(kind):
-        raise TypeError(f"{value['kind']} is no dataclass of this package")
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
+        raise TypeError(f"{value['kind']} is not a dataclass of this package")
     return kind(**{field: _restored(content, arrays) for field, content in value["fields"].items()})

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from cnnbench.config.data import DataConfig, is_synthetic
+from cnnbench.config.data import SourceConfig, is_synthetic
 from cnnbench.data.layouts import (
     cifar,
     class_folders,
@@ -55,16 +55,14 @@ def data_folder(path: str) -> Path:
     return sample_folder() if path == "sample" else Path(os.path.abspath(Path(path).expanduser()))
 
 
-def read_split(data: DataConfig, split: str, classes: Sequence[str] | None = None) -> Split:
+def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = None) -> Split:
     """The images of `split` ("train" or "val") of a data set, in the sorted order of its layout.
 
     `classes`: the known classes, in the order of their labels; by default those that `data` chooses. A class of the
     split that is not among them is an error, unless `data` chooses classes.
     """
-    if shards.is_pattern(data.path):
-        listing = shards.list_pattern(data.path, split)
-    else:
-        listing = read_listing(data_folder(data.path), split)
+    path = data.given_path
+    listing = shards.list_pattern(path, split) if shards.is_pattern(path) else read_listing(data_folder(path), split)
     return select(listing, data, split, classes)
 
 

@@ -62,7 +62,7 @@ def relabelled(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, 
                 f"{image_name(split, missing[0])}; name images as FILE or CLASS/FILE"
             )
         label_of = {name: label for label, name in enumerate(classes)}
-        answers = [[_class(content[name], label_of, key)] for name in found]
+        answers = [[_class(content[name], label_of, key)] for name in found if name is not None]
     keep = np.array([len(row) > 0 for row in answers])
     if not keep.any():
         raise UserError(f"{key} has no label for any of the {len(split):,} images")
@@ -140,13 +140,16 @@ def _finder(split: Split, names: Any, key: str) -> Callable[[int], str | None]:
 
 
 def _validation_numbers(split: Split, key: str) -> list[int]:
-    found = [VALIDATION.search(split.name(index)) for index in range(len(split))]
-    if None in found:
-        raise UserError(
-            f"{key} goes by the numbers of ILSVRC's validation images, which {image_name(split, found.index(None))} "
-            "has not in its name: use a file with names"
-        )
-    return [int(match[1]) for match in found]
+    numbers = []
+    for index in range(len(split)):
+        match = VALIDATION.search(split.name(index))
+        if match is None:
+            raise UserError(
+                f"{key} goes by the numbers of ILSVRC's validation images, and the name of {image_name(split, index)} "
+                "has none: use a file with names"
+            )
+        numbers.append(int(match[1]))
+    return numbers
 
 
 def image_name(split: Split, index: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cnnbench.data.storage import remote
 from cnnbench.runtime.cache import cache_folder
@@ -14,7 +15,7 @@ FORM = 1  # of the files; a change of what they hold, or of how labels are read,
 STAMPS = ("size", "ETag", "LastModified", "Last-Modified")  # what servers say of a file's state
 
 
-def cached(url: str, read: Callable[[str], list[tuple]]) -> list[tuple]:
+def cached(url: str, read: Callable[[str], Sequence[tuple[Any, ...]]]) -> Sequence[tuple[Any, ...]]:
     """`read(url)`, or what it returned for this state of the file: tuples of strings and numbers. Local files pass."""
     if not remote.is_remote(url):
         return read(url)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnbench.config.data import SYNTHETIC
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.runtime.errors import UserError
 
 CLASSES, IMAGES = 1000, 10  # of each split, where nothing else is said
 
@@ -40,6 +41,8 @@ def recognises(root: Path) -> bool:
 def list_images(root: Path, split: str) -> Listing:
     """As many images of each class in train as in val, of other pixels."""
     chosen = SYNTHETIC.fullmatch(str(root))
+    if chosen is None:
+        raise UserError(f"data={root}: write it as synthetic:CLASSESxIMAGES")
     classes, images = int(chosen["classes"] or CLASSES), int(chosen["images"] or IMAGES)
     names = tuple(f"synthetic-{number:0{len(str(classes - 1))}}" for number in range(classes))
     labels = np.repeat(np.arange(classes), images)

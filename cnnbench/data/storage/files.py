@@ -17,7 +17,9 @@ from cnnbench.runtime.errors import UserError
 class Storage(Protocol):
     """What a Split needs to know of the place where its images lie."""
 
-    form: str  # in words, for results: how the images are stored, so that a change of pixels is never silent
+    @property
+    def form(self) -> str:
+        """In words, for results: how the images are stored, so that a change of pixels is never silent."""
 
     def __len__(self) -> int: ...
 

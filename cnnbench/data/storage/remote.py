@@ -100,7 +100,7 @@ def _patiently(url: str, action: Callable[[], Result]) -> Result:
 def _cause(error: Exception) -> Exception:
     """What is wrong: fsspec's info() calls everything a FileNotFoundError, also a server that cannot be reached."""
     cause = error.__cause__ if isinstance(error, FileNotFoundError) else None
-    return error if cause is None or getattr(cause, "status", None) in GONE else cause
+    return cause if isinstance(cause, Exception) and getattr(cause, "status", None) not in GONE else error
 
 
 def _may_pass(error: Exception) -> bool:
@@ -123,7 +123,7 @@ def _process_filesystem(protocol: str, process: int) -> Any:
     except ImportError as error:
         raise UserError(f"reading {protocol}:// needs more packages: pip install 'cnnbench[remote]'") from error
     except ValueError as error:
-        raise UserError(f"{protocol}:// is no kind of address that can be read: {reason(error)}") from error
+        raise UserError(f"{protocol}:// is not a kind of address that can be read: {reason(error)}") from error
 
 
 def _options(protocol: str) -> dict[str, Any]:

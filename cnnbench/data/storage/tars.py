@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -32,8 +33,8 @@ def tar_members(
     """The regular files of the tar at `path`, or of the tar that is `length` bytes at `start` of it, in its order.
 
     Small files with an ending of `contents` come with their content, mostly out of the same read as their headers.
-    Raises UserError for a tar that is damaged or cut short (with the position), and for whatever an honest data set has
-    not: absolute paths, `..`, links, devices, sparse files.
+    Raises UserError for a tar that is damaged or cut short (with the position), and for what no honest data set
+    has: absolute paths, `..`, links, devices, sparse files.
     """
     window = ByteWindow(path, start, ranges.size(path) - start if length is None else length)
     try:
@@ -47,20 +48,23 @@ def tar_members(
     except tarfile.TarError as error:
         if window.tell() >= window.length:
             raise UserError(f"{path} is cut short: it ends at byte {start + window.length:,}, within a file") from error
-        raise UserError(f"{path} is no tar archive, or damaged before byte {start + window.tell():,}") from error
+        raise UserError(f"{path} is not a tar archive, or damaged before byte {start + window.tell():,}") from error
     _check_end(path, window, end)
 
 
-class ByteWindow:
+class ByteWindow(io.RawIOBase):
     """`length` bytes at `start` of a file or URL as a file object for tarfile, which reads it by small pieces."""
 
     def __init__(self, path: str, start: int, length: int) -> None:
+        super().__init__()
         self.path, self.start, self.length = path, start, length
         self.least = REMOTE_PIECE if remote.is_remote(path) else LOCAL_PIECE
         self.position, self.piece, self.piece_start = 0, b"", 0
 
-    def seek(self, position: int) -> None:
-        self.position = position
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.length}[whence]
+        self.position = base + position
+        return self.position
 
     def tell(self) -> int:
         return self.position
@@ -69,8 +73,9 @@ class ByteWindow:
         self.seek(position)
         return self.read(count)
 
-    def read(self, count: int) -> bytes:
-        count = max(0, min(count, self.length - self.position))
+    def read(self, count: int = -1) -> bytes:
+        rest = max(0, self.length - self.position)
+        count = rest if count < 0 else min(count, rest)
         if count == 0:
             return b""
         at = self.position - self.piece_start
@@ -97,7 +102,7 @@ def _is_file(path: str, member: tarfile.TarInfo) -> bool:
 
 
 def _check_end(path: str, window: ByteWindow, end: int) -> None:
-    """tarfile takes whatever is no header for the end: it has to be the two blocks of zeros that mark an end."""
+    """tarfile takes whatever is not a header for the end: it has to be the two blocks of zeros that mark an end."""
     mark = window.at(end, 2 * BLOCK)
     if len(mark) < 2 * BLOCK:
         raise UserError(f"{path} is cut short: it ends at byte {window.start + end + len(mark):,} without an end mark")
