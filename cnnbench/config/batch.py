@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cnnbench.config.fields import given
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
@@ -23,13 +24,18 @@ def expected_batch(config: TrainConfig) -> int:
     return choose_batch(config, config.processes or 1)
 
 
+def recipe_batch_of(config: TrainConfig) -> int:
+    """The recipe's batch, images; UserError if the recipe states none."""
+    return given(config.recipe_batch, f"recipe={config.recipe} has no recipe_batch: give batch=N")
+
+
 def choose_batch(config: TrainConfig, processes: int) -> int:
     """The batch, images, of a new run on `processes` processes.
 
     Raises UserError if it was given and does not split evenly, or leaves no two images to be mixed.
     """
     parts = processes * config.accumulate
-    batch = nearest_multiple(config.recipe_batch, parts) if config.batch is None else config.batch
+    batch = nearest_multiple(recipe_batch_of(config), parts) if config.batch is None else config.batch
     over = _parts(config, processes)
     if batch % parts:
         raise UserError(f"batch={batch} does not split evenly over {over}: use batch={nearest_multiple(batch, parts)}")
@@ -55,8 +61,8 @@ def with_batch_of(before: TrainConfig, config: TrainConfig) -> TrainConfig:
 
 def check_continued(config: TrainConfig, processes: int, run: str) -> None:
     """Raise UserError unless the batch that `run` began with splits evenly over `processes`."""
-    if config.batch % (processes * config.accumulate):
-        shares = config.batch // config.accumulate
+    if config.chosen_batch % (processes * config.accumulate):
+        shares = config.chosen_batch // config.accumulate
         near = max(n for n in range(1, processes + 1) if shares % n == 0)
         raise UserError(
             f"{run} began with a batch of {config.batch}, which does not split evenly over "

@@ -21,11 +21,11 @@ from cnnbench.config.analyse import (
 from cnnbench.config.arch import check_arch, check_size, from_torchvision
 from cnnbench.config.augment import check_augment
 from cnnbench.config.average import check_average
-from cnnbench.config.batch import stated_batch
+from cnnbench.config.batch import recipe_batch_of
 from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
-from cnnbench.config.data import check_file, check_source, is_synthetic
+from cnnbench.config.data import MISSING, check_file, check_source, is_synthetic
 from cnnbench.config.evaluate import EvalConfig, weights_of
-from cnnbench.config.fields import check_fields, plain, require
+from cnnbench.config.fields import check_fields, given, plain, require
 from cnnbench.config.image_size import check_sides, image_side, training_image_sizes
 from cnnbench.config.optimizer import check_optimizer
 from cnnbench.config.protocols import CENTER, PROTOCOLS
@@ -33,13 +33,17 @@ from cnnbench.config.recipes import check_recipe
 from cnnbench.config.resolution import check_resolution
 from cnnbench.config.schedule import check_schedule
 from cnnbench.config.train import TrainConfig
+from cnnbench.runtime.errors import UserError
+
+NOTHING_TO_EVALUATE = "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH"
+NOTHING_TO_EXPORT = "nothing to export: give run=NAME, or arch=NETWORK weights=FILE"
 
 
 def check_train(config: TrainConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
     check_arch(config.arch)
-    require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+    require(config.data.path is not None, MISSING)
     require(
         not config.sync_batchnorm or config.device != "cpu",
         "sync_batchnorm=true needs GPUs: leave it out with device=cpu",
@@ -60,7 +64,8 @@ def check_train(config: TrainConfig) -> None:
     check_recipe(config)
     check_sides(config)
     _check_whole(config)
-    require(stated_batch(config) is not None, f"recipe={config.recipe} has no recipe_batch: give batch=N")
+    if config.batch is None:
+        recipe_batch_of(config)
 
 
 def check_eval(config: EvalConfig) -> None:
@@ -68,7 +73,7 @@ def check_eval(config: EvalConfig) -> None:
     check_fields(config)
     require(
         config.run is not None or bool(config.runs) or (config.arch is not None and bool(config.weights)),
-        "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH",
+        NOTHING_TO_EVALUATE,
     )
     require(config.run is None or not config.runs, "run= and runs= exclude each other: name all runs in runs=[a,b]")
     _check_alone(config, "arch", "weights")
@@ -78,9 +83,10 @@ def check_eval(config: EvalConfig) -> None:
     for run in config.runs:
         require(config.runs.count(run) == 1, f"runs names {run} twice")
     if config.run is None and not config.runs:
-        check_arch(config.arch)
-        require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-        check_size(config.arch, image_side(config))
+        arch = given(config.arch, NOTHING_TO_EVALUATE)
+        check_arch(arch)
+        require(config.data.path is not None, MISSING)
+        check_size(arch, image_side(config))
         check_protocol(config)
     _check_loading(config)
     for weights in weights_of(config):
@@ -113,10 +119,10 @@ def check_bench(config: BenchConfig) -> None:
     if config.data.path is not None:
         check_source(config.data)
     if config.what != "model":
-        require(config.data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
+        path = config.data.given_path
         require(
-            config.what == "train" or not is_synthetic(config.data.path),
-            f"what={config.what} measures how images are read, and data={config.data.path} has no files: give "
+            config.what == "train" or not is_synthetic(path),
+            f"what={config.what} measures how images are read, and data={path} has no files: give "
             "data=PATH, or data=sample for the bundled images",
         )
     require(
@@ -141,10 +147,10 @@ def _check_bench_batch(config: BenchConfig) -> None:
 def check_describe(config: DescribeConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
-    require(config.arch is not None, "nothing to describe: give arch=NETWORK; `cnnbench zoo` lists them")
-    check_arch(config.arch)
+    arch = given(config.arch, "nothing to describe: give arch=NETWORK; `cnnbench zoo` lists them")
+    check_arch(arch)
     if config.image_size is not None:
-        check_size(config.arch, config.image_size)
+        check_size(arch, config.image_size)
 
 
 def check_describe_recipe(config: DescribeRecipeConfig) -> None:
@@ -171,16 +177,14 @@ def check_report(config: ReportConfig) -> None:
 def check_export(config: ExportConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
-    require(
-        config.run is not None or (config.arch is not None and config.weights is not None),
-        "nothing to export: give run=NAME, or arch=NETWORK weights=FILE",
-    )
+    if config.run is None:
+        arch, weights = given(config.arch, NOTHING_TO_EXPORT), given(config.weights, NOTHING_TO_EXPORT)
     _check_alone(config, "arch", "weights", "num_classes")
     _check_weights_kind(config)
     if config.run is None:
-        check_arch(config.arch)
-        _check_weights(config.weights)
-        check_size(config.arch, config.image_size if config.image_size is not None else config.arch.image_size)
+        check_arch(arch)
+        _check_weights(weights)
+        check_size(arch, config.image_size if config.image_size is not None else arch.image_size)
     if config.output is not None:
         suffix = SUFFIXES[config.form]
         require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
@@ -220,10 +224,10 @@ def _check_weights(weights: str) -> None:
 def _check_whole(config: TrainConfig | EvalConfig) -> None:
     """Raise UserError if the protocol needs whole images, which the network cannot take."""
     arch = config.arch
-    require(
-        not PROTOCOLS[config.protocol].whole or arch.not_whole is None,
-        f"protocol={config.protocol} cannot be done with {arch.name}: {arch.not_whole}; use protocol=ten_crop",
-    )
+    if arch is not None and arch.not_whole is not None and PROTOCOLS[config.protocol].whole:
+        raise UserError(
+            f"protocol={config.protocol} cannot be done with {arch.name}: {arch.not_whole}; use protocol=ten_crop"
+        )
 
 
 def _check_alone(config: EvalConfig | ExportConfig, *names: str) -> None:

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnbench.config.fields import MAY_CHANGE, Range, key, require
+from cnnbench.config.fields import MAY_CHANGE, Range, given, key, require
 from cnnbench.runtime.errors import UserError, nearest
 
 SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
+MISSING = "data is missing: give data=PATH, or data=sample for the bundled images"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class SourceConfig:
         1.0,
         range=Range(above=0, at_most=1),
     )
+
+    @property
+    def given_path(self) -> str:
+        """`path`; UserError where it is null."""
+        return given(self.path, MISSING)
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,14 @@ class DataConfig(SourceConfig):
 
 
 def check_source(data: SourceConfig) -> None:
-    """Raise UserError for data that are missing or not there, or a share of them that is none."""
-    require(data.path is not None, "data is missing: give data=PATH, or data=sample for the bundled images")
-    check_data_path(data.path)
+    """Raise UserError for a data set, or a file of class names, that is missing or does not exist."""
+    check_data_path(data.given_path)
     check_file("data.classes", data.classes)
 
 
-def check_data_path(data: str | None) -> None:
+def check_data_path(data: str) -> None:
     """Raise UserError unless there is such a data set, as far as that is seen at once."""
-    if data in (None, "sample") or "://" in data or "{" in data:  # shards are looked at when they are read
+    if data == "sample" or "://" in data or "{" in data:  # shards are looked at when they are read
         return
     if is_synthetic(data):
         require(SYNTHETIC.fullmatch(data) is not None, f"data={data}: write it as synthetic:CLASSESxIMAGES")

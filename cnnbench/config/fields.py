@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from cnnbench.runtime.errors import UserError, nearest
 
 MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
 INFINITY = float("inf")
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,13 @@ def require(condition: object, sentence: str) -> None:
     """Raise UserError with `sentence` unless `condition`."""
     if not condition:
         raise UserError(sentence)
+
+
+def given(value: Value | None, sentence: str) -> Value:
+    """`value`; UserError with `sentence` if it is None."""
+    if value is None:
+        raise UserError(sentence)
+    return value
 
 
 def default_of(item: dataclasses.Field) -> Any:

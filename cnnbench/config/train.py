@@ -9,7 +9,7 @@ from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.average import AverageConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.config.devices import DEVICES, MEMORY, PRECISIONS
-from cnnbench.config.fields import MAY_CHANGE, Kind, Range, group, key
+from cnnbench.config.fields import MAY_CHANGE, Kind, Range, given, group, key
 from cnnbench.config.loggers import LOGGERS
 from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.config.protocols import PROTOCOLS
@@ -171,3 +171,8 @@ class TrainConfig:
         choices=tuple(LOGGERS),
         note=MAY_CHANGE,
     )
+
+    @property
+    def chosen_batch(self) -> int:
+        """`batch` of a run, which config/batch.py chose as it began; UserError where it is null."""
+        return given(self.batch, "batch=null, where the run's own is needed: give batch=N")

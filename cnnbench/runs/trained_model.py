@@ -9,11 +9,14 @@ import torch
 from cnnbench.config.analyse import ExportConfig
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.fields import given
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import run_folder
 from cnnbench.runtime.errors import UserError
+
+NOTHING_GIVEN = "no network is given: give run=NAME, or arch=NETWORK weights=FILE"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class TrainedModel:
 def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
     """What `config` names by run and checkpoint, or by arch and weights. UserError if there is no such run."""
     if config.run is None:
-        return TrainedModel(config.arch.name, config.arch, config.weights, None, None)
+        arch, weights_name = given(config.arch, NOTHING_GIVEN), given(config.weights, NOTHING_GIVEN)
+        return TrainedModel(arch.name, arch, weights_name, None, None)
     folder = run_folder(config.run)
     trained = load_config(folder)
     weights = folder / "checkpoints" / f"{config.checkpoint}.pt"
