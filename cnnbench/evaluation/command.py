@@ -109,7 +109,7 @@ def _passes(
     batch = max(1, settings.batch // transform.views)
     order = list(evaluation_batches(len(split), batch, process.rank, process.world))
     form = OverViews(model, transform.views, protocol.mirrored) if settings.protocol != "center" else model
-    yield form, loader_of(split, transform, arch.in_channels, data, order, workers, device.type == "cuda")
+    yield form, loader_of(split, transform, data, order, workers, device.type == "cuda")
 
 
 def _network(member: EnsembleMember, split: Split, process: Process, device: torch.device) -> nn.Module:

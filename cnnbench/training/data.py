@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from cnnbench.config.image_size import image_side, training_image_sizes
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.decode.engines import choose_engine
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import Batch, loader_of
-from cnnbench.data.loading.sampler import SampleKey, evaluation_batches, training_batches
+from cnnbench.data.loading.loader import Batch, Loader, loader_of
+from cnnbench.data.loading.sampler import ProcessShare, SampleKey, SampleOrder, evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
@@ -27,8 +27,13 @@ from cnnbench.training.state import TrainState
 class Batches(Protocol):
     """What the loop asks of a loader."""
 
-    order: Iterable[list[SampleKey]]
-    broken: dict[int, str]  # number of an image that could not be decoded -> reason
+    @property
+    def order(self) -> Sequence[list[SampleKey]]:
+        """Which images are in each batch."""
+
+    @property
+    def broken(self) -> dict[int, str]:
+        """Number of an image that could not be decoded -> reason, of those met so far."""
 
     def __iter__(self) -> Iterator[Batch]: ...
 
@@ -50,8 +55,9 @@ class TrainData:
 @contextmanager
 def open_loaders(
     config: TrainConfig, train: Split, val: Split, process: Process, device: torch.device
-) -> Iterator[TrainData]:
-    """The loaders of training (its order comes later) and of evaluation, with their workers started."""
+) -> Iterator[tuple[TrainData, Loader]]:
+    """The images of a run, and the loader of the training images, whose order comes later: its workers are started,
+    and so are those of evaluation."""
     size, workers = image_side(config), distributed.choose_workers(config.data.workers, process)
     check_open_files(2 * workers)
     if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
@@ -60,33 +66,28 @@ def open_loaders(
     augmented = TrainingTransform(config.arch, config.augment, max(sizes), config.seed, loose, tuple(sizes))
     plain = EvaluationTransform(config.arch, size)
     order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
-    rest = config.arch.in_channels, config.data
-    last = workers, device.type == "cuda"
+    pin = device.type == "cuda"
     with (
-        loader_of(train, augmented, *rest, [], *last) as loader,
-        loader_of(val, plain, *rest, order, *last) as validation,
+        loader_of(train, augmented, config.data, [], workers, pin) as loader,
+        loader_of(val, plain, config.data, order, workers, pin) as validation,
     ):
-        loader.start(config.batch // process.world // config.accumulate)
+        loader.start(config.chosen_batch // process.world // config.accumulate)
         if order:
             validation.start(len(order[0]))
         engine = choose_engine(config.data.engine)
         about = {"form": train.storage.form, "engine": engine, "pixels": config.data.pixels}
-        yield TrainData(train.classes, len(train), loader, validation, about)
+        yield TrainData(train.classes, len(train), loader, validation, about), loader
 
 
-def training_order(config: TrainConfig, images: int, state: TrainState, process: Process) -> Iterator[list[SampleKey]]:
+def sample_order(config: TrainConfig, images: int) -> SampleOrder:
+    """Which of `images` training images each step takes."""
+    return SampleOrder(images, config.chosen_batch, config.seed, config.augment.repeats)
+
+
+def rest_of_run(config: TrainConfig, images: int, state: TrainState, process: Process) -> Iterator[list[SampleKey]]:
     """This process's training batches from `state` to the end of the run, over all epochs in one stream."""
-    return training_batches(
-        images,
-        config.batch,
-        config.seed,
-        config.epochs,
-        (state.epoch, state.step),
-        process.rank,
-        process.world,
-        config.accumulate,
-        config.augment.repeats,
-    )
+    share = ProcessShare(process.rank, process.world, config.accumulate)
+    return training_batches(sample_order(config, images), config.epochs, (state.epoch, state.step), share)
 
 
 def list_broken(folder: Path, loader: Batches, process: Process) -> None:

@@ -1,10 +1,11 @@
-"""The training loop: steps, epochs, evaluation, saves. Everything that it uses is made in worker.py."""
+"""The training loop: steps, epochs, evaluation, saves. Everything that it uses is made in process.py."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from contextlib import nullcontext
+from functools import reduce
 
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from cnnbench.runtime.distributed import (
 from cnnbench.runtime.errors import Stopped
 from cnnbench.training import monitor, snapshot
 from cnnbench.training.context import TrainContext
+from cnnbench.training.data import sample_order
 from cnnbench.training.losses import training_loss
 from cnnbench.training.mixing import mix
 from cnnbench.training.optimizers.build import renormalise
@@ -57,7 +59,7 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
 
 
 def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetcher) -> dict[str, float | int]:
-    """Train from position.step to the end of the epoch; the epoch's figures."""
+    """Train from state.step to the end of the epoch; the epoch's figures."""
     config, log, steps = context.config, context.log, context.steps_per_epoch
     context.model.train()
     first, start, waited_before = state.step, time.perf_counter(), batches.waited
@@ -69,7 +71,7 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
         state.step = step + 1
         if log is not None:
             elapsed = time.perf_counter() - start
-            speed = (step + 1 - first) * config.batch / elapsed
+            speed = (step + 1 - first) * config.chosen_batch / elapsed
             waited = batches.waited - waited_before
             figures = {"loss": loss, "rate": rate, "images_per_second": speed, "data_wait": waited / elapsed}
             log.scalars("step", global_step + 1, figures)
@@ -97,10 +99,10 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
         "step": (state.epoch + 1) * steps,
         "train_loss": mean_loss,
         "rate": _rate(context, state, (state.epoch + 1) * steps - 1),
-        "images_per_second": (steps - first) * config.batch / elapsed,
+        "images_per_second": (steps - first) * config.chosen_batch / elapsed,
         "data_wait": waited / elapsed,
         "training_seconds": elapsed,
-        "images_per_second_needed": (steps - first) * config.batch / max(elapsed - waited, 1e-9),
+        "images_per_second_needed": (steps - first) * config.chosen_batch / max(elapsed - waited, 1e-9),
         "images_per_second_supplied": context.data.training.supplied() * context.process.world,
     }
 
@@ -129,7 +131,7 @@ def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, ra
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     skips = config.on_nonfinite == "skip"
     statistics = [buffer.clone() for buffer in context.model.buffers()] if skips else []
-    total = None
+    losses = []
     for part in range(config.accumulate):
         ready = next(batches)
         _seed(context, global_step, part)
@@ -137,7 +139,8 @@ def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, ra
         with nullcontext() if last else without_averaging(context.network):
             loss = _loss(context, ready, global_step)
             scaler.scale(loss if context.process.world == 1 else monitor.poisoned(loss)).backward()
-        total = loss.detach() if total is None else total + loss.detach()
+        losses.append(loss.detach())
+    total = reduce(torch.add, losses)
     scaler.unscale_(optimizer)
     if config.clip_norm is not None:
         norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
@@ -205,10 +208,8 @@ def _ask_watch(context: TrainContext, state: TrainState, steps_done: int) -> Non
         _warn(context, monitor.stuck(sum(losses) / len(losses), len(context.data.classes), heads))
 
 
-def _record(context: TrainContext, bad: tuple[int, float, float, float]) -> str:
-    config, images = context.config, context.data.images
-    drawn = config.batch, config.seed, config.augment.repeats
-    seen = monitor.images_of(bad[0], context.steps_per_epoch, images, *drawn)
+def _record(context: TrainContext, bad: monitor.BadStep) -> str:
+    seen = monitor.images_of(bad.step, sample_order(context.config, context.data.images))
     return monitor.record_nonfinite(context.folder if context.process.leads else None, bad, seen)
 
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from cnnbench.data.loading.sampler import epoch_order, global_batch
+from cnnbench.data.loading.sampler import SampleOrder, epoch_order, global_batch
 from cnnbench.runtime.errors import UserError
 
 EVERY = 50  # steps between two questions to the device
@@ -33,6 +34,16 @@ def gradient_norm(parameters: list[nn.Parameter]) -> torch.Tensor:
     return torch.linalg.vector_norm(torch.stack(norms))
 
 
+class BadStep(NamedTuple):
+    """A step that was not finite: its number over the whole run, from 0, its loss and gradient norm, and the gradient
+    norm of the step before."""
+
+    step: int
+    loss: float
+    norm: float
+    norm_before: float
+
+
 class NonFiniteMonitor:
     """Loss and gradient norm of each step, kept on the device until it is asked: which step was the first that was not
     finite, and which losses are new. One small kernel for a step, and no new memory."""
@@ -42,15 +53,16 @@ class NonFiniteMonitor:
         self.rows = list(self.figures)
         self.none = torch.zeros((), device=device)
         self.steps: list[int] = []  # their numbers
-        self.first: tuple[int, float, float, float] | None = None
+        self.first: BadStep | None = None
         self.norm_before = 0.0
         self.losses: list[float] = []
         self.skipped = 0  # steps in a row
 
     def start_again(self) -> None:
         """Forget a bad step, the last one, which was skipped."""
-        self.norm_before, self.first = self.first[3], None
-        self.losses.pop()
+        if self.first is not None:
+            self.norm_before, self.first = self.first.norm_before, None
+            self.losses.pop()
 
     def note(self, step: int, loss: torch.Tensor, norm: torch.Tensor | None) -> None:
         """Keep what global step `step` (from 0) came to, float32; `norm` is None where the scaler judges gradients by
@@ -60,12 +72,12 @@ class NonFiniteMonitor:
         torch.stack((loss, self.none if norm is None else norm), out=self.rows[len(self.steps)])
         self.steps.append(step)
 
-    def ask(self) -> tuple[int, float, float, float] | None:
-        """(step, loss, gradient norm, norm before) of the first bad step, or None. Waits for the device."""
+    def ask(self) -> BadStep | None:
+        """The first bad step, or None. Waits for the device."""
         if self.steps:
             for step, (loss, norm) in zip(self.steps, self.figures[: len(self.steps)].tolist(), strict=True):
                 if self.first is None and not math.isfinite(loss + norm):
-                    self.first = step, loss, norm, self.norm_before
+                    self.first = BadStep(step, loss, norm, self.norm_before)
                 self.norm_before = norm
                 self.losses.append(loss)
             self.steps.clear()
@@ -77,13 +89,14 @@ class NonFiniteMonitor:
         return taken
 
 
-def images_of(step: int, steps_per_epoch: int, images: int, batch: int, seed: int, repeats: int = 1) -> list[int]:
+def images_of(step: int, order: SampleOrder) -> list[int]:
     """Numbers of the training images in the global batch of global step `step`."""
-    epoch, within = divmod(step, steps_per_epoch)
-    return global_batch(epoch_order(images, seed, epoch), batch, within, repeats)[:, 1].tolist()
+    epoch, within = divmod(step, order.steps_per_epoch)
+    images = epoch_order(order.images, order.seed, epoch)
+    return global_batch(images, order.batch, within, order.repeats)[:, 1].tolist()
 
 
-def record_nonfinite(folder: Path | None, bad: tuple[int, float, float, float], images: list[int]) -> str:
+def record_nonfinite(folder: Path | None, bad: BadStep, images: list[int]) -> str:
     """Add a bad step to nonfinite.jsonl in `folder`, if given, with all its images; a sentence about it."""
     step, loss, norm, before = bad
     figures = {"loss": str(loss), "gradient_norm": str(norm), "gradient_norm_before": str(before)}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnbench.data.loading.sampler import training_batches
+from cnnbench.data.loading.sampler import SampleOrder, training_batches
 from cnnbench.training import monitor
 from cnnbench.training.monitor import NonFiniteMonitor
 
@@ -46,13 +46,13 @@ def test_the_gradient_norm_is_that_of_all_parameters():
 
 
 def test_the_images_of_a_step_are_those_that_were_trained(tmp_path):
-    parts = training_batches(61, 12, 5, 3, (0, 0), 0, 1, 1)
+    parts = training_batches(SampleOrder(61, 12, 5), 3)
     trained = [[index for _, index in part] for part in parts]
     for step in (0, 4, 5, 14):
-        assert monitor.images_of(step, 5, 61, 12, 5) == trained[step]
-    again = list(training_batches(61, 12, 5, 3, (0, 0), 0, 1, 1, 3))
-    assert monitor.images_of(7, 5, 61, 12, 5, 3) == [index for _, index in again[7]]
-    sentence = monitor.record_nonfinite(tmp_path, (14, math.nan, math.inf, 2.5), trained[14])
+        assert monitor.images_of(step, SampleOrder(61, 12, 5)) == trained[step]
+    again = list(training_batches(SampleOrder(61, 12, 5, repeats=3), 3))
+    assert monitor.images_of(7, SampleOrder(61, 12, 5, repeats=3)) == [index for _, index in again[7]]
+    sentence = monitor.record_nonfinite(tmp_path, monitor.BadStep(14, math.nan, math.inf, 2.5), trained[14])
     assert "step 14 was not finite: loss nan, gradient norm inf (the step before 2.5)" in sentence
     assert "and 4 more" in sentence
     assert json.loads((tmp_path / "nonfinite.jsonl").read_text())["images"] == trained[14]

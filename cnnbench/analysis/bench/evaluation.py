@@ -86,7 +86,7 @@ def measure_evaluation(config: BenchConfig, split: Split) -> Passes:
         EvaluationTransform(config.arch, bench_side(config)),
         choose_workers(config.data.workers, Process()),
     )
-    with loader_of(split, transform, config.arch.in_channels, config.data, order, workers, on_gpu) as loader:
+    with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:
         loader.start(len(order[0]))
         network = build_bench_network(config, len(split.classes))
         network.model.eval()

@@ -242,7 +242,7 @@ def measure_parts(config: BenchConfig, split: Split) -> LoopMeasurement:
     order = _order(len(split), config)
     transform = TrainingTransform(config.arch, config.augment, bench_side(config), 0, config.data.pixels == "loose")
     workers = choose_workers(config.data.workers, Process())
-    with loader_of(split, transform, config.arch.in_channels, config.data, order, workers, on_gpu) as loader:
+    with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:
         loader.start(len(order[0]))
         network = build_bench_network(config, len(split.classes))
         with _trainer(config, network, config.augment, len(split.classes)) as trainer:

@@ -9,20 +9,19 @@ from __future__ import annotations
 import itertools
 import mmap
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 
 from cnnbench.config.data import DataConfig
-from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
+from cnnbench.data.decode.engines import Engine, choose_engine, make_engine, open_picture
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
-from cnnbench.data.loading.workers import Answer, Inline, Processes, Threads
+from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
 from cnnbench.runtime.errors import UserError
 
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
@@ -55,7 +54,7 @@ class ImageMaker:
     replace: bool = False
 
     @cached_property
-    def _open(self) -> Any:
+    def _open(self) -> Engine:
         return make_engine(choose_engine(self.engine), self.loose)
 
     def fill(self, chosen: list[SampleKey], batch: Batch) -> list[tuple[int, str]]:
@@ -110,7 +109,7 @@ class Loader:
     def __init__(
         self,
         images: ImageMaker,
-        order: Iterable[list[SampleKey]],
+        order: Sequence[list[SampleKey]],
         workers: int,
         kind: str = "auto",
         prefetch: int = 4,
@@ -122,30 +121,37 @@ class Loader:
         self.kind = ("process" if sys.platform == "linux" else "thread") if kind == "auto" else kind
         self._made, self._seconds = 0, 0.0  # images, and seconds of work added up over the workers
         self.broken: dict[int, str] = {}
-        self._ring: _Ring | None = None
-        self._crew: Inline | Threads | Processes | None = None
+        self._started: tuple[_Ring, _PartWorkers] | None = None
 
     def start(self, batch: int) -> None:
         """Start the workers, for batches of at most `batch` images: best before other threads run, which a fork may
         catch with a lock in their hands."""
-        if self._crew is None:
-            self._ring = _Ring(self.images, batch, self.prefetch + 1, self.pin)
-            if self.workers == 0:
-                self._crew = Inline(self._ring.fill)
-            else:
-                self._crew = (Processes if self.kind == "process" else Threads)(self._ring.fill, self.workers)
+        self._start(batch)
+
+    def _start(self, batch: int) -> tuple[_Ring, _PartWorkers]:
+        if self._started is None:
+            ring = _Ring(self.images, batch, self.prefetch + 1, self.pin)
+            self._started = ring, self._start_workers(ring)
+        return self._started
+
+    def _start_workers(self, ring: _Ring) -> _PartWorkers:
+        if self.workers == 0:
+            return Inline(ring.fill)
+        return Processes(ring.fill, self.workers) if self.kind == "process" else Threads(ring.fill, self.workers)
 
     def close(self) -> None:
         """End the workers."""
-        if self._crew is not None:
-            self._crew.close()
-            self._ring.close()
-            self._crew = None
+        if self._started is not None:
+            ring, workers = self._started
+            workers.close()
+            ring.close()
+            self._started = None
 
     @property
-    def crew_name(self) -> str:
-        """What the workers are, in the plural."""
-        return {"process": "processes", "thread": "threads"}[self.kind]
+    def workers_in_words(self) -> str:
+        """How many workers of which kind: 'no workers', '3 processes'."""
+        kinds = {"process": "processes", "thread": "threads"}[self.kind]
+        return f"{self.workers} {kinds}" if self.workers else "no workers"
 
     def supplied(self) -> float:
         """Images per second that the workers could make if they never had to wait for the consumer."""
@@ -158,19 +164,22 @@ class Loader:
         self.close()
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = iter(self.order)
-        first = next(batches, None)
+        return self.batches(self.order)
+
+    def batches(self, order: Iterable[list[SampleKey]]) -> Iterator[Batch]:
+        """The batches of `order` in place of the loader's own, which may be drawn as they are needed."""
+        rest = iter(order)
+        first = next(rest, None)
         if first is None:
             return
-        self.start(len(first))
+        ring, workers = self._start(len(first))
         try:
-            yield from self._serve(itertools.chain([first], batches))
+            yield from self._serve(itertools.chain([first], rest), ring, workers)
         except BaseException:
             self.close()
             raise
 
-    def _serve(self, batches: Iterator[list[SampleKey]]) -> Iterator[Batch]:
-        ring = self._ring
+    def _serve(self, batches: Iterator[list[SampleKey]], ring: _Ring, workers: _PartWorkers) -> Iterator[Batch]:
         shapes = [(0, 0)] * ring.slots  # images of the batch in each slot, and their side
         missing = [0] * ring.slots  # parts of it that are not done
         asked = 0
@@ -180,24 +189,24 @@ class Loader:
                 parts = _parts(slot, chosen, self.workers, self.images.transform.side(chosen[0][0]))
                 shapes[slot], missing[slot], asked = (len(chosen), parts[0].side), len(parts), asked + 1
                 for part in parts:
-                    self._crew.submit(part)
+                    workers.submit(part)
             if given == asked:
                 return
             slot = given % ring.slots
             while missing[slot]:
-                for answer in self._crew.receive():
-                    self._note(answer)
-                    missing[answer.task.slot] -= 1
+                for result in workers.receive():
+                    self._note(result)
+                    missing[result.task.slot] -= 1
             batch = ring.batch(slot, 0, *shapes[slot])
             if self.images.replace and (batch.labels == BROKEN).any():
                 last = list(self.broken.values())[-1]
                 raise UserError(f"more than {TRIES} images in a row are broken, the last: {last}")
             yield batch
 
-    def _note(self, answer: Answer) -> None:
-        self._made += len(answer.task.chosen)
-        self._seconds += answer.seconds
-        self.broken.update(answer.result)
+    def _note(self, result: TaskResult[BatchPart, list[tuple[int, str]]]) -> None:
+        self._made += len(result.task.chosen)
+        self._seconds += result.seconds
+        self.broken.update(result.value)
         if self.max_bad is not None and len(self.broken) > self.max_bad:
             few = "; ".join(list(self.broken.values())[:5])
             raise UserError(
@@ -209,16 +218,15 @@ class Loader:
 def loader_of(
     split: Split,
     transform: Transform,
-    channels: int,
     data: DataConfig,
-    order: Iterable[list[SampleKey]],
+    order: Sequence[list[SampleKey]],
     workers: int,
     pin: bool,
 ) -> Loader:
     """The loader that `data` describes. A training transform has broken images replaced, up to data.max_bad of them."""
     training = isinstance(transform, TrainingTransform)
     loose = training and data.pixels == "loose"
-    images = ImageMaker(split, transform, channels, data.engine, loose, replace=training)
+    images = ImageMaker(split, transform, transform.arch.in_channels, data.engine, loose, replace=training)
     max_bad = data.max_bad if training else None
     return Loader(images, order, workers, data.worker_kind, data.prefetch, pin, max_bad)
 
@@ -234,6 +242,9 @@ class BatchPart:
 
     def __str__(self) -> str:
         return f"images {', '.join(str(index) for _, index in self.chosen)}"
+
+
+_PartWorkers = Workers[BatchPart, list[tuple[int, str]]]  # the result: numbers of broken images, and why
 
 
 def _parts(slot: int, chosen: list[SampleKey], workers: int, side: int) -> list[BatchPart]:

@@ -26,6 +26,6 @@ class Normalise:
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         images = batch.images.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        if batch.parameters.shape[1]:
+        if self.augment is not None and batch.parameters.shape[1]:
             images = apply_rows(images, batch.parameters, self.augment)
         return images.to(torch.float32, memory_format=self.memory_format).mul_(self.scale).sub_(self.offset)

@@ -6,6 +6,7 @@ The images of one optimiser step (the global batch) do not depend on the number 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
@@ -13,10 +14,37 @@ import numpy as np
 
 
 class SampleKey(NamedTuple):
-    """What determines the pixels of a sample, beside the seed: image `index` of its split, in its appearance `draw`."""
+    """What determines the pixels of a sample, beside the seed: which `image` of its split, in which `draw`."""
 
     draw: int
-    index: int
+    image: int
+
+
+@dataclass(frozen=True)
+class SampleOrder:
+    """Which of `images` training images each step of a run takes: a function of these four numbers.
+
+    Each step takes the next `batch` images of its epoch's order. What is left of an epoch after its last whole batch is
+    dropped. Each image comes `repeats` times in a row: see `global_batch`.
+    """
+
+    images: int
+    batch: int
+    seed: int
+    repeats: int = 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.images // self.batch
+
+
+@dataclass(frozen=True)
+class ProcessShare:
+    """What process `rank` of `world` takes of each step: every world-th image, cut into `accumulate` parts."""
+
+    rank: int = 0
+    world: int = 1
+    accumulate: int = 1
 
 
 def epoch_order(images: int, seed: int, epoch: int) -> np.ndarray:
@@ -42,33 +70,24 @@ def global_batch(order: np.ndarray, batch: int, step: int, repeats: int = 1) -> 
 
 
 def training_batches(
-    images: int,
-    batch: int,
-    seed: int,
-    epochs: int,
-    start: tuple[int, int],
-    rank: int,
-    world: int,
-    accumulate: int,
-    repeats: int = 1,
+    order: SampleOrder, epochs: int, start: tuple[int, int] = (0, 0), share: ProcessShare | None = None
 ) -> Iterator[list[SampleKey]]:
-    """For one process, the parts of each step in turn, from step `start` = (epoch, step) on: lists of (draw, image).
+    """For one process, the parts of each step in turn, from step `start` = (epoch, step) on; `share` None: alone.
 
-    Each step takes the next `batch` images of its epoch's order, process `rank` of `world` every world-th of them, cut
-    into `accumulate` parts. What is left of an epoch after its last whole batch is dropped. The draw is the epoch; with
-    `repeats` it is epoch * repeats + repeat, so that each appearance of an image has its own.
+    The draw is the epoch; with repeats it is epoch * repeats + repeat, so that each appearance of an image has its own.
     """
     first_epoch, first_step = start
+    share = share or ProcessShare()
     for epoch in range(first_epoch, epochs):
-        order = epoch_order(images, seed, epoch)
-        for step in range(first_step if epoch == first_epoch else 0, images // batch):
-            share = global_batch(order, batch, step, repeats)[rank::world]
-            for part in np.split(share, accumulate):
-                yield [SampleKey(epoch * repeats + repeat, index) for repeat, index in part.tolist()]
+        images = epoch_order(order.images, order.seed, epoch)
+        for step in range(first_step if epoch == first_epoch else 0, order.steps_per_epoch):
+            own = global_batch(images, order.batch, step, order.repeats)[share.rank :: share.world]
+            for part in np.split(own, share.accumulate):
+                yield [SampleKey(epoch * order.repeats + repeat, image) for repeat, image in part.tolist()]
 
 
 def evaluation_batches(images: int, batch: int, rank: int, world: int) -> Iterator[list[SampleKey]]:
-    """For one process, every world-th image in batches; no image twice, none left out, the last batch as it comes."""
+    """For one process, every world-th image in batches; no image twice, none left out, the last may be short."""
     share = range(rank, images, world)
     for start in range(0, len(share), batch):
-        yield [SampleKey(0, index) for index in share[start : start + batch]]
+        yield [SampleKey(0, image) for image in share[start : start + batch]]

@@ -22,14 +22,20 @@ from cnnbench.data.loading.sampler import image_random
 
 
 class Transform(Protocol):
-    """Fills `slot`, uint8 (side, side, C), and `parameters`, float64 (row width,), for one image.
+    """Fills `slot`, uint8 (side, side, C), and `parameters`, float64 (row width,), for one image, as `arch` takes it.
 
-    Where one image has several `views`, the slot is uint8 (views, side, side, C).
+    `size` is the largest side, in pixels, and `parameters` the row width. Where one image has several `views`, the slot
+    is uint8 (views, side, side, C).
     """
 
-    size: int  # the largest side
-    parameters: int
-    views: int
+    @property
+    def size(self) -> int: ...
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def views(self) -> int: ...
+    @property
+    def arch(self) -> ArchConfig: ...
 
     def side(self, draw: int) -> int: ...
 
@@ -90,7 +96,8 @@ class EvaluationTransform:
 
 @dataclass(frozen=True)
 class CropsTransform:
-    """The crops of a test protocol, `crops` of views.CROP_SETS, at each of the short sides `scales`; decoded once."""
+    """The crops of a test protocol, `crops` of evaluation_crops.CROP_SETS, at each of the short sides `scales`: the
+    image is decoded once."""
 
     arch: ArchConfig
     size: int

@@ -33,7 +33,7 @@ from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import BROKEN, Batch, ImageMaker, Loader
 from cnnbench.data.loading.normalise import Normalise
-from cnnbench.data.loading.sampler import evaluation_batches, training_batches
+from cnnbench.data.loading.sampler import SampleOrder, evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
 from cnnbench.data.storage.files import Files
 from cnnbench.runtime.errors import UserError
@@ -49,7 +49,7 @@ AUGMENT = AugmentConfig(
     shift=ShiftConfig(p=0.5),
     equalize=EqualizeConfig(p=0.3),
 )
-ORDER = list(training_batches(61, 12, 7, 2, (0, 0), 0, 1, 1))
+ORDER = list(training_batches(SampleOrder(61, 12, 7), 2))
 FORMS = [(0, "process"), (1, "process"), (3, "process"), (1, "thread"), (3, "thread")]
 
 
@@ -90,7 +90,7 @@ def test_colours_policies_and_repeats_do_not_depend_on_workers(small_data, polic
         erase=EraseConfig(p=0.5, fill="noise"),
     )
     images = training_images(small_data, augment)
-    order = list(training_batches(61, 12, 7, 2, (0, 0), 0, 1, 1, repeats=3))
+    order = list(training_batches(SampleOrder(61, 12, 7, repeats=3), 2))
     expected = copies(Loader(images, order, 0))
     got = copies(Loader(images, order, 2, "process"))
     assert all(torch.equal(one.images, other.images) for one, other in zip(expected, got, strict=True))

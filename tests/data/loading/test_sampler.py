@@ -6,12 +6,22 @@ from itertools import pairwise
 
 import pytest
 
-from cnnbench.data.loading.sampler import epoch_order, evaluation_batches, image_random, training_batches
+from cnnbench.data.loading.sampler import (
+    ProcessShare,
+    SampleOrder,
+    epoch_order,
+    evaluation_batches,
+    image_random,
+    training_batches,
+)
 
 
 def batches(images=61, batch=12, epochs=3, start=(0, 0), world=1, accumulate=1) -> list[list[list[tuple[int, int]]]]:
     """Per process its list of parts."""
-    return [list(training_batches(images, batch, 7, epochs, start, r, world, accumulate)) for r in range(world)]
+    order = SampleOrder(images, batch, 7)
+    return [
+        list(training_batches(order, epochs, start, ProcessShare(rank, world, accumulate))) for rank in range(world)
+    ]
 
 
 def test_global_batches_do_not_depend_on_processes_or_accumulation():
@@ -42,7 +52,8 @@ def test_a_start_in_the_middle_gives_the_rest(start):
 @pytest.mark.parametrize("world", [1, 2, 3, 6])
 def test_repeats_are_those_of_hoffers_sampler(world, repeats):
     """Its rule, as torchvision states it: repeat the order, give every world-th place to a process, in batches."""
-    shares = [list(training_batches(61, 12, 7, 2, (0, 0), rank, world, 1, repeats)) for rank in range(world)]
+    order = SampleOrder(61, 12, 7, repeats)
+    shares = [list(training_batches(order, 2, share=ProcessShare(rank, world))) for rank in range(world)]
     assert {len(share) for share in shares} == {2 * (61 // 12)}
     for epoch in range(2):
         stream = [int(index) for index in epoch_order(61, 7, epoch) for _ in range(repeats)]
@@ -60,7 +71,7 @@ def test_repeats_are_those_of_hoffers_sampler(world, repeats):
 def test_neighbours_are_different_images(world, repeats):
     """Else mixup, which goes by neighbours, would mix an image with itself."""
     for rank in range(world):
-        for part in training_batches(400, 128, 7, 1, (0, 0), rank, world, 2, repeats):
+        for part in training_batches(SampleOrder(400, 128, 7, repeats), 1, share=ProcessShare(rank, world, 2)):
             assert all(one != two for (_, one), (_, two) in pairwise([*part, part[0]]))
 
 
