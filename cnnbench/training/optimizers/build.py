@@ -39,20 +39,26 @@ def renormalise(model: nn.Module, radius: float) -> None:
 
 
 def _groups(model: nn.Module, config: OptimizerConfig) -> list[dict]:
-    """Parameters with weight decay, and those that are spared it."""
-    decayed, spared = [], []
+    """Parameters with weight decay, and those without it."""
+    decayed: list[nn.Parameter] = []
+    exempt: list[nn.Parameter] = []
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if isinstance(module, NORMS):
                 decays = config.decay_norms
             else:
                 decays = config.decay_biases or name != "bias"
-            (decayed if decays else spared).append(parameter)
+            (decayed if decays else exempt).append(parameter)
     groups = [
-        {"params": decayed, "weight_decay": config.weight_decay, "spared": False},
-        {"params": spared, "weight_decay": 0.0, "spared": True},
+        {"params": decayed, "weight_decay": config.weight_decay, "no_decay": False},
+        {"params": exempt, "weight_decay": 0.0, "no_decay": True},
     ]
     return [group for group in groups if group["params"]]
+
+
+def _betas(config: OptimizerConfig) -> tuple[float, float]:
+    first, second = config.betas
+    return first, second
 
 
 SCALING: dict[str, Callable[[float], float]] = {
@@ -79,11 +85,11 @@ UPDATE_RULES: dict[str, Callable[[list[dict], float, OptimizerConfig], torch.opt
         groups, lr, config.alpha, config.eps, config.momentum
     ),
     "adam": lambda groups, lr, config: torch.optim.Adam(
-        groups, lr, betas=tuple(config.betas), eps=config.eps, fused=config.fused or None
+        groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
     ),
     "adamw": lambda groups, lr, config: torch.optim.AdamW(
-        groups, lr, betas=tuple(config.betas), eps=config.eps, fused=config.fused or None
+        groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
     ),
     "lars": lambda groups, lr, config: LARS(groups, lr, config.momentum, trust_coefficient=config.trust_coefficient),
-    "lamb": lambda groups, lr, config: LAMB(groups, lr, tuple(config.betas), config.eps),
+    "lamb": lambda groups, lr, config: LAMB(groups, lr, _betas(config), config.eps),
 }

@@ -10,6 +10,24 @@ import torch
 Tensors = list[torch.Tensor]
 
 
+class Optimizer(torch.optim.Optimizer):
+    """What torch asks of an optimiser, around the rule of `update`."""
+
+    def update(self) -> None:
+        """Change the parameters, and what is kept of them, by their gradients: one step."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """One step; `closure`, as with torch's own optimisers, computes the loss, which is returned, and gradients."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self.update()
+        return loss
+
+
 def with_gradients(groups: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Tensors, Tensors]]:
     """Each group that has any gradient, its parameters with one, and the gradients."""
     for group in groups:
@@ -33,7 +51,7 @@ def kept(
 
 def add_decay(gradients: Tensors, parameters: Tensors, weight_decay: float) -> Tensors:
     """gradient + weight_decay x parameter as new tensors; the gradients themselves are left as they are."""
-    return torch._foreach_add(gradients, parameters, alpha=weight_decay)
+    return list(torch._foreach_add(gradients, parameters, alpha=weight_decay))
 
 
 def trust_ratios(parameters: Tensors, updates: Tensors, coefficient: float, weight_decay: float = 0.0) -> Tensors:

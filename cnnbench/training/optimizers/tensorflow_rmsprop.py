@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch.optim.optimizer import ParamsT
 
-from cnnbench.training.optimizers.shared import add_decay, kept, with_gradients
+from cnnbench.training.optimizers.shared import Optimizer, add_decay, kept, with_gradients
 
 
-class TensorFlowRMSProp(torch.optim.Optimizer):
+class TensorFlowRMSProp(Optimizer):
     """s <- alpha s + (1 - alpha) g^2;  v <- momentum v + lr g / sqrt(s + eps);  w <- w - v.  s starts at 1.
 
     Against torch.optim.RMSprop: eps stands inside the root, s starts at 1 and not at 0, and the rate acts on what
@@ -17,7 +18,7 @@ class TensorFlowRMSProp(torch.optim.Optimizer):
 
     def __init__(
         self,
-        params,
+        params: ParamsT,
         lr: float,
         alpha: float = 0.9,
         eps: float = 1e-10,
@@ -26,8 +27,7 @@ class TensorFlowRMSProp(torch.optim.Optimizer):
     ) -> None:
         super().__init__(params, dict(lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay))
 
-    @torch.no_grad()
-    def step(self) -> None:
+    def update(self) -> None:
         for group, parameters, gradients in with_gradients(self.param_groups):
             mean_squares = kept(self, "mean_square", parameters, torch.ones_like)
             velocities = kept(self, "velocity", parameters)
