@@ -62,12 +62,12 @@ def save_contact_sheet(sheet: Image.Image, output: str) -> None:
 
 def _scaled(image: Image.Image, side: int) -> Image.Image:
     scale = side / max(image.size)
-    size = tuple(max(1, round(length * scale)) for length in image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     # Small images keep their pixels visible; large ones are antialiased.
     return image.convert("RGB").resize(size, Image.Resampling.NEAREST if scale >= 2 else Image.Resampling.LANCZOS)
 
 
-def _fitting(text: str, font: ImageFont.ImageFont, width: int) -> str:
+def _fitting(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
     """`text`, or as much of its beginning as `width` pixels hold."""
     if font.getlength(text) <= width:
         return text

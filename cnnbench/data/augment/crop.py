@@ -35,7 +35,8 @@ def training_part(width: int, height: int, crop: CropConfig, size: int, arch: Ar
 
 
 def _colour(border: str, mean: list[float]) -> tuple[int, int, int] | None:
-    return {"mean": tuple(round(255 * value) for value in mean), "black": (0, 0, 0), "reflect": None}[border]
+    red, green, blue = (round(255 * value) for value in mean)
+    return {"mean": (red, green, blue), "black": (0, 0, 0), "reflect": None}[border]
 
 
 def _place(kind: str, room: int, random: Random) -> tuple[int, int]:

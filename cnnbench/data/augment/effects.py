@@ -5,6 +5,7 @@ They are Pillow's, as in the papers' own code; geometry is bilinear over black, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from PIL import Image, ImageEnhance, ImageOps
@@ -37,7 +38,7 @@ EFFECTS: dict[str, Effect] = {
     "contrast": _enhance(ImageEnhance.Contrast),
     "sharpness": _enhance(ImageEnhance.Sharpness),
     "posterize": lambda image, value: ImageOps.posterize(image, int(value)),
-    "solarize": lambda image, value: ImageOps.solarize(image, value),
+    "solarize": lambda image, value: ImageOps.solarize(image, math.ceil(value)),  # of levels, as value
     "autocontrast": lambda image, _: ImageOps.autocontrast(image),
     "equalize": lambda image, _: ImageOps.equalize(image),
     "invert": lambda image, _: ImageOps.invert(image),

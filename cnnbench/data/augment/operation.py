@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -13,8 +13,11 @@ import torch
 VARYING = 0  # columns of a row, where the numbers of a draw are not always as many
 
 
+Numbers = TypeVar("Numbers", bound=tuple[float, ...])  # of one draw
+
+
 @dataclass(frozen=True)
-class Operation:
+class Operation(Generic[Numbers]):
     """One way to change an image, its form for one image on the CPU and its form for a batch on any device.
 
     parameters: how many numbers describe one draw; VARYING: a policy, which has no form for a batch.
@@ -27,8 +30,8 @@ class Operation:
     """
 
     parameters: int
-    draw: Callable[[Any, Random], tuple[float, ...]]
-    apply: Callable[[np.ndarray, tuple[float, ...]], np.ndarray]
+    draw: Callable[[Any, Random], Numbers]
+    apply: Callable[[np.ndarray, Numbers], np.ndarray]
     apply_batch: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 

@@ -6,6 +6,8 @@ in the default order there too.
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnnbench.data.augment.clahe import CLAHE
 from cnnbench.data.augment.contrast import CONTRAST
 from cnnbench.data.augment.equalize import EQUALIZE
@@ -18,7 +20,7 @@ from cnnbench.data.augment.policy import POLICY
 from cnnbench.data.augment.rotate import ROTATE
 from cnnbench.data.augment.shift import SHIFT
 
-OPERATIONS: dict[str, Operation] = {
+OPERATIONS: dict[str, Operation[Any]] = {
     "flip": FLIP,
     "rotate": ROTATE,
     "shift": SHIFT,

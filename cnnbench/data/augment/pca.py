@@ -29,7 +29,8 @@ def draw(pca: PcaConfig, random: Random) -> tuple[float, ...]:
 def apply(image: np.ndarray, numbers: tuple[float, ...]) -> np.ndarray:
     if image.shape[2] == 1:
         numbers = (round(sum(w * n for w, n in zip(LUMA, numbers, strict=True))),)
-    return cv2.add(image, (*numbers, 0.0, 0.0)[:4]).reshape(image.shape)
+    scalar = (*numbers, 0.0, 0.0)[:4]
+    return cv2.add(image, scalar).reshape(image.shape)  # type: ignore[call-overload]  # OpenCV's stub lacks scalars
 
 
 def apply_batch(images: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:

@@ -42,13 +42,13 @@ def check(config: CheckConfig) -> None:
     find_duplicates(checked, found)
     summaries = {name: _summary(name, result) for name, result in checked.items()}
     for name, summary in summaries.items():
-        print(_in_words(name, config.data.path, summary))
+        print(_in_words(name, config.data.given_path, summary))
     for title, kinds in (("problems", PROBLEMS), ("remarks", REMARKS)):
         if any(found[kind] for kind in kinds):
             print(_listed(title, kinds, found, config.report))
     problems = sum(len(found[kind]) for kind in PROBLEMS)
     if config.report is not None:
-        _write_report(config, summaries, found, problems)
+        _write_report(config, config.report, summaries, found, problems)
     print(f"{problems:,} problems" if problems else "no problems")
     if problems:
         raise SystemExit(1)
@@ -116,6 +116,7 @@ def _listed(title: str, kinds: dict[str, str], found: Found, report: str | None)
 
 def _write_report(
     config: CheckConfig,
+    report: str,
     summaries: dict[str, dict[str, Any]],
     found: Found,
     problems: int,
@@ -130,6 +131,6 @@ def _write_report(
         "problems": listed(PROBLEMS),
         "remarks": listed(REMARKS),
     }
-    with writing(config.report):
-        write_json(Path(config.report).expanduser(), content)
-    print(f"report: {config.report}")
+    with writing(report):
+        write_json(Path(report).expanduser(), content)
+    print(f"report: {report}")

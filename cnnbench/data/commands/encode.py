@@ -67,13 +67,15 @@ def encode(original: bytes | np.ndarray, name: str, recipe: Recipe) -> Encoded:
         return Encoded(pixels.tobytes(), pixels.shape)
     colours = ("RGB", "420") if pixels.shape[2] == 3 else ("GRAY", "Gray")
     content = simplejpeg.encode_jpeg(pixels, recipe.quality, *colours)
-    if shrunk.size == image.size and _is_common_jpeg(original) and len(original) <= len(content):
-        content = original
+    if shrunk.size == image.size and isinstance(original, bytes) and _is_common_jpeg(original):
+        content = min(original, content, key=len)
     return Encoded(content, pixels.shape)
 
 
 def shrink(image: Image.Image, recipe: Recipe) -> Image.Image:
     """`image` with the short side of `recipe`, or as it is where that is larger."""
+    if recipe.short_side is None or recipe.interpolation is None:
+        return image
     return resize_short_side(image, min(recipe.short_side, *image.size), recipe.interpolation)
 
 
@@ -83,8 +85,8 @@ def _as_png(pixels: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def _is_common_jpeg(original: bytes | np.ndarray) -> bool:
-    if not isinstance(original, bytes) or not original.startswith(b"\xff\xd8\xff"):
+def _is_common_jpeg(original: bytes) -> bool:
+    if not original.startswith(b"\xff\xd8\xff"):
         return False
     with Image.open(io.BytesIO(original)) as image:
         return image.format == "JPEG" and image.mode in ("RGB", "L")

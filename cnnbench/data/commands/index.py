@@ -16,7 +16,7 @@ from cnnbench.runtime.files import writing
 
 def index_command(config: DataIndexConfig) -> None:
     """Print what each split has and where its index lies. UserError, once all are tried, for a split that failed."""
-    root = data_folder(config.data.path)
+    root = data_folder(config.data.given_path)
     layout = find_layout(root)
     print(f"{root}: {layout}")
     problems = []

@@ -21,10 +21,10 @@ ODD_MODES = {"1": "grey", "L": "grey", "LA": "grey", "CMYK": "cmyk", "P": "palet
 
 @dataclass
 class Finding:
-    """`digest`: of the content; `width` and `height` in pixels, 0 where unknown; `kinds`: keys of KINDS in
-    cnnbench.data.commands.check, each with a detail."""
+    """`size`: of the file, bytes; `digest`: of the content; `width` and `height` in pixels, 0 where unknown; `kinds`:
+    keys of PROBLEMS and REMARKS in findings.py, each with a detail."""
 
-    bytes: int = 0
+    size: int = 0
     digest: bytes = b""
     width: int = 0
     height: int = 0
@@ -36,7 +36,7 @@ class Finding:
 def inspect_pixels(pixels: np.ndarray) -> Finding:
     """What there is to say of pixels uint8 (H, W, C)."""
     height, width, channels = pixels.shape
-    digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16).digest()
+    digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).digest()
     return Finding(pixels.nbytes, digest, width, height, "pixels", "L" if channels == 1 else "RGB")
 
 
@@ -65,7 +65,7 @@ def inspect_file(content: bytes, name: str) -> Finding:
 
 def _note_header(found: Finding, image: Image.Image, name: str) -> None:
     found.width, found.height = image.size
-    found.format, found.mode = image.format, image.mode
+    found.format, found.mode = image.format or "unknown", image.mode
     if kind := "deep" if image.mode.startswith(("I", "F")) else ODD_MODES.get(image.mode):
         found.kinds[kind] = f"mode {image.mode}"
     if min(image.size) == 1:

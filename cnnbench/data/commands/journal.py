@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 from cnnbench.data.commands.inspection import Finding
 from cnnbench.data.layouts.split import Split
@@ -29,13 +30,14 @@ class Journal:
         self.first = hashlib.sha256(content).hexdigest().encode() + b"\n"
         key = f"{title} {os.path.dirname(split.name(0))}"
         path = cache_folder() / f"check-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:16]}.jsonl"
+        self.path: Path | None = None  # where it cannot be written
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.file = _opened(path)
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.path = path
         except OSError:
-            self.file, self.path = _opened(os.devnull), None
+            self.file = _opened(os.devnull)
 
     def resume(self) -> Iterator[Finding]:
         """The findings of the first images, as far as they were checked and have not changed since."""
@@ -45,11 +47,12 @@ class Journal:
             for index, line in enumerate(self.file):
                 try:
                     stamp, values = json.loads(line)
-                except ValueError:  # the end of the line is missing
+                    finding = Finding(**{**values, "digest": bytes.fromhex(values["digest"])})
+                except (ValueError, TypeError):  # the end of the line is missing, or another version wrote it
                     break
                 if stamp != self._stamp(index):
                     break
-                yield Finding(**{**values, "digest": bytes.fromhex(values["digest"])})
+                yield finding
                 end += len(line)
         self._start_at(end)
 
@@ -75,7 +78,7 @@ class Journal:
             self.file.write(self.first)
 
     def _stamp(self, index: int) -> list[int]:
-        """Size and time of a file; nothing for an image that is no file of its own."""
+        """Size and time of a file; nothing for an image that is not a file of its own."""
         if not isinstance(self.split.storage, Files):
             return []
         try:

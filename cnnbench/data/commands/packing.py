@@ -109,7 +109,7 @@ def _opening(header: dict[str, Any], index: tuple[int, int, int] = (0, 0, 0)) ->
 
 def _locked(partial: Path) -> io.BufferedRandom:
     """The partial file, opened and locked against another process."""
-    file = os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b", BUFFER)
+    file = io.BufferedRandom(io.FileIO(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+"), BUFFER)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -171,7 +171,7 @@ def _verified(file: io.BufferedRandom, partial: Path, start: int, names: list[st
             advance()
     if not places["start"].all():
         lost = names[np.flatnonzero(places["start"] == 0)[0]]
-        raise UserError(f"{partial} does not read back as it was written, at {lost}: this disk is not to be trusted")
+        raise UserError(f"{partial} does not read back as it was written, at {lost}: this disk is not reliable")
     return places
 
 
