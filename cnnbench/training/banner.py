@@ -18,14 +18,15 @@ from cnnbench.config.schedule import SCHEDULES, ScheduleConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.loader import Loader
 from cnnbench.runtime.shell import counted
 from cnnbench.training.context import TrainContext
 from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.state import TrainState
 
 
-def banner(context: TrainContext, state: TrainState, val: Split) -> str:
-    """Several lines of plain text."""
+def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader) -> str:
+    """Several lines of plain text; `loader`: of the training images."""
     config = context.config
     rows = {
         "run": f"{context.folder} ({_state(config, state)})",
@@ -39,7 +40,7 @@ def banner(context: TrainContext, state: TrainState, val: Split) -> str:
         "average": _acting(config.average, AVERAGES),
         "augment": describe_augment(config.augment),
         "resolution": _resolution(config),
-        "loader": _loader(context),
+        "loader": _loader(loader, context.data.about),
         "device": _device(context),
     }
     if rows["resolution"] is None:
@@ -84,7 +85,7 @@ def _data(context: TrainContext, val: Split) -> str:
 
 def _recipe(context: TrainContext) -> str:
     config, steps = context.config, context.steps_per_epoch
-    dropped = context.data.images - steps * config.batch
+    dropped = context.data.images - steps * config.chosen_batch
     rest = f"; the last {dropped} images of each epoch's order are left out" if dropped else ""
     own = "paper = " * (config.recipe == config.arch.recipe)
     source = f" ({config.recipe_source})" * bool(config.recipe_source)
@@ -105,11 +106,12 @@ def _resolution(config: TrainConfig) -> str | None:
 
 
 def _batch(config: TrainConfig, world: int) -> str:
-    parts = f"{world} process{'es' * (world > 1)} x {config.batch // world // config.accumulate}"
-    changed = config.recipe_batch not in (None, config.batch)
-    chosen = changed and nearest_multiple(config.recipe_batch, world * config.accumulate) == config.batch
-    why = "the nearest to it that splits evenly" if chosen else "as the run began"
-    note = f"; the recipe's is {config.recipe_batch}, {why}" * changed
+    parts = f"{world} process{'es' * (world > 1)} x {config.chosen_batch // world // config.accumulate}"
+    note = ""
+    if config.recipe_batch is not None and config.recipe_batch != config.batch:
+        chosen = nearest_multiple(config.recipe_batch, world * config.accumulate) == config.batch
+        why = "the nearest to it that splits evenly" if chosen else "as the run began"
+        note = f"; the recipe's is {config.recipe_batch}, {why}"
     return f"global {config.batch} = {parts} x accumulate {config.accumulate}{note}"
 
 
@@ -121,14 +123,15 @@ def _rate(config: TrainConfig) -> str:
     length = f"{schedule.warmup_epochs:g} epoch{'s' * (schedule.warmup_epochs != 1)}"
     warmup = f", warm-up {way} {schedule.warmup_start:g} over {length}"
     form = _acting(schedule, SCHEDULES) + warmup * (schedule.warmup_epochs > 0)
-    return f"{scaled_learning_rate(optimizer, config.batch):g} = {optimizer.lr:g}{factor}; {form}"
+    return f"{scaled_learning_rate(optimizer, config.chosen_batch):g} = {optimizer.lr:g}{factor}; {form}"
 
 
 def _optimizer(config: TrainConfig) -> str:
     optimizer = config.optimizer
     parts = [_acting(optimizer, OPTIMIZERS)]
-    spared = [name for name in ("norms", "biases") if not getattr(optimizer, f"decay_{name}")]
-    parts.append(f"weight decay {optimizer.weight_decay:g}" + (f" (not on {' and '.join(spared)})" if spared else ""))
+    without_decay = [name for name in ("norms", "biases") if not getattr(optimizer, f"decay_{name}")]
+    exceptions = f" (not on {' and '.join(without_decay)})" if without_decay else ""
+    parts.append(f"weight decay {optimizer.weight_decay:g}{exceptions}")
     parts += [f"gradients clipped at norm {config.clip_norm:g}"] if config.clip_norm is not None else []
     parts += [f"filters held at RMS {config.filter_radius:g}"] if config.filter_radius is not None else []
     return ", ".join(parts)
@@ -173,10 +176,9 @@ def _short(value: float | str | list[float]) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _loader(context: TrainContext) -> str:
-    loader, data = context.data.training, context.data.about
-    crew = "no workers" if loader.workers == 0 else f"{loader.workers} {loader.crew_name} per training process"
-    return f"{crew}, decoder {data['engine']}, {data['pixels']} pixels from {data['form']}"
+def _loader(loader: Loader, about: dict[str, str]) -> str:
+    workers = loader.workers_in_words + " per training process" * (loader.workers > 0)
+    return f"{workers}, decoder {about['engine']}, {about['pixels']} pixels from {about['form']}"
 
 
 def _device(context: TrainContext) -> str:

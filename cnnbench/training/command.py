@@ -30,7 +30,7 @@ def train(config: TrainConfig) -> float:
             return _train_unless_complete(folder, process, device)
     processes = distributed.choose_processes(config.processes, device)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
-    data_folder(config.data.path)
+    data_folder(config.data.given_path)
     if config.weights is not None:
         weights_file(config.arch.name, config.weights)
     folder = prepare_run(config, processes)

@@ -46,7 +46,7 @@ class TrainContext:
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.data.images // self.config.batch
+        return self.data.images // self.config.chosen_batch
 
     @property
     def device(self) -> torch.device:
@@ -74,14 +74,20 @@ def build_context(
         process=process,
         data=data,
         model=model,
-        network=distributed.wrap(torch.compile(model) if config.compile else model, process, device),
+        network=distributed.wrap(_compiled(model) if config.compile else model, process, device),
         averaged=AveragedWeights(model, config.average) if config.average.kind != "none" else None,
-        optimizer=build_optimizer(model, config.optimizer, config.batch),
+        optimizer=build_optimizer(model, config.optimizer, config.chosen_batch),
         scaler=precision.scaler(),
         precision=precision,
         normalise=Normalise(config.arch, device, config.channels_last, config.augment),
-        full_rate=scaled_learning_rate(config.optimizer, config.batch),
+        full_rate=scaled_learning_rate(config.optimizer, config.chosen_batch),
         monitor=NonFiniteMonitor(device),
         checkpointer=AsyncCheckpointer(folder / CHECKPOINTS),
         preemption=preemption or Preemption(process, None),
     )
+
+
+def _compiled(model: nn.Module) -> nn.Module:
+    compiled = torch.compile(model)
+    assert isinstance(compiled, nn.Module)  # as it is of a module; torch's annotation says a function
+    return compiled

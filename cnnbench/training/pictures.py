@@ -13,10 +13,12 @@ import torch
 from torch import nn
 
 from cnnbench.archs.filter_images import as_images, in_rows
-from cnnbench.config.fields import MAY_CHANGE, entries, plain, value_of
+from cnnbench.config.fields import MAY_CHANGE, default_of, entries, plain, value_of
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.commands.show import drawn, evenly
 from cnnbench.data.contact_sheet import draw_contact_sheet
+from cnnbench.data.loading.loader import ImageMaker
+from cnnbench.data.loading.transform import TrainingTransform
 from cnnbench.evaluation.counts import Counts
 from cnnbench.training.context import TrainContext
 from cnnbench.training.log import Log
@@ -26,25 +28,25 @@ IMAGES, DRAWS, TILE = 4, 4, 128  # of the sheet: rows, draws of each, pixels of 
 FILTER = 32  # least side of a filter on the grid, pixels
 
 
-def show_start(context: TrainContext) -> None:
+def show_start(context: TrainContext, log: Log, images: ImageMaker) -> None:
     """A few training images, evenly over the split, under their first draws; the first filters as initialised."""
-    with _tolerated(context.log, "augmented images"):
-        images, augment = context.data.training.images, context.config.augment
-        draws = min(DRAWS, context.config.epochs * augment.repeats)
+    with _tolerated(log, "augmented images"):
+        assert isinstance(images.transform, TrainingTransform)
+        draws = min(DRAWS, context.config.epochs * context.config.augment.repeats)
         shown = evenly(len(images.split), IMAGES)
         rows = [drawn(images.split, index, images.transform, draws) for index in shown]
-        context.log.images(0, "augmented", np.asarray(draw_contact_sheet(rows, TILE)))
-    _show_filters(context, 0)
+        log.images(0, "augmented", np.asarray(draw_contact_sheet(rows, TILE)))
+    _show_filters(context.model, log, 0)
 
 
-def show_end(context: TrainContext, state: TrainState) -> None:
+def show_end(context: TrainContext, log: Log, state: TrainState) -> None:
     """The first filters as trained; the config beside the final errors (in percent), under HPARAMS."""
     step = state.epoch * context.steps_per_epoch
-    _show_filters(context, step)
-    with _tolerated(context.log, "final errors"):
+    _show_filters(context.model, log, step)
+    with _tolerated(log, "final errors"):
         errors = final_errors(state)
-        context.log.hparams(flat(context.config), errors)
-        context.log.scalars("final", step, errors)
+        log.hparams(flat(context.config), errors)
+        log.scalars("final", step, errors)
 
 
 def final_errors(state: TrainState) -> dict[str, float]:
@@ -63,8 +65,7 @@ def flat(config: TrainConfig) -> dict[str, str | float | bool]:
     values = {}
     for name, item in entries(TrainConfig).items():
         value = value_of(config, name)
-        default = item.default_factory() if item.default is dataclasses.MISSING else item.default
-        if not dataclasses.is_dataclass(value) and item.metadata["note"] != MAY_CHANGE and value != default:
+        if not dataclasses.is_dataclass(value) and item.metadata["note"] != MAY_CHANGE and value != default_of(item):
             values[name] = value if isinstance(value, str | int | float) else plain(value)
     return values
 
@@ -78,10 +79,10 @@ def filter_grid(weight: torch.Tensor) -> np.ndarray:
     return in_rows(tiles, math.ceil(math.sqrt(len(tiles))), zoom=math.ceil(FILTER / weight.shape[-1]))
 
 
-def _show_filters(context: TrainContext, step: int) -> None:
-    with _tolerated(context.log, "filters"):
-        first = next(module for module in context.model.modules() if isinstance(module, nn.Conv2d))
-        context.log.images(step, "first_filters", filter_grid(first.weight))
+def _show_filters(model: nn.Module, log: Log, step: int) -> None:
+    with _tolerated(log, "filters"):
+        first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
+        log.images(step, "first_filters", filter_grid(first.weight))
 
 
 @contextmanager

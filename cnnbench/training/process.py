@@ -17,7 +17,6 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
-from cnnbench.evaluation.counts import Counts
 from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import CHECKPOINTS
@@ -26,7 +25,7 @@ from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.training.banner import banner
 from cnnbench.training.context import TrainContext, build_context
-from cnnbench.training.data import TrainData, list_broken, open_loaders, training_order
+from cnnbench.training.data import TrainData, list_broken, open_loaders, rest_of_run
 from cnnbench.training.log import Log
 from cnnbench.training.loggers.logger import LoggedRun
 from cnnbench.training.loop import train_epochs
@@ -54,29 +53,29 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         train = read_split(config.data, "train")
         val = read_split(config.data, "val", train.classes)
         _check_images(config, train)
-        with open_loaders(config, train, val, process, device) as data:
+        with open_loaders(config, train, val, process, device) as (data, loader):
             context = build_context(config, _model(config, train, process, device), data, folder, process, preemption)
             state = _continue(context)
             status.context = context
             if process.leads:
-                print(banner(context, state, val), flush=True)
+                print(banner(context, state, val, loader), flush=True)
                 context.log = _open_log(context, state)
                 if context.checkpointer.saved[1] == 0:
-                    show_start(context)
+                    show_start(context, context.log, loader.images)
             try:
                 if state.epoch < config.epochs:
-                    data.training.order = training_order(config, len(train), state, process)
+                    batches = loader.batches(rest_of_run(config, len(train), state, process))
                     with _within_memory(context):
-                        train_epochs(context, state, DevicePrefetcher(data.training, context.normalise))
+                        train_epochs(context, state, DevicePrefetcher(batches, context.normalise))
                 if context.log is not None:
-                    show_end(context, state)
+                    show_end(context, context.log, state)
             finally:
                 list_broken(folder, data.training, process)
                 if context.log is not None:
                     context.log.close()
         if process.leads:
             finish(context, state)
-    return Counts(*state.counts).top1_error
+    return state.last_counts().top1_error
 
 
 def _model(config: TrainConfig, train: Split, process: Process, device: torch.device) -> nn.Module:
@@ -86,7 +85,7 @@ def _model(config: TrainConfig, train: Split, process: Process, device: torch.de
     tell = print if process.leads else None
     size = image_side(config)
     model = build_network(config.arch, len(train.classes), size, config.weights, new_classifier=True, tell=tell)
-    model.to(device, memory_format=memory_format)
+    model.to(device).to(memory_format=memory_format)
     if config.sync_batchnorm:
         model = distributed.with_sync_batchnorm(model, process)
     apply_memory(model, config.memory)
@@ -106,7 +105,7 @@ def _within_memory(context: TrainContext) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         config, evaluating = context.config, not context.model.training
-        share = config.batch // context.process.world
+        share = config.chosen_batch // context.process.world
         images = config.eval_batch if evaluating else share // config.accumulate
         means = f"set eval_batch={max(1, images // 2)}" if evaluating else _smaller_parts(config, share)
         where = " in evaluation" if evaluating else ""
@@ -146,7 +145,7 @@ def _check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
 
 def _check_images(config: TrainConfig, train: Split) -> None:
     """Raise UserError for fewer images than a batch, or if smoothing alone brings every class above the threshold."""
-    if len(train) < config.batch:
+    if len(train) < config.chosen_batch:
         raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
     classes = len(train.classes)
     spread, threshold = config.label_smoothing / classes, config.bce_threshold

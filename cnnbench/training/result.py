@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,7 +19,7 @@ from cnnbench.training.state import TrainState
 
 def finish(context: TrainContext, state: TrainState) -> None:
     """Write result.json for the network after the last epoch, and print the table."""
-    config, counts = context.config, Counts(*state.counts)
+    config, counts, about = context.config, state.last_counts(), context.data.about
     result: RunResult = {
         "arch": config.arch.name,
         "top1_error": counts.top1_error,
@@ -30,46 +29,39 @@ def finish(context: TrainContext, state: TrainState) -> None:
         "n": counts.n,
         "protocol": "center",
         "epoch": state.epoch,
-        **_averaged(state),
-        "best_top1_error": state.best_top1_error,
-        "best_epoch": state.best_epoch,
+        "best_top1_error": counts.top1_error if state.best_top1_error is None else state.best_top1_error,
+        "best_epoch": state.epoch if state.best_epoch is None else state.best_epoch,
         "params": sum(parameter.numel() for parameter in context.model.parameters()),
-        "images_per_second": round(state.steps_timed * config.batch / state.seconds, 1),
+        "images_per_second": round(state.steps_timed * config.chosen_batch / state.seconds, 1),
         "training_seconds": round(state.seconds, 1),
         "waiting_seconds": round(state.waiting_seconds, 1),
         "evaluation_seconds": round(state.evaluation_seconds, 1),
         "saving_seconds": round(state.saving_seconds, 1),
-        **_machine(context),
+        "processes": context.process.world,
+        "device": _device_name(context.device),
+        "precision": context.precision.name,
         "recipe": config.recipe,
         "recipe_protocol": config.protocol,
-        "data": config.data.path,
-        **{f"data_{name}": value for name, value in context.data.about.items()},
+        "data": config.data.given_path,
+        "data_form": about["form"],
+        "data_engine": about["engine"],
+        "data_pixels": about["pixels"],
         "classes": len(context.data.classes),
         "training_images": context.data.images,
         "seed": config.seed,
     }
+    if state.averaged_counts is not None:
+        averaged = Counts(*state.averaged_counts)
+        result["averaged_top1_error"] = averaged.top1_error
+        result["averaged_top5_error"] = averaged.top5_error
+        result["averaged_wrong_top1"] = averaged.wrong1
+        result["averaged_wrong_top5"] = averaged.wrong5
     write_json(context.folder / RESULT, result)
     print(result_text(context.folder, result))
 
 
-def _machine(context: TrainContext) -> dict[str, Any]:
-    """What computed it: processes, and the GPU or processor of the first."""
-    device = context.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    return {"processes": context.process.world, "device": name, "precision": context.precision.name}
-
-
-def _averaged(state: TrainState) -> dict[str, Any]:
-    """The errors of the averaged weights, if there are any."""
-    if state.averaged_counts is None:
-        return {}
-    counts = Counts(*state.averaged_counts)
-    return {
-        "averaged_top1_error": counts.top1_error,
-        "averaged_top5_error": counts.top5_error,
-        "averaged_wrong_top1": counts.wrong1,
-        "averaged_wrong_top5": counts.wrong5,
-    }
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def result_text(folder: Path, result: RunResult) -> str:

@@ -14,11 +14,11 @@ from cnnbench.training.state import TrainState
 
 
 @dataclass
-class Share:
+class ProcessState:
     """What one process knows alone in the middle of an epoch."""
 
     loss_sum: float
-    counted: int
+    counted: float
     buffers: dict[str, torch.Tensor]  # batch normalisation's statistics
 
 
@@ -28,7 +28,7 @@ def content(context: TrainContext, state: TrainState) -> dict[str, Any] | None:
     shares = []
     if state.step:  # else all processes are alike
         buffers = {name: buffer.cpu() for name, buffer in _statistics(context)}
-        shares = gather_to_leader(asdict(Share(state.loss_sum, state.counted, buffers)), context.process)
+        shares = gather_to_leader(asdict(ProcessState(state.loss_sum, state.counted, buffers)), context.process)
     if not context.process.leads:
         return None
     networks = {name: module.state_dict() for name, module in _networks(context).items()}
@@ -66,7 +66,7 @@ def restore(context: TrainContext, content: dict[str, Any]) -> TrainState:
     context.scaler.load_state_dict(content["scaler"])
     state, shares = TrainState(**content["state"]), content["shares"]
     if len(shares) == context.process.world:
-        mine = Share(**shares[context.process.rank])
+        mine = ProcessState(**shares[context.process.rank])
         state.loss_sum, state.counted = mine.loss_sum, mine.counted
         for name, buffer in _statistics(context):
             buffer.copy_(mine.buffers[name])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cnnbench.evaluation.counts import Counts
+
 
 @dataclass
 class TrainState:
@@ -24,3 +26,9 @@ class TrainState:
     errors: list[float] = field(default_factory=list)  # top-1, percent, of all evaluations: what plateau goes by
     averaged_counts: tuple[int, int, int] | None = None  # as `counts`, with the averaged weights
     lowest_loss: float | None = None  # training loss, mean of an epoch
+
+    def last_counts(self) -> Counts:
+        """Of the last evaluation; every run that has reached its last epoch has one."""
+        if self.counts is None:
+            raise ValueError("the run has not been evaluated yet")
+        return Counts(*self.counts)

@@ -34,7 +34,7 @@ class Status:
         elif isinstance(error, Stopped):
             self._write("preempted", str(error))
             if self.process.leads:
-                epoch, step = self.context.checkpointer.saved
+                epoch, step = self._saved()
                 print(
                     f"{error}, saved after step {step} (epoch {epoch} done): the same command with "
                     f"{typed('run', run_name(self.folder))} continues",
@@ -48,8 +48,12 @@ class Status:
 
     def _write(self, state: str, why: str | None = None) -> None:
         if self.process.leads:
-            epoch, step = self.context.checkpointer.saved if self.context is not None else (0, 0)
+            epoch, step = self._saved()
             write_status(self.folder, state, why, epoch, step)
+
+    def _saved(self) -> tuple[int, int]:
+        """Epochs done and steps of the whole run in the last save; 0 before the first."""
+        return self.context.checkpointer.saved if self.context is not None else (0, 0)
 
 
 def _in_words(error: BaseException, folder: Path) -> BaseException:

@@ -48,7 +48,8 @@ class TensorBoard:
 
     def hparams(self, values: Mapping[str, str | float | bool], errors: Mapping[str, float]) -> None:
         for summary in hparams(dict(values), dict(errors)):
-            self.writer.file_writer.add_summary(summary)
+            # torch leaves the attribute's type to be None's, which it is only after close().
+            self.writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         self.writer.close()
