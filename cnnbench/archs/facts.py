@@ -59,7 +59,7 @@ def headline(entry: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def published(name: str, **wanted: Any) -> dict[str, Any]:
-    """The one result of the network `name` with these entries, such as protocol="10 crops"; None: has no such entry.
+    """The one result of the network `name` with these entries, such as protocol="10 crops"; None: without that entry.
 
     Raises ValueError if no result fits, or several.
     """

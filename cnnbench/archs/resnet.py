@@ -34,7 +34,7 @@ from cnnbench.archs.layers import (
     stem_layers,
 )
 
-WIDTHS = (64, 128, 256, 512)  # of the four stages; a bottleneck block puts out four times as many channels
+WIDTHS = (64, 128, 256, 512)  # of the four stages; a bottleneck block gives four times as many channels
 
 
 class ResNet(nn.Module):
@@ -74,7 +74,7 @@ class ResNet(nn.Module):
         super().__init__()
         require_choice("resnet", "shortcut", shortcut, ("A", "B", "C", "none"))
         if zero_gamma and shortcut == "none":
-            raise ValueError("zero_gamma needs shortcuts: without them every block would put out zeros")
+            raise ValueError("zero_gamma needs shortcuts: without them every block would give zeros")
         if stochastic_depth and shortcut == "none":
             raise ValueError("stochastic_depth needs shortcuts: without them a block left out would leave nothing")
         bottleneck_options = _bottleneck_options(block, stride_in, groups, base_width)

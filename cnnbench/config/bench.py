@@ -73,7 +73,7 @@ class BenchConfig:
 
 
 def one_for_each_network(config: BenchConfig) -> list[BenchConfig]:
-    """One config for each network that is to be measured, named by its `arch` alone."""
+    """One config for each network to measure, named by its `arch` alone."""
     return [replace(config, arch=arch, archs={}) for arch in config.archs.values()] or [config]
 
 

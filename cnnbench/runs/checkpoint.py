@@ -78,7 +78,7 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
 
 def find_last(folder: Path) -> Path | None:
     """The newest whole checkpoint of a run, or None if it has none yet. For the one process that may write there:
-    what a killed save left behind is removed, and a damaged `last` is put aside, which is said.
+    what a killed save left behind is removed, and a damaged `last` is put aside, with a warning.
 
     Raises UserError if there are checkpoints and none is whole.
     """

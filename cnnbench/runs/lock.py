@@ -167,8 +167,8 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """When process `pid` began, in clock ticks since boot: tells it from a later one of the same number. None for one
-    that has ended, whether or not its parent has noticed, and where there is no /proc."""
+    """When process `pid` began, in clock ticks since boot: a later process of the same number began at another time.
+    None for one that has ended, whether or not its parent has noticed, and where there is no /proc."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

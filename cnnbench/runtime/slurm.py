@@ -11,7 +11,7 @@ from cnnbench.runtime.errors import UserError
 def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT of this process of an srun step.
 
-    Empty outside of a step of several tasks (a batch script's own shell is none), and where a launcher has set RANK
+    Empty outside of a step of several tasks (a batch script's own shell is not one), and where a launcher has set RANK
     already. A MASTER_ADDR or MASTER_PORT that the user has set stays.
     """
     tasks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))

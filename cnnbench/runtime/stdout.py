@@ -7,7 +7,7 @@ import sys
 
 
 def is_unread() -> bool:
-    """Whether standard output is a pipe that nobody reads any more; tells its BrokenPipeError from another pipe's."""
+    """Whether standard output is a pipe that nobody reads any more; if not, a BrokenPipeError is of another pipe."""
     poll = select.poll()
     poll.register(sys.stdout, 0)  # 0: only errors, which are always reported
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""What will happen, told before it does: network, data, and the arithmetic of batch and rate."""
+"""The lines at the start of a run: what it will do, with the arithmetic of batch and rate."""
 
 from __future__ import annotations
 

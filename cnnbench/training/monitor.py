@@ -24,7 +24,7 @@ SHOWN = 8  # images that a message names
 
 
 def poisoned(loss: torch.Tensor) -> torch.Tensor:
-    """`loss`, its gradient made NaN if it is not finite: averaged over the processes, that tells all of them."""
+    """`loss`, its gradient made NaN if it is not finite: averaged over the processes, it reaches all of them."""
     return loss * torch.where(torch.isfinite(loss.detach()), 1.0, math.nan)
 
 

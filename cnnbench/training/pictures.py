@@ -1,5 +1,5 @@
 """What loggers show of a run beside its curves: training images as drawn, first filters, the config with the final
-errors. At the start and the end of a run, on the leader alone; what cannot be drawn is said, and the run goes on."""
+errors. At the start and the end of a run, on the leader alone; what cannot be drawn gives a warning."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _show_filters(model: nn.Module, log: Log, step: int) -> None:
 
 @contextmanager
 def _tolerated(log: Log, what: str) -> Iterator[None]:
-    """A block that draws `what`; whatever goes wrong in it is said."""
+    """A block that draws `what`; whatever goes wrong in it becomes a warning."""
     try:
         yield
     except Exception as error:

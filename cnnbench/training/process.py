@@ -100,7 +100,7 @@ def _open_log(context: TrainContext, state: TrainState) -> Log:
 
 @contextmanager
 def _within_memory(context: TrainContext) -> Iterator[None]:
-    """A block whose lack of GPU memory is the user's to mend: a UserError that says how, without changing the run."""
+    """Within this block a lack of GPU memory becomes a UserError that says what to do, without changing the run."""
     try:
         yield
     except torch.OutOfMemoryError as error:

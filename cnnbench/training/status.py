@@ -14,11 +14,11 @@ from cnnbench.runtime.errors import Stopped, UserError
 from cnnbench.runtime.shell import typed
 from cnnbench.training.context import TrainContext
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # errors of a disk, which the user has to mend
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # errors of a disk, which only the user can solve
 
 
 class Status:
-    """A block during which the run in `folder` is running; its end tells how the run ended."""
+    """A block during which the run in `folder` is running; its end records how the run ended."""
 
     def __init__(self, folder: Path, process: Process) -> None:
         self.folder, self.process = folder, process

@@ -56,7 +56,7 @@ def test_a_block_left_out_is_its_shortcut(name):
 
 
 def test_impossible_values():
-    with pytest.raises(ValueError, match="no probability"):
+    with pytest.raises(ValueError, match="not a probability"):
         build("resnet18", 10, stochastic_depth=1.0)
     with pytest.raises(ValueError, match="needs shortcuts"):
         build("plain20", 10, stochastic_depth=0.1)

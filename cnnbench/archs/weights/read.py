@@ -71,7 +71,7 @@ def _read(path: Path) -> tuple[object, str | None, MeanAndStd | None]:
                 f"{path} holds Python objects ({found[1]}), not only tensors, and cnnbench executes none: save the "
                 "state dict of the network instead"
             ) from error
-        raise ValueError(f"{path} cannot be read as weights: it is no file of torch.save or safetensors") from error
+        raise ValueError(f"{path} cannot be read as weights: it is not a file of torch.save or safetensors") from error
     except Exception as error:  # neither library has a common type for what a damaged file makes it raise
         raise ValueError(
             f"{path} cannot be read as weights, it may be cut short or damaged: {first_sentence(error)}"

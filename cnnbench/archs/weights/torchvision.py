@@ -45,7 +45,7 @@ def check_published(config: Any) -> None:
 def fetch_weights(name: str, source: str) -> Path:
     """The file that `choose_weights` chooses, fetched into torch's hub cache if it is not there.
 
-    Raises ValueError if it cannot be had."""
+    Raises ValueError if it cannot be fetched."""
     import torch
     from torchvision.models import get_weight
 

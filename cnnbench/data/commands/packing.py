@@ -134,7 +134,7 @@ def _begin_or_check(file: io.BufferedRandom, partial: Path, opening: bytes) -> N
 
 def _continue_from(file: io.BufferedRandom, name: str, start: int, count: int, keep_left_out: bool) -> tuple[int, int]:
     """How many images of the file are whole, and where the last of them ends. A broken image is tried again, unless
-    such are to be left out."""
+    such images are left out."""
     if os.fstat(file.fileno()).st_size == start:
         return 0, start
     done, end = 0, start

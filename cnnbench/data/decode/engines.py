@@ -42,7 +42,7 @@ Engine = Callable[[bytes, str], Picture]  # (content of a file, its name for mes
 
 
 def open_picture(content: bytes | np.ndarray, name: str, engine: Engine) -> Picture:
-    """The picture in a file's `content`, or in pixels uint8 (H, W, C). UserError, with `name`, if it is no image."""
+    """The picture in a file's `content`, or in pixels uint8 (H, W, C). UserError, with `name`, unless it is one."""
     picture = from_pixels(content) if isinstance(content, np.ndarray) else engine(content, name)
     if picture.width * picture.height > MOST_PIXELS:
         raise UserError(f"{name} has {picture.width} x {picture.height} pixels: more than {MOST_PIXELS:,} are refused")
@@ -59,7 +59,7 @@ def from_pixels(pixels: np.ndarray) -> Picture:
 
 
 def pillow(content: bytes, name: str) -> Picture:
-    """The picture in any file that Pillow knows. UserError if it is none, and from `region` if it ends early."""
+    """The picture in any file that Pillow knows. UserError if it is not one, and from `region` if it ends early."""
     with _told(name), warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = Image.open(io.BytesIO(content))

@@ -15,7 +15,7 @@ INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resamp
 
 
 def read_image(content: bytes | np.ndarray, name: str) -> Image.Image:
-    """The whole image of a file's `content`, or of pixels uint8 (H, W, C), as RGB. UserError if it is none."""
+    """The whole image of a file's `content`, or of pixels uint8 (H, W, C), as RGB. UserError if it is not an image."""
     picture = open_picture(content, name, pillow)
     pixels = picture.region(0, 0, picture.width, picture.height)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("RGB")

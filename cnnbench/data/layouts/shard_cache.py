@@ -1,4 +1,4 @@
-"""What the headers of remote shards said, kept in the cache folder: a request per image is not made twice."""
+"""What was read from the headers of remote shards, kept in the cache folder: a request per image is not made twice."""
 
 from __future__ import annotations
 

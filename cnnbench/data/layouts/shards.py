@@ -154,7 +154,7 @@ def samples(path: str) -> list[Sample]:
     return [
         Sample(_label_of(path, image.name, labels), image.name, image.offset, image.length)
         for image in images
-        # KEY.mask.png is a further field of the sample KEY, no sample
+        # KEY.mask.png is a further field of the sample KEY, not a sample
         if posixpath.splitext(image.name)[0] in labelled or _key(image.name) not in labelled
     ]
 
@@ -178,7 +178,7 @@ def _label_of(path: str, name: str, labels: dict[tuple[str, str], str]) -> str:
 
 
 def _label(path: str, member: TarMember, ending: str) -> str:
-    """What a label file says; "" where that is no label."""
+    """What a label file says; "" where that is not a label."""
     text = member.content.decode(errors="replace").strip()
     if ending == ".json":
         try:

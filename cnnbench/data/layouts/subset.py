@@ -39,9 +39,9 @@ def select(listing: Listing, data: SourceConfig, split: str, known: Sequence[str
 
 
 def read_classes(path: str, listing: Listing) -> tuple[str, ...]:
-    """The classes that a file names, one per line, in its order; after a WordNet id a line may say what it likes.
+    """The classes that a file names, one per line, in its order; after a WordNet id a line may have any text.
 
-    UserError for a name that the listing has not, or that comes twice.
+    UserError for a name that the listing lacks, or that comes twice.
     """
     try:
         lines = [line.strip() for line in Path(path).expanduser().read_text(encoding="utf-8").splitlines()]
@@ -52,7 +52,7 @@ def read_classes(path: str, listing: Listing) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             hint = nearest(name, known)
-            raise UserError(f"data.classes={path} names '{name}', which {listing.source} has not{hint}")
+            raise UserError(f"data.classes={path} names '{name}', which is not a class of {listing.source}{hint}")
     if not names or len(set(names)) < len(names):
         raise UserError(f"data.classes={path} has to name each class once, one per line")
     return tuple(names)

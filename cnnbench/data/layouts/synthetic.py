@@ -11,7 +11,7 @@ from cnnbench.config.data import SYNTHETIC
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.runtime.errors import UserError
 
-CLASSES, IMAGES = 1000, 10  # of each split, where nothing else is said
+CLASSES, IMAGES = 1000, 10  # of each split, by default
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     preamble   PREAMBLE: magic, version, and where header and index are, with their checksums
     header     JSON: recipe, split, part, classes, images, source, versions; known before the first image
-    images     per image a RECORD and its bytes, so that a file that was not finished tells how far it is
+    images     per image a RECORD and its bytes, so that an unfinished file shows how far it is
     index      INDEX, then ARRAYS, the names of the originals, and as JSON the images that were left out
 
 All numbers are little-endian. The preamble names the index only once everything else is on the disk: a file without it
@@ -177,7 +177,7 @@ def open_file(path: str) -> PackedFile:
 
 
 def read_header(path: str) -> tuple[dict[str, Any], int]:
-    """The header of a packed file, finished or not, and where its first record is. UserError if it is no such file."""
+    """The header of a packed file, finished or not, and where its first record is. UserError for another file."""
     try:
         with open(path, "rb") as file:
             preamble = file.read(PREAMBLE.size)

@@ -1,1 +1,1 @@
-"""Optimisers that torch has not: one class per file, with its source."""
+"""Optimisers that torch lacks: one class per file, with its source."""

@@ -1,4 +1,4 @@
-"""What the optimisers here share."""
+"""What several optimisers here use: the step around a rule, state of parameters, weight decay, trust ratios."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a header overwritten": (lambda tar: tar[:1536] + b"x" * 512 + tar[2048:], "damaged at byte 1,536"),
     "a hole": (lambda tar: tar[:1536] + bytes(2 << 20) + tar, "damaged at byte 1,536: it has an end mark there"),
     "empty": (lambda tar: b"", "is cut short: it ends at byte 0"),
-    "something else": (lambda tar: b"GIF89a" * 1000, "no tar archive"),
+    "something else": (lambda tar: b"GIF89a" * 1000, "not a tar archive"),
 }
 
 

@@ -174,7 +174,7 @@ def test_mnist_has_digits_and_files_that_do_not_fit_are_refused(tmp_path, cache,
     with pytest.raises(UserError, match="cannot be read"):
         read_split(DataConfig(path=str(tmp_path)), "train")
     images.write_bytes(b"")
-    with pytest.raises(UserError, match="it is no idx file"):
+    with pytest.raises(UserError, match="it is not an idx file"):
         read_split(DataConfig(path=str(tmp_path)), "train")
 
 

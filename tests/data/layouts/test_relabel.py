@@ -61,7 +61,7 @@ def test_images_are_left_out_by_validation_number(file):
 @pytest.mark.parametrize(
     ("split", "content", "sentence"),
     [
-        (PETS, "7\n", "cat/1.png has not in its name"),
+        (PETS, "7\n", "the name of cat/1.png has none"),
         (PETS, "cow/1.png", "names none of the 3 images, the first of which is cat/1.png"),
         (PETS, "", "names none"),
         (PETS, "1.png", "'1.png' could be cat/1.png or dog/1.png: write CLASS/FILE"),

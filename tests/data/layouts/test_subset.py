@@ -25,7 +25,7 @@ def test_a_file_chooses_classes_and_the_order_of_labels(small_data, tmp_path):
     assert all(train.read(index) == whole.read(names(whole).index(train.name(index))) for index in (0, 19, 20, 40))
     val = read_split(data, "val", train.classes)
     assert (val.classes, val.labels.tolist()) == (("trouser", "bag"), [1] * 8 + [0] * 7)
-    # A checkpoint's classes win over the file: here three, one of which the split has not.
+    # A checkpoint's classes win over the file: here three, one of which the split lacks.
     val = read_split(data, "val", ("sandal", "shirt", "bag"))
     assert val.labels.tolist() == [2] * 8 + [0] * 8
 
@@ -43,7 +43,7 @@ def test_lines_may_say_more_after_a_wordnet_id(tmp_path, small_data, cache):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"bag\ntrousers\n", "names 'trousers', which .*train has not, did you mean trouser?"),
+        (b"bag\ntrousers\n", "names 'trousers', which is not a class of .*train, did you mean trouser?"),
         (b"bag\nbag\n", "name each class once"),
         (b"\n", "name each class once"),
         (b"\xff\xfe", "cannot be read"),

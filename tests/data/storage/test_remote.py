@@ -185,7 +185,7 @@ def test_no_server(server):
 
 
 def test_missing_packages_and_unknown_addresses(monkeypatch):
-    with pytest.raises(UserError, match=r"gopher:// is no kind of address"):
+    with pytest.raises(UserError, match=r"gopher:// is not a kind of address"):
         read("gopher://host/train-0.tar")
     real = builtins.__import__
 
