@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class ImageMaker:
-    """How the images of a split are made. `replace`: a broken one becomes the next whole one (else label BROKEN)."""
+    """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN."""
 
     split: Split
     transform: Transform
