@@ -11,7 +11,7 @@ from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.config.devices import DEVICES, MEMORY, PRECISIONS
 from cnnbench.config.fields import Range, group, key
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 
 WHATS = ("loader", "model", "train", "eval")
 
@@ -77,6 +77,6 @@ def one_for_each_network(config: BenchConfig) -> list[BenchConfig]:
     return [replace(config, arch=arch, archs={}) for arch in config.archs.values()] or [config]
 
 
-def bench_side(config: BenchConfig) -> int:
+def bench_size(config: BenchConfig) -> int:
     """Side of the images in pixels; without data (what=model) the network's own where none is given."""
-    return config.image_size or config.arch.image_size if config.what == "model" else image_side(config)
+    return config.image_size or config.arch.image_size if config.what == "model" else input_size(config)

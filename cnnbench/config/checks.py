@@ -22,11 +22,11 @@ from cnnbench.config.arch import check_arch, check_size, from_torchvision
 from cnnbench.config.augment import check_augment
 from cnnbench.config.average import check_average
 from cnnbench.config.batch import recipe_batch_of
-from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
+from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
 from cnnbench.config.data import MISSING, check_file, check_source, is_synthetic
 from cnnbench.config.evaluate import EvalConfig, weights_of
 from cnnbench.config.fields import check_fields, given, plain, require
-from cnnbench.config.image_size import check_sides, image_side, training_image_sizes
+from cnnbench.config.image_size import check_image_sizes, input_size, training_image_sizes
 from cnnbench.config.optimizer import check_optimizer
 from cnnbench.config.protocols import CENTER, PROTOCOLS
 from cnnbench.config.recipes import check_recipe
@@ -54,15 +54,15 @@ def check_train(config: TrainConfig) -> None:
     check_optimizer(config.optimizer)
     check_schedule(config.schedule, config.epochs)
     check_average(config.average, config.epochs)
-    check_augment(config.augment, image_side(config))
+    check_augment(config.augment, input_size(config))
     _check_loading(config)
     if config.weights is not None:
         _check_weights(config.weights)
     check_resolution(config.resolution)
-    for size in sorted({image_side(config), *training_image_sizes(config)}):
+    for size in sorted({input_size(config), *training_image_sizes(config)}):
         check_size(config.arch, size)
     check_recipe(config)
-    check_sides(config)
+    check_image_sizes(config)
     _check_whole(config)
     if config.batch is None:
         recipe_batch_of(config)
@@ -86,7 +86,7 @@ def check_eval(config: EvalConfig) -> None:
         arch = given(config.arch, NOTHING_TO_EVALUATE)
         check_arch(arch)
         require(config.data.path is not None, MISSING)
-        check_size(arch, image_side(config))
+        check_size(arch, input_size(config))
         check_protocol(config)
     _check_loading(config)
     for weights in weights_of(config):
@@ -102,8 +102,8 @@ def check_protocol(config: EvalConfig) -> None:
     )
     for scale in config.scales:
         require(
-            scale >= image_side(config),
-            f"scales={scale} is out of range: it must be at least {image_side(config)}, the side of the crops",
+            scale >= input_size(config),
+            f"scales={scale} is out of range: it must be at least {input_size(config)}, the side of the crops",
         )
 
 
@@ -112,8 +112,8 @@ def check_bench(config: BenchConfig) -> None:
     check_fields(config)
     for one in one_for_each_network(config):
         check_arch(one.arch)
-        check_size(one.arch, bench_side(one))
-        check_augment(one.augment, bench_side(one))
+        check_size(one.arch, bench_size(one))
+        check_augment(one.augment, bench_size(one))
     _check_bench_batch(config)
     _check_precision(config)
     if config.data.path is not None:

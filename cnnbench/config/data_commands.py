@@ -9,7 +9,7 @@ from cnnbench.config.arch import INTERPOLATIONS, ArchConfig, check_arch
 from cnnbench.config.augment import AugmentConfig, check_augment
 from cnnbench.config.data import SourceConfig, check_data_path, check_source
 from cnnbench.config.fields import Range, check_fields, given, group, key, require
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.runtime.errors import nearest
 
 SPLITS = ("train", "val")
@@ -168,7 +168,7 @@ def check_show(config: ShowConfig) -> None:
     require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
     if config.draws is not None:
         check_arch(config.arch)
-        check_augment(config.augment, image_side(config))
+        check_augment(config.augment, input_size(config))
         require(config.augment.device == "cpu", "data show draws on the CPU: leave augment.device=cpu")
 
 

@@ -25,7 +25,7 @@ class ResolutionConfig:
     where_possible: bool = key("networks that take one side only train at image_size; false: they are refused", False)
 
 
-def training_side(resolution: ResolutionConfig, image_size: int, epoch: int) -> int:
+def training_image_size(resolution: ResolutionConfig, image_size: int, epoch: int) -> int:
     """Side, in pixels, of the training images of `epoch`, counted from 0, where evaluation has `image_size`.
 
     With `first` it follows a straight line between the epochs grow_from and grow_until, as in ffcv-imagenet.

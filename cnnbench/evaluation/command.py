@@ -13,7 +13,7 @@ from torch import nn
 from cnnbench.archs.from_config import build_network, weights_file
 from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.config.evaluate import EvalConfig
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.config.protocols import CENTER, PROTOCOLS
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.data.layouts.split import Split
@@ -93,7 +93,7 @@ def _passes(
 ) -> Iterator[tuple[nn.Module, Loader | FullImages]]:
     """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
     settings, arch = member.settings, member.arch
-    data, size, protocol = settings.data, image_side(settings), PROTOCOLS[settings.protocol]
+    data, size, protocol = settings.data, input_size(settings), PROTOCOLS[settings.protocol]
     workers = distributed.choose_workers(data.workers, process)
     if protocol.whole:
         order = list(evaluation_batches(len(split), 1, process.rank, process.world))
@@ -115,7 +115,7 @@ def _passes(
 def _network(member: EnsembleMember, split: Split, process: Process, device: torch.device) -> nn.Module:
     subject, settings = member.subject, member.settings
     tell = print if process.leads else None
-    model = build_network(member.arch, len(split.classes), image_side(settings), subject.weights, tell=tell)
+    model = build_network(member.arch, len(split.classes), input_size(settings), subject.weights, tell=tell)
     if subject.averaged is not None:
         model.load_state_dict(subject.averaged)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format

@@ -9,12 +9,12 @@ import numpy as np
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.checks import check_protocol
 from cnnbench.config.evaluate import EvalConfig, weights_of
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts import ilsvrc
 from cnnbench.data.layouts.read import read_split
-from cnnbench.data.layouts.relabel import relabelled, without
+from cnnbench.data.layouts.relabel import exclude, relabel
 from cnnbench.data.layouts.split import Split
 from cnnbench.runs.trained_model import TrainedModel, find_trained_model
 from cnnbench.runtime.errors import UserError
@@ -43,14 +43,14 @@ class EnsembleMember:
         """Short sides of its images, pixels."""
         settings = self.settings
         protocol = PROTOCOLS[settings.protocol]
-        return short_sides(protocol, image_side(settings), self.arch.crop_ratio, settings.scales)
+        return short_sides(protocol, input_size(settings), self.arch.crop_ratio, settings.scales)
 
     @property
     def protocol(self) -> str:
         """How it is tested, in words."""
         settings = self.settings
         return protocol_in_words(
-            PROTOCOLS[settings.protocol], image_side(settings), self.scales, self.arch.interpolation
+            PROTOCOLS[settings.protocol], input_size(settings), self.scales, self.arch.interpolation
         )
 
 
@@ -85,9 +85,9 @@ def split_and_targets(member: EnsembleMember) -> tuple[Split, np.ndarray]:
         split = split.counted_in([str(number) for number in range(len(known))])
         split = dataclasses.replace(split, classes=known)
     if settings.exclude is not None:
-        split = without(split, settings.exclude)
+        split = exclude(split, settings.exclude)
     if settings.labels is not None:
-        return relabelled(split, settings.labels, known)
+        return relabel(split, settings.labels, known)
     split = split.counted_in(known)
     return split, split.labels[:, None]
 
@@ -117,6 +117,6 @@ def _with_settings_of_run(config: EvalConfig, trained: TrainConfig) -> EvalConfi
             path=config.data.path or trained.data.path,
             classes=config.data.classes or trained.data.classes,
         ),
-        image_size=config.image_size if config.image_size is not None else image_side(trained),
+        image_size=config.image_size if config.image_size is not None else input_size(trained),
         precision=config.precision if config.precision != "auto" else trained.precision,
     )

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
-from cnnbench.data.loading.loader import BROKEN, Batch
+from cnnbench.data.loading.loader import BROKEN_LABEL, Batch
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.evaluation.counts import Counts, count_wrong
@@ -58,7 +58,7 @@ def evaluate(
     for outputs, labels in _outputs(models, loader, normalise, precision, process, before_batch):
         for number, logits in enumerate(outputs):
             counts[number] += count_wrong(logits, labels)
-            loss[number] += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN).double()
+            loss[number] += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN_LABEL).double()
     for _ in range(idle):
         before_batch()
     warn_of_broken(loader)
@@ -82,7 +82,7 @@ def predict(
     broken = [torch.empty(0, dtype=torch.bool, device=normalise.device)]
     for (rows,), labels in _outputs([model], loader, normalise, precision, process):
         logits.append(rows)
-        broken.append(labels == BROKEN)
+        broken.append(labels == BROKEN_LABEL)
     return torch.cat(logits), torch.cat(broken)
 
 

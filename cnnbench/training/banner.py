@@ -12,7 +12,7 @@ from cnnbench.config.augment import POLICIES, AugmentConfig
 from cnnbench.config.average import AVERAGES, AverageConfig
 from cnnbench.config.batch import nearest_multiple
 from cnnbench.config.fields import Kind
-from cnnbench.config.image_size import image_side, keeps_to_one_side, training_image_sizes
+from cnnbench.config.image_size import input_size, keeps_to_one_size, training_image_sizes
 from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
 from cnnbench.config.schedule import SCHEDULES, ScheduleConfig
 from cnnbench.config.train import TrainConfig
@@ -59,7 +59,7 @@ def _state(config: TrainConfig, state: TrainState) -> str:
 
 
 def _network(context: TrainContext) -> str:
-    config, size = context.config, image_side(context.config)
+    config, size = context.config, input_size(context.config)
     count = sum(parameter.numel() for parameter in context.model.parameters())
     native = "" if size == config.arch.image_size else f" (native: {config.arch.image_size})"
     options = "".join(f", {name}={value}" for name, value in config.arch.options.items())
@@ -97,12 +97,12 @@ def _resolution(config: TrainConfig) -> str | None:
     """The sides of training images with the epochs they begin at, where they are, or were to be, others than in
     evaluation."""
     sides = training_image_sizes(config)
-    if {*sides} == {image_side(config)}:
-        said = f"trained and tested at {image_side(config)}, the one side that {config.arch.name} takes"
-        return said if keeps_to_one_side(config) else None
+    if {*sides} == {input_size(config)}:
+        said = f"trained and tested at {input_size(config)}, the one side that {config.arch.name} takes"
+        return said if keeps_to_one_size(config) else None
     starts = [epoch for epoch, here in enumerate(sides) if epoch == 0 or here != sides[epoch - 1]]
     trained = ", ".join(f"{sides[epoch]}" + f" from epoch {epoch + 1}" * (epoch > 0) for epoch in starts)
-    return f"trained at {trained}; tested at {image_side(config)}"
+    return f"trained at {trained}; tested at {input_size(config)}"
 
 
 def _batch(config: TrainConfig, world: int) -> str:

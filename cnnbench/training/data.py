@@ -10,7 +10,7 @@ from typing import Protocol
 
 import torch
 
-from cnnbench.config.image_size import image_side, training_image_sizes
+from cnnbench.config.image_size import input_size, training_image_sizes
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.decode.engines import choose_engine
 from cnnbench.data.layouts.split import Split
@@ -58,7 +58,7 @@ def open_loaders(
 ) -> Iterator[tuple[TrainData, Loader]]:
     """The images of a run, and the loader of the training images, whose order comes later: its workers are started,
     and so are those of evaluation."""
-    size, workers = image_side(config), distributed.choose_workers(config.data.workers, process)
+    size, workers = input_size(config), distributed.choose_workers(config.data.workers, process)
     check_open_files(2 * workers)
     if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
         print(warning)

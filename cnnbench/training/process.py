@@ -12,7 +12,7 @@ from torch import nn
 
 from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
@@ -83,7 +83,7 @@ def _model(config: TrainConfig, train: Split, process: Process, device: torch.de
     torch.manual_seed(config.seed)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     tell = print if process.leads else None
-    size = image_side(config)
+    size = input_size(config)
     model = build_network(config.arch, len(train.classes), size, config.weights, new_classifier=True, tell=tell)
     model.to(device).to(memory_format=memory_format)
     if config.sync_batchnorm:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnbench.config.arch import ArchConfig
-from cnnbench.data.loading.loader import BROKEN, Batch
+from cnnbench.data.loading.loader import BROKEN_LABEL, Batch
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.evaluation.counts import count_wrong
 from cnnbench.evaluation.evaluate import evaluate
@@ -29,7 +29,7 @@ class Images:
         draw = torch.Generator().manual_seed(0)
         self.pixels = torch.randint(0, 256, (29, 4, 4, 3), dtype=torch.uint8, generator=draw)
         self.labels = torch.randint(0, 9, (29,), generator=draw)
-        self.labels[11] = BROKEN
+        self.labels[11] = BROKEN_LABEL
         self.broken = {11: "image 11 is broken"}
         self.passes = 0
 
@@ -52,6 +52,6 @@ def test_two_networks_in_one_pass_count_as_each_alone(capsys):
     for model, (counts, loss) in zip(models, found, strict=True):
         logits = model.eval()(pixels)
         assert [counts.wrong1, counts.wrong5, counts.n] == count_wrong(logits, images.labels).tolist()
-        assert loss == pytest.approx(F.cross_entropy(logits, images.labels, ignore_index=BROKEN).item(), rel=1e-6)
+        assert loss == pytest.approx(F.cross_entropy(logits, images.labels, ignore_index=BROKEN_LABEL).item(), rel=1e-6)
         assert evaluate([model], images, *rest) == [(counts, loss)]
     assert found[0] != found[1]

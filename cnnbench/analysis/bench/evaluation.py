@@ -15,7 +15,7 @@ from cnnbench.analysis.bench.network import BenchNetwork, build_bench_network
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note, time_rounds
 from cnnbench.analysis.tables import Table
-from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
+from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, loader_of
@@ -59,7 +59,7 @@ def eval_tables(config: BenchConfig) -> list[Table]:
             ratios = (smaller, in_turn) if name == WHOLE else (None, None)
             percent = (None if ratio is None else 100 * ratio for ratio in ratios)
             rows.append(
-                (one.arch.name, bench_side(one), name, rate.median, f"{rate.low:,.1f} - {rate.high:,.1f}", *percent)
+                (one.arch.name, bench_size(one), name, rate.median, f"{rate.low:,.1f} - {rate.high:,.1f}", *percent)
             )
             records.append(
                 bench_halves.bench_record(one, "eval", name, passes.images, rate)
@@ -83,7 +83,7 @@ def measure_evaluation(config: BenchConfig, split: Split) -> Passes:
     on_gpu = choose_device(config.device) == "cuda"
     order = _order(len(split), config)
     transform, workers = (
-        EvaluationTransform(config.arch, bench_side(config)),
+        EvaluationTransform(config.arch, bench_size(config)),
         choose_workers(config.data.workers, Process()),
     )
     with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:

@@ -11,7 +11,7 @@ import torch
 
 from cnnbench.analysis.bench.network import LECTURE_BATCH
 from cnnbench.analysis.bench.timing import MedianInterval
-from cnnbench.config.bench import BenchConfig, bench_side
+from cnnbench.config.bench import BenchConfig, bench_size
 from cnnbench.data.loading.loader import Batch, Loader
 
 LOADER, NETWORK, WHOLE = "loader alone", "network alone", "end to end"
@@ -38,7 +38,7 @@ def batch_of(config: BenchConfig) -> int:
 
 def resident(config: BenchConfig, device: torch.device, images: int, columns: int) -> Batch:
     """A batch of noise as a loader would make it, with `columns` parameters an image, but in the device's memory."""
-    side = bench_side(config)
+    side = bench_size(config)
     pixels = torch.randint(0, 256, (images, side, side, config.arch.in_channels), dtype=torch.uint8, device=device)
     return Batch(pixels, torch.zeros(images, dtype=torch.int64, device=device), torch.zeros(images, columns).double())
 
@@ -56,7 +56,7 @@ def bench_record(config: BenchConfig, what: str, name: str, images: int, rate: M
         "what": what,
         "pass": name,
         "batch": batch_of(config),
-        "image_size": bench_side(config),
+        "image_size": bench_size(config),
         "images": images,
         "images_per_second": rate.median,
         "low": rate.low,

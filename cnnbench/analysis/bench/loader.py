@@ -33,7 +33,7 @@ from cnnbench.analysis.bench.stages import (
     with_pillow,
 )
 from cnnbench.analysis.tables import Table
-from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
+from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
 from cnnbench.data.decode.engines import choose_engine
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
@@ -64,7 +64,7 @@ def loader_tables(config: BenchConfig) -> list[Table]:
 
 
 def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
-    bench = Bench(split, config.arch, config.augment, config.data, bench_side(config), config.images)
+    bench = Bench(split, config.arch, config.augment, config.data, bench_size(config), config.images)
     workers = config.data.workers if config.data.workers is not None else usable_cores()
     images = len(bench.indices)
     stages = stage_costs(bench, config.rounds)
@@ -95,7 +95,7 @@ def _record(config: BenchConfig, cost: Cost) -> dict[str, Any]:
         "arch": config.arch.name,
         "what": "loader",
         "name": cost.name,
-        "image_size": bench_side(config),
+        "image_size": bench_size(config),
         "cpu_milliseconds_per_image": cost.milliseconds,
         "times_as_fast_as_torchvision": cost.ratio,
         "images_per_second": cost.wall_rate,

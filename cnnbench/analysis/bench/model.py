@@ -24,7 +24,7 @@ from cnnbench.analysis.bench.timing import interval, rounds_note, time_rounds
 from cnnbench.analysis.describe.network import describe, published_classes
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.from_config import build_on_meta
-from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
+from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.precision import DTYPES
 
@@ -114,7 +114,7 @@ def model_tables(config: BenchConfig) -> list[Table]:
 
 def measure_model(config: BenchConfig, product: MatrixProduct) -> tuple[ModelMeasurement, BenchNetwork, ImageBatch]:
     """Measure the network of `config` on its batch; the network and its images too, for a look inside."""
-    network, side = build_bench_network(config), bench_side(config)
+    network, side = build_bench_network(config), bench_size(config)
     made = partial(network.images, channels=config.arch.in_channels, side=side)
     batch, notes = _batch(config, network, made)
     images = made(batch)
@@ -203,7 +203,7 @@ def _records(found: ModelMeasurement, product: MatrixProduct) -> list[dict[str, 
                 "what": "model",
                 "pass": name,
                 "batch": batch,
-                "image_size": bench_side(found.config),
+                "image_size": bench_size(found.config),
                 "seconds_per_batch": timed.median,
                 "low": timed.low,
                 "high": timed.high,
@@ -226,5 +226,5 @@ def _product_speed(measured: list[ModelMeasurement], product: MatrixProduct) -> 
 
 
 def _memory_row(found: ModelMeasurement) -> tuple[Any, ...]:
-    name, side = found.config.arch.name, bench_side(found.config)
+    name, side = found.config.arch.name, bench_size(found.config)
     return name, side, found.batch, found.params / 1e6, found.macs / 1e9, found.peak_bytes / 2**20

@@ -10,7 +10,7 @@ from torch import nn
 from cnnbench.analysis.describe.network import published_classes
 from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
-from cnnbench.config.bench import BenchConfig, bench_side
+from cnnbench.config.bench import BenchConfig, bench_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime import distributed
 from cnnbench.runtime.precision import Precision, choose_precision
@@ -76,7 +76,7 @@ def build_bench_network(config: BenchConfig, classes: int | None = None) -> Benc
     device, precision = choose(config)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     classes = classes or published_classes(config.arch.name)
-    model = build_network(config.arch, classes, bench_side(config)).to(device).to(memory_format=memory_format).train()
+    model = build_network(config.arch, classes, bench_size(config)).to(device).to(memory_format=memory_format).train()
     optimizer = torch.optim.SGD(model.parameters(), BENCH_RATE, momentum=0.9, fused=device.type == "cuda" or None)
     apply_memory(model, config.memory)
     call = model

@@ -26,7 +26,7 @@ from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note
 from cnnbench.analysis.tables import Table
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.average import AverageConfig
-from cnnbench.config.bench import BenchConfig, bench_side, one_for_each_network
+from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
 from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.config.schedule import ScheduleConfig
 from cnnbench.config.train import TrainConfig
@@ -128,7 +128,7 @@ def train_tables(config: BenchConfig) -> list[Table]:
         bench_halves.NOTE,
         "waiting for data: the loop's own figure, as in metrics.jsonl",
     ]
-    side = f"{bench_side(config)} x {bench_side(config)}"
+    side = f"{bench_size(config)} x {bench_size(config)}"
     measured = (
         [measure_loops(one) for one in one_for_each_network(config)],
         [measure_parts(one, split) for one in one_for_each_network(config)],
@@ -240,7 +240,7 @@ def measure_parts(config: BenchConfig, split: Split) -> LoopMeasurement:
     """What training on images of `split`, and its two halves alone, spend."""
     on_gpu = choose_device(config.device) == "cuda"
     order = _order(len(split), config)
-    transform = TrainingTransform(config.arch, config.augment, bench_side(config), 0, config.data.pixels == "loose")
+    transform = TrainingTransform(config.arch, config.augment, bench_size(config), 0, config.data.pixels == "loose")
     workers = choose_workers(config.data.workers, Process())
     with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:
         loader.start(len(order[0]))

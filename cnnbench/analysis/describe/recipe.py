@@ -13,7 +13,7 @@ from cnnbench.config.analyse import DescribeRecipeConfig
 from cnnbench.config.average import AVERAGES
 from cnnbench.config.batch import expected_batch
 from cnnbench.config.fields import Kind, shown
-from cnnbench.config.image_size import keeps_to_one_side, training_image_sizes
+from cnnbench.config.image_size import keeps_to_one_size, training_image_sizes
 from cnnbench.config.optimizer import OPTIMIZERS
 from cnnbench.config.schedule import SCHEDULES
 from cnnbench.config.train import TrainConfig
@@ -71,7 +71,7 @@ def course_table(config: TrainConfig) -> Table:
     notes = [f"{ROWS} of {total} rows"] if total > ROWS else []
     if config.schedule.kind == "plateau":
         notes.append("plateau: the rate falls when the validation error stalls, at epochs that are not known before")
-    if keeps_to_one_side(config):
+    if keeps_to_one_size(config):
         notes.append(f"{config.arch.name} takes one side only, so that it is trained and tested at it")
     return Table("rate and image size", {"epoch": "", "rate": ".4g", "training side": "d"}, rows, notes)
 

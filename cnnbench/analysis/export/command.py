@@ -9,7 +9,7 @@ from cnnbench.analysis.export.forms import ExportReport, export
 from cnnbench.archs.from_config import build_network, normalised_by
 from cnnbench.config.analyse import SUFFIXES, ExportConfig
 from cnnbench.config.arch import check_size
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.runs.paths import run_folder
 from cnnbench.runs.trained_model import TrainedModel, find_trained_model
 from cnnbench.runtime.errors import UserError
@@ -37,7 +37,7 @@ def export_command(config: ExportConfig) -> float:
 def _size(config: ExportConfig, subject: TrainedModel) -> int:
     if config.image_size is not None:
         return config.image_size
-    return image_side(subject.trained) if subject.trained is not None else subject.arch.image_size
+    return input_size(subject.trained) if subject.trained is not None else subject.arch.image_size
 
 
 def _classes(config: ExportConfig, subject: TrainedModel) -> int:

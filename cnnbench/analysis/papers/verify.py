@@ -13,7 +13,7 @@ from cnnbench.analysis.papers.published import Published, changed_keys, protocol
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.analyse import VerifyConfig
 from cnnbench.config.fields import entries, shown, value_of
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.storage.packed import ENDING, read_header
 from cnnbench.runs.config import load_config
@@ -197,7 +197,7 @@ def differences(trained: TrainConfig, compose: Compose) -> list[str]:
     for name in names:
         value = value_of(trained, name)
         wanted = _plain(expected["recipe_batch" if name == "batch" else name])
-        if name == "image_size" and wanted is None and value == image_side(replace(trained, image_size=None)):
+        if name == "image_size" and wanted is None and value == input_size(replace(trained, image_size=None)):
             continue  # the network's own, written out
         if not hasattr(value, "__dataclass_fields__") and value != wanted:
             source = f"ladder {trained.ladder}" if trained.ladder else f"recipe {trained.recipe}"

@@ -14,7 +14,7 @@ from cnnbench.analysis.report.run_section import run_section
 from cnnbench.analysis.report.settings import settings
 from cnnbench.analysis.tables import Cell, Table, as_csv
 from cnnbench.archs.facts import facts
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 
 
 def build_report(
@@ -104,7 +104,7 @@ def _line(run: Run, result: CountedResult | None) -> dict[str, Cell]:
             "compared_with": result.remark if result else "no error counted",
             "data": config.data.path,
             **{key: ended.get(key) for key in ("classes", "training_images")},
-            "image_size": image_side(config),
+            "image_size": input_size(config),
             "epochs": config.epochs,
             "epochs_done": ended.get("epoch", len(run.metrics)),
             "parameters": ended.get("params"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.runs.results import RunResult
 
 
@@ -107,7 +107,7 @@ def _data_row(run: Run) -> tuple[Cell, ...]:
         images, done = run.result.get("training_images"), run.result.get("epoch", done)
     return (
         *(run.name, config.arch.name, params, billions(network["macs"]), network["input"]["size"]),
-        *(image_side(config), config.data.path, classes, images, f"{done} of {config.epochs}"),
+        *(input_size(config), config.data.path, classes, images, f"{done} of {config.epochs}"),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cnnbench.config.data_commands import ShowConfig
-from cnnbench.config.image_size import image_side
+from cnnbench.config.image_size import input_size
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
 from cnnbench.data.decode.engines import open_picture, pillow
 from cnnbench.data.decode.reference import read_image
@@ -28,7 +28,7 @@ def show(config: ShowConfig) -> None:
         images = sum(len(row.tiles) for row in rows)
     else:
         chosen = [index for label in labels for index in _chosen(split, label, config.count)]
-        transform = TrainingTransform(config.arch, config.augment, image_side(config), config.seed)
+        transform = TrainingTransform(config.arch, config.augment, input_size(config), config.seed)
         rows = [drawn(split, index, transform, config.draws) for index in chosen]
         images = len(rows)
     save_contact_sheet(draw_contact_sheet(rows, config.side), config.output)

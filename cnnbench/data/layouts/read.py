@@ -28,7 +28,7 @@ from cnnbench.data.layouts import (
 )
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.layouts.subset import select
+from cnnbench.data.layouts.subset import subset
 from cnnbench.data.sample.sample import sample_folder
 from cnnbench.runtime.errors import UserError
 
@@ -63,7 +63,7 @@ def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = N
     """
     path = data.given_path
     listing = shards.list_pattern(path, split) if shards.is_pattern(path) else read_listing(data_folder(path), split)
-    return select(listing, data, split, classes)
+    return subset(listing, data, split, classes)
 
 
 def read_listing(root: Path, split: str) -> Listing:

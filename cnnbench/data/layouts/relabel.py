@@ -20,7 +20,7 @@ VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.")
 PACKED = re.compile(r", image \d+ \((.*)\)$")  # how a packed file names an image of its own
 
 
-def without(split: Split, path: str) -> Split:
+def exclude(split: Split, path: str) -> Split:
     """`split` without the images that the file lists, one per line: names, or numbers of ILSVRC validation images, from
     1 (as the blacklist of ILSVRC2014's devkit, whose other 48,238 images the Inception papers report on)."""
     lines = {line.strip() for line in _read(path, "exclude").splitlines()} - {""}
@@ -39,7 +39,7 @@ def without(split: Split, path: str) -> Split:
     return _part(split, ~drop)
 
 
-def relabelled(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, np.ndarray]:
+def relabel(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, np.ndarray]:
     """`split` with the labels of a file, counted in `classes`, and all right answers for each image: int64 (n, most),
     rows with fewer answers repeating their first.
 

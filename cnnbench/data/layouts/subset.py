@@ -14,7 +14,7 @@ from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError, nearest, reason
 
 
-def select(listing: Listing, data: SourceConfig, split: str, known: Sequence[str] | None) -> Split:
+def subset(listing: Listing, data: SourceConfig, split: str, known: Sequence[str] | None) -> Split:
     """The images of `listing` that `data` asks for, with labels that count in the `known` classes.
 
     By default those of the file `data.classes`, else of the listing. Where `data.classes` chooses some classes the

@@ -14,7 +14,7 @@ from cnnbench.config.data import DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import BROKEN, Batch
+from cnnbench.data.loading.loader import BROKEN_LABEL, Batch
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import in_channels
 from cnnbench.runtime.errors import UserError
@@ -24,7 +24,7 @@ class FullImages:
     """Iterates over batches of one image, in the order of `order`, made ahead by threads; no slots: they stay valid.
 
     Each has its short side resized to `scale` pixels. One that cannot be decoded is a black square with the label
-    BROKEN, and comes into `broken`, number -> reason.
+    BROKEN_LABEL, and comes into `broken`, number -> reason.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class FullImages:
             size = scaled(picture.width, picture.height, self.scale)
             pixels = in_channels(resized(pixels, *size, self.arch.interpolation), self.arch.in_channels)
         except UserError as error:
-            self.broken[index], label = str(error), BROKEN
+            self.broken[index], label = str(error), BROKEN_LABEL
             pixels = np.zeros((self.scale, self.scale, 1), np.uint8)
         images = torch.empty((1, *pixels.shape[:2], self.arch.in_channels), dtype=torch.uint8)
         images.numpy()[0] = pixels

@@ -25,7 +25,7 @@ from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads
 from cnnbench.runtime.errors import UserError
 
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
-BROKEN = -1  # the label of an image that could not be decoded, where it must not be replaced
+BROKEN_LABEL = -1  # the label of an image that could not be decoded, where it must not be replaced
 TRIES = 20  # images in a row that may be broken before a replacement is given up
 
 
@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class ImageMaker:
-    """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN."""
+    """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN_LABEL."""
 
     split: Split
     transform: Transform
@@ -66,7 +66,7 @@ class ImageMaker:
             images = images.reshape(len(chosen), self.transform.views, *images.shape[1:])
         for place, (epoch, index) in enumerate(chosen):
             used = self._make(epoch, index, images[place], parameters[place], broken, ahead)
-            labels[place] = BROKEN if used is None else self.split.labels[used]
+            labels[place] = BROKEN_LABEL if used is None else self.split.labels[used]
         return broken
 
     def _fetched(self, indices: list[int]) -> dict[int, bytes]:
@@ -198,7 +198,7 @@ class Loader:
                     self._note(result)
                     missing[result.task.slot] -= 1
             batch = ring.batch(slot, 0, *shapes[slot])
-            if self.images.replace and (batch.labels == BROKEN).any():
+            if self.images.replace and (batch.labels == BROKEN_LABEL).any():
                 last = list(self.broken.values())[-1]
                 raise UserError(f"more than {TRIES} images in a row are broken, the last: {last}")
             yield batch

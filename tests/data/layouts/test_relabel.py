@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnbench.data.layouts.ilsvrc import class_names
-from cnnbench.data.layouts.relabel import relabelled, without
+from cnnbench.data.layouts.relabel import exclude, relabel
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
 
@@ -48,14 +48,14 @@ def file(tmp_path):
 
 
 def test_images_are_left_out_by_name(file):
-    left = without(PETS, file("dog/1.png\n2.png\nnot/here.png\n"))
+    left = exclude(PETS, file("dog/1.png\n2.png\nnot/here.png\n"))
     assert left.numbers.tolist() == [0]
     assert left.name(0) == PETS.name(0)
 
 
 def test_images_are_left_out_by_validation_number(file):
     """As the official blacklist, from 1; numbers of images that a part of the set has not do not matter."""
-    assert without(ILSVRC, file("5\n2\n50000\n")).numbers.tolist() == [1, 2]
+    assert exclude(ILSVRC, file("5\n2\n50000\n")).numbers.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_images_are_left_out_by_validation_number(file):
 )
 def test_lists_that_do_not_fit_are_refused(file, split, content, sentence):
     with pytest.raises(UserError, match="exclude=") as refusal:
-        without(split, file(content))
+        exclude(split, file(content))
     assert sentence in str(refusal.value)
 
 
@@ -83,7 +83,7 @@ def test_lists_that_do_not_fit_are_refused(file, split, content, sentence):
     ],
 )
 def test_labels_by_name(file, content):
-    split, targets = relabelled(PETS, file(content), ("cat", "dog", "cow"))
+    split, targets = relabel(PETS, file(content), ("cat", "dog", "cow"))
     assert targets.tolist() == [[1], [2], [2]]
     assert split.labels.tolist() == [1, 2, 2]
     assert split.classes == ("cat", "dog", "cow")
@@ -92,12 +92,12 @@ def test_labels_by_name(file, content):
 def test_imagenet_real(file):
     """Entry k - 1 is that of validation image k; an image without a label is left out."""
     real = [[7], [1, 2, 3], [], [9], [999, 4]]
-    split, targets = relabelled(ILSVRC, file(real), WNIDS)
+    split, targets = relabel(ILSVRC, file(real), WNIDS)
     assert split.numbers.tolist() == [0, 2, 3]
     assert targets.tolist() == [[1, 2, 3], [7, 7, 7], [999, 4, 999]]
     assert split.labels.tolist() == [1, 7, 999]
     few = (WNIDS[4], WNIDS[2], WNIDS[1])
-    split, targets = relabelled(ILSVRC, file(real), few)
+    split, targets = relabel(ILSVRC, file(real), few)
     assert (split.numbers.tolist(), targets.tolist()) == ([0, 3], [[2, 1], [0, 0]])
 
 
@@ -123,5 +123,5 @@ def test_imagenet_real(file):
 )
 def test_labels_that_do_not_fit_are_refused(file, split, content, sentence):
     with pytest.raises(UserError, match="labels=") as refusal:
-        relabelled(split, file(content), split.classes)
+        relabel(split, file(content), split.classes)
     assert sentence in str(refusal.value)

@@ -31,7 +31,7 @@ from cnnbench.config.augment import (
 from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.loader import BROKEN, Batch, ImageMaker, Loader
+from cnnbench.data.loading.loader import BROKEN_LABEL, Batch, ImageMaker, Loader
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleOrder, evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
@@ -176,7 +176,7 @@ def test_in_evaluation_a_broken_image_has_no_class(broken_data):
     split = read_split(DataConfig(path=str(broken_data)), "train")
     loader = Loader(ImageMaker(split, EvaluationTransform(ARCH, 32), 3, "auto"), [[(0, 3), (0, 5)]], 1)
     [batch] = copies(loader)
-    assert batch.labels.tolist() == [BROKEN, 0]
+    assert batch.labels.tolist() == [BROKEN_LABEL, 0]
     assert (batch.images[0] == 0).all()
     assert list(loader.broken) == [3]
 
