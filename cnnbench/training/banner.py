@@ -158,14 +158,15 @@ def describe_augment(augment: AugmentConfig) -> str:
         if name == "crop":
             parts.append(f"crop({operation.kind})")
         elif operation.p > 0:
-            parts.append(_acts(name, operation))
+            parts.append(_operation(name, operation))
     text = " -> ".join(parts) + " (after the crop: on the training device)" * (augment.device == "gpu")
-    mixing = [_acts(name, getattr(augment, name)) for name in ("mixup", "cutmix") if getattr(augment, name).p > 0]
+    mixing = [_operation(name, getattr(augment, name)) for name in ("mixup", "cutmix") if getattr(augment, name).p > 0]
     text += f" -> batches: {' or '.join(mixing)}" if mixing else ""
     return text + (f"; every image {augment.repeats} times in a batch" if augment.repeats > 1 else "")
 
 
-def _acts(name: str, operation: Any) -> str:
+def _operation(name: str, operation: Any) -> str:
+    """An operation of augmentation with its values: 'rotate(p=0.5, degrees=15)'."""
     keys = ("kind", "p", *POLICIES[operation.kind].keys) if name == "policy" else tuple(vars(operation))
     return f"{name}({', '.join(f'{key}={_short(getattr(operation, key))}' for key in keys)})"
 

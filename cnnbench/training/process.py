@@ -31,7 +31,7 @@ from cnnbench.training.loggers.logger import LoggedRun
 from cnnbench.training.loop import train_epochs
 from cnnbench.training.pictures import show_end, show_start
 from cnnbench.training.preemption import listening
-from cnnbench.training.result import finish
+from cnnbench.training.result import save_result
 from cnnbench.training.snapshot import restore
 from cnnbench.training.state import TrainState
 from cnnbench.training.status import Status
@@ -74,7 +74,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
                 if context.log is not None:
                     context.log.close()
         if process.leads:
-            finish(context, state)
+            save_result(context, state)
     return state.last_counts().top1_error
 
 

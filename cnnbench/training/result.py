@@ -17,8 +17,8 @@ from cnnbench.training.context import TrainContext
 from cnnbench.training.state import TrainState
 
 
-def finish(context: TrainContext, state: TrainState) -> None:
-    """Write result.json for the network after the last epoch, and print the table."""
+def save_result(context: TrainContext, state: TrainState) -> None:
+    """Write result.json, the errors of the network after the last epoch, and print its table."""
     config, counts, about = context.config, state.last_counts(), context.data.about
     result: RunResult = {
         "arch": config.arch.name,
@@ -65,7 +65,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def result_text(folder: Path, result: RunResult) -> str:
-    """The table of a run's result, and where everything lies."""
+    """What is printed of a run's result: the errors, and where its files are."""
     counts = Counts(result["wrong_top1"], result["wrong_top5"], result["n"])
     best, epoch = result["best_top1_error"], result["best_epoch"]
     averaged = ""
@@ -83,11 +83,11 @@ speed       {speed:,.0f} training images per second, {seconds:,.0f} s of trainin
 result      {folder}/result.json
 weights     {folder}/checkpoints/last.pt, best.pt
 curves      tensorboard --logdir {folder}
-again       {again}{_paper(result, again)}"""
+again       {again}{_papers_protocol(result, again)}"""
 
 
-def _paper(result: RunResult, again: str) -> str:
-    """How the recipe's paper tested, where that is not what training does: a line, or nothing."""
+def _papers_protocol(result: RunResult, again: str) -> str:
+    """A line on how the recipe's paper tested, or "" where that is what training does."""
     protocol = result.get("recipe_protocol", "center")
     if protocol == "center":
         return ""

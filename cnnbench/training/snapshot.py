@@ -59,7 +59,7 @@ def _facts(context: TrainContext) -> dict[str, Any]:
 
 
 def restore(context: TrainContext, content: dict[str, Any]) -> TrainState:
-    """Put a checkpoint's state into `context`, in place; where it stands, for this process."""
+    """Put a checkpoint's state into `context`, in place; the state that it was saved in, for this process."""
     for name, module in _networks(context).items():
         module.load_state_dict(content[name])
     context.optimizer.load_state_dict(content["optimizer"])

@@ -41,10 +41,10 @@ class Status:
                     flush=True,
                 )
         else:
-            said = _in_words(error, self.folder)
-            self._write("failed", distributed.announce(said, self.process))
-            if said is not error:
-                raise said from error
+            shown = _for_the_user(error, self.folder)
+            self._write("failed", distributed.announce(shown, self.process))
+            if shown is not error:
+                raise shown from error
 
     def _write(self, state: str, why: str | None = None) -> None:
         if self.process.leads:
@@ -56,8 +56,8 @@ class Status:
         return self.context.checkpointer.saved if self.context is not None else (0, 0)
 
 
-def _in_words(error: BaseException, folder: Path) -> BaseException:
-    """`error`, or a sentence in its place where a disk cannot be written or nobody reads the output."""
+def _for_the_user(error: BaseException, folder: Path) -> BaseException:
+    """`error`, or a UserError in its place where a disk cannot be written or nobody reads the output."""
     if isinstance(error, OSError) and error.errno in DISK:
         return UserError(f"cannot write to {folder}: {error.strerror}; the last checkpoint is untouched")
     if isinstance(error, BrokenPipeError) and stdout.is_unread():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -65,16 +66,15 @@ def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, out
     parts = part_names(name, len(split), config.shard_size)
     originals, packed, broken = 0, 0, []
     for number, (file_name, indices) in enumerate(parts.items()):
-        target, names = output / file_name, [_short_name(split, index, config.data.given_path) for index in indices]
-        labels = split.labels[indices.start : indices.stop]
-        header = _header(config, name, split, chosen, [number, len(parts)], names, labels)
+        names = [_short_name(split, index, config.data.given_path) for index in indices]
+        shard = _Shard(number, len(parts), names, split.labels[indices.start : indices.stop])
+        target, header = output / file_name, _header(config, name, split, chosen, shard)
         if target.exists():
             _check_same(target, header)
             print(f"  {target} is there already")
             continue
-        written = write_file(
-            target, header, labels, names, partial(_records, config, split, chosen, indices), config.skip_broken
-        )
+        records = partial(_records, config, split, chosen, indices)
+        written = write_file(target, header, shard.labels, names, records, config.skip_broken)
         broken += written.left_out
         if target.exists():
             originals, packed = originals + written.originals, packed + target.stat().st_size
@@ -105,25 +105,27 @@ def _record(split: Split, chosen: Recipe, index: int) -> Record:
     return Record(encoded.content, checksum(encoded.content), encoded.shape, size)
 
 
-def _header(
-    config: PackConfig,
-    name: str,
-    split: Split,
-    chosen: Recipe,
-    part: list[int],
-    names: list[str],
-    labels: np.ndarray,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Shard:
+    """Packed file `number` of the `count` of a split: the names and labels of its images."""
+
+    number: int
+    count: int
+    names: list[str]
+    labels: np.ndarray
+
+
+def _header(config: PackConfig, name: str, split: Split, chosen: Recipe, shard: _Shard) -> dict[str, Any]:
     """What a packed file says of itself; a file that was begun with another is not continued."""
     source = split.storage
     again = f", from {source.form}" if isinstance(source, Packed) and "original" not in source.form else ""
-    content = hashlib.sha256("\0".join(names).encode(errors="surrogateescape") + labels.tobytes())
+    content = hashlib.sha256("\0".join(shard.names).encode(errors="surrogateescape") + shard.labels.tobytes())
     return {
         "form": chosen.in_words() + again,
         "recipe": vars(chosen),
         "split": name,
-        "part": part,
-        "images": len(names),
+        "part": [shard.number, shard.count],
+        "images": len(shard.names),
         "classes": list(split.classes),
         "source": config.data.path,
         "content": content.hexdigest(),

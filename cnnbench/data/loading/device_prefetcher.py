@@ -25,7 +25,7 @@ class DevicePrefetcher:
     def __init__(self, batches: Iterable[Batch], normalise: Normalise) -> None:
         self.waited = 0.0
         self._batches, self._normalise = iter(batches), normalise
-        self._ready = self._beside() if normalise.device.type == "cuda" else self._in_turn()
+        self._ready = self._on_gpu() if normalise.device.type == "cuda" else self._on_cpu()
 
     def __iter__(self) -> Iterator[DeviceBatch]:
         return self
@@ -33,20 +33,20 @@ class DevicePrefetcher:
     def __next__(self) -> DeviceBatch:
         return next(self._ready)
 
-    def _in_turn(self) -> Iterator[DeviceBatch]:
-        while (batch := self._ask()) is not None:
+    def _on_cpu(self) -> Iterator[DeviceBatch]:
+        while (batch := self._next_batch()) is not None:
             yield self._normalise(batch), batch.labels
 
-    def _beside(self) -> Iterator[DeviceBatch]:
+    def _on_gpu(self) -> Iterator[DeviceBatch]:
         device = self._normalise.device
-        side, computing = torch.cuda.Stream(device), torch.cuda.current_stream(device)
+        copying, computing = torch.cuda.Stream(device), torch.cuda.current_stream(device)
         launched = None  # the end of all that has been launched for the batch before
-        while (batch := self._ask(launched)) is not None:
-            with torch.cuda.stream(side):
+        while (batch := self._next_batch(launched)) is not None:
+            with torch.cuda.stream(copying):
                 images, labels = (part.to(device, non_blocking=True) for part in (batch.images, batch.labels))
-                copied = side.record_event()
+                copied = copying.record_event()
                 ready = self._normalise(Batch(images, labels, batch.parameters)), labels
-            computing.wait_stream(side)
+            computing.wait_stream(copying)
             for tensor in ready:
                 tensor.record_stream(computing)  # its memory is taken again only after the computation
             yield ready
@@ -56,7 +56,7 @@ class DevicePrefetcher:
                 launched.synchronize()
             launched = computing.record_event()
 
-    def _ask(self, launched: torch.cuda.Event | None = None) -> Batch | None:
+    def _next_batch(self, launched: torch.cuda.Event | None = None) -> Batch | None:
         """The loader's next batch, None after the last. It was waited for if all that was launched is done by then."""
         before = time.perf_counter()
         batch = next(self._batches, None)
