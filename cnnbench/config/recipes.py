@@ -1,4 +1,4 @@
-"""The networks that a recipe is for. A network's own recipe is the key `recipe` of its file in conf/arch/."""
+"""Which networks a recipe is for. A network's own recipe is the key `recipe` of its file in conf/arch/."""
 
 from __future__ import annotations
 

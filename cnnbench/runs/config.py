@@ -23,7 +23,7 @@ def save_config(folder: Path, config: TrainConfig) -> None:
 
 
 def load_config(folder: Path) -> TrainConfig:
-    """The config of the run in `folder`. Raises UserError if there is none, or none of this version."""
+    """The config of the run in `folder`. Raises UserError if there is none, or it is of another version."""
     settings = _settings(folder)
     try:
         return from_dict(TrainConfig, settings)

@@ -1,4 +1,4 @@
-"""What this machine has."""
+"""What this machine has: cores that may be used, the name of its processor, free memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic of the forward and backward pass."""
+"""Arithmetic of the forward and backward pass: float32, or autocast to bf16 or fp16."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Precision:
 def choose_precision(name: str, device: str) -> Precision:
     """The Precision for a configured name: "auto" is bf16 on a GPU that has it, else float32.
 
-    Raises UserError for fp16 on a CPU, and bf16 on a GPU that has it not.
+    Raises UserError for fp16 on a CPU, and bf16 on a GPU that lacks it.
     """
     if name == "auto":
         name = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"

@@ -1,7 +1,4 @@
-"""Words of the command line as they have to be typed: in Hydra's quotes where it needs them, and in the shell's.
-
-And counts of things, as one says them.
-"""
+"""Words of the command line as they have to be typed, in the quotes that Hydra and the shell need, and counts in words."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _loss(config: TrainConfig) -> str:
 
 
 def _acting(group: OptimizerConfig | ScheduleConfig | AverageConfig, kinds: Mapping[str, Kind]) -> str:
-    """A kind and those of its keys that act, as one writes them: 'sgd(momentum=0.9, nesterov=True)'."""
+    """A kind and those of its keys that act, as they are written: 'sgd(momentum=0.9, nesterov=True)'."""
     values = {name: getattr(group, name) for name in kinds[group.kind].keys}
     shown = [f"{name}={value}" for name, value in values.items() if value is not False and value is not None]
     return f"{group.kind}({', '.join(shown)})" if shown else group.kind

@@ -1,4 +1,4 @@
-"""All that the loop uses, in one process."""
+"""The training context: everything that the loop uses in one process, built from the config, model and data."""
 
 from __future__ import annotations
 

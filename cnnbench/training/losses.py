@@ -1,4 +1,4 @@
-"""The training loss."""
+"""The training loss: cross-entropy or binary cross-entropy, smoothed, over all heads."""
 
 from __future__ import annotations
 

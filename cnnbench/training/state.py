@@ -1,4 +1,4 @@
-"""Where a run stands."""
+"""The progress of a run, which a checkpoint keeps: epochs and steps done, times, errors so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image file under the glass: what it is, and what is odd or broken about it."""
+"""A close look at one image file: what it is, and what is odd or broken about it."""
 
 from __future__ import annotations
 

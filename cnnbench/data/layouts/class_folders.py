@@ -70,7 +70,7 @@ def split_folder(root: Path, split: str) -> Path:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name is that of an image; hidden files, such as those that macOS leaves, are none."""
+    """Whether a file's name is that of an image; hidden files, such as those that macOS leaves, do not count."""
     return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 

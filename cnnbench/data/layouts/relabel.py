@@ -1,5 +1,5 @@
-"""Other truth for the images of a split than where they lie: label files, ImageNet-ReaL's, and lists of images to leave
-out. Images are found by CLASS/FILE or FILE, or by the number of an ILSVRC validation image."""
+"""Other labels for the images of a split than their folders say: label files, ImageNet-ReaL's, and lists of images to
+leave out. Images are found by CLASS/FILE or FILE, or by the number of an ILSVRC validation image."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _validation_numbers(split: Split, key: str) -> list[int]:
         match = VALIDATION.search(split.name(index))
         if match is None:
             raise UserError(
-                f"{key} goes by the numbers of ILSVRC's validation images, and the name of {image_name(split, index)} "
+                f"{key} lists numbers of ILSVRC's validation images, and the name of {image_name(split, index)} "
                 "has none: use a file with names"
             )
         numbers.append(int(match[1]))

@@ -1,4 +1,4 @@
-"""What every logger does."""
+"""The protocol of loggers: what each does with the figures and pictures of a run."""
 
 from __future__ import annotations
 
