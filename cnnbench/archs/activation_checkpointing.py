@@ -31,7 +31,7 @@ def recomputed(forward: Callable[..., Any], module: nn.Module, *inputs: Any) -> 
 
     The second time dropout draws the same numbers, and running statistics are left alone: each batch counts once.
     """
-    # torch.compile does not take such a context, nor need it: it recomputes values, not updates.
+    # torch.compile does not accept such a context and does not need it: it recomputes values, not updates.
     if torch.compiler.is_compiling():
         return checkpoint(forward, *inputs, use_reentrant=False)
     return checkpoint(forward, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _Still(module)))

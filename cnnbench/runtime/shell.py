@@ -1,4 +1,4 @@
-"""Words of the command line as they have to be typed, in the quotes that Hydra and the shell need, and counts in words."""
+"""Words of the command line as they have to be typed, in the quotes of Hydra and of the shell; counts in words."""
 
 from __future__ import annotations
 
