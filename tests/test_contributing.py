@@ -29,8 +29,8 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def apply(diff: str, folder: Path) -> None:
-    subprocess.run(["git", "apply", "-"], input=diff, text=True, cwd=folder, check=True)
+def apply(diff: str, folder: Path, *options: str) -> None:
+    subprocess.run(["git", "apply", *options, "-"], input=diff, text=True, cwd=folder, check=True)
 
 
 def runner(code: Path, cwd: Path) -> Run:
@@ -70,3 +70,49 @@ def test_the_nine_changes_work(tmp_path, cache, small_data):
     assert "3 classes, 61 images" in run("data", "index", f"data={here / 'flat'}").stdout.replace(
         "own classes", "classes"
     )
+
+
+HALVES = {  # which files of a change are forgotten, the words that then fail, and the sentence
+    "A network": [
+        ("cnnbench/*", "describe arch=all_cnn_c", "unknown network 'all_cnn_c'"),
+        ("conf/*", "describe arch=all_cnn_c", "arch has no option 'all_cnn_c'"),
+    ],
+    "An augmentation": [
+        (
+            "cnnbench/data/*",
+            "train augment.invert.p=1 recipe=quick",
+            "'invert', though the schema has it: add its line",
+        ),
+        ("cnnbench/config/*", "train augment.invert.p=1 recipe=quick", "unknown key 'augment.invert'"),
+    ],
+    "A schedule": [
+        (
+            "cnnbench/training/*",
+            "describe recipe=quick schedule.kind=inverse schedule.final=0",
+            "nothing serves 'inverse'",
+        ),
+        ("cnnbench/config/*", "describe recipe=quick schedule.kind=inverse", "schedule.kind=inverse is unknown"),
+    ],
+    "A command": [
+        (
+            "cnnbench/analysis/*",
+            "machine",
+            "there is no cnnbench.analysis.machine, which cnnbench/cli/commands.py names",
+        ),
+        ("cnnbench/cli/*", "machine", "unknown command 'machine'"),
+    ],
+    "A logger": [
+        ("cnnbench/training/*", "train recipe=quick logger=[csv]", "nothing serves 'csv', though the schema has it"),
+        ("cnnbench/config/*", "train recipe=quick logger=[csv]", "logger=csv is unknown"),
+    ],
+}
+
+
+@pytest.mark.parametrize("title", HALVES)
+def test_a_change_that_is_half_done_is_one_sentence(title, tmp_path, cache):
+    for number, (forgotten, words, sentence) in enumerate(HALVES[title]):
+        code = copied(tmp_path / str(number))
+        apply(dict(DIFFS)[title], code, f"--exclude={forgotten}")
+        done = runner(code, tmp_path)(*words.split(), *(["data.train_fraction=0.02"] if "train " in words else []))
+        assert (done.returncode, done.stderr.count("Traceback")) == (2, 0), done.stderr
+        assert sentence in done.stderr

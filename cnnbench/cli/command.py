@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from cnnbench.runtime.errors import UserError
+
 
 @dataclass(frozen=True)
 class Command:
@@ -38,6 +40,14 @@ class Command:
 
 
 def function(name: str) -> Callable[[Any], Any]:
-    """The function that "module:function" of this package names."""
+    """The function that "module:function" of this package names. Raises UserError if it is not there."""
     module, _, attribute = name.partition(":")
-    return getattr(import_module(f"cnnbench.{module}"), attribute)
+    full = f"cnnbench.{module}"
+    try:
+        return getattr(import_module(full), attribute)
+    except AttributeError as error:
+        raise UserError(f"{full} has no function {attribute}, which cnnbench/cli/commands.py names") from error
+    except ModuleNotFoundError as error:
+        if error.name != full:  # a package that the command needs
+            raise
+        raise UserError(f"there is no {full}, which cnnbench/cli/commands.py names") from error

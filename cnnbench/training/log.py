@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnbench.runtime.implementations import Implementations
 from cnnbench.runtime.progress import tqdm
 from cnnbench.training.loggers.console import Console
 from cnnbench.training.loggers.json_lines import JsonLines
@@ -15,7 +16,7 @@ from cnnbench.training.loggers.logger import LoggedRun, Logger, Scope
 from cnnbench.training.loggers.tensorboard import TensorBoard
 
 ALWAYS: tuple[Callable[[LoggedRun], Logger], ...] = (Console, JsonLines)
-CHOSEN: dict[str, Callable[[LoggedRun], Logger]] = {"tensorboard": TensorBoard}  # the keys of config.loggers.LOGGERS
+# the keys of config.loggers.LOGGERS
 
 
 class Log:
@@ -44,3 +45,9 @@ class Log:
         """Print a line without breaking the bar."""
         tqdm.write(sentence)
         sys.stdout.flush()
+
+
+CHOSEN: Implementations[Callable[[LoggedRun], Logger]] = Implementations(
+    "CHOSEN in cnnbench/training/log.py",
+    {"tensorboard": TensorBoard},
+)

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnbench.config.train import TrainConfig
+from cnnbench.runtime.implementations import Implementations
 
 
 def training_loss(
@@ -43,7 +44,10 @@ def _binary_cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: Tr
     return F.binary_cross_entropy_with_logits(logits, shares)
 
 
-LOSS_FUNCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor, TrainConfig], torch.Tensor]] = {
-    "cross_entropy": _cross_entropy,
-    "bce": _binary_cross_entropy,
-}
+LOSS_FUNCTIONS: Implementations[Callable[[torch.Tensor, torch.Tensor, TrainConfig], torch.Tensor]] = Implementations(
+    "LOSS_FUNCTIONS in cnnbench/training/losses.py",
+    {
+        "cross_entropy": _cross_entropy,
+        "bce": _binary_cross_entropy,
+    },
+)

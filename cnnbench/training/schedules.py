@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from cnnbench.config.schedule import ScheduleConfig
+from cnnbench.runtime.implementations import Implementations
 
 
 def rate_factor(
@@ -62,13 +63,16 @@ def _one_cycle(schedule: ScheduleConfig, epoch: float, share: float) -> float:
 
 
 # Each kind takes the schedule, the epochs done (a fraction between epochs), and the share of the time after warm-up.
-FACTORS: dict[str, Callable[[ScheduleConfig, float, float], float]] = {
-    "constant": lambda schedule, epoch, share: 1.0,
-    "step": lambda schedule, epoch, share: schedule.gamma ** math.floor(epoch / schedule.step_epochs),
-    "multi_step": lambda schedule, epoch, share: schedule.gamma ** sum(epoch >= m for m in schedule.milestones),
-    "exponential": _exponential,
-    "linear": lambda schedule, epoch, share: schedule.final + (1 - schedule.final) * (1 - share),
-    "polynomial": _polynomial,
-    "cosine": lambda schedule, epoch, share: _between(1.0, schedule.final, share),
-    "one_cycle": _one_cycle,
-}
+FACTORS: Implementations[Callable[[ScheduleConfig, float, float], float]] = Implementations(
+    "FACTORS in cnnbench/training/schedules.py",
+    {
+        "constant": lambda schedule, epoch, share: 1.0,
+        "step": lambda schedule, epoch, share: schedule.gamma ** math.floor(epoch / schedule.step_epochs),
+        "multi_step": lambda schedule, epoch, share: schedule.gamma ** sum(epoch >= m for m in schedule.milestones),
+        "exponential": _exponential,
+        "linear": lambda schedule, epoch, share: schedule.final + (1 - schedule.final) * (1 - share),
+        "polynomial": _polynomial,
+        "cosine": lambda schedule, epoch, share: _between(1.0, schedule.final, share),
+        "one_cycle": _one_cycle,
+    },
+)

@@ -19,16 +19,20 @@ from cnnbench.data.augment.pca import PCA
 from cnnbench.data.augment.policy import POLICY
 from cnnbench.data.augment.rotate import ROTATE
 from cnnbench.data.augment.shift import SHIFT
+from cnnbench.runtime.implementations import Implementations
 
-OPERATIONS: dict[str, Operation[Any]] = {
-    "flip": FLIP,
-    "rotate": ROTATE,
-    "shift": SHIFT,
-    "contrast": CONTRAST,
-    "equalize": EQUALIZE,
-    "clahe": CLAHE,
-    "jitter": JITTER,
-    "pca": PCA,
-    "policy": POLICY,
-    "erase": ERASE,
-}
+OPERATIONS: Implementations[Operation[Any]] = Implementations(
+    "OPERATIONS in cnnbench/data/augment/operations.py",
+    {
+        "flip": FLIP,
+        "rotate": ROTATE,
+        "shift": SHIFT,
+        "contrast": CONTRAST,
+        "equalize": EQUALIZE,
+        "clahe": CLAHE,
+        "jitter": JITTER,
+        "pca": PCA,
+        "policy": POLICY,
+        "erase": ERASE,
+    },
+)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cnnbench.runtime.implementations import Implementations
+
 Square = tuple[int, int, int]  # left, top, side, pixels
 
 
@@ -32,7 +34,10 @@ def squares(width: int, height: int, size: int) -> list[Square]:
 
 
 # All crops of one image, (width, height, size) -> squares; as many for every width and height.
-CROP_SETS: dict[str, Callable[[int, int, int], list[Square]]] = {
-    "corners": corners,
-    "squares": squares,
-}
+CROP_SETS: Implementations[Callable[[int, int, int], list[Square]]] = Implementations(
+    "CROP_SETS in cnnbench/data/decode/evaluation_crops.py",
+    {
+        "corners": corners,
+        "squares": squares,
+    },
+)

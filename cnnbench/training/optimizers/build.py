@@ -10,6 +10,7 @@ from torch import nn
 
 from cnnbench.archs.zfnet import renormalise_filters
 from cnnbench.config.optimizer import OptimizerConfig
+from cnnbench.runtime.implementations import Implementations
 from cnnbench.training.optimizers.alexnet_sgd import AlexNetSGD
 from cnnbench.training.optimizers.lamb import LAMB
 from cnnbench.training.optimizers.lars import LARS
@@ -68,28 +69,33 @@ SCALING: dict[str, Callable[[float], float]] = {
 }
 
 # The kinds of config.optimizer.OPTIMIZERS, which says what keys each takes.
-UPDATE_RULES: dict[str, Callable[[list[dict], float, OptimizerConfig], torch.optim.Optimizer]] = {
-    "sgd": lambda groups, lr, config: torch.optim.SGD(
-        groups,
-        lr,
-        momentum=config.momentum,
-        dampening=config.dampening,
-        nesterov=config.nesterov,
-        fused=config.fused or None,
-    ),
-    "alexnet_sgd": lambda groups, lr, config: AlexNetSGD(groups, lr, config.momentum),
-    "rmsprop": lambda groups, lr, config: torch.optim.RMSprop(
-        groups, lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum
-    ),
-    "tensorflow_rmsprop": lambda groups, lr, config: TensorFlowRMSProp(
-        groups, lr, config.alpha, config.eps, config.momentum
-    ),
-    "adam": lambda groups, lr, config: torch.optim.Adam(
-        groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
-    ),
-    "adamw": lambda groups, lr, config: torch.optim.AdamW(
-        groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
-    ),
-    "lars": lambda groups, lr, config: LARS(groups, lr, config.momentum, trust_coefficient=config.trust_coefficient),
-    "lamb": lambda groups, lr, config: LAMB(groups, lr, _betas(config), config.eps),
-}
+UPDATE_RULES: Implementations[Callable[[list[dict], float, OptimizerConfig], torch.optim.Optimizer]] = Implementations(
+    "UPDATE_RULES in cnnbench/training/optimizers/build.py",
+    {
+        "sgd": lambda groups, lr, config: torch.optim.SGD(
+            groups,
+            lr,
+            momentum=config.momentum,
+            dampening=config.dampening,
+            nesterov=config.nesterov,
+            fused=config.fused or None,
+        ),
+        "alexnet_sgd": lambda groups, lr, config: AlexNetSGD(groups, lr, config.momentum),
+        "rmsprop": lambda groups, lr, config: torch.optim.RMSprop(
+            groups, lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum
+        ),
+        "tensorflow_rmsprop": lambda groups, lr, config: TensorFlowRMSProp(
+            groups, lr, config.alpha, config.eps, config.momentum
+        ),
+        "adam": lambda groups, lr, config: torch.optim.Adam(
+            groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
+        ),
+        "adamw": lambda groups, lr, config: torch.optim.AdamW(
+            groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
+        ),
+        "lars": lambda groups, lr, config: LARS(
+            groups, lr, config.momentum, trust_coefficient=config.trust_coefficient
+        ),
+        "lamb": lambda groups, lr, config: LAMB(groups, lr, _betas(config), config.eps),
+    },
+)
