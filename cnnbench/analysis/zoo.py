@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from cnnbench.analysis.tables import Cell, Table, as_csv, render
-from cnnbench.archs.facts import all_facts, headline
+from cnnbench.archs.facts import all_facts, facts, headline
+from cnnbench.archs.registry import names_of_others
 from cnnbench.config.analyse import ZooConfig
 from cnnbench.runtime.errors import UserError
 
@@ -50,9 +51,9 @@ def zoo_table(family: str | None = None, name: str | None = None, sort: str | No
     of ZOO_COLUMNS: ascending, empty cells last; without it the order of the facts. Raises ValueError for an unknown
     family or column.
     """
-    rows = [_row(entry) for entry in all_facts()]
+    rows = [_row(entry) for entry in [*all_facts(), *map(facts, names_of_others())]]
     if family is not None:
-        families = list(dict.fromkeys(row["family"] for row in rows))
+        families = list(dict.fromkeys(row["family"] for row in rows if row["family"] is not None))
         if family not in families:
             raise ValueError(f"no family '{family}': choose one of {', '.join(families)}")
         rows = [row for row in rows if row["family"] == family]
@@ -120,8 +121,8 @@ def _cells(row: dict[str, Any]) -> tuple[Cell, ...]:
         row["family"],
         row["year"],
         row["layers"],
-        row["params"] / 1e6,
-        row["macs"] / 1e9,
+        None if row["params"] is None else row["params"] / 1e6,
+        None if row["macs"] is None else row["macs"] / 1e9,
         row["image_size"],
         row["top1_err"],
         row["top5_err"],

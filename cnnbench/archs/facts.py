@@ -13,7 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 UNKNOWN: dict[str, Any] = {
-    **dict.fromkeys(("family", "paper", "depth", "macs", "num_classes")),
+    **dict.fromkeys(("family", "macs", "num_classes")),
+    "paper": dict.fromkeys(("title", "authors", "year", "venue", "arxiv")),
+    "depth": {"value": None, "counts": None},
     "input": {"channels": None, "size": None},
     "params": {"total": None},
     **{name: [] for name in ("quoted", "results", "weights")},

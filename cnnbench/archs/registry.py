@@ -12,6 +12,7 @@ import inspect
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,23 @@ def networks() -> dict[str, Entry]:
 def others() -> list[EntryPoint]:
     """The modules of other packages that add networks, sorted by name; they are not imported."""
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
+
+
+def conf_of(point: EntryPoint) -> str:
+    """The package with the files of values of a module that adds networks: of `a.b.networks` it is `a.b.conf`."""
+    return f"{point.module.rpartition('.')[0]}.conf"
+
+
+def names_of_others() -> list[str]:
+    """The networks of other packages by the files that they bring for them, sorted; imports none of their code."""
+    found: set[str] = set()
+    for point in others():
+        try:
+            folder = files(conf_of(point)).joinpath("arch")
+            found |= {file.name[:-5] for file in folder.iterdir() if file.name.endswith(".yaml")}
+        except (ModuleNotFoundError, OSError):  # networks whose files are elsewhere on Hydra's search path
+            continue
+    return sorted(found)
 
 
 def _networks_of(point: EntryPoint) -> dict[str, Entry]:

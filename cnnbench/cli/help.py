@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -35,8 +36,10 @@ def command_help(command: Command, overrides: list[str]) -> str:
     for name, item in entries(command.schema).items():
         value = values[name]
         shown = name if hasattr(value, "keys") else f"{name}={'null' if value is None else _plain(value)}"
-        choices = f" [{' | '.join(item.metadata['choices'])}]" if item.metadata["choices"] else ""
-        lines += _entry(shown, item.metadata["help"] + choices + item.metadata["note"])
+        lines += _entry(shown, _meaning(item))
+        for kind, about in (item.metadata["kinds"] or {}).items():
+            acting = f" ({', '.join(about.keys)})" if about.keys else ""
+            lines += _entry(f"    {kind}", f"{about.help}{acting}")
         if name == "arch.options":
             lines += [f"    {option}={_plain(setting)}" for option, setting in value.items()]
     lines += [
@@ -53,6 +56,13 @@ def command_help(command: Command, overrides: list[str]) -> str:
         *_entry("--help", "this text; overrides beside it change the values shown"),
     ]
     return "\n".join(lines)
+
+
+def _meaning(item: dataclasses.Field) -> str:
+    """What a key means; behind it its choices, where they have no lines of their own, and its mark."""
+    about = item.metadata
+    choices = f" [{' | '.join(about['choices'])}]" if about["choices"] and not about["kinds"] else ""
+    return about["help"] + choices + about["note"]
 
 
 def _group_lines(command: Command) -> list[str]:

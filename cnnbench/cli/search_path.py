@@ -9,7 +9,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from cnnbench.archs.registry import others
+from cnnbench.archs.registry import conf_of, others
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -18,8 +18,8 @@ OWN = "cnnbench.conf"
 
 
 def conf_packages() -> list[str]:
-    """Every package with files of values, ours first: of the entry point `a.b.networks` it is `a.b.conf`."""
-    return [OWN, *(f"{point.module.rpartition('.')[0]}.conf" for point in others())]
+    """Every package with files of values, ours first."""
+    return [OWN, *map(conf_of, others())]
 
 
 def conf_folders() -> list[Traversable]:

@@ -83,6 +83,7 @@ def test_it_trains_and_is_described_and_evaluated(with_package, small_data):
     assert "9,224 parameters" in described.stdout
     assert "nothing is published of this network here" in described.stdout
     assert "tinynet" in with_package("train", "--help").stdout
+    assert with_package("zoo", "name=tiny", "format=csv").stdout.splitlines()[1] == "tinynet" + 11 * ","
 
 
 @pytest.mark.parametrize(
