@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest-xdist keeps every core b
 
 Run = Callable[..., subprocess.CompletedProcess]
 
-LONGEST = ("test_docs.py", "test_train.py", "test_stopping.py")  # some tests of theirs take half a minute
+LONGEST = ("test_docs.py", "test_train.py", "test_preemption.py")  # some tests of theirs take half a minute
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -81,7 +81,7 @@ HALVES = {  # which files of a change are forgotten, the words that then fail, a
         (
             "cnnbench/data/*",
             "train augment.invert.p=1 recipe=quick",
-            "'invert', though the schema has it: add its line",
+            "'invert' is a choice of the schema without an implementation: add a line",
         ),
         ("cnnbench/config/*", "train augment.invert.p=1 recipe=quick", "unknown key 'augment.invert'"),
     ],
@@ -89,7 +89,7 @@ HALVES = {  # which files of a change are forgotten, the words that then fail, a
         (
             "cnnbench/training/*",
             "describe recipe=quick schedule.kind=inverse schedule.final=0",
-            "nothing serves 'inverse'",
+            "'inverse' is a choice of the schema without an implementation",
         ),
         ("cnnbench/config/*", "describe recipe=quick schedule.kind=inverse", "schedule.kind=inverse is unknown"),
     ],
@@ -102,7 +102,11 @@ HALVES = {  # which files of a change are forgotten, the words that then fail, a
         ("cnnbench/cli/*", "machine", "unknown command 'machine'"),
     ],
     "A logger": [
-        ("cnnbench/training/*", "train recipe=quick logger=[csv]", "nothing serves 'csv', though the schema has it"),
+        (
+            "cnnbench/training/*",
+            "train recipe=quick logger=[csv]",
+            "'csv' is a choice of the schema without an implementation",
+        ),
         ("cnnbench/config/*", "train recipe=quick logger=[csv]", "logger=csv is unknown"),
     ],
 }

@@ -61,7 +61,7 @@ def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:
 
 def normalised_by(arch: ArchConfig) -> tuple[list[float], list[float]]:
     """Mean and deviation, in [0, 1], of each channel that the network takes: a grey image has the means of the three,
-    as in data.normalise."""
+    as in data/loading/normalise.py."""
     if arch.in_channels == 3:
         return arch.mean, arch.std
     return [sum(arch.mean) / len(arch.mean)], [sum(arch.std) / len(arch.std)]

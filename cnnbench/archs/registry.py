@@ -58,7 +58,7 @@ def options_of(name: str) -> list[str]:
 
 @cache
 def networks() -> dict[str, Entry]:
-    """Key -> class and arguments. Raises UserError, in one sentence, for another package's that cannot be had."""
+    """Key -> class and arguments. Raises UserError, in one sentence, for another package's that cannot be imported."""
     modules = sorted(module.name for module in iter_modules(archs.__path__, f"{archs.__name__}.") if not module.ispkg)
     found: dict[str, Entry] = {}
     for module in modules:
@@ -98,8 +98,8 @@ def _networks_of(point: EntryPoint) -> dict[str, Entry]:
         return point.load().NETWORKS
     except Exception as error:  # whatever a foreign module does when it is imported
         raise UserError(
-            f"the networks of {point.value}, an entry point of {GROUP}, cannot be had ({reason(error)}): mend or "
-            "uninstall that package"
+            f"the networks of {point.value}, an entry point of {GROUP}, cannot be imported ({reason(error)}): "
+            "repair or uninstall that package"
         ) from error
 
 

@@ -71,7 +71,7 @@ COMMANDS = {
         ("cnnbench zoo", "cnnbench zoo family=resnet sort=macs format=markdown"),
         ZooConfig,
         "analysis.zoo:show_zoo",
-        ("config.checks:check_zoo",),
+        ("config.checks:check_keys",),
     ),
     "describe": Command(
         "describe",
@@ -98,7 +98,7 @@ COMMANDS = {
         ("cnnbench recipes", "cnnbench recipes format=markdown"),
         RecipesConfig,
         "cli.composed:show_recipes",
-        ("config.checks:check_zoo",),
+        ("config.checks:check_keys",),
     ),
     "verify": Command(
         "verify",
@@ -127,7 +127,7 @@ COMMANDS = {
         ("cnnbench lecture", "cnnbench lecture small_filters", "cnnbench lecture densenet_resnet plot=densenet.png"),
         LectureConfig,
         "analysis.lecture.command:show_lecture",
-        ("config.checks:check_zoo",),
+        ("config.checks:check_keys",),
         bare="name",
     ),
     "export": Command(

@@ -190,7 +190,7 @@ def check_export(config: ExportConfig) -> None:
         require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
 
 
-def check_zoo(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
+def check_keys(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
     """Raise UserError for a key outside its choices or range."""
     check_fields(config)
 

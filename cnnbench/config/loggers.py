@@ -1,4 +1,4 @@
-"""Where the figures of a run can go beside the terminal and metrics.jsonl; training/log.py has the loggers."""
+"""Where the figures of a run can go beside the terminal and metrics.jsonl: training/loggers/ has the loggers."""
 
 LOGGERS: dict[str, str] = {
     "tensorboard": "curves, augmented images, first filters, the config beside the final errors",

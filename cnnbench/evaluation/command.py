@@ -43,7 +43,7 @@ def evaluate_command(config: EvalConfig) -> float:
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     for member in ensemble_members(config):
         data_folder(member.data)
-        weights_file(member.arch.name, member.subject.weights)
+        weights_file(member.arch.name, member.trained_model.weights)
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device)
@@ -113,10 +113,10 @@ def _passes(
 
 
 def _network(member: EnsembleMember, split: Split, process: Process, device: torch.device) -> nn.Module:
-    subject, settings = member.subject, member.settings
+    trained_model, settings = member.trained_model, member.settings
     tell = print if process.leads else None
-    model = build_network(member.arch, len(split.classes), input_size(settings), subject.weights, tell=tell)
-    if subject.averaged is not None:
-        model.load_state_dict(subject.averaged)
+    model = build_network(member.arch, len(split.classes), input_size(settings), trained_model.weights, tell=tell)
+    if trained_model.averaged is not None:
+        model.load_state_dict(trained_model.averaged)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
     return model.to(device).to(memory_format=memory_format)

@@ -27,7 +27,7 @@ class EnsembleMember:
     `arch` is its config with the crop ratio and the interpolation of the test, and is that of `settings` too.
     """
 
-    subject: TrainedModel
+    trained_model: TrainedModel
     arch: ArchConfig
     settings: EvalConfig
 
@@ -62,11 +62,13 @@ def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
     first = found[0]
     for other in found[1:]:
         for what, same in (
-            ("classes", first.subject.classes == other.subject.classes),
+            ("classes", first.trained_model.classes == other.trained_model.classes),
             ("images; give data=PATH", first.data == other.data),
         ):
             if not same:
-                raise UserError(f"{first.subject.title} and {other.subject.title} were trained on different {what}")
+                raise UserError(
+                    f"{first.trained_model.title} and {other.trained_model.title} were trained on different {what}"
+                )
     return found
 
 
@@ -75,7 +77,7 @@ def split_and_targets(member: EnsembleMember) -> tuple[Split, np.ndarray]:
 
     Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such.
     """
-    settings, known = member.settings, member.subject.classes
+    settings, known = member.settings, member.trained_model.classes
     # The folders of images with labels of their own may have any names.
     split = read_split(settings.data, "val", known if settings.labels is None else None)
     if known is None and settings.data.classes is None and (ilsvrc.only_ilsvrc(split.classes) or _numbered(split)):
@@ -97,15 +99,17 @@ def _numbered(split: Split) -> bool:
     return set(split.classes) == {str(number) for number in range(len(ilsvrc.class_names()))}
 
 
-def _member(config: EvalConfig, subject: TrainedModel) -> EnsembleMember:
-    """`subject` with the settings of its test. UserError if it cannot be tested with them."""
+def _member(config: EvalConfig, trained_model: TrainedModel) -> EnsembleMember:
+    """`trained_model` with the settings of its test. UserError if it cannot be tested with them."""
     given = {name: getattr(config, name) for name in ("crop_ratio", "interpolation")}
-    arch = dataclasses.replace(subject.arch, **{name: value for name, value in given.items() if value is not None})
+    arch = dataclasses.replace(
+        trained_model.arch, **{name: value for name, value in given.items() if value is not None}
+    )
     settings = dataclasses.replace(config, arch=arch)
-    if subject.trained is not None:
-        settings = _with_settings_of_run(settings, subject.trained)
+    if trained_model.trained is not None:
+        settings = _with_settings_of_run(settings, trained_model.trained)
     check_protocol(settings)
-    return EnsembleMember(subject, arch, settings)
+    return EnsembleMember(trained_model, arch, settings)
 
 
 def _with_settings_of_run(config: EvalConfig, trained: TrainConfig) -> EvalConfig:

@@ -22,9 +22,9 @@ class OverViews(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         seen = [x, x.flip(3)] if self.mirrored else [x]
         logits = torch.stack([self.network(images) for images in seen], 1)  # (N views, 1 or 2, classes)
-        return mean_probability(logits.reshape(len(x) // self.views, -1, logits.shape[-1]))
+        return log_mean_probability(logits.reshape(len(x) // self.views, -1, logits.shape[-1]))
 
 
-def mean_probability(logits: torch.Tensor) -> torch.Tensor:
+def log_mean_probability(logits: torch.Tensor) -> torch.Tensor:
     """The logarithm of the mean over dimension 1 of softmax(logits): (N, M, classes) -> float64 (N, classes)."""
     return logits.double().log_softmax(2).logsumexp(1) - math.log(logits.shape[1])

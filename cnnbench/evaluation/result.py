@@ -56,7 +56,7 @@ def _result(
         "loss": float(predictions.loss[seen].mean()) if targets.shape[1] == 1 and seen.any() else None,
         "protocol": config.protocol,
         "protocol_in_words": "; ".join(dict.fromkeys(member.protocol for member in group)),
-        "weights": [member.subject.weights for member in group] if ensemble else first.subject.weights,
+        "weights": [member.trained_model.weights for member in group] if ensemble else first.trained_model.weights,
         "weights_kind": config.weights_kind,
         "checkpoint": config.checkpoint if config.run is not None or config.runs else None,
         "data": first.data,
@@ -68,7 +68,7 @@ def _result(
 
 
 def _title(group: list[EnsembleMember]) -> str:
-    titles = [member.subject.title for member in group]
+    titles = [member.trained_model.title for member in group]
     return titles[0] if len(group) == 1 else f"{len(group)} networks, probabilities averaged ({'; '.join(titles)})"
 
 

@@ -1,15 +1,4 @@
-"""The start of a run: its folder, new or to be continued, and whether it may be.
-
-config.yaml       the resolved config
-environment.json  every start: when, where, which versions and which git commit
-metrics.jsonl     a line per epoch
-status.json       how it stands: running, complete, preempted or failed, why, and at which step
-result.json       once the run has ended
-nonfinite.jsonl   a line per step whose loss or gradient was not finite, if there was one
-lock.json         while it is being trained: by whom
-checkpoints/      last.pt, previous.pt, best.pt, and those of keep_every
-tensorboard/      the same figures as metrics.jsonl, and more often; pictures, and the final errors beside the config
-"""
+"""The start of a run: its folder, new or to be continued, and whether it may be."""
 
 from __future__ import annotations
 

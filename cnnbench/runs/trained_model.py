@@ -13,7 +13,7 @@ from cnnbench.config.fields import given
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint
 from cnnbench.runs.config import load_config
-from cnnbench.runs.paths import run_folder
+from cnnbench.runs.paths import CHECKPOINTS, run_folder
 from cnnbench.runtime.errors import UserError
 
 NOTHING_GIVEN = "no network is given: give run=NAME, or arch=NETWORK weights=FILE"
@@ -38,14 +38,16 @@ def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
         return TrainedModel(arch.name, arch, weights_name, None, None)
     folder = run_folder(config.run)
     trained = load_config(folder)
-    weights = folder / "checkpoints" / f"{config.checkpoint}.pt"
+    weights = folder / CHECKPOINTS / f"{config.checkpoint}.pt"
     if not weights.exists():
-        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet")
+        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet: train on, or give another checkpoint=")
     content = checkpoint.load(weights)
     averaged = None
     if config.weights_kind == "averaged":
         if "averaged" not in content:
-            raise UserError(f"{folder} has no averaged weights: it was trained with average.kind=none")
+            raise UserError(
+                f"{folder} has no averaged weights: it was trained with average.kind=none; give weights_kind=raw"
+            )
         averaged = content["averaged"]
     title = f"{trained.arch.name} after epoch {content['state']['epoch']} of {folder}"
     title += ", averaged weights" if averaged else ""

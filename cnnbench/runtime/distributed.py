@@ -199,7 +199,10 @@ def _gpu(process: Process) -> int:
     if visible == 1:
         return 0
     if process.local_rank >= visible:
-        raise UserError(f"process {process.local_rank} of this machine has no GPU: it has {visible}; start {visible}")
+        raise UserError(
+            f"process {process.local_rank} of this machine has no GPU: the machine has {visible}, so start at most "
+            f"{visible} processes on it"
+        )
     return process.local_rank
 
 

@@ -16,7 +16,6 @@ from cnnbench.training.loggers.logger import LoggedRun, Logger, Scope
 from cnnbench.training.loggers.tensorboard import TensorBoard
 
 ALWAYS: tuple[Callable[[LoggedRun], Logger], ...] = (Console, JsonLines)
-# the keys of config.loggers.LOGGERS
 
 
 class Log:
@@ -47,6 +46,7 @@ class Log:
         sys.stdout.flush()
 
 
+# The keys are those of config.loggers.LOGGERS.
 CHOSEN: Implementations[Callable[[LoggedRun], Logger]] = Implementations(
     "CHOSEN in cnnbench/training/log.py",
     {"tensorboard": TensorBoard},

@@ -1,4 +1,4 @@
-"""The training loop: steps, epochs, evaluation, saves. Everything that it uses is made in process.py."""
+"""The training loop: steps, epochs, evaluation, saves. Everything that it uses is in the context that it is given."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from cnnbench.runtime.errors import Stopped
 from cnnbench.training import monitor, snapshot
 from cnnbench.training.context import TrainContext
 from cnnbench.training.data import sample_order
+from cnnbench.training.filter_radius import limit_filters
 from cnnbench.training.losses import training_loss
 from cnnbench.training.mixing import mix
-from cnnbench.training.optimizers.build import renormalise
 from cnnbench.training.schedules import rate_factor
 from cnnbench.training.state import TrainState
 
@@ -77,7 +77,7 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
             log.scalars("step", global_step + 1, figures)
         saves = (step + 1) % config.save_every == 0 and step + 1 < steps
         if saves or step + 1 == steps or (global_step + 1) % monitor.EVERY == 0:
-            _ask_watch(context, state, global_step + 1)
+            _ask_monitor(context, state, global_step + 1)
         if saves:
             _save(context, state)
         if step == first:
@@ -113,7 +113,7 @@ def _boundary(context: TrainContext, state: TrainState) -> None:
     try:
         context.preemption.check()
     except Stopped:
-        _ask_watch(context, state, state.epoch * context.steps_per_epoch + state.step)
+        _ask_monitor(context, state, state.epoch * context.steps_per_epoch + state.step)
         raise
 
 
@@ -170,7 +170,7 @@ def _loss(context: TrainContext, ready: DeviceBatch, global_step: int) -> torch.
 
 def _after_update(context: TrainContext, global_step: int) -> None:
     if context.config.filter_radius is not None:
-        renormalise(context.model, context.config.filter_radius)
+        limit_filters(context.model, context.config.filter_radius)
     if context.averaged is not None:
         context.averaged.update(global_step, context.steps_per_epoch)
 
@@ -193,7 +193,7 @@ def _skip(context: TrainContext, global_step: int, statistics: list[torch.Tensor
     return True
 
 
-def _ask_watch(context: TrainContext, state: TrainState, steps_done: int) -> None:
+def _ask_monitor(context: TrainContext, state: TrainState, steps_done: int) -> None:
     """Count the losses so far in `state`; raise UserError if one of their steps was not finite; warn if the network
     does not learn. Before every save."""
     bad = context.monitor.ask()

@@ -50,10 +50,10 @@ class Preemption:
 @contextmanager
 def listening(process: Process, max_hours: float | None) -> Iterator[Preemption]:
     """Within this block the signals ask the run to stop."""
-    stopping = Preemption(process, max_hours)
-    before = {number: signal.signal(number, stopping.ask) for number in SIGNALS}
+    preemption = Preemption(process, max_hours)
+    before = {number: signal.signal(number, preemption.ask) for number in SIGNALS}
     try:
-        yield stopping
+        yield preemption
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -52,7 +52,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     ):
         train = read_split(config.data, "train")
         val = read_split(config.data, "val", train.classes)
-        _check_images(config, train)
+        _check_fits_data(config, train)
         with open_loaders(config, train, val, process, device) as (data, loader):
             context = build_context(config, _model(config, train, process, device), data, folder, process, preemption)
             state = _continue(context)
@@ -143,7 +143,7 @@ def _check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
         )
 
 
-def _check_images(config: TrainConfig, train: Split) -> None:
+def _check_fits_data(config: TrainConfig, train: Split) -> None:
     """Raise UserError for fewer images than a batch, or if smoothing alone brings every class above the threshold."""
     if len(train) < config.chosen_batch:
         raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
@@ -152,7 +152,8 @@ def _check_images(config: TrainConfig, train: Split) -> None:
     if threshold is not None and threshold < spread:
         raise UserError(
             f"bce_threshold={threshold:g} is below the {spread:g} that label_smoothing={config.label_smoothing:g} "
-            f"gives each of {classes} classes, so that all would count in full: use more, or label_smoothing=0"
+            f"gives each of {classes} classes, so that all would count in full: set bce_threshold to at least "
+            f"{spread:g}, or label_smoothing=0"
         )
 
 

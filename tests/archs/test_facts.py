@@ -1,5 +1,5 @@
 """The published facts: complete, of one shape, and figure by figure those that were read in the papers. That they are
-true of the networks: analysis/test_describe.py."""
+true of the networks: analysis/describe/test_describe.py."""
 
 from __future__ import annotations
 

@@ -89,7 +89,10 @@ def test_it_trains_and_is_described_and_evaluated(with_package, small_data):
 @pytest.mark.parametrize(
     ("spoilt", "sentence"),
     [
-        ("NETWORKS = 1/0", "the networks of tiny_nets.networks, an entry point of cnnbench.networks, cannot be had"),
+        (
+            "NETWORKS = 1/0",
+            "the networks of tiny_nets.networks, an entry point of cnnbench.networks, cannot be imported",
+        ),
         ("NETWORKS = {'lenet': ()}", "has a network 'lenet' too: rename it"),
     ],
 )

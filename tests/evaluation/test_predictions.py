@@ -7,7 +7,7 @@ import torch
 
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.predictions import confusion, gather, make_predictions, most_confident_mistakes
-from cnnbench.evaluation.probabilities import mean_probability
+from cnnbench.evaluation.probabilities import log_mean_probability
 from cnnbench.runtime.distributed import Process
 
 LOGITS = torch.tensor(
@@ -54,7 +54,7 @@ def test_images_come_back_in_the_order_of_the_split():
 
 def test_the_mean_of_probabilities_keeps_the_order_of_the_improbable():
     logits = torch.tensor([[[0.0, -500, -600], [0.0, -700, -600]]])
-    mean = mean_probability(logits)
+    mean = log_mean_probability(logits)
     assert mean.argsort(descending=True).tolist() == [[0, 1, 2]]
     ordinary = torch.randn(4, 3, 5)
-    torch.testing.assert_close(mean_probability(ordinary).exp(), ordinary.double().softmax(2).mean(1))
+    torch.testing.assert_close(log_mean_probability(ordinary).exp(), ordinary.double().softmax(2).mean(1))

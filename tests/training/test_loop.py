@@ -90,7 +90,7 @@ def test_a_loss_that_stays_at_guessing_is_said_after_a_thousand_steps_and_once()
     for step in range(1, 2001):
         if step % monitor.EVERY == 0:
             one.monitor.note(step - 1, torch.tensor(guess * (1.009 if step == 1000 else 1.0)), torch.tensor(1.0))
-            loop._ask_watch(one, TrainState(), step)
+            loop._ask_monitor(one, TrainState(), step)
     (sentence,) = said
     assert "after 1000 steps the loss is 1.108, that of guessing among 3 classes (1.099)" in sentence
     assert monitor.stuck(guess * 1.011, 3, 1.0) is None

@@ -17,42 +17,42 @@ from cnnbench.runtime.errors import UserError
 
 def export_command(config: ExportConfig) -> float:
     """Export what `config` names and print where it lies; the largest difference between the file's logits and ours."""
-    subject = find_trained_model(config)
-    arch, size, classes = subject.arch, _size(config, subject), _classes(config, subject)
+    trained_model = find_trained_model(config)
+    arch, size, classes = trained_model.arch, _size(config, trained_model), _classes(config, trained_model)
     check_size(arch, size)
-    model = build_network(arch, classes, size, subject.weights, tell=print)
-    if subject.averaged is not None:
-        model.load_state_dict(subject.averaged)
+    model = build_network(arch, classes, size, trained_model.weights, tell=print)
+    if trained_model.averaged is not None:
+        model.load_state_dict(trained_model.averaged)
     folder = run_folder(config.run) if config.run is not None else Path()
-    name = arch.name + "-averaged" * (subject.averaged is not None)
+    name = arch.name + "-averaged" * (trained_model.averaged is not None)
     path = Path(config.output or folder / f"{name}{SUFFIXES[config.form]}").expanduser()
     try:
-        report = export(model, path, config.form, size, arch.in_channels, _record(subject, size, classes))
+        report = export(model, path, config.form, size, arch.in_channels, _record(trained_model, size, classes))
     except ValueError as error:
         raise UserError(str(error)) from error
-    print(_show(report, subject, size, classes))
+    print(_show(report, trained_model, size, classes))
     return report.difference
 
 
-def _size(config: ExportConfig, subject: TrainedModel) -> int:
+def _size(config: ExportConfig, trained_model: TrainedModel) -> int:
     if config.image_size is not None:
         return config.image_size
-    return input_size(subject.trained) if subject.trained is not None else subject.arch.image_size
+    return input_size(trained_model.trained) if trained_model.trained is not None else trained_model.arch.image_size
 
 
-def _classes(config: ExportConfig, subject: TrainedModel) -> int:
-    return len(subject.classes) if subject.classes is not None else config.num_classes or 1000
+def _classes(config: ExportConfig, trained_model: TrainedModel) -> int:
+    return len(trained_model.classes) if trained_model.classes is not None else config.num_classes or 1000
 
 
-def _record(subject: TrainedModel, size: int, classes: int) -> dict[str, str]:
+def _record(trained_model: TrainedModel, size: int, classes: int) -> dict[str, str]:
     """What a user of the file has to know, as text; lists as JSON."""
-    arch = subject.arch
+    arch = trained_model.arch
     mean, std = normalised_by(arch)
     return {
         "arch": arch.name,
         "options": json.dumps(arch.options),
         "num_classes": str(classes),
-        "classes": json.dumps(subject.classes),
+        "classes": json.dumps(trained_model.classes),
         "image_size": str(size),
         "in_channels": str(arch.in_channels),
         "mean": json.dumps(mean),
@@ -60,10 +60,10 @@ def _record(subject: TrainedModel, size: int, classes: int) -> dict[str, str]:
     }
 
 
-def _show(report: ExportReport, subject: TrainedModel, size: int, classes: int) -> str:
-    arch = subject.arch
+def _show(report: ExportReport, trained_model: TrainedModel, size: int, classes: int) -> str:
+    arch = trained_model.arch
     mean, std = normalised_by(arch)
-    return f"""{subject.title} -> {report.form}
+    return f"""{trained_model.title} -> {report.form}
 file        {report.path}, {report.size / 1e6:,.1f} MB
 images      float32 (N, {arch.in_channels}, {size}, {size}): pixels in [0, 1], less {mean}, divided by {std}
 logits      float32 (N, {classes})

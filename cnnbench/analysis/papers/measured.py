@@ -32,7 +32,7 @@ class MeasuredErrors:
     exclude: str | None = None
 
     def counts(self) -> tuple[str, str, int, int, int]:
-        """What is the same where the same has been counted twice."""
+        """What two records of one evaluation have in common: equal tuples are the same count."""
         return self.protocol, self.weights, self.wrong1, self.wrong5, self.n
 
 

@@ -24,10 +24,9 @@ DETAILS = "details"  # folder in a run's folder, as `cnnbench eval run=NAME deta
 class Run:
     """A run folder's contents.
 
-    `metrics`: a dict per epoch (training/loop.py says which figures: errors in percent, times in seconds); `result`: of
-    a run that has ended; `evaluations`: what `cnnbench eval run=NAME` wrote, one for each protocol; `per_class`: the
-    lines of per_class.csv, the worst class first; `confusion`: counts, a row for each true class, with `classes` as
-    names of rows and columns.
+    `metrics`, `result` (of a run that has ended) and `evaluations` are as runs/results.py has them; the last are what
+    `cnnbench eval run=NAME` wrote, one for each protocol. `per_class`: the lines of per_class.csv, the worst class
+    first; `confusion`: counts, a row for each true class, with `classes` as names of rows and columns.
     """
 
     name: str

@@ -64,8 +64,8 @@ class ImageMaker:
         ahead = self._fetched([index for _, index in chosen])
         if self.transform.views > 1:
             images = images.reshape(len(chosen), self.transform.views, *images.shape[1:])
-        for place, (epoch, index) in enumerate(chosen):
-            used = self._make(epoch, index, images[place], parameters[place], broken, ahead)
+        for place, (draw, index) in enumerate(chosen):
+            used = self._make(draw, index, images[place], parameters[place], broken, ahead)
             labels[place] = BROKEN_LABEL if used is None else self.split.labels[used]
         return broken
 
@@ -77,7 +77,7 @@ class ImageMaker:
 
     def _make(
         self,
-        epoch: int,
+        draw: int,
         index: int,
         slot: np.ndarray,
         parameters: np.ndarray,
@@ -85,15 +85,15 @@ class ImageMaker:
         ahead: dict[int, bytes],
     ) -> int | None:
         """Make image `index`, or its replacement, in `slot`; the number of the image made, None if there is none."""
-        for number in range(index, index + TRIES if self.replace else index + 1):
-            number %= len(self.split)
+        for candidate in range(index, index + TRIES if self.replace else index + 1):
+            candidate %= len(self.split)
             try:
-                content = ahead[number] if number in ahead else self.split.read(number)
-                picture = open_picture(content, self.split.name(number), self._open)
-                self.transform(picture, epoch, number, slot, parameters)
-                return number
+                content = ahead[candidate] if candidate in ahead else self.split.read(candidate)
+                picture = open_picture(content, self.split.name(candidate), self._open)
+                self.transform(picture, draw, candidate, slot, parameters)
+                return candidate
             except UserError as error:
-                broken.append((number, str(error)))
+                broken.append((candidate, str(error)))
         slot[:], parameters[:] = 0, 0
         return None
 

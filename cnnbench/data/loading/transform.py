@@ -1,6 +1,6 @@
 """From a picture to the pixels of one training or evaluation image, in place, in a slot of a batch.
 
-What is drawn depends on (seed, epoch, number of the image) alone. Values stay uint8; see normalise.py for the rest.
+What is drawn depends on (seed, draw, number of the image) alone. Values stay uint8; see normalise.py for the rest.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Transform(Protocol):
 
     def side(self, draw: int) -> int: ...
 
-    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
+    def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class TrainingTransform:
     def parameters(self) -> int:
         return row_width(self.augment) if self.augment.device == "gpu" else 0
 
-    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
-        random, augment = image_random(self.seed, epoch, index), self.augment
+    def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        random, augment = image_random(self.seed, draw, index), self.augment
         before, after = draw_all(augment, random)
         if before:
             pixels = picture.region(0, 0, picture.width, picture.height)
@@ -89,7 +89,7 @@ class EvaluationTransform:
     def side(self, draw: int) -> int:
         return self.size
 
-    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+    def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
         part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)
         slot[:] = in_channels(cut(picture, part, self.arch.interpolation), slot.shape[2])
 
@@ -112,7 +112,7 @@ class CropsTransform:
     def side(self, draw: int) -> int:
         return self.size
 
-    def __call__(self, picture: Picture, epoch: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+    def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
         views = iter(slot)
         pixels = picture.region(0, 0, picture.width, picture.height)
         for scale in self.scales:

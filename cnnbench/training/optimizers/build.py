@@ -8,7 +8,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from cnnbench.archs.zfnet import renormalise_filters
 from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.runtime.implementations import Implementations
 from cnnbench.training.optimizers.alexnet_sgd import AlexNetSGD
@@ -28,15 +27,6 @@ def scaled_learning_rate(config: OptimizerConfig, batch: int) -> float:
     """The rate at a global batch of `batch` images. It is stated at `base_batch` and grows linearly (Goyal et al. 2017,
     section 2.1), with the square root (Krizhevsky 2014, section 5; LAMB), or not at all."""
     return config.lr * SCALING[config.scaling](batch / config.base_batch)
-
-
-@torch.no_grad()
-def renormalise(model: nn.Module, radius: float) -> None:
-    """Bring every filter of a convolution with a root mean square above `radius` down to it, in place (Zeiler, Fergus
-    2014, section 3)."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            module.weight.copy_(renormalise_filters(module.weight, radius))
 
 
 def _groups(model: nn.Module, config: OptimizerConfig) -> list[dict]:

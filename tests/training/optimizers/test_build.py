@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from cnnbench.config.optimizer import OptimizerConfig
-from cnnbench.training.optimizers.build import build_optimizer, renormalise, scaled_learning_rate
+from cnnbench.training.filter_radius import limit_filters
+from cnnbench.training.optimizers.build import build_optimizer, scaled_learning_rate
 
 
 def test_sgd_with_momentum_and_decay_by_hand():
@@ -61,7 +62,7 @@ def test_filters_are_renormalised_in_convolutions_only():
         model[0].weight[1] = -0.05
         model[0].weight[2, 0], model[0].weight[2, 1] = 0.4, 0.0  # RMS 0.4 / sqrt(2)
         model[1].weight.fill_(5.0)
-    renormalise(model, 0.1)
+    limit_filters(model, 0.1)
     filters = model[0].weight.detach()
     torch.testing.assert_close(filters[0], torch.full((2, 3, 3), 0.1))
     torch.testing.assert_close(filters[1], torch.full((2, 3, 3), -0.05))
