@@ -1,0 +1,54 @@
+"""status.json tells how a run ended, and how far its last checkpoint is."""
+
+from __future__ import annotations
+
+import errno
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.training.async_checkpointer import AsyncCheckpointer
+from cnnbench.training.status import Status
+
+
+@pytest.fixture
+def told(tmp_path):
+    """What status.json says: its state, the epochs done and the steps saved."""
+
+    def read() -> tuple[str, int, int]:
+        said = json.loads((tmp_path / "status.json").read_text())
+        return said["state"], said["epoch"], said["step"]
+
+    return read
+
+
+def test_a_run_is_running_and_then_complete(tmp_path, told):
+    with Status(tmp_path, Process()) as status:
+        assert told() == ("running", 0, 0)
+        status.context = SimpleNamespace(checkpointer=AsyncCheckpointer(tmp_path))
+        status.context.checkpointer.saved = 3, 42
+    assert told() == ("complete", 3, 42)
+
+
+def test_a_run_that_ends_before_its_first_checkpoint_has_nothing_saved(tmp_path, told, capsys):
+    status = Status(tmp_path, Process())
+    status.context = SimpleNamespace(checkpointer=AsyncCheckpointer(tmp_path))
+    with pytest.raises(Stopped), status:
+        raise Stopped("stopped by SIGTERM", 75)
+    assert told() == ("preempted", 0, 0)
+    assert "stopped by SIGTERM, saved after step 0 (epoch 0 done)" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_one_sentence_and_a_failed_run(tmp_path, told):
+    with pytest.raises(UserError, match="No space left on device"), Status(tmp_path, Process()):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert told() == ("failed", 0, 0)
+
+
+def test_only_the_leader_writes(tmp_path):
+    with Status(tmp_path, Process(1, 2, 1)):
+        pass
+    assert not list(tmp_path.iterdir())
