@@ -178,7 +178,7 @@ def tests_of(mutant: Mutant, executed: dict[str, Any]) -> list[tuple[str, float]
         for file in lines:
             hit |= _executing(lines, file, [(n, n) for n in naming(file, mutant.name)]) if mutant.name else set()
     folder, stem = mutant.file.split("/")[1], Path(mutant.file).stem
-    seconds = {test: executed["seconds"][test] for test in hit - {"", *executed["failed"]}}
+    seconds = {test: executed["seconds"][test] for test in hit & {*executed["seconds"]} - {*executed["failed"]}}
 
     def far(test: str) -> tuple[bool, bool, float]:
         return stem not in test.split("::")[0], f"tests/{folder}/" not in test, seconds[test]
