@@ -85,10 +85,12 @@ def tried(mutant: Mutant, tree: Path, tests: list[tuple[str, float]], limits: tu
     chosen = [test for test, _ in tests[: max(within, 1)]]
     begun, found_by = time.monotonic(), tree.parent / "found_by"
     found_by.write_text("")
+    status: int | None = 0
     with in_place(mutant, tree / mutant.file):
-        status = (
-            forked(lambda: _told(chosen, found_by, tree), tree, tree.parent / "output.txt", limits[1]) if chosen else 0
-        )
+        for some in in_two(chosen):
+            if status == 0:
+                rest = limits[1] - (time.monotonic() - begun)
+                status = forked(lambda some=some: _told(some, found_by, tree), tree, tree.parent / "output.txt", rest)
     if status in BROKEN:
         raise RuntimeError((tree.parent / "output.txt").read_text())
     return {
@@ -100,6 +102,13 @@ def tried(mutant: Mutant, tree: Path, tests: list[tuple[str, float]], limits: tu
         "found_by": found_by.read_text(),
         **{"file": mutant.file, "line": mutant.line, "before": mutant.before, "after": mutant.text},
     }
+
+
+def in_two(tests: list[str]) -> list[list[str]]:
+    """`tests` of the first two files, and of the others: to collect many files takes longer than most tests."""
+    files = [*dict.fromkeys(test.split("::")[0] for test in tests)][:2]
+    near = [test for test in tests if test.split("::")[0] in files]
+    return [part for part in (near, [test for test in tests if test not in {*near}]) if part]
 
 
 @contextmanager
@@ -123,7 +132,7 @@ def _told(tests: list[str], found_by: Path, tree: Path) -> int:
 
 
 class Chosen:
-    """A pytest plugin: runs the tests that are named, in that order, and writes down which one fails."""
+    """A pytest plugin: runs the tests (or whole files) that are named, in that order; writes down which one fails."""
 
     def __init__(self, tests: list[str], found_by: Path) -> None:
         self.order = {test: number for number, test in enumerate(tests)}
@@ -131,9 +140,8 @@ class Chosen:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = sorted(
-            (item for item in items if item.nodeid in self.order), key=lambda item: self.order[item.nodeid]
-        )
+        places = {item: self.order.get(item.nodeid, self.order.get(item.nodeid.split("::")[0])) for item in items}
+        items[:] = sorted((item for item in items if places[item] is not None), key=places.get)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
