@@ -29,8 +29,10 @@ RESULTS = ROOT / "build/mutants"
 MAP = RESULTS / "map.json"
 LEFT_OUT = {".venv", "build", "dist", "runs", "outputs", "multirun"}  # of the checkout's own folder
 OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=line"]
-BY_HAND = {  # measuring loops until they are certain, which a tracer keeps them from: not to be mapped
-    "cnnbench/analysis/bench/": {"tests/analysis/bench/test_bench.py": 30, "tests/analysis/bench/test_training.py": 10}
+# Measuring loops until it is certain, which a tracer keeps it from; a loader's workers end before they are counted.
+BY_HAND = {
+    "cnnbench/analysis/bench/": {"tests/analysis/bench/test_bench.py": 30, "tests/analysis/bench/test_training.py": 10},
+    "cnnbench/data/loading/workers.py": {"tests/data/loading/test_loader.py": 30},
 }
 IN_CHILDREN = "import coverage\ncoverage.process_startup()\n"  # a sitecustomize.py
 
@@ -170,7 +172,8 @@ def tests_of(mutant: Mutant, executed: dict[str, Any]) -> list[tuple[str, float]
     """The tests that can see a mutant, with their seconds: the mirrored file first, then its folder, the fast in front.
 
     They are those that execute its statement; outside of functions, and for a default, also those that execute the
-    function, or functions of the module, or the lines of other modules that name what the statement defines.
+    function, or functions of the module, or the lines of other modules that name what the statement defines, and those
+    of test files that name it.
     """
     lines, inside = executed["lines"], mutant.function is not None
     hit = _executing(lines, mutant.file, [mutant.lines])
@@ -180,6 +183,7 @@ def tests_of(mutant: Mutant, executed: dict[str, Any]) -> list[tuple[str, float]
         hit |= _executing(lines, mutant.file, functions_of(mutant.file))
         for file in lines:
             hit |= _executing(lines, file, [(n, n) for n in naming(file, mutant.name)]) if mutant.name else set()
+        hit |= {test for test in executed["seconds"] if mutant.name in words_of(test.split("::")[0])}
     folder, stem = mutant.file.split("/")[1], Path(mutant.file).stem
     seconds = {test: executed["seconds"][test] for test in hit & {*executed["seconds"]} - {*executed["failed"]}}
 
@@ -200,6 +204,11 @@ def functions_of(file: str) -> tuple[tuple[int, int], ...]:
     """The first and the last line of the body of each function."""
     nodes = ast.walk(ast.parse((ROOT / file).read_bytes()))
     return tuple((node.body[0].lineno, node.end_lineno) for node in nodes if isinstance(node, ast.FunctionDef))
+
+
+@cache
+def words_of(file: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", (ROOT / file).read_text()))
 
 
 @cache
