@@ -184,11 +184,12 @@ def tests_of(mutant: Mutant, executed: dict[str, Any]) -> list[tuple[str, float]
         for file in lines:
             hit |= _executing(lines, file, [(n, n) for n in naming(file, mutant.name)]) if mutant.name else set()
         hit |= {test for test in executed["seconds"] if mutant.name in words_of(test.split("::")[0])}
-    folder, stem = mutant.file.split("/")[1], Path(mutant.file).stem
+    mirrored, stem = Path("tests", *Path(mutant.file).parts[1:-1]), Path(mutant.file).stem
     seconds = {test: executed["seconds"][test] for test in hit & {*executed["seconds"]} - {*executed["failed"]}}
 
     def far(test: str) -> tuple[bool, bool, float]:
-        return stem not in test.split("::")[0], f"tests/{folder}/" not in test, seconds[test]
+        path = Path(test.split("::")[0])
+        return path.parent != mirrored, stem not in path.name, seconds[test]
 
     by_hand = [its.items() for start, its in BY_HAND.items() if mutant.file.startswith(start)]
     return [*itertools.chain(*by_hand), *((test, seconds[test]) for test in sorted(seconds, key=far))]
