@@ -50,6 +50,7 @@ MISTAKES = [
     ("train recipe=vgg arch=vgg16 augment.crop.short_side=[200,512]", "give at least 224"),
     ("train augment.crop.kind=ten_fixed augment.flip.p=0", "needs augment.flip.p=0.5"),
     ("train augment.erase.scale=[0.3,1.2]", "not a range"),
+    ("train augment.erase.ratio=[3.3,0.3]", "augment.erase.ratio=[3.3, 0.3] is not a range"),
     ("train augment.mixup.alpha=0", "above 0"),
     ("train augment.cutmix.p=1.5", "at most 1"),
     ("train augment=modern augment.policy.magnitude=7", "does nothing with augment.policy.kind=trivialaugment"),

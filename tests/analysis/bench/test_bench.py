@@ -139,6 +139,8 @@ def test_model_of_several_networks(bench, tmp_path):
         operations = 2 * row["macs"] * images * (1 if kind == "forward" else 3)
         assert row["images_per_second"] == pytest.approx(images / seconds)
         assert row["utilisation"] == pytest.approx(operations / seconds / (2 * 64**3 / product)), name
+    for name in ("lenet", "resnet20"):
+        assert f" {rows[name, 'step']['macs'] / 1e9:,.3f} " in printed, "G of the table are billions"
     weights = 4 * rows["resnet20", "step"]["params"]
     assert weights == 4 * 269_722
     peak = rows["resnet20", "step"]["peak_bytes"]
@@ -180,7 +182,7 @@ def test_loader_by_stage_and_as_a_whole(bench, small_data, tmp_path, device):
 
 def test_evaluation_beside_its_halves(bench, small_data, tmp_path):
     words = f"what=eval arch=lenet data={small_data} batch=10 images=20 loader_images=25 rounds=3 output=eval.json"
-    bench(*words.split())
+    table = json.loads(bench(*words.split(), "format=json"))
     rows = {row["pass"]: row for row in json.loads((tmp_path / "eval.json").read_text())["rows"]}
     loader, network, both = (rows[name]["seconds"][name] for name in ("loader alone", "network alone", "end to end"))
     assert rows["end to end"]["images"] == 25
@@ -189,6 +191,11 @@ def test_evaluation_beside_its_halves(bench, small_data, tmp_path):
     shares = [most / whole for most, whole in zip(slower, both, strict=True)]
     assert rows["end to end"]["of_the_smaller"] == pytest.approx(median(shares))
     assert rows["network alone"]["of_the_smaller"] is None
+    shares = [rows["end to end"][name] for name in ("of_the_smaller", "of_one_after_the_other")]
+    percents = next(row for row in table["rows"] if "end to end" in row.values())
+    assert [percents[f"{name.replace('_', ' ')} (%)"] for name in ("of_the_smaller", "of_one_after_the_other")] == [
+        pytest.approx(100 * share) for share in shares
+    ]
 
 
 @pytest.mark.parametrize(

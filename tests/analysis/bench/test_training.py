@@ -63,3 +63,5 @@ def test_comparisons_are_made_within_a_round():
     assert row[4:] == (pytest.approx(1.0), "+0.00 .. +10.00", pytest.approx(50.0), "+50.00 .. +50.00")
     parts = {LOADER: Spent([1.0, 1.0]), NETWORK: Spent([3.0, 3.0]), WHOLE: Spent([4.0, 4.0], [], [1.0, 1.0])}
     assert bench_train._part_row(LoopMeasurement(config, 8, parts), WHOLE)[4:] == (75.0, 100.0, 25.0)
+    parts[WHOLE] = Spent([5.0, 5.0], [], [1.0, 1.0])
+    assert bench_train._part_row(LoopMeasurement(config, 8, parts), WHOLE)[4:] == (60.0, 80.0, 20.0)

@@ -76,6 +76,16 @@ def test_measured_beside_published_with_interval_and_deviation(tmp_path, resnet2
     assert "Table 6" in top1["compared with"]
     assert top5["published %"] is None
     assert "no top-5 error published" in top5["compared with"]
+    assert f"recipe {resnet20.recipe}" in top1["compared with"]
+    assert "another" not in top1["compared with"]
+
+
+def test_an_error_by_another_recipe_is_compared_and_said_to_be(tmp_path):
+    modern = composed("arch=resnet20", "recipe=modern")
+    run = read_folder(make_run(tmp_path / "run", modern, ended(modern)))
+    (top1,) = rows(run_error_table(results_of(run), 1))
+    assert top1["published %"] == 8.75
+    assert f"recipe {composed('arch=resnet20').recipe}, another" in top1["compared with"]
 
 
 def test_protocols_and_averaged_weights_have_lines_of_their_own(tmp_path, resnet20):
