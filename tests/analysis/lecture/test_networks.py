@@ -49,6 +49,9 @@ def test_resnet_against_resnext():
     for i in (0, 1, 3, 4):
         assert sum(stage[i] for stage in stages) == pytest.approx(shown["all"][i])
     assert "69,632 and 70,144" in table.notes[1]
+    printed = shown["the paper's table"]
+    assert printed[2] == pytest.approx(printed[1] / printed[0], abs=0.01)
+    assert printed[5] == pytest.approx(printed[4] / printed[3], abs=0.01)
 
 
 def test_inception_ladder():
@@ -91,6 +94,7 @@ def test_wide_resnet_is_timed():
     assert all(time > 0 for time in times)
     assert [row[8] for row in table.rows] == [pytest.approx(time / times[0]) for time in times]
     assert [row[5] for row in table.rows] == [49, 82, 115, 93]
+    assert [row[6] for row in table.rows] == [pytest.approx(time / 49) for time in (49, 82, 115, 93)]
     assert all(row[3] == pytest.approx(row[4], abs=0.06) for row in table.rows)
 
 

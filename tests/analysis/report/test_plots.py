@@ -143,6 +143,8 @@ def test_shares_of_time_come_from_the_metrics(run):
     assert times.spent_in(run("a", epochs(50, 40))) == pytest.approx((126, 14, 40, 20))
     long = result(training_seconds=100, waiting_seconds=25, evaluation_seconds=10, saving_seconds=5)
     assert times.spent_in(run("b", epochs(50), result=long)) == (75, 25, 10, 5)
+    waited = result(training_seconds=100, waiting_seconds=100.1, evaluation_seconds=10, saving_seconds=5)
+    assert times.spent_in(run("d", epochs(50), result=waited))[0] == 0, "nothing but waiting"
     assert times.spent_in(run("c")) is None
     figure, _ = times.time_shares([run("a", epochs(50, 40))])
     assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx([63, 7, 20, 10])
@@ -231,3 +233,21 @@ def test_weights_that_cannot_be_read_are_missing(run):
     figure, why = first_filters.first_filters(damaged)
     assert figure is None
     assert "cannot be read" in why
+
+
+class Harmful:
+    """What is pickled of it runs when it is read without care."""
+
+    def __reduce__(self) -> tuple:
+        return open, ("harm", "w")
+
+
+def test_a_report_runs_nothing_of_a_strangers_checkpoint(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    strange = run("a")
+    (strange.folder / "checkpoints").mkdir(parents=True)
+    torch.save(
+        {"model": {"conv.weight": torch.zeros(4, 3, 3, 3)}, "more": Harmful()}, strange.folder / "checkpoints/last.pt"
+    )
+    assert first_filters.first_filters(strange)[0] is None
+    assert not (tmp_path / "harm").exists()

@@ -109,6 +109,9 @@ def test_a_clean_tree_has_nothing(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "no problems" in out
     assert "2 (WordNet ids, not all of ILSVRC's), 2 to 2 images in each" in out
+    report = json.loads((tmp_path / "report.json").read_text())
+    for measures in (split["percentiles"] for split in report["splits"].values()):
+        assert all([*values] == ["0", "5", "25", "50", "75", "95", "100"] for values in measures.values())
 
 
 @pytest.mark.parametrize("workers", [0, 2])
