@@ -13,6 +13,7 @@ from statistics import median
 import pytest
 import torch
 
+from cnnbench.analysis.bench import loader as bench_loader
 from cnnbench.analysis.bench import memory as bench_memory
 from cnnbench.analysis.bench import model as bench_model
 from cnnbench.analysis.bench import timing as bench_time
@@ -256,3 +257,12 @@ def test_memory_that_is_saved_shows(bench, tmp_path):
         rows = json.loads((tmp_path / f"{memory}.json").read_text())["rows"]
         (peaks[memory],) = [row["peak_bytes"] for row in rows if row["pass"] == "step"]
     assert peaks["save"] < 0.6 * peaks["keep"]
+
+
+def test_stages_are_timed_over_every_image_once_in_a_round():
+    seen: dict[str, list[int]] = {"read": [], "decode": []}
+    works = {name: its.extend for name, its in seen.items()}
+    times = bench_loader._cpu_times(works, list(range(2 * bench_loader.CHUNK + 3)), rounds=2)
+    first, whole = list(range(bench_loader.CHUNK)), list(range(2 * bench_loader.CHUNK + 3))
+    assert seen == {name: [*first, *whole, *whole] for name in works}, "once more at the start, to warm up"
+    assert {name: len(its) for name, its in times.items()} == {"read": 2, "decode": 2}
