@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--map", nargs="*", metavar="TEST", help="measure which lines tests execute (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--count", type=int, default=200, help="how many mutants")
-    parser.add_argument("--again", action="store_true", help="try again those that survived, with every test of theirs")
+    parser.add_argument("--again", action="store_true", help="try again what was not found, with every test")
     parser.add_argument("--part", default="0/1", help="I/N: of N such commands at a time this one is the I-th, from 0")
     options = parser.parse_args()
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def main() -> None:
         return
     mutants = drawn(candidates(ROOT / "cnnbench"), options.count, options.seed)
     last = {trial["key"]: trial["verdict"] for trial in trials()}
-    wanted = UNFOUND if options.again else (None,)
+    wanted = (*UNFOUND, "timed out") if options.again else (None,)
     part, parts = map(int, options.part.split("/"))
     to_try = [mutant for mutant in mutants if last.get(mutant.key) in wanted][part::parts]
     try_all(to_try, LIMITS["again" if options.again else "first"])
