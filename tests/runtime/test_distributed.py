@@ -27,7 +27,7 @@ def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     devices = [distributed.device_of(Process(rank, 3, rank), "cuda") for rank in (0, 1)]
     assert devices == [torch.device("cuda", 0), torch.device("cuda", 1)]
-    with pytest.raises(UserError, match="process 2 of this machine has no GPU: it has 2; start 2"):
+    with pytest.raises(UserError, match="process 2 of this machine has no GPU: the machine has 2, so start at most 2 "):
         distributed.device_of(Process(2, 3, 2), "cuda")
 
 

@@ -11,4 +11,4 @@ from cnnbench.data.commands.inspection import inspect_file
 def test_a_file_without_pixels_has_no_size(content, kind):
     found = inspect_file(content, "a.jpg")
     assert [*found.kinds] == [kind]
-    assert (found.bytes, found.width, found.height) == (len(content), 0, 0), "so it counts in no distribution of sizes"
+    assert (found.size, found.width, found.height) == (len(content), 0, 0), "so it counts in no distribution of sizes"

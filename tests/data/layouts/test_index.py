@@ -170,9 +170,11 @@ def test_nothing_half_written_is_left(data, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         index.keep(folder / "index", listing, data, "train", LAYOUT)
     assert not list(folder.iterdir())
-    before = set(index.cache_file(data, "train").parent.iterdir())
+    cache = index.cache_file(data, "train").parent
+    cache.mkdir(parents=True, exist_ok=True)
+    before = set(cache.iterdir())
     assert len(contents(data)) == 61, "a cache that cannot be written does not hinder"
-    assert set(index.cache_file(data, "train").parent.iterdir()) == before
+    assert set(cache.iterdir()) == before
 
 
 def test_a_disk_that_vanishes_is_one_sentence(data, monkeypatch):
