@@ -83,7 +83,7 @@ HALVES = {  # which files of a change are forgotten, the words that then fail, a
             "train augment.invert.p=1 recipe=quick",
             "'invert' is a choice of the schema without an implementation: add a line",
         ),
-        ("cnnbench/config/*", "train augment.invert.p=1 recipe=quick", "unknown key 'augment.invert'"),
+        ("cnnbench/config/*", "train augment.invert.p=1 recipe=quick", "unknown key 'augment.invert.p'"),
     ],
     "A schedule": [
         (

@@ -30,7 +30,7 @@ def explain(error: Exception, schema: type) -> str:
         return f"{match[1]} has several values: add --multirun for a sweep, or write a list, as in key=[1,2]"
     if match := re.match(r"Could not override '([^']*)'", str(error)):
         parent = getattr(cause, "parent_node", None)
-        return unknown_key(match[1], schema, list(parent) if isinstance(parent, DictConfig) else [])
+        return unknown_key(match[1], schema, _entries_of(parent) if isinstance(parent, DictConfig) else [])
     if match := TWICE.match(first):
         group = match[1] or match[2]
         return f"{group} is chosen twice: a recipe's file writes its values out, and cannot name one among its defaults"
@@ -40,14 +40,18 @@ def explain(error: Exception, schema: type) -> str:
 
 def unknown_key(name: str, schema: type, siblings: Iterable[str] = ()) -> str:
     """'unknown key ...' with the nearest known key, found by its full name, its siblings, or its last part."""
-    group = name.rpartition(".")[0]
-    known = dict.fromkeys([*entries(schema), *(f"{group}.{sibling}" for sibling in siblings if group)])
+    known = dict.fromkeys([*entries(schema), *siblings])
     if hint := nearest(name, known):
         return f"unknown key '{name}'{hint}"
     by_last: dict[str, str] = {full.rpartition(".")[2]: full for full in known}
     close = [by_last[word] for word in by_last if word == name.rpartition(".")[2]]
     hint = f", did you mean {close[0]}?" if close else nearest(name.rpartition(".")[2], by_last)
     return f"unknown key '{name}'{hint or '; `cnnbench COMMAND --help` lists them'}"
+
+
+def _entries_of(node: DictConfig) -> list[str]:
+    """Full names of what a node of the config holds."""
+    return [node._get_full_key(str(entry)) for entry in node]
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

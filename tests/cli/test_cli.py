@@ -17,6 +17,7 @@ MISTAKES = [
     ("train epochz=3", "did you mean epochs"),
     ("train lr=0.1", "did you mean optimizer.lr"),
     ("train +foo=1", "unknown key 'foo'"),
+    ("train augment.flop.p=1", "'augment.flop.p', did you mean augment.flip.p or augment.flip or augment.pca.p?"),
     ("train optimizer.momentun=0.9", "did you mean optimizer.momentum"),
     ("train arch.options.inti=paper", "did you mean arch.options.init"),
     ("train arch=vgg61", "did you mean vgg"),
