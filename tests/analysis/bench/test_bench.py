@@ -262,7 +262,7 @@ def test_memory_that_is_saved_shows(bench, tmp_path):
 def test_stages_are_timed_over_every_image_once_in_a_round():
     seen: dict[str, list[int]] = {"read": [], "decode": []}
     works = {name: its.extend for name, its in seen.items()}
-    times = bench_loader._cpu_times(works, list(range(2 * bench_loader.CHUNK + 3)), rounds=2)
-    first, whole = list(range(bench_loader.CHUNK)), list(range(2 * bench_loader.CHUNK + 3))
+    times = bench_loader._cpu_times(works, list(range(2 * bench_loader.TURN_IMAGES + 3)), rounds=2)
+    first, whole = list(range(bench_loader.TURN_IMAGES)), list(range(2 * bench_loader.TURN_IMAGES + 3))
     assert seen == {name: [*first, *whole, *whole] for name in works}, "once more at the start, to warm up"
     assert {name: len(its) for name, its in times.items()} == {"read": 2, "decode": 2}
