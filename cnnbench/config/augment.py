@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
-from cnnbench.config.fields import Kind, Range, check_acting, group, key, require
+from cnnbench.config.fields import SHARE, Kind, Range, check_acting, group, key, require, value_of
 from cnnbench.runtime.errors import nearest
 
 CROPS = {
@@ -51,32 +50,24 @@ class CropConfig:
 
 @dataclass(frozen=True)
 class FlipConfig:
-    p: float = key("probability of mirroring left to right", 0.0, range=Range(at_least=0, at_most=1))
+    p: float = key("probability of mirroring left to right", 0.0, range=SHARE)
 
 
 @dataclass(frozen=True)
 class RotateConfig:
-    p: float = key("probability", 0.0, range=Range(at_least=0, at_most=1))
+    p: float = key("probability", 0.0, range=SHARE)
     degrees: float = key("largest angle to either side, degrees", 15.0, range=Range(at_least=0, at_most=180))
 
 
 @dataclass(frozen=True)
 class ShiftConfig:
-    p: float = key("probability", 0.0, range=Range(at_least=0, at_most=1))
-    fraction: float = key(
-        "largest shift along each axis, as a share of the side",
-        0.1,
-        range=Range(at_least=0, at_most=1),
-    )
+    p: float = key("probability", 0.0, range=SHARE)
+    fraction: float = key("largest shift along each axis, as a share of the side", 0.1, range=SHARE)
 
 
 @dataclass(frozen=True)
 class ContrastConfig:
-    p: float = key(
-        "probability of contrast stretching, each channel on its own",
-        0.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    p: float = key("probability of contrast stretching, each channel on its own", 0.0, range=SHARE)
     cutoff: float = key(
         "percent of the darkest and of the lightest pixels that saturate, in [0, 50)",
         2.0,
@@ -86,16 +77,12 @@ class ContrastConfig:
 
 @dataclass(frozen=True)
 class EqualizeConfig:
-    p: float = key(
-        "probability of histogram equalisation, each channel on its own",
-        0.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    p: float = key("probability of histogram equalisation, each channel on its own", 0.0, range=SHARE)
 
 
 @dataclass(frozen=True)
 class ClaheConfig:
-    p: float = key("probability of adaptive histogram equalisation (CLAHE)", 0.0, range=Range(at_least=0, at_most=1))
+    p: float = key("probability of adaptive histogram equalisation (CLAHE)", 0.0, range=SHARE)
     clip_limit: float = key(
         "most pixels of a level in a tile, in multiples of the mean over all levels",
         2.0,
@@ -107,11 +94,7 @@ class ClaheConfig:
 
 @dataclass(frozen=True)
 class PcaConfig:
-    p: float = key(
-        "probability of moving all pixels along the principal axes of ILSVRC's colours",
-        0.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    p: float = key("probability of moving all pixels along the principal axes of ILSVRC's colours", 0.0, range=SHARE)
     std: float = key(
         "standard deviation of the move along an axis, in those of the colours",
         0.1,
@@ -121,7 +104,7 @@ class PcaConfig:
 
 @dataclass(frozen=True)
 class JitterConfig:
-    p: float = key("probability of colour jitter", 0.0, range=Range(at_least=0, at_most=1))
+    p: float = key("probability of colour jitter", 0.0, range=SHARE)
     brightness: float = key("factor drawn from 1 - this (at least 0) to 1 + this", 0.4, range=Range(at_least=0))
     contrast: float = key("factor, drawn likewise, on the distance from the mean grey", 0.4, range=Range(at_least=0))
     saturation: float = key(
@@ -139,11 +122,7 @@ class JitterConfig:
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    p: float = key(
-        "probability of a learnt or random policy of several operations",
-        0.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    p: float = key("probability of a learnt or random policy of several operations", 0.0, range=SHARE)
     kind: str = key("the policy", "randaugment", kinds=POLICIES)
     count: int = key("randaugment: operations in a row", 2, range=Range(at_least=1))
     magnitude: float = key("randaugment: strength of each, from 0 to 30", 9.0, range=Range(at_least=0, at_most=30))
@@ -152,11 +131,7 @@ class PolicyConfig:
         0.0,
         range=Range(at_least=0),
     )
-    each_p: float = key(
-        "randaugment: probability that each of the `count` acts",
-        1.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    each_p: float = key("randaugment: probability that each of the `count` acts", 1.0, range=SHARE)
     severity: int = key(
         "augmix: greatest strength of an operation, from 1 to 10",
         3,
@@ -173,7 +148,7 @@ class PolicyConfig:
 
 @dataclass(frozen=True)
 class EraseConfig:
-    p: float = key("probability of erasing a random rectangle", 0.0, range=Range(at_least=0, at_most=1))
+    p: float = key("probability of erasing a random rectangle", 0.0, range=SHARE)
     scale: list[float] = key("share of the image's area, from and to", [0.02, 0.33])
     ratio: list[float] = key("height / width, from and to", [0.3, 3.3])
     fill: str = key("zero: black; mean: the mean colour of ILSVRC; noise: random values", "mean", choices=FILLS)
@@ -181,11 +156,7 @@ class EraseConfig:
 
 @dataclass(frozen=True)
 class MixupConfig:
-    p: float = key(
-        "probability that the images and labels of a batch are blended in pairs",
-        0.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    p: float = key("probability that the images and labels of a batch are blended in pairs", 0.0, range=SHARE)
     alpha: float = key("parameter of the Beta distribution of the share", 0.2, range=Range(above=0))
 
 
@@ -194,7 +165,7 @@ class CutmixConfig:
     p: float = key(
         "probability that each image of a batch gets a rectangle of another, and its share of the label",
         0.0,
-        range=Range(at_least=0, at_most=1),
+        range=SHARE,
     )
     alpha: float = key("parameter of the Beta distribution of the share", 1.0, range=Range(above=0))
 
@@ -289,14 +260,9 @@ def _check_crop(augment: AugmentConfig) -> None:
 
 
 def _check_pair(augment: AugmentConfig, name: str, high: float) -> None:
-    pair = _value(augment, name)
+    pair = value_of(augment, name)
     require(
         len(pair) == 2 and 0 < pair[0] <= pair[1] <= high,
         f"augment.{name}={pair} is not a range: give two values above 0, the smaller first"
         + (f", at most {high:g}" if high < float("inf") else ""),
     )
-
-
-def _value(augment: AugmentConfig, name: str) -> Any:
-    group, _, last = name.partition(".")
-    return getattr(getattr(augment, group), last)

@@ -33,6 +33,9 @@ class Range:
         return " and ".join(f"{words} {bound:g}" for words, bound in parts.items() if abs(bound) < INFINITY)
 
 
+SHARE = Range(at_least=0, at_most=1)  # probabilities too
+
+
 @dataclass(frozen=True)
 class Kind:
     """One of the kinds that a group of keys has: what it is, in a line, and the keys of the group that act with it,

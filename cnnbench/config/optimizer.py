@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnbench.config.fields import Kind, Range, check_acting, key, require
+from cnnbench.config.fields import SHARE, Kind, Range, check_acting, key, require
 
 OPTIMIZERS = {
     "sgd": Kind("gradient descent with momentum, as in torch", ("momentum", "dampening", "nesterov", "fused")),
@@ -33,7 +33,7 @@ class OptimizerConfig:
         0.0,
         range=Range(at_least=0, below=1),
     )
-    dampening: float = key("sgd: dampening of momentum in [0, 1]", 0.0, range=Range(at_least=0, at_most=1))
+    dampening: float = key("sgd: dampening of momentum in [0, 1]", 0.0, range=SHARE)
     nesterov: bool = key("sgd: Nesterov momentum", False)
     alpha: float = key(
         "both rmsprop: share of the mean square that stays at each step, in [0, 1)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnbench.config.fields import Kind, Range, check_acting, key, require
+from cnnbench.config.fields import SHARE, Kind, Range, check_acting, key, require
 
 SCHEDULES = {
     "constant": Kind("the full rate"),
@@ -28,11 +28,7 @@ class ScheduleConfig:
         choices=("linear", "constant"),
     )
     warmup_epochs: float = key("warm-up in front, epochs", 0.0, range=Range(at_least=0))
-    warmup_start: float = key(
-        "factor on the rate at the first step of warm-up",
-        0.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    warmup_start: float = key("factor on the rate at the first step of warm-up", 0.0, range=SHARE)
     step_epochs: float = key(
         "step, exponential: epochs in which the rate is multiplied by gamma once",
         30.0,
@@ -41,17 +37,13 @@ class ScheduleConfig:
     milestones: list[float] = key("multi_step: epochs at which the rate is multiplied by gamma", [])
     gamma: float = key("step, multi_step, exponential, plateau: factor on the rate", 0.1, range=Range(at_least=0))
     power: float = key("polynomial: exponent; 1 is a straight line", 2.0, range=Range(above=0))
-    start: float = key("one_cycle: factor on the rate at the start", 0.04, range=Range(at_least=0, at_most=1))
+    start: float = key("one_cycle: factor on the rate at the start", 0.04, range=SHARE)
     peak: float = key(
         "one_cycle: share of the time, in (0, 1), after which the rate is full",
         0.3,
         range=Range(above=0, below=1),
     )
-    final: float = key(
-        "linear, polynomial, cosine, one_cycle: factor on the rate at the end",
-        0.0,
-        range=Range(at_least=0, at_most=1),
-    )
+    final: float = key("linear, polynomial, cosine, one_cycle: factor on the rate at the end", 0.0, range=SHARE)
     patience: int = key(
         "plateau: evaluations in a row without a better top-1 error before the rate is multiplied",
         5,
