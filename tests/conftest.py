@@ -24,6 +24,11 @@ Run = Callable[..., subprocess.CompletedProcess]
 LONGEST = ("test_docs.py", "test_train.py", "test_preemption.py")  # some tests of theirs take half a minute
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """For `-n auto`: one more than the cores, since tests also wait, for processes, disks and each other."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs a command is slow; files that build whole networks or compose every config say so themselves.
 

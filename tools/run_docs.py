@@ -42,7 +42,7 @@ SMALL = {
 }
 QUICK = ["epochs=1", "batch=8", "data.workers=0", "processes=1", "device=cpu", "eval_batch=8", "compile=false"]
 # Keys that make a command another kind of command.
-FORKS = ("archs", "augment", "form", "ladder", "plot", "protocol", "runs", "weights", "weights_kind", "what")
+FORKS = ("archs", "augment", "ladder", "plot", "protocol", "runs", "weights", "weights_kind", "what")
 SHORTER = {
     "train": QUICK,
     "eval": ["batch=8", "data.workers=0", "device=cpu", "processes=1"],
