@@ -14,29 +14,20 @@ data              form, decoder and pixels of the images
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import torch
 
 from cnnbench import __version__
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import sync
+from cnnbench.runtime.sealed import FORMAT, SealedFile, check_seal, other_format
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
-FORMAT = 1  # counted up when an item that is there already changes its meaning, or a needed one is added
 LAST, PREVIOUS, BEST, DAMAGED = "last.pt", "previous.pt", "best.pt", "damaged.pt"
-
-MARK = b"cnnbench sha256 "
-TRAILER = len(MARK) + 64  # bytes: the mark and the checksum in hexadecimal
-BLOCK = 1 << 20  # bytes read at a time
 
 
 class OtherFormat(UserError):
@@ -56,10 +47,9 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
     """
     path, scratch = folder / LAST, folder / f".{LAST}.{os.getpid()}"
     try:
-        with _HashedFile(scratch) as file:
+        with SealedFile(scratch) as file:
             torch.save({"format": FORMAT, "version": __version__, **content}, file)
-            file.write(MARK + file.hash.hexdigest().encode())
-            file.flush()
+            file.seal()
             os.fsync(file.fileno())
         for name in also:  # before `last`: what comes after `last` is lost if the run is killed
             _put_beside(scratch, folder / name)
@@ -112,7 +102,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         with open(path, "rb") as file:
-            _check(file, path)
+            check_seal(file, path)
             content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"there is no checkpoint {path}") from error
@@ -124,43 +114,9 @@ def load(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged: {reason(error)}") from error
     if not isinstance(content, dict) or "model" not in content:
         raise UserError(f"{path} is not a checkpoint of a run")
-    if content.get("format") != FORMAT:
-        before = f"cnnbench {content['version']}" if "version" in content else "an earlier version of cnnbench"
-        raise OtherFormat(
-            f"{path} was written by {before} in format {content.get('format', 0)}, and cnnbench {__version__} reads "
-            f"format {FORMAT}: continue the run with the version that wrote it"
-        )
+    if problem := other_format(content):
+        raise OtherFormat(f"{path} {problem}: continue the run with the version that wrote it")
     return content
-
-
-class _HashedFile(io.BufferedWriter):
-    """A new file to write to, and the hash of what was written."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(io.FileIO(path, "w"))
-        self.hash = hashlib.sha256()
-
-    def write(self, data: ReadableBuffer) -> int:
-        self.hash.update(data)
-        return super().write(data)
-
-
-def _check(file: BinaryIO, path: Path) -> None:
-    """Raise UserError unless `file` ends in the checksum of what comes before; leaves it at its beginning."""
-    rest = file.seek(0, os.SEEK_END) - TRAILER
-    file.seek(max(0, rest))
-    trailer = file.read()
-    if rest < 0 or not trailer.startswith(MARK):
-        raise UserError(f"{path} is damaged: its end is missing")
-    file.seek(0)
-    hashed = hashlib.sha256()
-    while rest:
-        block = file.read(min(BLOCK, rest))
-        hashed.update(block)
-        rest -= len(block)
-    if trailer != MARK + hashed.hexdigest().encode():
-        raise UserError(f"{path} is damaged: its checksum is not that of its content")
-    file.seek(0)
 
 
 def _put_beside(scratch: Path, path: Path) -> None:

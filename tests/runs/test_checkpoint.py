@@ -13,6 +13,7 @@ import torch
 
 from cnnbench.runs import checkpoint
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.sealed import FORMAT
 from cnnbench.training.async_checkpointer import AsyncCheckpointer, host_copy
 
 
@@ -47,7 +48,7 @@ def test_last_keeps_its_predecessor_and_a_damaged_one_is_put_aside(tmp_path, cap
         checkpoint.find_last(tmp_path)
 
 
-@pytest.mark.parametrize(("format", "by"), [(checkpoint.FORMAT + 1, "cnnbench 9.9"), (None, "an earlier version")])
+@pytest.mark.parametrize(("format", "by"), [(FORMAT + 1, "cnnbench 9.9"), (None, "an earlier version")])
 def test_a_checkpoint_of_another_format_is_refused_and_left_where_it_is(tmp_path, monkeypatch, format, by):
     checkpoint.save(tmp_path, content(1))
     with monkeypatch.context() as patch:

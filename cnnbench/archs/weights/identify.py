@@ -13,8 +13,9 @@ from torch import nn
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.facts import facts
 from cnnbench.archs.registry import build, names
-from cnnbench.archs.weights.keymaps import KEYMAPS, renamed
+from cnnbench.archs.weights.keymaps import KEYMAPS, renamings
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
+from cnnbench.archs.weights.sets import largest
 
 # Options, beside each network's own, that public weights are known to have been trained with.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -44,12 +45,13 @@ def identify(file: WeightsFile, model: nn.Module) -> str:
     """Half a sentence that says which network `file`, which does not fit `model`, looks like."""
     if file.arch is not None:
         return f"cnnbench wrote it for {file.arch}"
-    shapes = {kind: _count(renamed(file.weights, kind)[0]) for kind in KEYMAPS}
-    plain = _count(file.weights)
+    weights = largest(file)
+    shapes = {kind: _count(list(renamings(weights, kind))[-1][0]) for kind in KEYMAPS}
+    plain = _count(weights)
     own = _shapes(model)
     if own.fits(shapes.get(own.kind, plain)):
         return "its tensors have the shapes of this very network, under names that are not known here"
-    size = sum(value.numel() for value in file.weights.values())
+    size = sum(value.numel() for value in weights.values())
     found = [
         label
         for name in names()

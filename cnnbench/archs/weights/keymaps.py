@@ -8,6 +8,7 @@ need no table.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cnnbench.archs.weights.read import Weights
@@ -59,15 +60,18 @@ NORMALISED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 
-def renamed(weights: Weights, kind: str) -> tuple[Weights, Keymap | None]:
-    """`weights` by the names of the class `kind`, and whose names they had if not these."""
-    for naming in KEYMAPS.get(kind, ()):
-        if not any(re.search(pattern, key) for pattern in naming.renames for key in weights):
-            continue
-        result = {}
-        for key, value in weights.items():
-            for pattern, replacement in naming.renames.items():
-                key = re.sub(pattern, replacement, key)
-            result[key] = value.flatten(1) if key in naming.flattened else value
-        return result, naming
-    return dict(weights), None
+def renamings(weights: Weights, kind: str) -> Iterator[tuple[Weights, Keymap | None]]:
+    """`weights` as they are, and by the names of the class `kind` if they have those that one of its tables knows."""
+    yield dict(weights), None
+    for keymap in KEYMAPS.get(kind, ()):
+        if any(re.search(pattern, key) for pattern in keymap.renames for key in weights):
+            yield _renamed(weights, keymap), keymap
+
+
+def _renamed(weights: Weights, keymap: Keymap) -> Weights:
+    result = {}
+    for key, value in weights.items():
+        for pattern, replacement in keymap.renames.items():
+            key = re.sub(pattern, replacement, key)
+        result[key] = value.flatten(1) if key in keymap.flattened else value
+    return result

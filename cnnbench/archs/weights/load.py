@@ -12,46 +12,100 @@ from torch import nn
 
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.weights.identify import identify
-from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST, NORMALISED, renamed
+from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST, NORMALISED
+from cnnbench.archs.weights.numbers import as_numbers
 from cnnbench.archs.weights.read import COUNTER, MeanAndStd, Weights, WeightsFile, read_weights
+from cnnbench.archs.weights.sets import WeightsSet, choose_set
+
+# Last parts of names of buffers that tools leave in a network: thop's counts, and images' means in it.
+EXTRAS = ("total_ops", "total_params", "n_averaged", "mean", "std")
 
 
 def load_weights(
-    model: nn.Module, path: str | Path, new_classifier: bool = True, normalised: MeanAndStd | None = None
+    model: nn.Module,
+    path: str | Path,
+    new_classifier: bool = True,
+    normalised: MeanAndStd | None = None,
+    wanted: str | None = None,
 ) -> list[str]:
     """Load the weights in `path` into `model`, in place; what was done besides, a sentence each, for the user.
 
-    Takes .safetensors, and .pt or .pth files of torch.save with a state dict, bare or below one of WRAPPERS, with names
-    as ours, torchvision's or timm's (keymaps.py). Every key has to fit, except: auxiliary heads may be in the file
-    alone (left out) or in the network alone (they keep their start), counters of batches may be missing. Where the
-    numbers of classes differ the classifier keeps its start, or with `new_classifier=False` that is an error too.
-    `normalised`: mean and deviation of the images that the network is to see; a file that states others is an error,
-    and if public weights expect others that is a note.
+    Takes every form of forms.py, with names as ours, torchvision's or timm's (keymaps.py), in whatever nesting and
+    below whatever prefix they lie; of several sets of weights the one called `wanted` (sets.py). Every tensor has to
+    fit, except: auxiliary heads may be in the file alone (left out) or in the network alone (they keep their start),
+    counters of batches may be missing, and counters that no network has are left out. Where the numbers of classes
+    differ the classifier keeps its start, or with `new_classifier=False` that is an error too. `normalised`: mean and
+    deviation of the images that the network is to see; a file that states others is an error, and if public weights
+    expect others that is a note.
 
     A file cannot tell a ResNet with the stride in the 3x3 convolution ("v1.5", as all of torchvision's are) from one
     with the stride in the 1x1 ("v1"), nor where a parameterless shortcut puts its zeros: the caller has to know.
 
-    Raises ValueError, in one sentence, for a file that cannot be read, holds more than tensors and plain values
-    (nothing in it is executed) or does not fit; then `model` is as it was.
+    Raises ValueError, in one sentence, for a file that cannot be read (nothing in it is executed), does not fit or
+    holds numbers that are not finite; then `model` is as it was.
     """
     file = read_weights(path)
     own, kind = model.state_dict(), type(model).__name__
-    weights, naming = renamed(file.weights, kind)
-    notes = [f"renamed from {naming.source} names"] if naming else []
+    found, notes = choose_set(file, model, wanted)
+    weights = dict(found.weights)
+    notes += _tell_names(found)
+    notes += _match_heads_beside(weights, own, model, file, found) if found.whole else []
     notes += _match_auxiliary(weights, own, model)
     notes += _match_classifiers(weights, own, model, path, new_classifier)
+    notes += _leave_out_counters(weights, own)
     absent = [key for key in own if key.endswith(f".{COUNTER}") and key not in weights]
     if problem := _misfit({**weights, **{key: own[key] for key in absent}}, own):
         raise ValueError(f"{path} does not fit {kind}: {problem}; {identify(file, model)}")
     if absent:
         weights.update({key: own[key] for key in absent})
         notes.append(f"its batch normalisations have no {COUNTER}, as before torch 0.4.1: counted from 0")
-    if naming and naming.centred_zeros:
+    plain, changed = as_numbers({key: value for key, value in weights.items() if value is not own[key]}, path)
+    weights |= plain
+    notes += changed
+    if found.keymap and found.keymap.centred_zeros:
         weights = _old_channels_first(weights)
         notes.append("channels reordered: its shortcuts put zeros on both sides of the old channels, here on one")
     notes += _match_images(file, kind, path, normalised) if normalised is not None else []
     model.load_state_dict(weights)
     return notes
+
+
+def _tell_names(found: WeightsSet) -> list[str]:
+    notes = [f"names without their prefix {found.stripped}"] if found.stripped and found.whole else []
+    return notes + ([f"renamed from {found.keymap.source} names"] if found.keymap else [])
+
+
+def _match_heads_beside(
+    weights: Weights, own: Weights, model: nn.Module, file: WeightsFile, found: WeightsSet
+) -> list[str]:
+    """Add to `weights` a classifier that the file has beside the prefix of the rest, as mmpretrain's do, and say what
+    else lies there."""
+    beside = {
+        name: value
+        for name, value in file.tensors.items()
+        if name.startswith(found.holder) and not name.startswith(found.prefix)
+    }
+    notes = []
+    if classifier := classifier_of(model):
+        missing = [key for key in own if key.startswith(f"{classifier}.") and key not in weights]
+        pairs = {key: [name for name in beside if name.endswith(f".{key}")] for key in missing}
+        if missing and all(len(names) == 1 for names in pairs.values()):
+            taken = {key: names[0] for key, names in pairs.items()}
+            weights.update({key: beside.pop(name) for key, name in taken.items()})
+            notes.append(f"its classifier {classifier} is {taken[missing[0]].removeprefix(found.holder)}")
+    if beside:
+        notes.append(f"left out what lies beside it: {_some([name.removeprefix(found.holder) for name in beside])}")
+    return notes
+
+
+def _leave_out_counters(weights: Weights, own: Weights) -> list[str]:
+    """Drop from `weights` single numbers that no network has, and buffers of EXTRAS; a note."""
+    extra = [
+        key for key in weights if key not in own and (weights[key].numel() <= 1 or key.rpartition(".")[2] in EXTRAS)
+    ]
+    for key in extra:
+        del weights[key]
+    return [f"left out counters that no network has: {_some(extra)}"] if extra else []
 
 
 def _match_auxiliary(weights: Weights, own: Weights, model: nn.Module) -> list[str]:

@@ -339,8 +339,8 @@ def test_a_misfit_says_which_network_it_looks_like(file, name, other, options, s
 
 def test_other_misfits(file):
     state = build("lenet", 10).state_dict()
-    unknown = {f"net.{key}": value for key, value in state.items()}
-    with pytest.raises(ValueError, match=r"and has net\.\S+, .* too many; .* of this very network, under names"):
+    unknown = {key.replace(".", "_"): value for key, value in state.items()}
+    with pytest.raises(ValueError, match=r"and has c1_weight, .* too many; .* of this very network, under names"):
         load_weights(build("lenet", 10), file(unknown))
     with pytest.raises(ValueError, match=r"it looks like none of the networks here$"):
         load_weights(build("lenet", 10), file({"a": torch.zeros(3)}))
@@ -374,9 +374,16 @@ def test_nothing_in_a_pickle_is_executed(tmp_path, zipped):
     with pytest.raises(ValueError, match=r"^\S+w.pth holds Python objects \(posix.mkdir\), not only tensors, and "):
         load_weights(build("lenet"), tmp_path / "w.pth")
     assert not trap.exists()
-    torch.save(build("lenet"), tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(ValueError, match=r"Python objects \(cnnbench.archs.lenet.LeNet\), .*save the state dict"):
-        load_weights(build("lenet"), tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_whole_network_that_was_pickled_is_read_as_its_tensors(tmp_path, zipped, wrapped):
+    source, model = build("resnet20", 10), build("resnet20", 10)
+    whole = nn.DataParallel(source) if wrapped else source
+    torch.save({"net": whole, "acc": 91.0}, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
+    assert load_weights(model, tmp_path / "w.pth") == ["names without their prefix net."]
+    assert_state(model, source.state_dict())
 
 
 @pytest.mark.parametrize("keep", [0, 10, 100, -100])

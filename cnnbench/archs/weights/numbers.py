@@ -1,0 +1,48 @@
+"""The numbers of weights: half, quantised and sparse ones made plain, and those that are not finite refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from cnnbench.archs.weights.read import Weights
+
+WIDER = (torch.float32, torch.float64)
+
+
+def as_numbers(weights: Weights, path: str | Path) -> tuple[Weights, list[str]]:
+    """`weights` as dense tensors of plain numbers, and what was done for it, a sentence each.
+
+    Raises ValueError, in one sentence, for a tensor without numbers, of complex ones, or with one that is not finite.
+    """
+    result = {}
+    for name, value in weights.items():
+        if value.is_meta or value.is_complex():
+            without = "no numbers" if value.is_meta else "complex numbers"
+            raise ValueError(f"{path} cannot be used: its {name} has {without}")
+        plain = _plain(value)
+        if plain.is_floating_point() and (wrong := int((~plain.float().isfinite()).sum())):
+            raise ValueError(
+                f"{name} of {path} is not finite: {wrong:,} of its {plain.numel():,} numbers are nan or infinite; the "
+                "run that made it diverged, or it was converted badly"
+            )
+        result[name] = plain
+    notes = []
+    for what, count in (
+        ("quantised: taken as the numbers that they stand for", sum(v.is_quantized for v in weights.values())),
+        ("sparse: taken as dense ones", sum(v.layout != torch.strided for v in weights.values())),
+        (
+            "of less than 32 bits: computed with in 32",
+            sum(v.is_floating_point() and v.dtype not in WIDER for v in weights.values()),
+        ),
+    ):
+        if count:
+            notes.append(f"{count} of its tensors are {what}")
+    return result, notes
+
+
+def _plain(value: torch.Tensor) -> torch.Tensor:
+    if value.is_quantized:
+        return value.dequantize()
+    return value.to_dense() if value.layout != torch.strided else value

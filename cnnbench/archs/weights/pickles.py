@@ -1,0 +1,192 @@
+"""Files of torch.save and other pickles, read without executing anything in them.
+
+A pickle names classes and functions and says what to call them with. Here every name that is not in ALLOWED becomes a
+Foreign object, which keeps what it is given and does nothing, so that the argparse.Namespace, the numpy number or the
+callback beside the weights is no obstacle; names of BLOCKED modules are refused. Python's documentation of pickle
+calls this "restricting globals".
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+
+# Modules none of whose functions a file of weights has a use for.
+BLOCKED = frozenset(
+    [
+        "__builtin__", "asyncio", "builtins", "code", "codecs", "commands", "ctypes", "functools", "imp", "importlib",
+        "inspect", "io", "itertools", "marshal", "multiprocessing", "nt", "ntpath", "operator", "os", "pickle",
+        "platform", "posix", "posixpath", "pty", "pydoc", "runpy", "shutil", "signal", "site", "socket", "subprocess",
+        "sys", "tempfile", "threading", "timeit", "types", "urllib", "webbrowser",
+    ]
+)  # fmt: skip
+REBUILT = (
+    "_rebuild_parameter",
+    "_rebuild_parameter_with_state",
+    "_rebuild_qtensor",
+    "_rebuild_sparse_tensor",
+    "_rebuild_tensor",
+    "_rebuild_tensor_v2",
+)
+CONSTANTS = (torch.dtype, torch.layout, torch.memory_format, torch.qscheme)
+PLAIN = (
+    "bool",
+    "bytearray",
+    "bytes",
+    "complex",
+    "dict",
+    "float",
+    "frozenset",
+    "int",
+    "list",
+    "set",
+    "slice",
+    "str",
+    "tuple",
+)
+
+
+class BlockedName(pickle.UnpicklingError):
+    """A pickle that names a function which could do harm."""
+
+
+class Foreign:
+    """Stands for an object that is not read: it keeps what the pickle says of it, and does nothing.
+
+    `name`: of its class or function, as module.name. `state`: what it was to be set up with. `items`: what was put into
+    it as into a dictionary.
+    """
+
+    name = ""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Foreign:
+        made = super().__new__(cls)
+        made.state, made.items = None, {}
+        return made
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.items[key] = value
+
+    def append(self, value: Any) -> None:
+        self.items[len(self.items)] = value
+
+    add = append
+
+    def extend(self, values: Iterable[Any]) -> None:
+        for value in values:
+            self.append(value)
+
+
+def load_pickle(path: Path) -> Any:
+    """What the file `path` of torch.save, or of pickle.dump, holds, on the CPU; other objects as Foreign.
+
+    Raises BlockedName, and for a damaged file whatever torch or pickle does.
+    """
+    with warnings.catch_warnings(), open(path, "rb") as file:
+        warnings.simplefilter("ignore")  # of old forms of storages
+        if not _is_plain(file):
+            return _load(file)
+        return _Unpickler(file, encoding="latin1").load()  # of Python 2 too
+
+
+def _is_plain(file: BinaryIO) -> bool:
+    """Whether `file` is of pickle.dump: what torch.save wrote is an archive, or begins with a pickled number."""
+    start = file.read(4)
+    file.seek(0)
+    return start[:1] == b"\x80" and start[2:3] != b"\x8a"
+
+
+def _load(file: Any) -> Any:
+    return torch.load(file, map_location="cpu", pickle_module=_module(), weights_only=False)
+
+
+def _module() -> Any:
+    """What torch.load takes as its pickle module, in which the name of an unpickler is `Unpickler`."""
+    return SimpleNamespace(
+        Unpickler=_Unpickler,
+        UnpicklingError=pickle.UnpicklingError,
+        load=lambda file, **options: _Unpickler(file, **options).load(),
+        __name__=__name__,
+    )
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for module.name: the thing itself if it is allowed, else a class of Foreign objects."""
+        full = f"{module}.{name}"
+        if full in ALLOWED:
+            return ALLOWED[full]()
+        if module == "torch" and isinstance(value := getattr(torch, name, None), CONSTANTS):
+            return value
+        if module == "torch" and name.endswith("Storage"):
+            return getattr(torch, name)
+        if module.partition(".")[0] in BLOCKED:
+            raise BlockedName(full)
+        return type(name.rpartition(".")[2], (Foreign,), {"name": full})
+
+
+def _from(module: str, name: str) -> Callable[[], Any]:
+    return lambda: getattr(import_module(module), name)
+
+
+def _storage_of_bytes(content: bytes) -> Any:
+    """As torch.storage._load_from_bytes, by which pickle.dump writes storages, but by the unpickler above."""
+    return _load(io.BytesIO(content))
+
+
+def _bytes_of(text: str, encoding: str) -> bytes:
+    """As codecs.encode, by which protocol 2 writes bytes; no other codec than that."""
+    if encoding != "latin1":
+        raise BlockedName(f"_codecs.encode by {encoding}")
+    return text.encode(encoding)
+
+
+def _made_by_copyreg(cls: Any, base: Any, state: Any) -> Any:
+    """As copyreg._reconstructor, by which protocols 0 and 1 make objects, but for Foreign ones alone."""
+    return cls() if isinstance(cls, type) and issubclass(cls, Foreign) else Foreign()
+
+
+# "module.name" in a pickle -> what gives the thing itself.
+ALLOWED: dict[str, Callable[[], Any]] = {
+    **{f"torch._utils.{name}": _from("torch._utils", name) for name in REBUILT},
+    **{f"{module}.{name}": _from("builtins", name) for module in ("builtins", "__builtin__") for name in PLAIN},
+    "__builtin__.long": lambda: int,
+    "__builtin__.unicode": lambda: str,
+    "builtins.object": lambda: Foreign,
+    "__builtin__.object": lambda: Foreign,
+    **{
+        f"{package}.multiarray.{name}": _from("numpy._core.multiarray", name)
+        for package in ("numpy.core", "numpy._core")
+        for name in ("_reconstruct", "scalar")
+    },
+    "numpy.ndarray": lambda: np.ndarray,
+    "numpy.dtype": lambda: np.dtype,
+    "torch.Size": lambda: torch.Size,
+    "torch.device": lambda: torch.device,
+    "torch.Tensor": lambda: torch.Tensor,
+    "torch.nn.parameter.Parameter": lambda: torch.nn.Parameter,
+    "torch.serialization._get_layout": _from("torch.serialization", "_get_layout"),
+    "torch.storage._load_from_bytes": lambda: _storage_of_bytes,
+    "torch.storage.UntypedStorage": lambda: torch.UntypedStorage,
+    "_codecs.encode": lambda: _bytes_of,
+    "copyreg._reconstructor": lambda: _made_by_copyreg,
+    "copy_reg._reconstructor": lambda: _made_by_copyreg,
+    "collections.OrderedDict": lambda: OrderedDict,
+    "collections.Counter": lambda: Counter,
+}
