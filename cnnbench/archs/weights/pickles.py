@@ -13,6 +13,7 @@ import pickle
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,21 +40,7 @@ REBUILT = (
     "_rebuild_tensor_v2",
 )
 CONSTANTS = (torch.dtype, torch.layout, torch.memory_format, torch.qscheme)
-PLAIN = (
-    "bool",
-    "bytearray",
-    "bytes",
-    "complex",
-    "dict",
-    "float",
-    "frozenset",
-    "int",
-    "list",
-    "set",
-    "slice",
-    "str",
-    "tuple",
-)
+PLAIN = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, set, slice, str, tuple)
 
 
 class BlockedName(pickle.UnpicklingError):
@@ -68,6 +55,8 @@ class Foreign:
     """
 
     name = ""
+    state: Any
+    items: dict[Any, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Foreign:
         made = super().__new__(cls)
@@ -145,6 +134,10 @@ def _from(module: str, name: str) -> Callable[[], Any]:
     return lambda: getattr(import_module(module), name)
 
 
+def _same(thing: Any) -> Any:
+    return thing
+
+
 def _storage_of_bytes(content: bytes) -> Any:
     """As torch.storage._load_from_bytes, by which pickle.dump writes storages, but by the unpickler above."""
     return _load(io.BytesIO(content))
@@ -165,7 +158,7 @@ def _made_by_copyreg(cls: Any, base: Any, state: Any) -> Any:
 # "module.name" in a pickle -> what gives the thing itself.
 ALLOWED: dict[str, Callable[[], Any]] = {
     **{f"torch._utils.{name}": _from("torch._utils", name) for name in REBUILT},
-    **{f"{module}.{name}": _from("builtins", name) for module in ("builtins", "__builtin__") for name in PLAIN},
+    **{f"{module}.{kind.__name__}": partial(_same, kind) for module in ("builtins", "__builtin__") for kind in PLAIN},
     "__builtin__.long": lambda: int,
     "__builtin__.unicode": lambda: str,
     "builtins.object": lambda: Foreign,
