@@ -18,7 +18,8 @@ from cnnbench.analysis.tables import Table, render
 from cnnbench.config.augment import CropConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.augment.crop import random_box
-from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
+from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.reference import evaluation_image, read_image
 from cnnbench.data.decode.region import Box, central_window, cut
 from cnnbench.data.layouts.read import read_split

@@ -21,7 +21,7 @@ from cnnbench.config.checks import check_eval
 from cnnbench.config.data import DataConfig
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
-from cnnbench.data.decode.engines import from_pixels
+from cnnbench.data.decode.picture import from_pixels
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import CropsTransform

@@ -20,7 +20,8 @@ from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row
-from cnnbench.data.decode.engines import Engine, Picture, choose_engine, make_engine, open_picture
+from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.picture import Engine, Picture, open_picture
 from cnnbench.data.decode.region import Part, fitted, rectangle
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, ImageMaker

@@ -11,7 +11,8 @@ from PIL import Image
 from cnnbench.config.data_commands import ShowConfig
 from cnnbench.config.image_size import input_size
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
-from cnnbench.data.decode.engines import open_picture, pillow
+from cnnbench.data.decode.picture import open_picture
+from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.reference import read_image
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from cnnbench.data.decode.engines import open_picture, pillow
+from cnnbench.data.decode.picture import open_picture
+from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.region import central_window, scaled
 
 INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

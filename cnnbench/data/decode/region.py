@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cnnbench.data.decode.engines import Picture
 from cnnbench.data.decode.opencv import cv2
+from cnnbench.data.decode.picture import Picture
 
 RESIZE = {"bilinear": torch.ops.aten._upsample_bilinear2d_aa, "bicubic": torch.ops.aten._upsample_bicubic2d_aa}
 SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}  # half the width of the filter, in pixels of the coarser side

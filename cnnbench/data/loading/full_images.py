@@ -11,7 +11,8 @@ import torch
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.data import DataConfig
-from cnnbench.data.decode.engines import choose_engine, make_engine, open_picture
+from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import BROKEN_LABEL, Batch

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from cnnbench.config.data import DataConfig
-from cnnbench.data.decode.engines import Engine, choose_engine, make_engine, open_picture
+from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.picture import Engine, open_picture
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform

@@ -15,8 +15,8 @@ from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row, row_width
-from cnnbench.data.decode.engines import Picture, from_pixels
 from cnnbench.data.decode.evaluation_crops import CROP_SETS
+from cnnbench.data.decode.picture import Picture, from_pixels
 from cnnbench.data.decode.region import central_window, cut, resized, scaled
 from cnnbench.data.loading.sampler import image_random
 

@@ -10,17 +10,18 @@ from photos import encoded, mosaic
 from PIL import Image
 
 from cnnbench.data.decode import engines
+from cnnbench.data.decode.picture import Engine, open_picture
 from cnnbench.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module", params=["nvimgcodec", "simplejpeg", "pillow"])
-def engine(request) -> engines.Engine:
+def engine(request) -> Engine:
     return engines.make_engine(engines.choose_engine(request.param))
 
 
-def region(engine: engines.Engine, content: bytes, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
+def region(engine: Engine, content: bytes, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
     """The pixels of `box`, by default the whole, as RGB."""
-    picture = engines.open_picture(content, "x.JPEG", engine)
+    picture = open_picture(content, "x.JPEG", engine)
     pixels = np.asarray(picture.region(*(box or (0, 0, picture.width, picture.height))))
     return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels
 
@@ -93,8 +94,8 @@ def test_a_bomb_is_refused_before_it_is_decoded(engine):
     content = bytearray(encoded(Image.new("L", (64, 64))))
     size = content.index(b"\xff\xc0") + 5
     content[size : size + 4] = b"\xff\x00\xff\x00"
-    with pytest.raises(UserError, match=r"65280 x 65280 pixels|decompression bomb"):
-        engines.open_picture(bytes(content), "x.JPEG", engine)
+    with pytest.raises(UserError, match=r"has more than 89,478,485 pixels"):
+        open_picture(bytes(content), "x.JPEG", engine)
 
 
 def test_mutated_files_never_crash_and_never_give_other_pixels(engine, sample):

@@ -14,7 +14,8 @@ from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import CropConfig
 from cnnbench.data.augment.crop import random_box, training_part
 from cnnbench.data.decode import region
-from cnnbench.data.decode.engines import Picture, from_pixels, make_engine, open_picture
+from cnnbench.data.decode.engines import make_engine
+from cnnbench.data.decode.picture import Picture, from_pixels, open_picture
 from cnnbench.data.decode.region import Box, Part, Window, central_window, cut, rectangle, resized
 
 

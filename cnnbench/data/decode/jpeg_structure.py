@@ -1,0 +1,75 @@
+"""What kind of JPEG file it is, from its marks alone (ITU-T T.81, table B.1), without decoding anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+START, END = b"\xff\xd8\xff", b"\xff\xd9"
+MARK, STUFFING = 0xFF, 0x00  # a byte MARK of the picture itself is followed by STUFFING
+SCAN, FIRST_RESTART = 0xDA, 0xD0  # of eight
+SEQUENTIAL, PROGRESSIVE = (0xC0, 0xC1), 0xC2  # frames with Huffman codes
+TABLES = {0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}  # and comments, and applications' own
+# Contents of applications' segments by which Pillow, not libjpeg, may take a file for no image: shorter than this, ...
+SHORTEST = {0xE0: 7, 0xE2: 14, 0xEE: 7}  # JFIF, ICC profiles, Adobe
+# ... a list of several pictures, or Photoshop's resources cut off behind the number of one.
+SEVERAL, RESOURCE = b"MPF\0", b"8BIM"
+
+
+@dataclass(frozen=True)
+class Header:
+    """`frame`: its mark; `scanned` of its `components` are in the first scan, whose codes begin at byte `codes`."""
+
+    frame: int
+    components: int
+    scanned: int
+    codes: int
+
+
+def has_end(content: bytes) -> bool:
+    """Whether `content` has the end mark of a JPEG file: one cut short is decoded in part by some engines."""
+    return content.find(END, -32) >= 0
+
+
+def is_plain(content: bytes) -> bool:
+    """Whether `content` is a JPEG file of the usual kind whose only scan holds just the picture, to the end mark.
+
+    Usual: Huffman-coded, not progressive, 8 bits, of one or three components in one scan. Of such a file any part can
+    be decoded by itself: no error can come behind it. Damaged codes do not show here: libjpeg decodes through them.
+    """
+    header = read_header(content)
+    if header is None or header.frame not in SEQUENTIAL or header.components != header.scanned:
+        return False
+    codes = np.frombuffer(content, np.uint8, offset=header.codes)
+    marks = codes[:-1] == MARK
+    marks &= codes[1:] != STUFFING
+    if np.count_nonzero(marks) == 1 and content.endswith(END):
+        return True
+    marked = codes[1:][marks]
+    marked = marked[(marked & 0xF8) != FIRST_RESTART]
+    return len(marked) > 0 and marked[0] == END[1]
+
+
+def read_header(content: bytes) -> Header | None:
+    """What stands before the first scan; None unless it is a JPEG file with a frame of 8 bits, of one or three
+    components, of a size that is not 0 (nor told behind the scan), and nothing unusual."""
+    at, frame, components = 2, 0, 0
+    while content.startswith(START) and at + 10 < len(content) and content[at] == MARK:
+        mark, start, end = content[at + 1], at + 4, at + 2 + (content[at + 2] << 8 | content[at + 3])
+        if mark == SCAN:
+            return Header(frame, components, content[start], end) if frame and end < len(content) else None
+        if mark in SEQUENTIAL or mark == PROGRESSIVE:
+            frame, components = mark, content[start + 5]
+            sizes = content[start + 1 : start + 3], content[start + 3 : start + 5]
+            if content[start] != 8 or b"\0\0" in sizes or components not in (1, 3):
+                return None
+        elif mark not in TABLES or _is_odd(mark, content[start:end]):
+            return None
+        at = end
+    return None
+
+
+def _is_odd(mark: int, segment: bytes) -> bool:
+    """Whether Pillow may stumble over `segment`, which libjpeg passes over."""
+    return len(segment) < SHORTEST.get(mark, 0) or segment.startswith(SEVERAL) or segment[-6:-2] == RESOURCE

@@ -1,0 +1,96 @@
+"""Pillow as an engine: it decides what an image is, and which one is broken."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from cnnbench.data.decode.picture import MOST_PIXELS, Picture
+from cnnbench.runtime.errors import UserError, reason
+
+# What is read. Of the others that Pillow knows some start programs (EPS), some take nearly anything for theirs (TGA).
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")
+# What files that are not images begin with, in lower case, and what to call them.
+BEGINNINGS = {
+    b"\xff\xd8\xff": "a JPEG file with a header that cannot be read",
+    b"\x89png": "a PNG file with a header that cannot be read",
+    b"gif8": "a GIF file with a header that cannot be read",
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+    b"<?xml": "XML",
+    b"<svg": "an SVG drawing",
+    b"version https://git-lfs": "a pointer of Git LFS in place of the file (`git lfs pull` fetches it)",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cjxl ": "JPEG XL",
+    b"\x1f\x8b": "compressed with gzip",
+    b"pk\x03\x04": "a zip archive",
+    b"%pdf": "a PDF document",
+    b"%!ps": "PostScript",
+    b"8bps": "a Photoshop document",
+}
+HEIF = {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}  # brands, behind "ftyp"
+
+
+def pillow(content: bytes, name: str) -> Picture:
+    """The picture in any file of FORMATS. UserError if it is not one, and from `region` if it cannot be decoded."""
+    with _told(name, content):
+        image = Image.open(io.BytesIO(content), formats=_formats())
+
+    def region(left: int, top: int, width: int, height: int) -> np.ndarray:
+        with _told(name, content):
+            return _pixels(image)[top : top + height, left : left + width]
+
+    return Picture(*image.size, region)
+
+
+@cache
+def _formats() -> list[str]:
+    """FORMATS as far as this Pillow has them."""
+    Image.init()
+    return [form for form in FORMATS if form in Image.OPEN]
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """All pixels as uint8 (H, W, 1 or 3)."""
+    if image.mode in ("L", "1"):
+        return np.asarray(_as(image, "L"))[:, :, None]
+    if image.mode.startswith("I"):  # 16 bits: the upper eight, as Pillow itself does for colour
+        return (np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)[:, :, None]
+    return np.asarray(_as(image, "RGB"))
+
+
+def _as(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # which copies it all
+
+
+@contextmanager
+def _told(name: str, content: bytes) -> Iterator[None]:
+    """Pillow's errors, of whatever type, become one UserError with the name of the file; its warnings are dropped: on
+    what is not the picture, on transparency, which is ignored, and on many pixels, which are counted elsewhere."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UnidentifiedImageError as error:
+        raise UserError(f"{name} is not an image{_seems(content)}") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{name} has more than {MOST_PIXELS:,} pixels, which are refused") from error
+    except Exception as error:
+        raise UserError(f"{name} cannot be decoded: {reason(error)}") from error
+
+
+def _seems(content: bytes) -> str:
+    """': it is ...' where the first bytes tell; else nothing."""
+    if not content:
+        return ": it is empty"
+    first = content[:64].lstrip().lower()
+    kinds = [kind for beginning, kind in BEGINNINGS.items() if first.startswith(beginning)]
+    if content[4:8] == b"ftyp" and content[8:12] in HEIF:
+        kinds.append("HEIF")
+    return f": it is {kinds[0]}" if kinds else ""
