@@ -1,8 +1,8 @@
 """Modules of Szegedy et al.: Rethinking the Inception Architecture for Computer Vision, CVPR 2016.
 
 Shared by inception_v2 (the paper's Table 1) and inception_v3 (the released network). The filter numbers are those of
-the released code: the paper's text file with them is not public. Submodule names are torchvision's. Average pools
-count the padding, as in torchvision.
+the released code: the paper's text file with them is not public. Submodule names are torchvision's. `count_padding`:
+whether average pools count the padding, as torchvision's do (default), or not, as TensorFlow's and Keras's.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ SMALLEST_IMAGE_WITH_AUX = 107  # the 5x5 average pool of the auxiliary head need
 class InceptionA(nn.Module):
     """35x35 module (Figure 5): `channels` -> 224 + `projection`. `middle`: kernel of the middle branch, 3 or 5."""
 
-    def __init__(self, channels: int, projection: int, middle: int) -> None:
+    def __init__(self, channels: int, projection: int, middle: int, count_padding: bool = True) -> None:
         super().__init__()
+        self.count_padding = count_padding
         self.branch1x1 = BasicConv(channels, 64, 1)
         self.branch5x5_1 = BasicConv(channels, 48, 1)
         self.branch5x5_2 = BasicConv(48, 64, middle)
@@ -33,7 +34,7 @@ class InceptionA(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         middle = self.branch5x5_2(self.branch5x5_1(x))
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        pool = self.branch_pool(functional.avg_pool2d(x, 3, stride=1, padding=1))
+        pool = self.branch_pool(_pool(x, self.count_padding))
         return torch.cat([self.branch1x1(x), middle, double, pool], 1)
 
 
@@ -55,8 +56,9 @@ class ReductionA(nn.Module):
 class InceptionB(nn.Module):
     """17x17 module (Figure 6, n = 7): `channels` -> 768. `width`: channels of the factorised convolutions."""
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, count_padding: bool = True) -> None:
         super().__init__()
+        self.count_padding = count_padding
         self.branch1x1 = BasicConv(channels, 192, 1)
         self.branch7x7_1 = BasicConv(channels, width, 1)
         self.branch7x7_2 = BasicConv(width, width, (1, 7))
@@ -72,7 +74,7 @@ class InceptionB(nn.Module):
         single = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        pool = self.branch_pool(functional.avg_pool2d(x, 3, stride=1, padding=1))
+        pool = self.branch_pool(_pool(x, self.count_padding))
         return torch.cat([self.branch1x1(x), single, double, pool], 1)
 
 
@@ -98,8 +100,9 @@ class ReductionB(nn.Module):
 class InceptionC(nn.Module):
     """8x8 module with expanded filter bank (Figure 7): `channels` -> 2048."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, count_padding: bool = True) -> None:
         super().__init__()
+        self.count_padding = count_padding
         self.branch1x1 = BasicConv(channels, 320, 1)
         self.branch3x3_1 = BasicConv(channels, 384, 1)
         self.branch3x3_2a = BasicConv(384, 384, (1, 3))
@@ -119,7 +122,7 @@ class InceptionC(nn.Module):
             self.branch3x3_2b(single),
             self.branch3x3dbl_3a(double),
             self.branch3x3dbl_3b(double),
-            self.branch_pool(functional.avg_pool2d(x, 3, stride=1, padding=1)),
+            self.branch_pool(_pool(x, self.count_padding)),
         ]
         return torch.cat(branches, 1)
 
@@ -143,6 +146,10 @@ class AuxiliaryHead(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv1(self.conv0(self.pool(x)))
         return self.fc(x.mean((2, 3)))  # one pixel at 299; a larger image leaves more, which torchvision averages too
+
+
+def _pool(x: torch.Tensor, count_padding: bool) -> torch.Tensor:
+    return functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=count_padding)
 
 
 def _side_of_17(image_size: int) -> int:

@@ -50,7 +50,7 @@ class InceptionV2(nn.Module):
     first three convolutions; the paper does not specify it further). `reduction_b`: "figure10" (default) or "released"
     (the factorised one of Inception-v3). `aux_heads=False` leaves the auxiliary head out; `aux_batch_norm` normalises
     its fully connected layer too. `image_size` only sizes that head: with it at least 107, without it 75. `dropout`
-    (not in the paper; 0.2 in the released code) acts before the classifier.
+    (not in the paper; 0.2 in the released code) acts before the classifier. `count_padding`: as in Inception-v3.
     """
 
     CLASSIFIER = "fc"
@@ -67,6 +67,7 @@ class InceptionV2(nn.Module):
         modules_17: int = 5,
         stem: str = "factorised",
         reduction_b: str = "figure10",
+        count_padding: bool = True,
     ) -> None:
         super().__init__()
         require_size("inception_v2", image_size, SMALLEST_IMAGE)
@@ -86,14 +87,14 @@ class InceptionV2(nn.Module):
             BasicConv(80, 192, 3, stride=2, padding=0),
             BasicConv(192, 288, 3),
         )
-        self.mixed_35 = nn.Sequential(*(InceptionA(288, 64, middle=3) for _ in range(3)))
+        self.mixed_35 = nn.Sequential(*(InceptionA(288, 64, middle=3, count_padding=count_padding) for _ in range(3)))
         self.reduction_a = ReductionA(288)
-        self.mixed_17 = nn.Sequential(*(InceptionB(768, width) for width in WIDTHS[modules_17]))
+        self.mixed_17 = nn.Sequential(*(InceptionB(768, width, count_padding) for width in WIDTHS[modules_17]))
         self.aux_weights = (0.4,) if aux_heads else ()  # common practice; the paper gives no weight
         if aux_heads:
             self.aux = AuxiliaryHead(768, num_classes, aux_batch_norm, image_size)
         self.reduction_b = REDUCTIONS[reduction_b](768)
-        self.mixed_8 = nn.Sequential(InceptionC(1280), InceptionC(2048))
+        self.mixed_8 = nn.Sequential(InceptionC(1280, count_padding), InceptionC(2048, count_padding))
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
         initialise_factorised(self)

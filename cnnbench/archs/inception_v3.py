@@ -39,7 +39,8 @@ class InceptionV3(nn.Module):
     """Inception-v3; torchvision's state dict loads as it is, auxiliary head included.
 
     `image_size` only sizes the auxiliary head: with it at least 107, without it 75. `dropout`: 0.5 as in torchvision;
-    TensorFlow-slim has 0.2, the paper none.
+    TensorFlow-slim has 0.2, the paper none. `count_padding`: average pooling counts the padding (default, as
+    in torchvision; timm does so with every weights file) or not (the authors' code, Keras); the paper does not say.
     """
 
     CLASSIFIER = "fc"
@@ -55,6 +56,7 @@ class InceptionV3(nn.Module):
         image_size: int = 299,
         dropout: float = 0.5,
         aux_heads: bool = True,
+        count_padding: bool = True,
     ) -> None:
         super().__init__()
         require_size("inception_v3", image_size, SMALLEST_IMAGE)
@@ -71,20 +73,22 @@ class InceptionV3(nn.Module):
         self.Conv2d_3b_1x1 = BasicConv(64, 80, 1)
         self.Conv2d_4a_3x3 = BasicConv(80, 192, 3, padding=0)
         self.maxpool2 = nn.MaxPool2d(3, stride=2)
-        self.Mixed_5b = InceptionA(192, 32, middle=5)  # paper, Figure 5: 3x3; the released code kept the 5x5
-        self.Mixed_5c = InceptionA(256, 64, middle=5)
-        self.Mixed_5d = InceptionA(288, 64, middle=5)
+        self.Mixed_5b = InceptionA(
+            192, 32, middle=5, count_padding=count_padding
+        )  # paper, Figure 5: 3x3; the released code kept the 5x5
+        self.Mixed_5c = InceptionA(256, 64, middle=5, count_padding=count_padding)
+        self.Mixed_5d = InceptionA(288, 64, middle=5, count_padding=count_padding)
         self.Mixed_6a = ReductionA(288)
-        self.Mixed_6b = InceptionB(768, 128)
-        self.Mixed_6c = InceptionB(768, 160)
-        self.Mixed_6d = InceptionB(768, 160)
-        self.Mixed_6e = InceptionB(768, 192)
+        self.Mixed_6b = InceptionB(768, 128, count_padding)
+        self.Mixed_6c = InceptionB(768, 160, count_padding)
+        self.Mixed_6d = InceptionB(768, 160, count_padding)
+        self.Mixed_6e = InceptionB(768, 192, count_padding)
         self.aux_weights = (0.4,) if aux_heads else ()  # common practice; the paper gives no weight
         if aux_heads:
             self.AuxLogits = AuxiliaryHead(768, num_classes, True, image_size)
         self.Mixed_7a = ReductionB(768)
-        self.Mixed_7b = InceptionC(1280)
-        self.Mixed_7c = InceptionC(2048)
+        self.Mixed_7b = InceptionC(1280, count_padding)
+        self.Mixed_7c = InceptionC(2048, count_padding)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
         initialise_factorised(self)

@@ -392,6 +392,36 @@ def test_bn_inception_padding_in_the_mean():
     assert corners == pytest.approx([4 / 9, 1])
 
 
+def mean_of_the_image(pooled: torch.Tensor) -> torch.Tensor:
+    """A 3x3 / 1 average that counted the zeros of the padding, without them: divided by the share of pixels within."""
+    return pooled / nn.functional.avg_pool2d(torch.ones_like(pooled), 3, stride=1, padding=1)
+
+
+def test_inception_v3_without_the_padding_in_the_mean_is_torchvisions_with_other_pools():
+    with torch.device("meta"):
+        reference = models.Inception3(num_classes=10, init_weights=False, dropout=0.0, aux_logits=False)
+    for name, module in reference.named_modules():
+        if name.endswith("branch_pool"):  # what torchvision's modules pool goes into it
+            module.register_forward_pre_hook(lambda _, pooled: mean_of_the_image(*pooled))
+    options = dict(num_classes=10, dropout=0.0, aux_heads=False, count_padding=False)
+    check_same_outputs("inception_v3", reference, 107, **options)
+
+
+@pytest.mark.parametrize("count_padding", [True, False])
+def test_inception_v2_padding_in_the_mean(count_padding):
+    torch.manual_seed(0)
+    network = build("inception_v2", num_classes=4, image_size=75, aux_heads=False, count_padding=count_padding).eval()
+    maps, pooled = [], []
+    for module in (*network.mixed_35, *network.mixed_17, *network.mixed_8):
+        module.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0]))
+        module.branch_pool.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
+    network(torch.randn(1, 3, 75, 75))
+    assert len(maps) == len(pooled) == 10
+    for x, y in zip(maps, pooled, strict=True):
+        counted = nn.functional.avg_pool2d(x, 3, stride=1, padding=1)
+        torch.testing.assert_close(y, counted if count_padding else mean_of_the_image(counted))
+
+
 def test_inception_resnet_scales_the_residual():
     torch.manual_seed(0)
     network = build("inception_resnet_v1", num_classes=4, scales=(0.0, 0.1, 0.2)).eval()
