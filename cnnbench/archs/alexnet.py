@@ -14,17 +14,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 
 from cnnbench.archs.layers import (
-    LRN_FORMS,
     LocalResponseNorm,
     LRNForm,
     Networks,
     initialise,
+    lrn_form,
     output_size,
-    require_choice,
     require_size,
 )
 
@@ -34,7 +36,7 @@ SMALLEST_IMAGE = 63
 class AlexNet(nn.Module):
     """AlexNet as the paper's Figure 2 draws it: two groups, overlapping pooling, LRN after ReLU.
 
-    `lrn`: a key of layers.LRN_FORMS. `split_lrn`: normalise each half of the channels on its own, as the authors'
+    `lrn`: as layers.lrn_form takes it. `split_lrn`: normalise each half of the channels on its own, as the authors'
     two-GPU code did; the formula in the paper runs over all maps (the default). `bias`: start of the biases that the
     paper sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1.
     """
@@ -47,13 +49,13 @@ class AlexNet(nn.Module):
         in_channels: int = 3,
         image_size: int = 224,
         dropout: float = 0.5,
-        lrn: str = "paper",
+        lrn: str | Mapping[str, Any] = "paper",
         split_lrn: bool = False,
         bias: float = 1.0,
     ) -> None:
         super().__init__()
         require_size("alexnet", image_size, SMALLEST_IMAGE)
-        require_choice("alexnet", "LRN form", lrn, LRN_FORMS)
+        form = lrn_form("alexnet", lrn)
         halves = 2 if split_lrn else 1
         side = output_size(image_size, 11, 4, 2)
         for _ in range(3):
@@ -61,11 +63,11 @@ class AlexNet(nn.Module):
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, 96, 11, stride=4, padding=2),  # "224" of the paper needs this padding to give 55
             nn.ReLU(inplace=True),
-            _SplitNorm(halves, LRN_FORMS[lrn]),
+            _SplitNorm(halves, form),
             nn.MaxPool2d(3, stride=2),
             nn.Conv2d(96, 256, 5, padding=2, groups=2),
             nn.ReLU(inplace=True),
-            _SplitNorm(halves, LRN_FORMS[lrn]),
+            _SplitNorm(halves, form),
             nn.MaxPool2d(3, stride=2),
             nn.Conv2d(256, 384, 3, padding=1),
             nn.ReLU(inplace=True),

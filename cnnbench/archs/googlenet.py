@@ -16,17 +16,18 @@ average pool 5x5 / 3; 1x1, 128; fully connected 1024; ReLU; dropout 0.7; fully c
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain
 from cnnbench.archs.layers import (
-    LRN_FORMS,
     LocalResponseNorm,
     Networks,
     initialise,
+    lrn_form,
     output_size,
     require_choice,
     require_size,
@@ -53,7 +54,7 @@ class GoogLeNet(nn.Module):
     """GoogLeNet as in the paper, and by switches its two well-known variants.
 
     `batch_norm`: batch normalisation in every convolution and no LRN; alone it is the BN-GoogLeNet of Szegedy et al.
-    2016a, Table 3. `lrn`: a key of layers.LRN_FORMS; the paper's Figure 3 places it without constants, so AlexNet's
+    2016a, Table 3. `lrn`: as layers.lrn_form takes it; the paper's Figure 3 places it without constants, so AlexNet's
     formula is the default ("caffe" to load Caffe's weights). `torchvision`: what torchvision's network does otherwise,
     with batch_norm: its state dict loads as it is. `image_size` only sizes the auxiliary heads; torchvision's take any.
     `init`: "caffe" (fan-in uniform, biases 0.2) or "torchvision" (normal, deviation 0.01); the paper states none.
@@ -85,22 +86,22 @@ class GoogLeNet(nn.Module):
         aux_dropout: float = 0.7,
         aux_heads: bool = True,
         batch_norm: bool = False,
-        lrn: str = "paper",
+        lrn: str | Mapping[str, Any] = "paper",
         torchvision: bool = False,
         init: str = "caffe",
     ) -> None:
         super().__init__()
         require_size("googlenet", image_size, SMALLEST_IMAGE)
-        require_choice("googlenet", "LRN form", lrn, LRN_FORMS)
+        form = lrn_form("googlenet", lrn)
         require_choice("googlenet", "initialisation", init, INITIALISATIONS)
         # torchvision inherited a 3x3 where the paper has the 5x5, and a 2x2 for the last strided pooling.
         wide, last_pool = (3, 2) if torchvision else (5, 3)
         self.conv1 = BasicConv(in_channels, 64, 7, stride=2, batch_norm=batch_norm)
         self.maxpool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        self.norm1 = nn.Identity() if batch_norm else LocalResponseNorm(**LRN_FORMS[lrn])
+        self.norm1 = nn.Identity() if batch_norm else LocalResponseNorm(**form)
         self.conv2 = BasicConv(64, 64, 1, batch_norm=batch_norm)
         self.conv3 = BasicConv(64, 192, 3, batch_norm=batch_norm)
-        self.norm2 = nn.Identity() if batch_norm else LocalResponseNorm(**LRN_FORMS[lrn])
+        self.norm2 = nn.Identity() if batch_norm else LocalResponseNorm(**form)
         self.maxpool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         for name, widths in MODULES.items():
             self.add_module(f"inception{name}", _module(*widths, wide, batch_norm))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypedDict
 
 import torch
 from torch import nn
+
+from cnnbench.runtime.errors import nearest
 
 Networks = dict[str, tuple[type[nn.Module], dict[str, Any]]]  # key -> class and arguments, as registry.py collects them
 
@@ -49,6 +52,32 @@ LRN_FORMS: dict[str, LRNForm] = {
     "cuda_convnet": dict(size=5, alpha=2e-5, beta=0.75, k=2.0),  # the AlexNet authors' code divides 1e-4 by the size
     "caffe": dict(size=5, alpha=2e-5, beta=0.75, k=1.0),
 }
+
+
+def lrn_form(network: str, lrn: str | Mapping[str, Any]) -> LRNForm:
+    """What the option `lrn` of `network` means: a key of LRN_FORMS, or four numbers as torch.nn.LocalResponseNorm,
+    Caffe and cuda-convnet take them, {size, alpha, beta, k}, with an alpha that is divided by the size.
+
+    Raises ValueError, in one sentence, for an unknown form and for numbers that cannot be.
+    """
+    if not isinstance(lrn, Mapping):
+        require_choice(network, "LRN form", lrn, LRN_FORMS)
+        return LRN_FORMS[lrn]
+    keys = list(LRNForm.__annotations__)
+    for key in lrn:
+        if key not in keys:
+            raise ValueError(f"lrn of {network} has no '{key}'{nearest(str(key), keys)}; it takes: {', '.join(keys)}")
+    for key in keys:
+        if key not in lrn:
+            raise ValueError(f"lrn of {network} lacks {key}: give a number for each of {', '.join(keys)}")
+        if not isinstance(lrn[key], int | float) or isinstance(lrn[key], bool) or not math.isfinite(lrn[key]):
+            raise ValueError(f"lrn of {network} has {key}={lrn[key]}, which is not a number")
+    size, alpha, beta, k = (lrn[key] for key in keys)
+    if size < 1 or size % 2 != 1:
+        raise ValueError(f"lrn of {network} has size={size}: it is an odd number of channels, of at least 1")
+    if alpha < 0 or beta < 0 or k <= 0:
+        raise ValueError(f"lrn of {network} has alpha={alpha}, beta={beta}, k={k}: at least 0, and k above 0")
+    return LRNForm(size=int(size), alpha=alpha / size, beta=beta, k=k)
 
 
 class LocalResponseNorm(nn.LocalResponseNorm):

@@ -16,14 +16,17 @@ The paper states no padding: the one here follows from the map sizes that its Fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 
 from cnnbench.archs.layers import (
-    LRN_FORMS,
     LocalResponseNorm,
     Networks,
     initialise,
+    lrn_form,
     output_size,
     require_choice,
     require_size,
@@ -37,7 +40,7 @@ VARIANTS = {"a": (384, 384, 256), "b": (512, 1024, 512)}  # conv3, conv4, conv5 
 class ZFNet(nn.Module):
     """ZFNet of Figure 3, without groups; normalisation follows the pooling.
 
-    `variant`: "a" (default, Figure 3) or "b", the paper's wider layers 3, 4, 5. `lrn`: a key of layers.LRN_FORMS; the
+    `variant`: "a" (default, Figure 3) or "b", the paper's wider layers 3, 4, 5. `lrn`: as layers.lrn_form takes it; the
     paper gives no constants, so AlexNet's formula is the default.
     """
 
@@ -50,12 +53,12 @@ class ZFNet(nn.Module):
         image_size: int = 224,
         dropout: float = 0.5,
         variant: str = "a",
-        lrn: str = "paper",
+        lrn: str | Mapping[str, Any] = "paper",
     ) -> None:
         super().__init__()
         require_size("zfnet", image_size, SMALLEST_IMAGE)
         require_choice("zfnet", "variant", variant, VARIANTS)
-        require_choice("zfnet", "LRN form", lrn, LRN_FORMS)
+        form = lrn_form("zfnet", lrn)
         conv3, conv4, conv5 = VARIANTS[variant]
         side = output_size(output_size(image_size, 7, 2, 1), 3, 2, ceil=True)
         side = output_size(output_size(side, 5, 2), 3, 2, ceil=True)
@@ -64,11 +67,11 @@ class ZFNet(nn.Module):
             nn.Conv2d(in_channels, 96, 7, stride=2, padding=1),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2, ceil_mode=True),
-            LocalResponseNorm(**LRN_FORMS[lrn]),
+            LocalResponseNorm(**form),
             nn.Conv2d(96, 256, 5, stride=2),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2, ceil_mode=True),
-            LocalResponseNorm(**LRN_FORMS[lrn]),
+            LocalResponseNorm(**form),
             nn.Conv2d(256, conv3, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(conv3, conv4, 3, padding=1),

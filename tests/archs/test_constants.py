@@ -7,7 +7,7 @@ import torch
 from checks import build_meta
 from torch import nn
 
-from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm
+from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, lrn_form
 from cnnbench.archs.registry import names
 
 # Epsilon 1e-3: the Inception papers' code (TensorFlow-slim) and torchvision's networks of that family, and Keras, in
@@ -69,3 +69,44 @@ def test_each_form_of_local_response_normalisation(form, alpha, k):
     windows = [a[:, max(0, i - 2) : i + 3].square().sum(1) for i in range(9)]
     expected = a / (k + alpha * torch.stack(windows, 1)) ** 0.75
     torch.testing.assert_close(LocalResponseNorm(**LRN_FORMS[form])(a), expected)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "zfnet", "googlenet"])
+def test_local_response_normalisation_by_numbers_is_tensorflows_whose_alpha_is_of_each_element(name):
+    numbers = {"size": 11, "alpha": 1.1e-3, "beta": 0.5, "k": 2}
+    norms = [m for m in build_meta(name, lrn=numbers).modules() if isinstance(m, LocalResponseNorm)]
+    assert len(norms) == 2
+    a = 50 * torch.randn(1, 16, 2, 2, generator=torch.Generator().manual_seed(0))
+    windows = [a[:, max(0, i - 5) : i + 6].square().sum(1) for i in range(16)]  # depth_radius=5
+    expected = a / (2 + 1e-4 * torch.stack(windows, 1)).sqrt()
+    for norm in norms:
+        torch.testing.assert_close(norm(a), expected)
+
+
+@pytest.mark.parametrize(
+    ("lrn", "message"),
+    [
+        ("papr", "no LRN form 'papr': choose one of paper, "),
+        ([5], "no LRN form '\\[5\\]'"),
+        ({"size": 5}, "lacks alpha: give a number for each of size, alpha, beta, k"),
+        ({"size": 5, "alpa": 1e-4}, "has no 'alpa', did you mean alpha"),
+        ({"size": 4, "alpha": 1e-4, "beta": 0.75, "k": 1}, "size=4: it is an odd number"),
+        ({"size": 0, "alpha": 1e-4, "beta": 0.75, "k": 1}, "size=0: it is an odd number"),
+        ({"size": 5, "alpha": "x", "beta": 0.75, "k": 1}, "alpha=x, which is not a number"),
+        ({"size": 5, "alpha": float("inf"), "beta": 0.75, "k": 1}, "alpha=inf, which is not a number"),
+        ({"size": 5, "alpha": 1e-4, "beta": True, "k": 1}, "beta=True, which is not a number"),
+        ({"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 0}, "k=0: at least 0, and k above 0"),
+    ],
+)
+def test_local_response_normalisation_that_cannot_be_is_refused(lrn, message):
+    with pytest.raises(ValueError, match=message):
+        lrn_form("alexnet", lrn)
+
+
+def test_the_numbers_come_through_the_command_line(command):
+    good, bad = (
+        command("describe", "arch=zfnet", f"arch.options.lrn={{size: {size}, alpha: 1.1e-3, beta: 0.5, k: 2}}")
+        for size in (11, 4)
+    )
+    assert (good.returncode, bad.returncode) == (0, 2)
+    assert bad.stderr == "cnnbench: lrn of zfnet has size=4: it is an odd number of channels, of at least 1\n"
