@@ -44,9 +44,10 @@ def build(name: str, num_classes: int = 1000, **options: Any) -> nn.Module:
     """
     network, fixed = _network(name)
     known = options_of(name)
-    for option in options:
+    for option, value in options.items():
         if option not in known:
             raise ValueError(f"{name} has no option '{option}'{nearest(option, known)}; it takes: {', '.join(known)}")
+        _check_kind(name, option, value, inspect.signature(network).parameters[option].default)
     return network(**{**fixed, "num_classes": num_classes, **options})
 
 
@@ -54,6 +55,14 @@ def options_of(name: str) -> list[str]:
     """The keyword arguments that `build` takes for the network `name`. Raises ValueError for an unknown name."""
     network, _ = _network(name)
     return list(inspect.signature(network).parameters)
+
+
+def _check_kind(name: str, option: str, value: object, default: object) -> None:
+    """Raise ValueError for a word where `default` is true, false or a number: Python would take any word for true."""
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise ValueError(f"{name} has {option}={value}, which is neither true nor false")
+    if isinstance(default, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError(f"{name} has {option}={value}, which is not a number")
 
 
 @cache
