@@ -18,12 +18,10 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, truncated_normal, variance_scaling
+from cnnbench.archs.conventions import SameConv2d, SameMaxPool2d, add_biases, set_epsilon
+from cnnbench.archs.inception_blocks import BasicConv, Concat, Padding, chain, truncated_normal, variance_scaling
 from cnnbench.archs.layers import Networks, initialise, require_choice
-
-EPS = 1e-5  # of batch normalisation, as in the Caffe port
 
 # Output channels of: 1x1 | 3x3 reduction, 3x3 | double 3x3 reduction, both 3x3 | pool, pool projection.
 # No 1x1: stride 2. The paper prints a projection of 128 for 4c and 4d beside an output of 576, which adds up to 608.
@@ -56,6 +54,9 @@ class BNInception(nn.Module):
     (TensorFlow-slim: the sizes printed in Figure 5, 576 maps in 4c and 4d). `separable_conv1`: the first convolution is
     depthwise (8 filters per input channel), then 1x1, as the paper's text and TensorFlow-slim have it; the Caffe port,
     the default, has a dense one. `count_padding`: average pooling counts the padding (Caffe, default) or not (slim).
+    `same_padding`: a stride pads an even side on the right and below only (slim) or alike on both (Caffe, default).
+    `epsilon`: of batch normalisation, 1e-5 (Caffe, default) or 1e-3 (slim). `conv_bias`: biases under batch
+    normalisation, as the Caffe port has them, and pretrained-models.pytorch's copy of it.
     `dropout` (not in the paper) acts before the classifier.
     """
 
@@ -69,26 +70,33 @@ class BNInception(nn.Module):
         filters: str = "literal",
         separable_conv1: bool = False,
         count_padding: bool = True,
+        same_padding: bool = False,
+        epsilon: float = 1e-5,
+        conv_bias: bool = False,
     ) -> None:
         super().__init__()
         require_choice("bn_inception", "filters", filters, FILTERS)
         if separable_conv1:
-            depthwise = nn.Conv2d(in_channels, 8 * in_channels, 7, stride=2, padding=3, groups=in_channels, bias=False)
-            self.conv1: nn.Module = nn.Sequential(depthwise, BasicConv(8 * in_channels, 64, 1, eps=EPS))
+            kind, around = (SameConv2d, 0) if same_padding else (nn.Conv2d, 3)
+            depthwise = kind(in_channels, 8 * in_channels, 7, 2, around, groups=in_channels, bias=False)
+            self.conv1: nn.Module = nn.Sequential(depthwise, BasicConv(8 * in_channels, 64, 1))
         else:
-            self.conv1 = BasicConv(in_channels, 64, 7, stride=2, eps=EPS)
-        self.maxpool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        self.conv2 = BasicConv(64, 64, 1, eps=EPS)
-        self.conv3 = BasicConv(64, 192, 3, eps=EPS)
-        self.maxpool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+            self.conv1 = BasicConv(in_channels, 64, 7, stride=2, padding="same" if same_padding else 3)
+        self.maxpool1 = _halving(same_padding)
+        self.conv2 = BasicConv(64, 64, 1)
+        self.conv3 = BasicConv(64, 192, 3)
+        self.maxpool2 = _halving(same_padding)
         self.inception = nn.Sequential()
         channels = 192
         for name, row in FILTERS[filters].items():
-            self.inception.add_module(name, _module(channels, *row, count_padding))
+            self.inception.add_module(name, _module(channels, *row, count_padding, "same" if same_padding else 1))
             one, _, three, _, double, _, projection = row
             channels = (one or 0) + three + double + (projection or channels)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
+        if conv_bias:
+            add_biases(self)
+        set_epsilon(self, epsilon)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -122,31 +130,25 @@ def _module(
     pool: str,
     projection: int | None,
     count_padding: bool,
+    around: Padding,
 ) -> Concat:
     stride = 2 if one is None else 1
     branches: dict[str, nn.Module] = {}
     if one is not None:
-        branches["branch1"] = chain(channels, (one, 1), eps=EPS)
-    branches["branch2"] = chain(channels, (reduce3, 1), (three, 3, stride, 1), eps=EPS)
-    branches["branch3"] = chain(channels, (reduce_double, 1), (double, 3), (double, 3, stride, 1), eps=EPS)
+        branches["branch1"] = chain(channels, (one, 1))
+    branches["branch2"] = chain(channels, (reduce3, 1), (three, 3, stride, around))
+    branches["branch3"] = chain(channels, (reduce_double, 1), (double, 3), (double, 3, stride, around))
     if projection is None:
-        branches["branch4"] = _Halving()
+        branches["branch4"] = SameMaxPool2d()  # to the size of the convolutions beside it, also at an odd side
     else:
         average = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_padding)
         pooling = average if pool == "average" else nn.MaxPool2d(3, stride=1, padding=1)
-        branches["branch4"] = nn.Sequential(pooling, chain(channels, (projection, 1), eps=EPS))
+        branches["branch4"] = nn.Sequential(pooling, chain(channels, (projection, 1)))
     return Concat(**branches)
 
 
-class _Halving(nn.MaxPool2d):
-    """Max pooling 3x3 / 2, rounded up, to the size that the strided convolutions beside it give: half, rounded up."""
-
-    def __init__(self) -> None:
-        super().__init__(3, stride=2, ceil_mode=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        odd = (x.shape[2] % 2, x.shape[3] % 2)  # a side that only other images than 224x224 have: padded, or one short
-        return functional.max_pool2d(x, self.kernel_size, self.stride, padding=odd, ceil_mode=True)
+def _halving(same_padding: bool) -> nn.MaxPool2d:
+    return SameMaxPool2d() if same_padding else nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 
 NETWORKS: Networks = {"bn_inception": (BNInception, {})}

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.activation_checkpointing import recomputed
+from cnnbench.archs.conventions import set_epsilon
 from cnnbench.archs.layers import Networks, fan_in_uniform, he_normal, initialise, stem_layers
 
 
@@ -32,7 +33,7 @@ class DenseNet(nn.Module):
 
     `depths`: dense layers per block. `growth`: the paper's k. `stem`: "imagenet" or "cifar" (layers.stem_layers).
     `dropout` (not in the paper) acts before the classifier; `block_dropout` after every convolution but the first
-    (section 4.2: 0.2 on CIFAR without augmentation; default 0).
+    (section 4.2: 0.2 on CIFAR without augmentation; default 0). `epsilon`: of batch normalisation; Keras's is 1.001e-5.
     `memory_saving` computes what each dense layer needs of its concatenated input again in the backward pass instead
     of keeping it: activations linear in the depth of a block instead of quadratic, the same gradients, about a fifth
     more time (Pleiss et al.: Memory-Efficient Implementation of DenseNets, 2017).
@@ -50,6 +51,7 @@ class DenseNet(nn.Module):
         stem: str = "imagenet",
         block_dropout: float = 0.0,
         memory_saving: bool = False,
+        epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
         if not depths or min(*depths, growth) < 1:
@@ -74,6 +76,7 @@ class DenseNet(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels, num_classes)
+        set_epsilon(self, epsilon)
         initialise(self, he_normal, linear=fan_in_uniform)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

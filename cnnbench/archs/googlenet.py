@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from cnnbench.archs.conventions import SameMaxPool2d
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain
 from cnnbench.archs.layers import (
     LocalResponseNorm,
@@ -37,7 +38,7 @@ SMALLEST_IMAGE = 31
 SMALLEST_IMAGE_WITH_AUX = 79  # the 5x5 average pool of the auxiliary heads needs a 5x5 map
 
 # Input channels, then output channels of: 1x1 | 3x3 reduction, 3x3 | 5x5 reduction, 5x5 | pool projection.
-MODULES = {
+TABLE_1 = {
     "3a": (192, 64, 96, 128, 16, 32, 32),
     "3b": (256, 128, 128, 192, 32, 96, 64),
     "4a": (480, 192, 96, 208, 16, 48, 64),
@@ -48,22 +49,34 @@ MODULES = {
     "5a": (832, 256, 160, 320, 32, 128, 128),
     "5b": (832, 384, 192, 384, 48, 128, 128),
 }
+MODULES = {
+    "table1": TABLE_1,
+    "inception5h": {
+        **TABLE_1,
+        "4a": (480, 192, 96, 204, 16, 48, 64),
+        "4b": (508, 160, 112, 224, 24, 64, 64),
+        "5a": (832, 256, 160, 320, 48, 128, 128),
+    },
+}
 
 
 class GoogLeNet(nn.Module):
-    """GoogLeNet as in the paper, and by switches its two well-known variants.
+    """GoogLeNet as in the paper, and by switches its well-known variants.
 
     `batch_norm`: batch normalisation in every convolution and no LRN; alone it is the BN-GoogLeNet of Szegedy et al.
     2016a, Table 3. `lrn`: as layers.lrn_form takes it; the paper's Figure 3 places it without constants, so AlexNet's
     formula is the default ("caffe" to load Caffe's weights). `torchvision`: what torchvision's network does otherwise,
     with batch_norm: its state dict loads as it is. `image_size` only sizes the auxiliary heads; torchvision's take any.
+    `modules`: "table1" (default) or "inception5h", what its authors released in 2015 (TensorFlow's inception5h.zip, by
+    the sizes in its graph): 204 maps instead of 208 in 4a's 3x3, 48 instead of 32 in 5a's 5x5 reduction. With it belong
+    lrn="inception5h", same_padding=True (an even side is padded on the right and below only) and 1008 classes.
     `init`: "caffe" (fan-in uniform, biases 0.2) or "torchvision" (normal, deviation 0.01); the paper states none.
     """
 
     CLASSIFIER = "fc"
     AUXILIARY_CLASSIFIERS: ClassVar = {"aux1": "aux1.fc2", "aux2": "aux2.fc2"}
 
-    # Made from MODULES:
+    # Made from `modules`:
     inception3a: Concat
     inception3b: Concat
     inception4a: Concat
@@ -89,24 +102,28 @@ class GoogLeNet(nn.Module):
         lrn: str | Mapping[str, Any] = "paper",
         torchvision: bool = False,
         init: str = "caffe",
+        modules: str = "table1",
+        same_padding: bool = False,
     ) -> None:
         super().__init__()
         require_size("googlenet", image_size, SMALLEST_IMAGE)
         form = lrn_form("googlenet", lrn)
         require_choice("googlenet", "initialisation", init, INITIALISATIONS)
+        require_choice("googlenet", "modules", modules, MODULES)
+        table = MODULES[modules]
         # torchvision inherited a 3x3 where the paper has the 5x5, and a 2x2 for the last strided pooling.
         wide, last_pool = (3, 2) if torchvision else (5, 3)
-        self.conv1 = BasicConv(in_channels, 64, 7, stride=2, batch_norm=batch_norm)
-        self.maxpool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.conv1 = BasicConv(in_channels, 64, 7, 2, "same" if same_padding else 3, batch_norm)
+        self.maxpool1 = _halving(same_padding)
         self.norm1 = nn.Identity() if batch_norm else LocalResponseNorm(**form)
         self.conv2 = BasicConv(64, 64, 1, batch_norm=batch_norm)
         self.conv3 = BasicConv(64, 192, 3, batch_norm=batch_norm)
         self.norm2 = nn.Identity() if batch_norm else LocalResponseNorm(**form)
-        self.maxpool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        for name, widths in MODULES.items():
+        self.maxpool2 = _halving(same_padding)
+        for name, widths in table.items():
             self.add_module(f"inception{name}", _module(*widths, wide, batch_norm))
-        self.maxpool3 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        self.maxpool4 = nn.MaxPool2d(last_pool, stride=2, ceil_mode=True)
+        self.maxpool3 = _halving(same_padding)
+        self.maxpool4 = _halving(same_padding, last_pool)
         self.aux_weights = (0.3, 0.3) if aux_heads else ()
         if aux_heads:
             if not torchvision:
@@ -115,9 +132,9 @@ class GoogLeNet(nn.Module):
                     image_size,
                     SMALLEST_IMAGE_WITH_AUX,
                 )
-            side = None if torchvision else output_size(_side_at_4a(image_size), 5, 3)
-            self.aux1 = AuxiliaryHead(512, num_classes, aux_dropout, batch_norm, side)
-            self.aux2 = AuxiliaryHead(528, num_classes, aux_dropout, batch_norm, side)
+            side = None if torchvision else output_size(_side_at_4a(image_size, same_padding), 5, 3)
+            self.aux1 = AuxiliaryHead(table["4b"][0], num_classes, aux_dropout, batch_norm, side)
+            self.aux2 = AuxiliaryHead(table["4e"][0], num_classes, aux_dropout, batch_norm, side)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(1024, num_classes)
         INITIALISATIONS[init](self)
@@ -169,7 +186,13 @@ def _module(
     )
 
 
-def _side_at_4a(image_size: int) -> int:
+def _halving(same_padding: bool, kernel: int = 3) -> nn.MaxPool2d:
+    return SameMaxPool2d() if same_padding else nn.MaxPool2d(kernel, stride=2, ceil_mode=True)
+
+
+def _side_at_4a(image_size: int, same_padding: bool) -> int:
+    if same_padding:
+        return -(-image_size // 16)  # halved four times, rounded up
     side = output_size(image_size, 7, 2, 3)
     for _ in range(3):
         side = output_size(side, 3, 2, ceil=True)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import nn
 
+from cnnbench.archs.conventions import SameConv2d
+
 # A convolution in the tables of this family: output channels, kernel[, stride[, padding]], as BasicConv takes them.
-Conv = tuple[int, int | tuple[int, int]] | tuple[int, int, int] | tuple[int, int, int, int]
+Padding = int | Literal["same"]
+Conv = tuple[int, int | tuple[int, int]] | tuple[int, int, int] | tuple[int, int, int, Padding]
 
 
 class BasicConv(nn.Module):
     """Convolution, batch normalisation, ReLU; with `batch_norm=False` convolution with bias, ReLU.
 
     `kernel`: side, or (height, width). `padding` None keeps the size at stride 1 (half the kernel); 0 is the papers'
-    "V". `eps` of batch normalisation: 1e-3 in the authors' code and in torchvision.
+    "V", and "same" TensorFlow's. Epsilon of batch normalisation: 1e-3 in the authors' code and in torchvision.
     """
 
     def __init__(
@@ -22,21 +27,17 @@ class BasicConv(nn.Module):
         out: int,
         kernel: int | tuple[int, int],
         stride: int = 1,
-        padding: int | None = None,
+        padding: Padding | None = None,
         batch_norm: bool = True,
-        eps: float = 1e-3,
     ) -> None:
         super().__init__()
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
-        self.conv = nn.Conv2d(
-            channels,
-            out,
-            (height, width),
-            stride=stride,
-            padding=(height // 2, width // 2) if padding is None else padding,
-            bias=not batch_norm,
-        )
-        self.bn = nn.BatchNorm2d(out, eps=eps) if batch_norm else nn.Identity()
+        if padding == "same":
+            self.conv: nn.Conv2d = SameConv2d(channels, out, (height, width), stride, bias=not batch_norm)
+        else:
+            around = (height // 2, width // 2) if padding is None else padding
+            self.conv = nn.Conv2d(channels, out, (height, width), stride, around, bias=not batch_norm)
+        self.bn = nn.BatchNorm2d(out, eps=1e-3) if batch_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -55,14 +56,14 @@ class Concat(nn.Module):
         return torch.cat([branch(x) for branch in self.children()], 1)
 
 
-def chain(channels: int, *convs: Conv, batch_norm: bool = True, eps: float = 1e-3) -> nn.Module:
+def chain(channels: int, *convs: Conv, batch_norm: bool = True) -> nn.Module:
     """One branch: convolution units in a row, from `channels` input channels; a single one stands for itself."""
     units = []
     for conv in convs:
         out, kernel = conv[0], conv[1]
         stride = conv[2] if len(conv) > 2 else 1
         padding = conv[3] if len(conv) > 3 else None
-        units.append(BasicConv(channels, out, kernel, stride, padding, batch_norm, eps))
+        units.append(BasicConv(channels, out, kernel, stride, padding, batch_norm))
         channels = out
     return units[0] if len(units) == 1 else nn.Sequential(*units)
 

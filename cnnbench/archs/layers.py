@@ -51,6 +51,8 @@ LRN_FORMS: dict[str, LRNForm] = {
     "paper": dict(size=5, alpha=1e-4, beta=0.75, k=2.0),
     "cuda_convnet": dict(size=5, alpha=2e-5, beta=0.75, k=2.0),  # the AlexNet authors' code divides 1e-4 by the size
     "caffe": dict(size=5, alpha=2e-5, beta=0.75, k=1.0),
+    # TensorFlow's graph of GoogLeNet, inception5h.zip: depth_radius=5, alpha of each element, bias=2
+    "inception5h": dict(size=11, alpha=1e-4, beta=0.5, k=2.0),
 }
 
 

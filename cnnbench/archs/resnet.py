@@ -22,6 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from cnnbench.archs.conventions import add_biases, set_epsilon
 from cnnbench.archs.layers import (
     Networks,
     StochasticDepth,
@@ -49,7 +50,8 @@ class ResNet(nn.Module):
     and width d) give its 3x3 convolution groups x floor(width x base_width / 64) channels.
     `dropout` (not in the paper) acts before the classifier. `zero_gamma` starts the last scale of each block at 0
     (Goyal et al. 2017); the paper does not. `stochastic_depth` (not in the paper) is the probability of leaving out the
-    last block in training (layers.StochasticDepth).
+    last block in training (layers.StochasticDepth). `conv_bias`, `epsilon`: biases under batch normalisation, and its
+    epsilon; Keras's ResNets have them and 1.001e-5, with the stride in the 1x1.
     """
 
     CLASSIFIER = "fc"
@@ -70,6 +72,8 @@ class ResNet(nn.Module):
         base_width: int = 64,
         zero_gamma: bool = False,
         stochastic_depth: float = 0.0,
+        conv_bias: bool = False,
+        epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
         require_choice("resnet", "shortcut", shortcut, ("A", "B", "C", "none"))
@@ -93,6 +97,9 @@ class ResNet(nn.Module):
         set_stochastic_depth([block for stage in self.stages for block in getattr(self, stage)], stochastic_depth)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
+        if conv_bias:
+            add_biases(self)
+        set_epsilon(self, epsilon)
         initialise(self, he_normal, linear=fan_in_uniform)
         if zero_gamma:
             for module in self.modules():

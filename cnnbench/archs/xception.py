@@ -22,40 +22,52 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from cnnbench.archs.conventions import SameMaxPool2d, set_epsilon
 from cnnbench.archs.layers import Networks, initialise
 
 # Output channels of the separable convolutions of block1 to block12.
 BLOCKS = [(128, 128), (256, 256), (728, 728), *[(728, 728, 728)] * 8, (728, 1024)]
 
-BN_EPS = 1e-3  # Keras, in which the author wrote the network
-
 
 class Xception(nn.Module):
     """Xception. `dropout` of 0.5 is the paper's for ImageNet (section 4.3); the Keras model for inference has none.
+
+    `same_padding`: max pooling pads an even side on the right and below only, as the author's Keras code does: at 299
+    that is block2's. The PyTorch port of his weights pads both sides (default). `epsilon`: of batch normalisation, 1e-3
+    in Keras (default); timm has 1e-5.
 
     Weights start by Glorot's uniform distribution, the default of Keras; the paper does not say.
     """
 
     CLASSIFIER = "fc"
 
-    def __init__(self, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        dropout: float = 0.5,
+        same_padding: bool = False,
+        epsilon: float = 1e-3,
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 32, 3, stride=2, bias=False)
-        self.bn1 = nn.BatchNorm2d(32, eps=BN_EPS)
+        self.bn1 = nn.BatchNorm2d(32)
         self.conv2 = nn.Conv2d(32, 64, 3, bias=False)
-        self.bn2 = nn.BatchNorm2d(64, eps=BN_EPS)
+        self.bn2 = nn.BatchNorm2d(64)
         self.blocks = [f"block{i + 1}" for i in range(len(BLOCKS))]
         channels = 64
         for name, outs in zip(self.blocks, BLOCKS, strict=True):
-            self.add_module(name, Block(channels, outs, first_relu=name != "block1"))  # conv2 has its own ReLU
+            # conv2 has its own ReLU
+            self.add_module(name, Block(channels, outs, name != "block1", same_padding))
             channels = outs[-1]
         self.conv3 = Separable(channels, 1536)
-        self.bn3 = nn.BatchNorm2d(1536, eps=BN_EPS)
+        self.bn3 = nn.BatchNorm2d(1536)
         self.conv4 = Separable(1536, 2048)
-        self.bn4 = nn.BatchNorm2d(2048, eps=BN_EPS)
+        self.bn4 = nn.BatchNorm2d(2048)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
+        set_epsilon(self, epsilon)
         initialise(self, nn.init.xavier_uniform_)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -74,17 +86,17 @@ class Block(nn.Module):
     Where the channels change, the map is halved: max pooling after the convolutions, a strided shortcut beside them.
     """
 
-    def __init__(self, channels: int, outs: tuple[int, ...], first_relu: bool) -> None:
+    def __init__(self, channels: int, outs: tuple[int, ...], first_relu: bool, same_padding: bool) -> None:
         super().__init__()
         halve = outs[-1] != channels
         self.skip = nn.Conv2d(channels, outs[-1], 1, stride=2, bias=False) if halve else None
-        self.skipbn = nn.BatchNorm2d(outs[-1], eps=BN_EPS) if halve else None
+        self.skipbn = nn.BatchNorm2d(outs[-1]) if halve else None
         layers: list[nn.Module] = []
         for out in outs:
-            layers += [nn.ReLU(inplace=bool(layers)), Separable(channels, out), nn.BatchNorm2d(out, eps=BN_EPS)]
+            layers += [nn.ReLU(inplace=bool(layers)), Separable(channels, out), nn.BatchNorm2d(out)]
             channels = out
         if halve:
-            layers.append(nn.MaxPool2d(3, stride=2, padding=1))  # Keras pads an even side on the right and below only
+            layers.append(SameMaxPool2d() if same_padding else nn.MaxPool2d(3, stride=2, padding=1))
         self.rep = nn.Sequential(*layers[0 if first_relu else 1 :])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
