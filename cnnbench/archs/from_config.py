@@ -13,6 +13,7 @@ from cnnbench.archs.registry import build, options_of
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.archs.weights.torchvision import fetch_weights
 from cnnbench.config.arch import ArchConfig, from_torchvision
+from cnnbench.config.weights import WeightsChoice
 from cnnbench.runtime.errors import UserError
 
 
@@ -20,19 +21,18 @@ def build_network(
     arch: ArchConfig,
     num_classes: int,
     image_size: int,
-    weights: str | None = None,
+    weights: WeightsChoice | None = None,
     new_classifier: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> nn.Module:
-    """`arch` for `num_classes` classes and images of side `image_size`, with `weights` (a file or torchvision).
+    """`arch` for `num_classes` classes and images of side `image_size`, with `weights`.
 
     `new_classifier`: whether weights for another number of classes are taken, without their classifier, or refused.
     `tell` gets a line for each thing that loading did besides (a leader passes print). Raises UserError.
     """
-    file = None if weights is None else weights_file(arch.name, weights)
     try:
         model = build(arch.name, num_classes, **_options(arch, image_size))
-        notes = [] if file is None else load_weights(model, file, new_classifier, normalised_by(arch))
+        notes = [] if weights is None else _load(model, arch, weights, new_classifier)
     except ValueError as error:
         raise UserError(str(error)) from error
     if tell is not None:
@@ -45,6 +45,10 @@ def build_on_meta(arch: ArchConfig, num_classes: int, image_size: int) -> nn.Mod
     """The same network without memory for its weights, to be described."""
     with torch.device("meta"):
         return build_network(arch, num_classes, image_size)
+
+
+def _load(model: nn.Module, arch: ArchConfig, weights: WeightsChoice, new_classifier: bool) -> list[str]:
+    return load_weights(model, weights_file(arch.name, weights.name), new_classifier, weights.set, weights.match)
 
 
 def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from cnnbench.cli.command import Command
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, store_schema, typed_config
 from cnnbench.cli.hints import explain
 from cnnbench.cli.sweep import check_points, sweep_folder
+from cnnbench.cli.weights_keys import set_keys_of_weights
 from cnnbench.cli.words import check_syntax, in_full, split_options, with_names
 from cnnbench.runtime.errors import UserError, reason
 
@@ -39,15 +40,16 @@ def run(command: Command, words: list[str]) -> None:
         check_points(command, words)
         words = sweep_folder(words)
 
-    single: list[DictConfig] = []
+    single: list[tuple[DictConfig, list[str]]] = []
 
     def task(composed: DictConfig) -> Any:
         job = HydraConfig.get()
         if job.mode == RunMode.MULTIRUN:
+            _take_from_weights(composed, job.overrides.task)
             config = typed_config(command, composed, os.path.abspath(job.runtime.output_dir))
             command.check(config)
             return command.run(config)
-        single.append(composed)  # and run below, so that Hydra has no say in its errors
+        single.append((composed, list(job.overrides.task)))  # and run below, so that Hydra has no say in its errors
         return None
 
     store_schema(command)
@@ -61,13 +63,20 @@ def run(command: Command, words: list[str]) -> None:
             if _of_a_job(error) or isinstance(error, BrokenPipeError):  # the latter is of what --cfg job prints
                 raise
             raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
-    for composed in single:
+    for composed, overrides in single:
         try:
+            _take_from_weights(composed, overrides)
             config = typed_config(command, composed)
         except COMPOSITION_ERRORS as error:
             raise UserError(explain(error, command.schema)) from error
         command.check(config)
         command.run(config)
+
+
+def _take_from_weights(composed: DictConfig, overrides: list[str]) -> None:
+    for note in set_keys_of_weights(composed, overrides):
+        if os.environ.get("RANK", "0") == "0":
+            print(f"weights     {note}")
 
 
 def _of_a_job(error: Exception) -> bool:

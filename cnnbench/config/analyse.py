@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.train import TrainConfig
+from cnnbench.config.weights import from_key, match_key, set_key
 
 FORMATS = ("table", "markdown", "csv", "json")  # of printed tables
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
@@ -83,6 +84,9 @@ class ExportConfig:
     weights_kind: str = key("of the run: its weights, or their average", "raw", choices=("raw", "averaged"))
     arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
     weights: str | None = key("file of weights, or torchvision, where no run is given", None)
+    weights_set: str | None = set_key()
+    weights_from: str | None = from_key()
+    weights_match: str = match_key()
     num_classes: int | None = key(
         "classes of the weights, where no run is given; null: 1000",
         None,

@@ -10,6 +10,7 @@ from cnnbench.config.data import DataConfig
 from cnnbench.config.devices import DEVICES, PRECISIONS
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.protocols import PROTOCOLS
+from cnnbench.config.weights import from_key, match_key, set_key
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class EvalConfig:
     weights: Any = key(
         "file of weights, or torchvision, where no run is given; several, [a.pt,b.pt], are averaged as `runs` are", None
     )
+    weights_set: str | None = set_key()
+    weights_from: str | None = from_key()
+    weights_match: str = match_key()
     data: DataConfig = group(DataConfig, "the images (the val split); null path: the run's")
     image_size: int | None = key(
         "side of the crop, pixels; null: the run's, or the network's",

@@ -15,6 +15,7 @@ from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.config.resolution import ResolutionConfig
 from cnnbench.config.schedule import ScheduleConfig
+from cnnbench.config.weights import from_key, match_key, set_key
 
 LOSSES = {
     "cross_entropy": Kind("of the softmax over classes"),
@@ -97,6 +98,9 @@ class TrainConfig:
         "torchvision, or torchvision:IMAGENET1K_V2; null: fresh",
         None,
     )
+    weights_set: str | None = set_key()
+    weights_from: str | None = from_key()
+    weights_match: str = match_key()
     seed: int = key("of initial weights, sample order, augmentation and dropout", 0, range=Range(at_least=0))
     device: str = key("where to train", "auto", choices=DEVICES, note=MAY_CHANGE)
     processes: int | None = key(

@@ -43,7 +43,7 @@ def evaluate_command(config: EvalConfig) -> float:
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     for member in ensemble_members(config):
         data_folder(member.data)
-        weights_file(member.arch.name, member.trained_model.weights)
+        weights_file(member.arch.name, member.trained_model.weights.name)
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device)

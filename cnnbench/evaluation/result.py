@@ -43,6 +43,7 @@ def _result(
     group: list[EnsembleMember], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray
 ) -> EvaluationResult:
     counts, seen, first, ensemble = predictions.counts(), ~predictions.broken, group[0], len(group) > 1
+    names = [member.trained_model.weights.name for member in group]
     return {
         "arch": [member.arch.name for member in group] if ensemble else first.arch.name,
         "top1_error": counts.top1_error,
@@ -56,7 +57,7 @@ def _result(
         "loss": float(predictions.loss[seen].mean()) if targets.shape[1] == 1 and seen.any() else None,
         "protocol": config.protocol,
         "protocol_in_words": "; ".join(dict.fromkeys(member.protocol for member in group)),
-        "weights": [member.trained_model.weights for member in group] if ensemble else first.trained_model.weights,
+        "weights": names if ensemble else names[0],
         "weights_kind": config.weights_kind,
         "checkpoint": config.checkpoint if config.run is not None or config.runs else None,
         "data": first.data,

@@ -11,6 +11,7 @@ from cnnbench.config.arch import ArchConfig
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.fields import given
 from cnnbench.config.train import TrainConfig
+from cnnbench.config.weights import WeightsChoice, chosen_weights
 from cnnbench.runs import checkpoint
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import CHECKPOINTS, run_folder
@@ -25,7 +26,7 @@ class TrainedModel:
 
     title: str
     arch: ArchConfig
-    weights: str  # as the key `weights`: a file, or torchvision
+    weights: WeightsChoice
     classes: tuple[str, ...] | None  # WordNet ids or names in the order of the logits; None where no run is given
     trained: TrainConfig | None  # the run's own config
     averaged: dict[str, torch.Tensor] | None = None  # a state dict to take in place of `weights`
@@ -34,14 +35,14 @@ class TrainedModel:
 def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
     """What `config` names by run and checkpoint, or by arch and weights. UserError if there is no such run."""
     if config.run is None:
-        arch, weights_name = given(config.arch, NOTHING_GIVEN), given(config.weights, NOTHING_GIVEN)
-        return TrainedModel(arch.name, arch, weights_name, None, None)
+        arch, weights = given(config.arch, NOTHING_GIVEN), given(chosen_weights(config), NOTHING_GIVEN)
+        return TrainedModel(arch.name, arch, weights, None, None)
     folder = run_folder(config.run)
     trained = load_config(folder)
-    weights = folder / CHECKPOINTS / f"{config.checkpoint}.pt"
-    if not weights.exists():
+    file = folder / CHECKPOINTS / f"{config.checkpoint}.pt"
+    if not file.exists():
         raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet: train on, or give another checkpoint=")
-    content = checkpoint.load(weights)
+    content = checkpoint.load(file)
     averaged = None
     if config.weights_kind == "averaged":
         if "averaged" not in content:
@@ -51,4 +52,5 @@ def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
         averaged = content["averaged"]
     title = f"{trained.arch.name} after epoch {content['state']['epoch']} of {folder}"
     title += ", averaged weights" if averaged else ""
-    return TrainedModel(title, trained.arch, str(weights), tuple(content["classes"]), trained, averaged)
+    weights = WeightsChoice(str(file), "model")
+    return TrainedModel(title, trained.arch, weights, tuple(content["classes"]), trained, averaged)

@@ -14,6 +14,7 @@ from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
 from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
+from cnnbench.config.weights import chosen_weights
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
@@ -84,7 +85,7 @@ def _model(config: TrainConfig, train: Split, process: Process, device: torch.de
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     tell = print if process.leads else None
     size = input_size(config)
-    model = build_network(config.arch, len(train.classes), size, config.weights, new_classifier=True, tell=tell)
+    model = build_network(config.arch, len(train.classes), size, chosen_weights(config), new_classifier=True, tell=tell)
     model.to(device).to(memory_format=memory_format)
     if config.sync_batchnorm:
         model = distributed.with_sync_batchnorm(model, process)

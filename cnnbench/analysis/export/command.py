@@ -54,6 +54,8 @@ def _record(trained_model: TrainedModel, size: int, classes: int) -> dict[str, s
         "num_classes": str(classes),
         "classes": json.dumps(trained_model.classes),
         "image_size": str(size),
+        "crop_ratio": str(arch.crop_ratio),
+        "interpolation": arch.interpolation,
         "in_channels": str(arch.in_channels),
         "mean": json.dumps(mean),
         "std": json.dumps(std),

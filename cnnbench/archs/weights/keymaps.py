@@ -16,13 +16,15 @@ from cnnbench.archs.weights.read import Weights
 
 @dataclass(frozen=True)
 class Keymap:
-    """Names of one publisher. `renames`: regular expression -> its replacement; none matches a name of ours.
+    """Names of one publisher. `profile`: its label in profiles.py, if it alone uses them.
 
-    `flattened`: convolutions over a whole map that are fully connected layers here, by our names. `centred_zeros`: new
-    channels of a parameterless shortcut stand before and after the old ones, not only after them.
+    `renames`: regular expression -> its replacement; none matches a name of ours. `flattened`: convolutions over a
+    whole map that are fully connected layers here, by our names. `centred_zeros`: new channels of a parameterless
+    shortcut stand before and after the old ones, not only after them.
     """
 
     source: str
+    profile: str | None
     renames: dict[str, str]
     flattened: tuple[str, ...] = ()
     centred_zeros: bool = False
@@ -32,6 +34,7 @@ KEYMAPS: dict[str, tuple[Keymap, ...]] = {
     "VGG": (
         Keymap(
             "timm's",
+            "timm:tv_in1k",
             {
                 r"^pre_logits\.fc1\.": "classifier.0.",
                 r"^pre_logits\.fc2\.": "classifier.3.",
@@ -41,23 +44,14 @@ KEYMAPS: dict[str, tuple[Keymap, ...]] = {
         ),
     ),
     # torchvision's published files are older than its own names: denselayer1.norm.1.weight
-    "DenseNet": (Keymap("torchvision's first", {r"(\.denselayer\d+\.(?:norm|conv))\.([12])\.": r"\1\2."}),),
-    "InceptionResNetV2": (Keymap("pretrained-models.pytorch's", {r"^last_linear\.": "classif."}),),
-    "Xception": (Keymap("pretrained-models.pytorch's", {r"^last_linear\.": "fc."}),),
-    "ResNet": (Keymap("pytorch_resnet_cifar10's", {r"^linear\.": "fc."}, centred_zeros=True),),
+    "DenseNet": (Keymap("torchvision's first", None, {r"(\.denselayer\d+\.(?:norm|conv))\.([12])\.": r"\1\2."}),),
+    "InceptionResNetV2": (Keymap("pretrained-models.pytorch's", "cadene", {r"^last_linear\.": "classif."}),),
+    "Xception": (Keymap("pretrained-models.pytorch's", "cadene", {r"^last_linear\.": "fc."}),),
+    "ResNet": (Keymap("pytorch_resnet_cifar10's", "akamaster", {r"^linear\.": "fc."}, centred_zeros=True),),
 }
 
 # Trained by TensorFlow-slim, whose first of 1001 classes is the background; some files still have it.
 BACKGROUND_FIRST = ("InceptionV3", "InceptionV4", "InceptionResNetV2")
-
-# What images of all public weights of a class are normalised by: mean and deviation. torchvision hides the first in
-# transform_input.
-HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-TORCHVISIONS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-NORMALISED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    **dict.fromkeys(("InceptionV3", "InceptionV4", "InceptionResNetV2", "Xception"), HALF),
-    "VGG": TORCHVISIONS,
-}
 
 
 def renamings(weights: Weights, kind: str) -> Iterator[tuple[Weights, Keymap | None]]:

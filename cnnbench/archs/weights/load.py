@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,9 +9,9 @@ from torch import nn
 
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.weights.identify import identify
-from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST, NORMALISED
+from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST
 from cnnbench.archs.weights.numbers import as_numbers
-from cnnbench.archs.weights.read import COUNTER, MeanAndStd, Weights, WeightsFile, read_weights
+from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile, read_weights
 from cnnbench.archs.weights.sets import WeightsSet, choose_set
 
 # Last parts of names of buffers that tools leave in a network: thop's counts, and images' means in it.
@@ -25,8 +22,8 @@ def load_weights(
     model: nn.Module,
     path: str | Path,
     new_classifier: bool = True,
-    normalised: MeanAndStd | None = None,
     wanted: str | None = None,
+    match: str = "names",
 ) -> list[str]:
     """Load the weights in `path` into `model`, in place; what was done besides, a sentence each, for the user.
 
@@ -34,9 +31,7 @@ def load_weights(
     below whatever prefix they lie; of several sets of weights the one called `wanted` (sets.py). Every tensor has to
     fit, except: auxiliary heads may be in the file alone (left out) or in the network alone (they keep their start),
     counters of batches may be missing, and counters that no network has are left out. Where the numbers of classes
-    differ the classifier keeps its start, or with `new_classifier=False` that is an error too. `normalised`: mean and
-    deviation of the images that the network is to see; a file that states others is an error, and if public weights
-    expect others that is a note.
+    differ the classifier keeps its start, or with `new_classifier=False` that is an error too.
 
     A file cannot tell a ResNet with the stride in the 3x3 convolution ("v1.5", as all of torchvision's are) from one
     with the stride in the 1x1 ("v1"), nor where a parameterless shortcut puts its zeros: the caller has to know.
@@ -65,7 +60,6 @@ def load_weights(
     if found.keymap and found.keymap.centred_zeros:
         weights = _old_channels_first(weights)
         notes.append("channels reordered: its shortcuts put zeros on both sides of the old channels, here on one")
-    notes += _match_images(file, kind, path, normalised) if normalised is not None else []
     model.load_state_dict(weights)
     return notes
 
@@ -147,29 +141,6 @@ def _match_classifiers(
                 "the network"
             )
     return notes
-
-
-def _match_images(file: WeightsFile, kind: str, path: str | Path, normalised: MeanAndStd) -> list[str]:
-    """Raise ValueError if a file of ours states other images than those of `normalised`; a note where public weights
-    expect others."""
-    expected = file.normalised if file.arch is not None else NORMALISED.get(kind)
-    if expected is None or all(map(_alike, expected, normalised)):
-        return []
-    words = [" ".join(map(_as_keys, ("arch.mean", "arch.std"), each)) for each in (expected, normalised)]
-    if file.arch is None:
-        return [f"public weights of this network expect images of {words[0]}, here they are of {words[1]}"]
-    raise ValueError(f"{path} was trained on images of {words[0]}, not of {words[1]}: give the former")
-
-
-def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two means or deviations are the same: for each channel, or of the one that three make."""
-    if len(one) != len(other):
-        one, other = ([sum(values) / len(values)] for values in (one, other))
-    return all(map(partial(math.isclose, rel_tol=1e-6), one, other))
-
-
-def _as_keys(key: str, values: Sequence[float]) -> str:
-    return f"{key}=[{','.join(f'{value:.6g}' for value in values)}]"
 
 
 def _misfit(weights: Weights, own: Weights) -> str | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 
 from cnnbench.archs.weights.forms import Content, read_content
 from cnnbench.archs.weights.pickles import Foreign
+from cnnbench.config.arch import INTERPOLATIONS
 from cnnbench.runtime.sealed import other_format
 
 COUNTER = "num_batches_tracked"  # of batch normalisation; files from before torch 0.4.1 lack it
@@ -23,7 +24,6 @@ WRAPPERS = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 MODULE_PARTS = ("_parameters", "_buffers", "_modules")  # attributes in which a pickled nn.Module holds its tensors
 
 Weights = dict[str, torch.Tensor]
-MeanAndStd = tuple[Sequence[float], Sequence[float]]  # mean and deviation of images, in [0, 1], for each channel
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,19 @@ class WeightsFile:
     their own, joined by dots.
 
     `holders`: the full names, each with a dot behind it, of what holds tensors; "" is the file itself. If cnnbench
-    wrote the file, `arch` is the key of the network, and `normalised` the mean and the deviation of its images, in
-    [0, 1], for each channel.
+    wrote the file, `arch` is the key of the network, and `stated` the values of its keys that the file has, of STATED.
     """
 
     tensors: Weights
     holders: tuple[str, ...]
     arch: str | None = None
-    normalised: MeanAndStd | None = None
+    stated: dict[str, Any] = field(default_factory=dict)
 
 
 def read_weights(path: str | Path) -> WeightsFile:
     """All tensors in a file. Raises ValueError, in one sentence, if there are none; executes nothing."""
     read = read_content(Path(path))
-    arch, normalised = _of_ours(read, path)
+    arch, stated = _of_ours(read, path)
     tensors: Weights = {}
     holders: dict[str, None] = {}
     for holder, name, tensor in _tensors(read.content, "", ()):
@@ -54,7 +53,7 @@ def read_weights(path: str | Path) -> WeightsFile:
     if not tensors:
         empty = "an empty state dict" if read.content == {} else "no state dict"
         raise ValueError(f"{path} holds {empty}: it has no tensors")
-    return WeightsFile(tensors, tuple(holders), arch, normalised)
+    return WeightsFile(tensors, tuple(holders), arch, stated)
 
 
 def _tensors(content: Any, holder: str, above: tuple[int, ...]) -> Iterator[tuple[str, str, torch.Tensor]]:
@@ -97,28 +96,43 @@ def _as_tensor(value: Any) -> torch.Tensor | None:
     return None
 
 
-def _of_ours(read: Content, path: str | Path) -> tuple[str | None, MeanAndStd | None]:
-    """The network's key and the images that a file of ours states. Raises ValueError if another version wrote it."""
+def _of_ours(read: Content, path: str | Path) -> tuple[str | None, dict[str, Any]]:
+    """The network's key, and what a file of ours states of it. Raises ValueError if another version wrote it."""
     content = read.content
     if isinstance(content, dict) and isinstance(content.get("arch"), str) and "config" in content:
         if "format" in content and (problem := other_format(content)):
             raise ValueError(f"{path} {problem}: read it with the version that wrote it")
-        return content["arch"], _images(content["config"])
-    return read.about.get("arch"), _images({"arch": read.about})
+        config = content["config"] if isinstance(content["config"], dict) else {}
+        about = config.get("arch")
+        about = about if isinstance(about, dict) else {}
+        return content["arch"], _stated({**about, "image_size": config.get("image_size")})
+    return read.about.get("arch"), _stated(read.about)
 
 
-def _images(config: Any) -> MeanAndStd | None:
-    """The mean and the deviation that a file of ours states, as numbers or as their text; None for anything else."""
-    arch = config.get("arch") if isinstance(config, dict) else None
-    if not isinstance(arch, dict):
-        return None
-    mean, std = (_of_channels(arch.get(name)) for name in ("mean", "std"))
-    return None if mean is None or std is None else (mean, std)
+def _stated(about: dict[str, Any]) -> dict[str, Any]:
+    """The values of STATED in `about`, as they are or as their text; what is something else is left out."""
+    stated = {}
+    for name, check in STATED.items():
+        value = about.get(name)
+        with suppress(ValueError):
+            value = json.loads(value) if isinstance(value, str) and name != "interpolation" else value
+        if check(value):
+            stated[name] = value
+    return stated
 
 
-def _of_channels(stated: Any) -> list[float] | None:
-    """A number for each of one or three channels, from a list or its text; None for anything else."""
-    with suppress(ValueError):
-        stated = json.loads(stated) if isinstance(stated, str) else stated
-    numbers = isinstance(stated, list) and all(isinstance(value, int | float) for value in stated)
-    return stated if numbers and len(stated) in (1, 3) else None
+def _is_of_channels(value: Any) -> bool:
+    """Whether it is a number for each of one or three channels."""
+    return isinstance(value, list) and len(value) in (1, 3) and all(isinstance(each, int | float) for each in value)
+
+
+# What a file of ours says of its network, by the names of the keys of `arch` -> whether a value is one.
+STATED: dict[str, Callable[[Any], bool]] = {
+    "image_size": lambda value: isinstance(value, int) and value > 0,
+    "crop_ratio": lambda value: isinstance(value, float) and 0 < value <= 1,
+    "interpolation": lambda value: value in INTERPOLATIONS,
+    "mean": _is_of_channels,
+    "std": _is_of_channels,
+    "in_channels": lambda value: value in (1, 3),
+    "options": lambda value: isinstance(value, dict),
+}

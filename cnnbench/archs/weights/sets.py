@@ -56,7 +56,7 @@ def choose_set(file: WeightsFile, model: nn.Module, wanted: str | None) -> tuple
         return max(found, key=lambda each: each.known), []
     name = wanted or next((name for name in whole if _is_average(name) and file.arch is None), next(iter(whole)))
     notes = []
-    if len(whole) > 1:
+    if len(whole) > 1 and wanted is None:
         others = " or ".join(f"weights_set={other}" for other in whole if other != name)
         notes.append(f"{len(whole)} sets of weights in the file, {', '.join(whole)}: this is {name}; else {others}")
     return whole[name], notes

@@ -421,66 +421,6 @@ def test_no_file(tmp_path):
             load_weights(build("lenet"), tmp_path / name)
 
 
-# ---- the images ----
-
-TORCHVISIONS, UNDIVIDED = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), ((0.485, 0.456, 0.406), (1 / 255,) * 3)
-
-
-@pytest.mark.parametrize(
-    ("name", "normalised", "said"),
-    [
-        ("inception_v3", ((0.5,) * 3, (0.5,) * 3), None),
-        (
-            "inception_v3",
-            TORCHVISIONS,
-            "expect images of arch.mean=[0.5,0.5,0.5] arch.std=[0.5,0.5,0.5], here they",
-        ),
-        ("vgg11", TORCHVISIONS, None),
-        ("vgg11", UNDIVIDED, "expect images of arch.mean=[0.485,0.456,0.406] arch.std=[0.229,0.224,0.225], here they"),
-        ("lenet", UNDIVIDED, None),
-    ],
-)
-@meta
-def test_public_weights_that_expect_other_images_are_told_of(file, name, normalised, said):
-    model = build_meta(name)
-    notes = load_weights(model, file(thin(shapes_of(model))), normalised=normalised)
-    assert len(notes) == (said is not None)
-    assert said is None or said in notes[0]
-
-
-def test_own_weights_of_other_images_are_refused(tmp_path, file):
-    """A checkpoint states its images in the run's config, an exported file in its metadata; nothing is loaded."""
-    model, state = build("lenet", 10), build("lenet", 10).state_dict()
-    arch = {"mean": [0.5] * 3, "std": [0.25] * 3}
-    checkpointed = file({"model": state, "arch": "lenet", "config": {"arch": arch}})
-    about = {"arch": "lenet", "mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}
-    save_file(state, tmp_path / "a.safetensors", about)
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    for path in (checkpointed, tmp_path / "a.safetensors"):
-        with pytest.raises(ValueError, match=r"was trained on images of arch.mean=\[0.5,0.5,0.5\] arch.std=\[0.25,"):
-            load_weights(model, path, normalised=TORCHVISIONS)
-        assert_state(model, before)
-        assert load_weights(model, path, normalised=((0.5,) * 3, (0.25,) * 3)) == []
-        model.load_state_dict(before)
-    grey = build("lenet", 10, in_channels=1)
-    save_file(grey.state_dict(), tmp_path / "g.safetensors", about | {"mean": "[0.5]", "std": "[0.25]"})
-    three = file({"model": grey.state_dict(), "arch": "lenet", "config": {"arch": arch | {"mean": [0.4, 0.5, 0.6]}}})
-    for path in (tmp_path / "g.safetensors", three):
-        assert load_weights(grey, path, normalised=((0.5,), (0.25,))) == []
-        with pytest.raises(ValueError, match=r"not of arch.mean=\[0.4\]"):
-            load_weights(grey, path, normalised=((0.4,), (0.25,)))
-
-
-@pytest.mark.parametrize("config", [None, "a.yaml", {}, {"arch": None}, {"arch": {"mean": [], "std": []}}])
-def test_a_file_that_states_no_images_is_taken_as_it_is(tmp_path, file, config):
-    model = build("lenet", 10)
-    path = file({"model": model.state_dict(), "arch": "lenet", "config": config})
-    assert load_weights(model, path, normalised=UNDIVIDED) == []
-    for mean in ("0.5", "[]", "x", "[null]", '["a"]'):
-        save_file(model.state_dict(), tmp_path / "a.safetensors", {"arch": "lenet", "mean": mean, "std": "[1]"})
-        assert load_weights(model, tmp_path / "a.safetensors", normalised=UNDIVIDED) == []
-
-
 # ---- ours elsewhere ----
 
 
