@@ -23,7 +23,7 @@ PROBLEMS = {
     "empty": "files without content",
     "corrupt": "files that cannot be decoded",
     "damaged": "JPEG files that decode, with a part of their picture lost",
-    "huge": "images of so many pixels that they may be meant to fill the memory; not decoded",
+    "huge": "images whose size could fill the memory; training does not decode them either",
     "thin": "images one pixel wide or high",
     "misplaced": "files whose name says another class than their folder",
     "counts": "classes with another number of images than they should have",

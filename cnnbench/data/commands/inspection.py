@@ -5,17 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import simplejpeg
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from cnnbench.runtime.errors import reason
+from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.jpeg_structure import END
+from cnnbench.data.decode.picture import Engine, TooLarge, open_picture
+from cnnbench.data.decode.pillow_engine import known_formats
+from cnnbench.runtime.errors import UserError, reason
 
 ORIENTATION = 0x0112  # the tag of EXIF
 FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".webp": "WEBP", ".gif": "GIF"}
+LOST = ("Corrupt JPEG data", "Premature end")  # so begin libjpeg's warnings of a picture that is not whole
+EXTRA = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 ODD_MODES = {"1": "grey", "L": "grey", "LA": "grey", "CMYK": "cmyk", "P": "palette", "PA": "palette"}
 
 
@@ -41,26 +50,30 @@ def inspect_pixels(pixels: np.ndarray) -> Finding:
 
 
 def inspect_file(content: bytes, name: str) -> Finding:
-    """Decode the image file `content` whole, as training does, and note whatever is not as it should be."""
+    """Decode the image file `content` whole, with the decoder that training takes by default, and note whatever is not
+    as it should be."""
     found = Finding(len(content), hashlib.blake2b(content, digest_size=16).digest())
     if not content:
         found.kinds["empty"] = "0 bytes"
         return found
+    with suppress(Exception), warnings.catch_warnings():  # of no effect on the verdict, which is the decoder's
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content), formats=known_formats()) as image:
+            _note_header(found, image, name)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                _note_header(found, image, name)
-                image.convert("RGB")
-        if found.format == "JPEG" and found.mode in ("RGB", "L"):
-            _note_damage(found, content)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        found.kinds["huge"] = reason(error)
-    except UnidentifiedImageError:
-        found.kinds["corrupt"] = "not an image"
-    except (OSError, SyntaxError, ValueError) as error:  # as Pillow raises them; the first is the usual one
-        found.kinds["corrupt"] = reason(error)
+        picture = open_picture(content, "it", _decoder())
+        picture.region(0, 0, picture.width, picture.height)
+    except UserError as error:
+        found.kinds["huge" if isinstance(error, TooLarge) else "corrupt"] = str(error).removeprefix("it ")
+        return found
+    if found.format in ("JPEG", "MPO") and found.mode in ("RGB", "L"):
+        _note_damage(found, content)
     return found
+
+
+@cache
+def _decoder() -> Engine:
+    return make_engine(choose_engine("auto"))
 
 
 def _note_header(found: Finding, image: Image.Image, name: str) -> None:
@@ -71,15 +84,25 @@ def _note_header(found: Finding, image: Image.Image, name: str) -> None:
     if min(image.size) == 1:
         found.kinds["thin"] = f"{image.width} x {image.height} pixels"
     ending = os.path.splitext(name.removesuffix(")"))[1].lower()  # of a file, or of an archive's member in brackets
-    if FORMATS.get(ending, image.format) != image.format:
-        found.kinds["wrong_type"] = f"{image.format} behind {ending}"
+    kind = found.format.replace("MPO", "JPEG")  # which has more pictures behind the first
+    if FORMATS.get(ending, kind) != kind:
+        found.kinds["wrong_type"] = f"{kind} behind {ending}"
     if (orientation := image.getexif().get(ORIENTATION)) in range(2, 9):
         found.kinds["rotated"] = f"EXIF orientation {orientation}"
 
 
 def _note_damage(found: Finding, content: bytes) -> None:
-    """Damage that Pillow passes over in silence: libjpeg's warnings are errors here."""
+    """Damage that decoders pass over in silence: libjpeg's warnings are errors here. Nothing can be said of a JPEG file
+    whose sampling simplejpeg does not know."""
     try:
         simplejpeg.decode_jpeg(content, "GRAY", fastdct=True, fastupsample=True, strict=True)
-    except ValueError as error:
-        found.kinds["damaged"] = reason(error)
+    except Exception as error:  # of several types, where it does not know the sampling
+        said = reason(error)
+        if said.startswith(LOST) and not _is_padding(said, content):
+            found.kinds["damaged"] = said
+
+
+def _is_padding(said: str, content: bytes) -> bool:
+    """Whether libjpeg's warning `said` is on nothing but zeros before the end mark, as some cameras write them."""
+    extra, end = EXTRA.search(said), content.rfind(END)
+    return extra is not None and not content[end - int(extra[1]) : end].strip(b"\0")

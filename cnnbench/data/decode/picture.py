@@ -25,6 +25,10 @@ class Picture:
     region: Callable[[int, int, int, int], np.ndarray]
 
 
+class TooLarge(UserError):
+    """The image may be whole, but is not decoded: its size is out of proportion."""
+
+
 Engine = Callable[[bytes, str], Picture]  # (content of a file, its name for messages)
 
 
@@ -35,9 +39,9 @@ def open_picture(content: bytes | np.ndarray, name: str, engine: Engine) -> Pict
     if min(width, height) < 1:
         raise UserError(f"{name} has no pixels: it is {width} x {height}")
     if width * height > MOST_PIXELS:
-        raise UserError(f"{name} has more than {MOST_PIXELS:,} pixels, which are refused")
+        raise TooLarge(f"{name} has more than {MOST_PIXELS:,} pixels, which are refused")
     if max(width, height) > MOST_ELONGATED * min(width, height):
-        raise UserError(f"{name} is {width} x {height}: more than {MOST_ELONGATED:,} times as long as wide are refused")
+        raise TooLarge(f"{name} is {width} x {height}: more than {MOST_ELONGATED:,} times as long as wide are refused")
     return picture
 
 

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from cnnbench.data.decode.picture import MOST_PIXELS, Picture
+from cnnbench.data.decode.picture import MOST_PIXELS, Picture, TooLarge
 from cnnbench.runtime.errors import UserError, reason
 
 # What is read. Of the others that Pillow knows some start programs (EPS), some take nearly anything for theirs (TGA).
@@ -40,7 +40,7 @@ HEIF = {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}  # brands, behind "ftyp"
 def pillow(content: bytes, name: str) -> Picture:
     """The picture in any file of FORMATS. UserError if it is not one, and from `region` if it cannot be decoded."""
     with _told(name, content):
-        image = Image.open(io.BytesIO(content), formats=_formats())
+        image = Image.open(io.BytesIO(content), formats=known_formats())
 
     def region(left: int, top: int, width: int, height: int) -> np.ndarray:
         with _told(name, content):
@@ -50,7 +50,7 @@ def pillow(content: bytes, name: str) -> Picture:
 
 
 @cache
-def _formats() -> list[str]:
+def known_formats() -> list[str]:
     """FORMATS as far as this Pillow has them."""
     Image.init()
     return [form for form in FORMATS if form in Image.OPEN]
@@ -80,7 +80,7 @@ def _told(name: str, content: bytes) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise UserError(f"{name} is not an image{_seems(content)}") from error
     except Image.DecompressionBombError as error:
-        raise UserError(f"{name} has more than {MOST_PIXELS:,} pixels, which are refused") from error
+        raise TooLarge(f"{name} has more than {MOST_PIXELS:,} pixels, which are refused") from error
     except Exception as error:
         raise UserError(f"{name} cannot be decoded: {reason(error)}") from error
 
