@@ -59,6 +59,8 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     group, device = ensemble_members(config), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
     split, targets = split_and_targets(group[0])
+    if process.leads:
+        print(f"files       val: {split.account.in_words(len(split))}", flush=True)
     own = predictions_of(group, split, targets, process, device)
     counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
     predictions = gather(own, process)

@@ -32,6 +32,7 @@ def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader)
         "run": f"{context.folder} ({_state(config, state)})",
         "network": _network(context),
         "data": _data(context, val),
+        "files": context.data.files,
         "recipe": _recipe(context),
         "batch": _batch(config, context.process.world),
         "rate": _rate(config),

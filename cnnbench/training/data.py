@@ -43,13 +43,15 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class TrainData:
-    """The images of a run. `images`: number of training images; `about`: form, decoder and pixels, for results."""
+    """The images of a run. `images`: number of training images; `about`: form, decoder and pixels, for results;
+    `files`: in words, what was taken of the data set and what was left out."""
 
     classes: Sequence[str]
     images: int
     training: Batches
     validation: Batches
     about: dict[str, str]
+    files: str = ""
 
 
 @contextmanager
@@ -76,7 +78,8 @@ def open_loaders(
             validation.start(len(order[0]))
         engine = choose_engine(config.data.engine)
         about = {"form": train.storage.form, "engine": engine, "pixels": config.data.pixels}
-        yield TrainData(train.classes, len(train), loader, validation, about), loader
+        files = f"train: {train.account.in_words(len(train))} | val: {val.account.in_words(len(val))}"
+        yield TrainData(train.classes, len(train), loader, validation, about, files), loader
 
 
 def sample_order(config: TrainConfig, images: int) -> SampleOrder:

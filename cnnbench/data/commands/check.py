@@ -66,6 +66,7 @@ def _summary(name: str, result: Checked) -> dict[str, Any]:
     }
     return {
         "images": len(result.split),
+        "account": result.split.account.in_words(len(result.split)),
         "bytes": int(result.sizes.sum()),
         "looks_like_ilsvrc": is_ilsvrc(result.split),
         "wordnet_ids": all(map(WORDNET_ID.match, result.split.classes)),
@@ -88,6 +89,7 @@ def _in_words(name: str, path: str, summary: dict[str, Any]) -> str:
         kind = "WordNet ids, not all of ILSVRC's" if summary["wordnet_ids"] else "own classes, not WordNet ids"
     lines = [
         f"{name}: {summary['images']:,} images of {path}, {summary['bytes'] / 1e9:,.3f} GB",
+        f"  files       {summary['account']}",
         f"  classes     {len(counts):,} ({kind}), {min(counts):,} to {max(counts):,} images in each",
     ]
     for title in ("formats", "modes"):

@@ -13,6 +13,7 @@ import numpy as np
 from cnnbench.data.commands.inspection import Finding, inspect_file, inspect_pixels
 from cnnbench.data.commands.journal import Journal
 from cnnbench.data.layouts.ilsvrc import IMAGES, IMAGES_PER_CLASS
+from cnnbench.data.layouts.scan import DANGLING, EMPTY, SPECIAL
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.parallel import map_images
@@ -64,6 +65,8 @@ class Checked:
 def check_files(name: str, split: Split, workers: int | None, found: Found) -> Checked:
     """Look at every image of the split called `name`, and add to `found`; what an interrupted check saw is kept."""
     count = len(split)
+    found["unreadable"] += [(link, "No such file or directory, a link to it") for link in split.account.names(DANGLING)]
+    found["unreadable"] += [(other, "a pipe, a socket or a device") for other in split.account.names(SPECIAL)]
     widths, heights, sizes = np.zeros((3, count), np.int64)
     result = Checked(split, np.zeros((count, 2), np.uint64), widths, heights, sizes)
     with closing(Journal(name, split)) as journal:
@@ -116,6 +119,7 @@ def wrong_counts(name: str, split: Split) -> list[tuple[str, str]]:
         (f"{name}, {split.classes[label]}", f"{counts[label]:,} images" + (f", not {low} to {high}" if low > 1 else ""))
         for label in np.flatnonzero((counts < low) | (counts > high))
     ]
+    wrong += [(f"{name}, {folder}", "0 images: it is no class") for folder in split.account.names(EMPTY)]
     if is_ilsvrc(split) and len(split) != IMAGES[name]:
         wrong.append((f"{name}, all", f"{len(split):,} images, not ILSVRC's {IMAGES[name]:,}"))
     return wrong

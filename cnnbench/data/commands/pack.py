@@ -21,6 +21,7 @@ from cnnbench.data.commands.encode import Recipe, encode, recipe
 from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
 from cnnbench.data.layouts.read import data_folder, read_split
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.storage.files import Files
 from cnnbench.data.storage.packed import LEFT_OUT, Packed, checksum, read_header
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import check_free_space, filling
@@ -147,8 +148,8 @@ def _check_same(target: Path, header: dict[str, Any]) -> None:
 
 def _short_name(split: Split, index: int, path: str) -> str:
     """The name of an image below the folder of its data set."""
-    if isinstance(split.storage, Packed):
-        return split.storage.original_name(int(split.numbers[index]))
+    if not isinstance(split.storage, Files):
+        return split.path(index)
     return split.name(index).removeprefix(f"{data_folder(path)}{os.sep}")
 
 

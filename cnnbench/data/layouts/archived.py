@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from cnnbench.data.layouts.class_folders import SPLIT_FOLDERS
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.scan import SPLIT_FOLDERS
 from cnnbench.data.storage.files import pack_names
 from cnnbench.data.storage.ranges import Ranges
 from cnnbench.runtime.errors import UserError

@@ -6,22 +6,32 @@ A folder that holds class folders named by WordNet ids itself, without train/ or
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from cnnbench.data.layouts.account import Account, account_of
 from cnnbench.data.layouts.ilsvrc import WORDNET_ID
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.names import plain
+from cnnbench.data.layouts.scan import (
+    BELOW,
+    BESIDE,
+    EMPTY,
+    IMAGE_ENDINGS,
+    NAMED_AS_IMAGE,
+    SPLIT_FOLDERS,
+    images_below,
+    is_image,
+    look,
+)
 from cnnbench.data.storage.files import Files, pack_names
 from cnnbench.runtime.errors import UserError, nearest
 from cnnbench.runtime.progress import tqdm
 
-SPLIT_FOLDERS = {
-    "train": ("train", "training", "ILSVRC2012_img_train"),
-    "val": ("val", "valid", "validation", "ILSVRC2012_img_val", "test"),
-}
-IMAGE_ENDINGS = (".jpeg", ".jpg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff", ".gif")
 THREADS = 16  # a scan waits for the disk or the network, so more than there are cores
 
 
@@ -35,20 +45,30 @@ def list_images(root: Path, split: str) -> Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """The images in the class folders of `folder`, in the sorted order of classes and files."""
-    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
-    if not classes:
+    """The images in the class folders of `folder`, in the sorted order of classes and files.
+
+    A folder without any image is no class, whatever its name; what is left out is in the account. Folders whose names
+    differ in their normal form alone are one class, which has the name in form C.
+    """
+    top = look(folder)
+    if not top.folders:
         raise UserError(f"{folder} has no class folders: it needs a folder per class with that class's images")
+    order = sorted(top.folders, key=lambda name: (plain(name), name))
     with ThreadPoolExecutor(THREADS) as pool:
-        scans = pool.map(lambda name: _scan(folder, name), classes)
-        found = list(listing_progress(scans, len(classes), f"listing {folder}", "folder"))
-    files = [images for images, _ in found]
-    if not any(files):
-        raise UserError(f"{folder} has no images in its class folders: it looks for {', '.join(IMAGE_ENDINGS)}")
-    names = pack_names([name for images in files for name in images])
-    labels = np.repeat(np.arange(len(classes)), [len(images) for images in files])
-    looked_into = [str(folder / name) for _, folders in found for name in folders]
-    return Listing(str(folder), tuple(classes), labels, Files(str(folder), names), (str(folder), *looked_into))
+        scans = pool.map(lambda name: _scan(folder, name), order)
+        found = list(listing_progress(scans, len(order), f"listing {folder}", "folder"))
+    used = [(plain(name), scan) for name, scan in zip(order, found, strict=True) if scan.images]
+    empty = [name for name, scan in zip(order, found, strict=True) if not scan.images]
+    account = account_of([top.left_out, {BESIDE: top.images, EMPTY: empty}, *(scan.left_out for scan in found)])
+    if not used:
+        raise UserError(f"{folder} has no images in its class folders: {_looked_for(account)}")
+    classes = tuple(dict.fromkeys(name for name, _ in used))
+    label_of = {name: label for label, name in enumerate(classes)}
+    names = pack_names([name for _, scan in used for name in scan.images])
+    labels = np.repeat([label_of[name] for name, _ in used], [len(scan.images) for _, scan in used])
+    prints = ((str(folder), top.fingerprint), *(one for scan in found for one in scan.fingerprints))
+    depends = tuple(place for place, _ in prints)
+    return Listing(str(folder), classes, labels, Files(str(folder), names), depends, prints, account)
 
 
 def split_folder(root: Path, split: str) -> Path:
@@ -69,15 +89,16 @@ def split_folder(root: Path, split: str) -> Path:
     raise UserError(f"{root} has no {SPLIT_FOLDERS[split][0]}/ folder{hint}: {seen}")
 
 
-def is_image(name: str) -> bool:
-    """Whether a file's name is that of an image; hidden files, such as those that macOS leaves, do not count."""
-    return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
-
-
-def listing_progress(steps, total: int, title: str, unit: str) -> tqdm:
+def listing_progress(steps: Iterable, total: int, title: str, unit: str) -> tqdm:
     """`steps` with a bar on a terminal, in one process of a group, once they have taken a second."""
     leads = os.environ.get("RANK", "0") == "0"
     return tqdm(steps, title, total, unit=unit, delay=1, leave=False, disable=None if leads else True)
+
+
+def _looked_for(account: Account) -> str:
+    """What images end in, and what lies there instead."""
+    said = account.in_words(0).partition(", ")[2]
+    return f"it looks for {', '.join(IMAGE_ENDINGS)}; {said}"
 
 
 def _is_bare(root: Path) -> bool:
@@ -87,17 +108,38 @@ def _is_bare(root: Path) -> bool:
     return any(WORDNET_ID.fullmatch(entry.name) and entry.is_dir() for entry in os.scandir(root))
 
 
-def _scan(folder: Path, name: str) -> tuple[list[str], list[str]]:
-    """The images of class folder `name` and the folders that they were looked for in, sorted, relative to `folder`.
+@dataclass
+class _Scan:
+    """The images of a class folder; folders that they were looked for in, and what those had besides."""
 
-    A class folder named by a WordNet id that has no images of its own may hold them in folders below it.
+    images: list[str] = field(default_factory=list)  # paths, sorted, within the folder of the split
+    fingerprints: list[tuple[str, int]] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _scan(folder: Path, name: str) -> _Scan:
+    """The images of class folder `name` of the split in `folder`.
+
+    A class folder named by a WordNet id that has no images of its own may hold them in the folders below it.
     """
-    entries = list(os.scandir(folder / name))
-    images = sorted(os.path.join(name, entry.name) for entry in entries if is_image(entry.name))
-    if images or not WORDNET_ID.fullmatch(name):
-        return images, [name]
-    below = [_scan(folder, os.path.join(name, entry.name)) for entry in entries if entry.is_dir()]
-    return (
-        sorted(image for images, _ in below for image in images),
-        [name, *(looked for _, folders in below for looked in folders)],
-    )
+    place = folder / name
+    here = look(place)
+    left_out = {reason: [os.path.join(name, one) for one in names] for reason, names in here.left_out.items()}
+    scan = _Scan([os.path.join(name, image) for image in here.images], [(str(place), here.fingerprint)], left_out)
+    if as_images := [os.path.join(name, inner) for inner in here.folders if is_image(inner)]:
+        scan.left_out[NAMED_AS_IMAGE] = as_images
+    if here.images or not WORDNET_ID.fullmatch(name):
+        if here.folders and (below := [os.path.join(name, image) for image in images_below(place)]):
+            scan.left_out[BELOW] = below
+        return scan
+    for inner in here.folders:
+        _add(scan, _scan(folder, os.path.join(name, inner)))
+    scan.images.sort()
+    return scan
+
+
+def _add(scan: _Scan, below: _Scan) -> None:
+    scan.images += below.images
+    scan.fingerprints += below.fingerprints
+    for reason, names in below.left_out.items():
+        scan.left_out[reason] = scan.left_out.get(reason, []) + names

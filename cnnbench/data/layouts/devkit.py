@@ -21,7 +21,7 @@ GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 def find_devkit(root: Path) -> Path:
     """The devkit in the folder `root`: its archive, or the folder that it unpacks to; UserError if there is none."""
     for name in (f"{KIT}.tar.gz", f"{KIT}.tar", KIT):
-        if (root / name).exists():
+        if (root / name).is_file() or (root / name).is_dir():
             return root / name
     raise UserError(
         f"{root} has no {KIT}.tar.gz, which says the classes of the validation images: put it beside their archive"
@@ -48,7 +48,7 @@ def read_ground_truth(devkit: Path) -> str:
     try:
         if devkit.is_dir():
             found = next(
-                (file for file in (devkit / "data" / GROUND_TRUTH, devkit / GROUND_TRUTH) if file.exists()), None
+                (file for file in (devkit / "data" / GROUND_TRUTH, devkit / GROUND_TRUTH) if file.is_file()), None
             )
             if found is None:
                 raise UserError(f"{devkit} has no data/{GROUND_TRUTH}: unpack {KIT}.tar.gz anew")

@@ -1,81 +1,185 @@
-"""The class of each image of a flat folder, from the lists that ILSVRC comes with or a CSV of (file, class).
+"""The class of each image of a flat folder: from the lists that ILSVRC comes with, from a list of (file, class), or
+from the WordNet ids that the names of the files have.
 
 Two numberings are in use and differ: the devkit's ground truth counts ILSVRC2012_ID from 1, a line per image in the
-order of the file names; lists of (file, number), as Caffe's val.txt, count the sorted WordNet ids from 0.
+order of the file names; lists of (file, number), as Caffe's val.txt, count the sorted WordNet ids from 0. Where the
+training images lie in class folders of other names, numbers are those names, or else count them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from cnnbench.data.layouts import ilsvrc
-from cnnbench.data.layouts.class_folders import is_image
+from cnnbench.data.layouts import ilsvrc, lists
+from cnnbench.data.layouts.account import Account, LeftOut
 from cnnbench.data.layouts.devkit import read_ground_truth
-from cnnbench.runtime.errors import UserError, reason
+from cnnbench.data.layouts.names import Lookup
+from cnnbench.data.layouts.naming import Listed, may_name
+from cnnbench.data.layouts.scan import is_image
+from cnnbench.runtime.errors import UserError, nearest
 
-# In the order of preference, in each folder that is looked into.
-PATTERNS = (
-    "LOC_val_solution.csv",
-    "*validation_ground_truth.txt",
-    "*devkit*.tar*",
-    "*val*.csv",
-    "*val*.txt",
-    "labels.csv",
-)
+# In the order of preference, in each folder that is looked into; in any case.
+PATTERNS = {
+    "train": ("*train*.csv", "*train*.tsv", "*train*.json", "*train*.txt", "labels.*"),
+    "val": (
+        *("loc_val_solution.csv", "*validation_ground_truth.txt", "*devkit*.tar*"),
+        *("*val*.csv", "*val*.tsv", "*val*.json", "*val*.txt", "*test*.csv", "labels.*"),
+    ),
+}
+LIST_ENDINGS = (".csv", ".tsv", ".json", ".txt", ".tar", ".gz")
+WORDNET_ID_IN_NAME = re.compile(r"(?:^|_)(n\d{8})(?=[_.])")  # n01440764_18.JPEG, ILSVRC2012_val_00000293_n01440764.JPEG
+DUPLICATES, WITHOUT_IMAGE = "repeated lines of the list", "lines of the list without an image"
 
 
-def find_list(folders: Sequence[Path]) -> Path:
-    """The list for a flat folder, in one of `folders` or a devkit unpacked there. UserError if there is none."""
-    for folder in folders:
-        names = sorted(name for name in os.listdir(folder) if not is_image(name))
+@dataclass(frozen=True)
+class Labelled:
+    """The class of each image, and what there is to say of the list that they come from; `source`: its file, if any."""
+
+    classes: list[str]
+    source: Path | None
+    account: Account = Account()
+
+
+def label_images(images: Sequence[str], folders: Sequence[Path], split: str, own: Sequence[str]) -> Labelled:
+    """The class of each of `images` (file names, sorted) of the folder `folders[-1]`: by a list found in one of
+    `folders`, or by the WordNet ids in all their names, which count for more than a list without names.
+
+    `own`: the class folders of the training images, [] where there are none. UserError if no list fits.
+    """
+    named = [match[1] if (match := WORDNET_ID_IN_NAME.search(image)) else "" for image in images]
+    source = find_list(folders, split)
+    if source is None and not all(named):
+        raise UserError(
+            f"{folders[-1]} has images without class folders, and {folders[0]} has no list of their classes: put the "
+            f"devkit's ILSVRC2012_validation_ground_truth.txt, LOC_val_solution.csv or a CSV of (file, class) named "
+            f"{split}.csv beside it"
+        )
+    if source is None:
+        return Labelled(named, None)
+    table = _table(source)
+    if _by_order(table, own):
+        return Labelled(named, None) if all(named) else _in_order(table, images, source, own)
+    found = _by_name(table, images, folders[-1], source, own)
+    if found is None and all(named):
+        return Labelled(
+            named, None, Account(notes=(f"{source.name} names none of the images: classes by their names",))
+        )
+    if found is None:
+        raise UserError(f"{source} has no class for {len(images)} of {len(images)} images, the first is {images[0]}")
+    return found
+
+
+def find_list(folders: Sequence[Path], split: str) -> Path | None:
+    """The list for a flat folder, in one of `folders` or a devkit unpacked there; None if there is none."""
+    for folder in dict.fromkeys(folders):
+        names = sorted(name for name in os.listdir(folder) if not is_image(name) and not name.startswith("."))
         kits = [path for name in names if "devkit" in name and (path := folder / name / "data").is_dir()]
         files = [folder / name for name in names] + [path for kit in kits for path in sorted(kit.iterdir())]
-        for pattern in PATTERNS:
+        for pattern in PATTERNS[split]:
             for path in files:
-                if fnmatch(path.name, pattern) and path.is_file():
+                name = path.name.lower()
+                if fnmatch(name, pattern) and name.endswith(LIST_ENDINGS) and path.is_file():
                     return path
-    raise UserError(
-        f"{folders[-1]} has images without class folders, and {folders[0]} no list of their classes: put the devkit's "
-        "ILSVRC2012_validation_ground_truth.txt, LOC_val_solution.csv or a CSV of (file, class) named val.csv beside it"
-    )
+    return None
 
 
-def classes_of(images: Sequence[str], source: Path) -> list[str]:
-    """The class of each of `images` (file names, sorted), by the list `source`. UserError if they do not fit."""
-    lines = [line.strip() for line in _text(source).splitlines() if line.strip()]
-    rows = [line.split(",") if "," in line else line.split() for line in lines]
-    if all(len(row) == 1 for row in rows):
-        if len(rows) != len(images):
-            raise UserError(f"{source} has {len(rows)} lines, but there are {len(images)} images: it has to fit them")
-        return [_class(row[0], ilsvrc.official_order(), 1, source) for row in rows]
-    by_stem = {PurePath(row[0]).stem: row[1] for row in rows if len(row) > 1}
-    missing = [image for image in images if PurePath(image).stem not in by_stem]
+def _by_order(table: lists.Table, own: Sequence[str]) -> bool:
+    """Whether a list has classes alone, without the names of files: a word on each line, or a class of `own`."""
+    known, rows = Lookup(own), table.parses[-1]
+    if len(table.parses) > 1 or any(len(row) > 1 for row in rows):
+        return False
+    return all(len(row[0].split()) == 1 for row in rows) or all(known(row[0]) is not None for row in rows)
+
+
+def _in_order(table: lists.Table, images: Sequence[str], source: Path, own: Sequence[str]) -> Labelled:
+    """Classes by the order of the names of the files."""
+    words = [row[0] for row in table.parses[-1]]
+    if len(words) == len(images) + 1 and lists.is_header(words[0]):
+        words = words[1:]
+    if len(words) != len(images):
+        raise UserError(f"{source} has {len(words)} lines, but there are {len(images)} images: it has to fit them")
+    to_class = _numbering(words, own, ilsvrc.official_order(), 1, source)
+    notes = table.notes + _guess(words, own, source)
+    return Labelled([to_class(word) for word in words], source, Account(notes=notes))
+
+
+def _by_name(
+    table: lists.Table, images: Sequence[str], folder: Path, source: Path, own: Sequence[str]
+) -> Labelled | None:
+    """Classes by the names of the files; None where no line names an image."""
+    known = Lookup(own)
+
+    def is_class(word: str) -> bool:
+        return known(word) is not None or ilsvrc.WORDNET_ID.fullmatch(word) is not None
+
+    pairs = lists.pairs(table, may_name(images), is_class)
+    listed = Listed(pairs, str(source))
+    found = listed.find_all([f"{folder.name}/{image}" for image in images])
+    missing = [image for image, name in zip(images, found, strict=True) if name is None]
+    if len(missing) == len(images):
+        return None
     if missing:
-        raise UserError(f"{source} has no class for {len(missing)} of {len(images)} images, the first is {missing[0]}")
-    by_label = tuple(ilsvrc.class_names())
-    return [_class(by_stem[PurePath(image).stem], by_label, 0, source) for image in images]
+        hint = nearest(missing[0], [name for name, _ in pairs])
+        raise UserError(
+            f"{source} has no class for {len(missing)} of {len(images)} images, the first is {missing[0]}{hint}"
+        )
+    words = [listed.values[name] for name in found if name is not None]
+    to_class = _numbering(words, own, tuple(ilsvrc.class_names()), 0, source)
+    unused = [name for name, _ in pairs if name not in listed.used]
+    left_out = [LeftOut(WITHOUT_IMAGE, len(unused), tuple(unused[:3]))] if unused else []
+    left_out += [LeftOut(DUPLICATES, listed.repeated)] if listed.repeated else []
+    notes = table.notes + _guess(words, own, source)
+    return Labelled([to_class(word) for word in words], source, Account(tuple(left_out), notes))
 
 
-def _class(word: str, numbering: Sequence[str], first: int, source: Path) -> str:
-    """What a list says of one image: a number that counts `numbering` from `first`, a WordNet id, or another name."""
-    word = word.strip()
-    if word.isdecimal():
-        if first <= int(word) < first + len(numbering):
-            return numbering[int(word) - first]
-        last = first + len(numbering) - 1
-        raise UserError(f"{source} has the class number {word}: it should be a number from {first} to {last}")
-    wordnet_id = ilsvrc.WORDNET_ID.match(word)  # a box may follow it, as in LOC_val_solution.csv
-    return wordnet_id[0] if wordnet_id else word
+def _numbering(
+    words: Sequence[str], own: Sequence[str], numbering: Sequence[str], first: int, source: Path
+) -> Callable[[str], str]:
+    """What a list's words for classes mean: a class of `own`, a WordNet id, a number, or another name.
+
+    Numbers are the names of `own` class folders that are numbers; else they count those, from 0, unless they are
+    ILSVRC's; else they count `numbering` from `first`.
+    """
+    known = Lookup(own)
+    counted = {int(name): name for name in own if name.isdecimal()}
+    if _own_numbers(own):
+        counted = dict(enumerate(sorted(own)))
+    counted = counted or dict(enumerate(numbering, first))
+
+    def to_class(word: str) -> str:
+        word = word.strip()
+        if found := known(word):
+            return found
+        if word.isdecimal():
+            if int(word) in counted:
+                return counted[int(word)]
+            raise UserError(
+                f"{source} has the class number {word}: it should be a number from {min(counted)} to {max(counted)}"
+            )
+        wordnet_id = ilsvrc.WORDNET_ID.match(word)  # a box may follow it, as in LOC_val_solution.csv
+        return wordnet_id[0] if wordnet_id else word
+
+    return to_class
 
 
-def _text(source: Path) -> str:
-    """The text of a list, also inside the devkit as it is downloaded."""
+def _own_numbers(own: Sequence[str]) -> bool:
+    """Whether numbers count the class folders `own`: neither numbers themselves, nor ILSVRC's."""
+    return bool(own) and not all(name.isdecimal() for name in own) and not ilsvrc.only_ilsvrc(own)
+
+
+def _guess(words: Sequence[str], own: Sequence[str], source: Path) -> tuple[str, ...]:
+    known = Lookup(own)
+    counts = _own_numbers(own) and any(word.strip().isdecimal() and known(word.strip()) is None for word in words)
+    return (f"the numbers of {source.name} count the class folders of train from 0",) if counts else ()
+
+
+def _table(source: Path) -> lists.Table:
+    """A list, also inside the devkit as it is downloaded."""
     if ".tar" in source.suffixes:
-        return read_ground_truth(source)
-    try:
-        return source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{source} cannot be read: {reason(error)}") from error
+        return lists.parse_table(read_ground_truth(source).encode(), str(source))
+    return lists.read_table(source, str(source))

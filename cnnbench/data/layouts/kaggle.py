@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnbench.data.layouts.class_folders import list_folder, split_folder
-from cnnbench.data.layouts.flat_val import is_flat, list_flat
+from cnnbench.data.layouts.flat_folders import folder_of, is_flat
+from cnnbench.data.layouts.flat_val import list_labelled
 from cnnbench.data.layouts.listing import Listing
 
 IMAGES = Path("Data/CLS-LOC")
@@ -22,7 +23,9 @@ def list_images(root: Path, split: str) -> Listing:
     """The images of `split`: train by class and file, val by file (or as train, where it was sorted into folders)."""
     base = next(base for base in _bases(root) if (base / IMAGES).is_dir())
     folder = split_folder(base / IMAGES, split)
-    return list_flat(folder, (base.parent, base, folder)) if is_flat(folder) else list_folder(folder)
+    if not is_flat(folder):
+        return list_folder(folder)
+    return list_labelled(folder, (base.parent, base, folder), folder_of(base / IMAGES, "train"))
 
 
 def _bases(root: Path) -> tuple[Path, Path]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnbench.data.layouts.account import Account
 from cnnbench.data.storage.files import Storage
 
 
@@ -15,13 +16,16 @@ class Listing:
     """`labels` int64 (n,) count in `classes`, the sorted names (WordNet ids, for ILSVRC) that occur; image i of
     `labels` is image i of `storage`. `source` is what messages call it.
 
-    `depends`: the folders and files whose change makes the listing out of date; without any, no index keeps it."""
+    `depends`: the folders and files whose change makes the listing out of date; without any, no index keeps it.
+    `fingerprints`: of the names in those folders, as they were listed. `account`: what was left out."""
 
     source: str
     classes: tuple[str, ...]
     labels: np.ndarray
     storage: Storage
     depends: tuple[str, ...] = ()
+    fingerprints: tuple[tuple[str, int], ...] = ()
+    account: Account = Account()
 
 
 def sorted_classes(names: Sequence[str], labels: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

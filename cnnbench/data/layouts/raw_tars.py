@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from cnnbench.data.layouts.archived import Image, at_once, listing, unpacked
-from cnnbench.data.layouts.class_folders import IMAGE_ENDINGS
 from cnnbench.data.layouts.devkit import find_devkit, validation_wnids
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.scan import IMAGE_ENDINGS
 from cnnbench.data.storage.tars import TarMember, tar_members
 from cnnbench.runtime.errors import UserError
 

@@ -17,6 +17,7 @@ from cnnbench.config.data import SourceConfig, is_synthetic
 from cnnbench.data.layouts import (
     cifar,
     class_folders,
+    flat_folders,
     flat_val,
     idx,
     index,
@@ -40,6 +41,7 @@ LAYOUTS: dict[str, ModuleType] = {
     "synthetic": synthetic,
     "Kaggle's ILSVRC": kaggle,
     "class folders with a flat val folder": flat_val,
+    "flat folders": flat_folders,
     "CIFAR": cifar,
     "MNIST's idx files": idx,
     "raw tars": raw_tars,

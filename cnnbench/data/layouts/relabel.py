@@ -3,40 +3,44 @@ leave out. Images are found by CLASS/FILE or FILE, or by the number of an ILSVRC
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnbench.data.layouts import ilsvrc
+from cnnbench.data.layouts import ilsvrc, lists
+from cnnbench.data.layouts.account import Account, LeftOut
+from cnnbench.data.layouts.lists import column, is_header, read_table
+from cnnbench.data.layouts.names import Lookup
+from cnnbench.data.layouts.naming import Listed, may_name
 from cnnbench.data.layouts.split import Split
-from cnnbench.runtime.errors import UserError, nearest, reason
+from cnnbench.runtime.errors import UserError, nearest
 
 VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.")
-PACKED = re.compile(r", image \d+ \((.*)\)$")  # how a packed file names an image of its own
 
 
 def exclude(split: Split, path: str) -> Split:
-    """`split` without the images that the file lists, one per line: names, or numbers of ILSVRC validation images, from
-    1 (as the blacklist of ILSVRC2014's devkit, whose other 48,238 images the Inception papers report on)."""
-    lines = {line.strip() for line in _read(path, "exclude").splitlines()} - {""}
-    if lines and all(line.isdecimal() for line in lines):
-        numbers = {int(line) for line in lines}
-        drop = np.array([number in numbers for number in _validation_numbers(split, f"exclude={path}")])
+    """`split` without the images that the file lists, one per line or in a column: names, or numbers of ILSVRC
+    validation images, from 1 (as the blacklist of ILSVRC2014's devkit, whose other 48,238 images the Inception papers
+    report on)."""
+    key = f"exclude={path}"
+    table = read_table(Path(path).expanduser(), key)
+    named = column(table, may_name(split.path(index) for index in range(len(split))))
+    numbers = [word for word in named if not is_header(word)]
+    if numbers and all(word.isdecimal() for word in numbers):
+        chosen = {int(word) for word in numbers}
+        drop = np.array([number in chosen for number in _validation_numbers(split, key)])
     else:
-        find = _finder(split, lines, f"exclude={path}")
-        drop = np.array([find(index) is not None for index in range(len(split))])
+        found = _find_all(split, Listed([(name, "") for name in named], key), key)
+        drop = np.array([name is not None for name in found])
     if not drop.any():
-        raise UserError(
-            f"exclude={path} names none of the {len(split):,} images, the first of which is {image_name(split, 0)}"
-        )
+        raise UserError(f"{key} names none of the {len(split):,} images, the first of which is {image_name(split, 0)}")
     if drop.all():
-        raise UserError(f"exclude={path} leaves no image of {len(split):,}")
-    return _part(split, ~drop)
+        raise UserError(f"{key} leaves no image of {len(split):,}")
+    return _part(split, ~drop, Account((LeftOut("images that exclude= names", int(drop.sum())),), table.notes))
 
 
 def relabel(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, np.ndarray]:
@@ -48,13 +52,18 @@ def relabel(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, np.
     or one of the names `classes`. UserError if an image has none.
     """
     key = f"labels={path}"
-    text = _read(path, "labels")
-    content = _parsed(text, key)
-    if isinstance(content, list):
-        answers = _by_number(split, content, classes, key)
+    table = read_table(Path(path).expanduser(), key)
+    known = Lookup(classes)
+    if table.answers is not None:
+        answers = _by_number(split, table.answers, classes, key)
     else:
-        find = _finder(split, content, key)
-        found = [find(index) for index in range(len(split))]
+        is_name = may_name(split.path(index) for index in range(len(split)))
+        pairs = lists.pairs(table, is_name, lambda word: known(word) is not None)
+        if not pairs:
+            line = next((" ".join(row) for row in table.parses[-1]), "")
+            raise UserError(f"{key}, line 1: '{line}' is not an image's name and its class")
+        listed = Listed(pairs, key)
+        found = _find_all(split, listed, key)
         missing = [index for index, name in enumerate(found) if name is None]
         if missing:
             raise UserError(
@@ -62,14 +71,16 @@ def relabel(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, np.
                 f"{image_name(split, missing[0])}; name images as FILE or CLASS/FILE"
             )
         label_of = {name: label for label, name in enumerate(classes)}
-        answers = [[_class(content[name], label_of, key)] for name in found if name is not None]
+        answers = [[_class(listed.values[name], label_of, known, key)] for name in found if name is not None]
     keep = np.array([len(row) > 0 for row in answers])
     if not keep.any():
         raise UserError(f"{key} has no label for any of the {len(split):,} images")
     kept = [row for row in answers if row]
     most = max(map(len, kept))
     targets = np.array([row + row[:1] * (most - len(row)) for row in kept], np.int64)
-    return replace(_part(split, keep), classes=tuple(classes), labels=targets[:, 0].copy()), targets
+    none = len(keep) - int(keep.sum())
+    account = Account((LeftOut("images without an answer in labels=", none),) if none else (), table.notes)
+    return replace(_part(split, keep, account), classes=tuple(classes), labels=targets[:, 0].copy()), targets
 
 
 def _by_number(split: Split, content: list[Any], classes: Sequence[str], key: str) -> list[list[int]]:
@@ -94,49 +105,27 @@ def _by_number(split: Split, content: list[Any], classes: Sequence[str], key: st
     return answers
 
 
-def _parsed(text: str, key: str) -> list[Any] | dict[str, Any]:
-    if text.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise UserError(f"{key} is not JSON: {error}") from error
-    content = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        words = re.split(r"[,\t]", line.strip()) if re.search(r"[,\t]", line) else line.rsplit(maxsplit=1)
-        if line.strip():
-            if len(words) != 2:
-                raise UserError(f"{key}, line {number}: '{line.strip()}' is not an image's name and its class")
-            content[words[0].strip()] = words[1].strip()
-    return content
-
-
-def _class(value: Any, label_of: dict[str, int], key: str) -> int:
-    if str(value) in label_of:
-        return label_of[str(value)]
-    if str(value).isdecimal() and int(value) < len(label_of):
+def _class(value: str, label_of: dict[str, int], known: Lookup, key: str) -> int:
+    name = known(value)
+    if name is not None:
+        return label_of[name]
+    if value.isdecimal() and int(value) < len(label_of):
         return int(value)
     raise UserError(
         f"{key} has the class '{value}', which is neither one of the network's {len(label_of)}"
-        f"{nearest(str(value), label_of)} nor a number below that"
+        f"{nearest(value, label_of)} nor a number below that"
     )
 
 
-def _finder(split: Split, names: Any, key: str) -> Callable[[int], str | None]:
-    """Image number -> which of `names` it has. UserError if one name without a folder belongs to two images."""
+def _find_all(split: Split, listed: Listed, key: str) -> list[str | None]:
+    """The name that the list has for each image. UserError if one name could be that of two images."""
+    found = listed.find_all([split.path(index) for index in range(len(split))])
     owner: dict[str, int] = {}
-
-    def find(index: int) -> str | None:
-        tail = image_name(split, index)
-        if tail in names:
-            return tail
-        name = tail.rpartition("/")[2]
-        if name not in names:
-            return None
-        if owner.setdefault(name, index) != index:
-            raise UserError(f"{key}: '{name}' could be {image_name(split, owner[name])} or {tail}: write CLASS/FILE")
-        return name
-
-    return find
+    for index, name in enumerate(found):
+        if name is not None and owner.setdefault(name, index) != index:
+            both = f"{image_name(split, owner[name])} or {image_name(split, index)}"
+            raise UserError(f"{key}: '{name}' could be {both}: write CLASS/FILE")
+    return found
 
 
 def _validation_numbers(split: Split, key: str) -> list[int]:
@@ -153,18 +142,12 @@ def _validation_numbers(split: Split, key: str) -> list[int]:
 
 
 def image_name(split: Split, index: int) -> str:
-    """CLASS/FILE of an image, or what there is of it."""
-    name = split.name(index)
-    packed = PACKED.search(name)
-    return "/".join((packed[1] if packed else name).replace("\\", "/").split("/")[-2:])
+    """What results call an image: CLASS/FILE, with the folders between them if there are any, or SPLIT/FILE of a flat
+    folder, ARCHIVE/FILE of an archive; another for each image."""
+    path = split.path(index)
+    return path.partition("/")[2] if path.count("/") > 1 else path
 
 
-def _part(split: Split, keep: np.ndarray) -> Split:
-    return replace(split, labels=split.labels[keep], numbers=split.numbers[keep])
-
-
-def _read(path: str, key: str) -> str:
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{key}={path} cannot be read: {reason(error)}") from error
+def _part(split: Split, keep: np.ndarray, account: Account) -> Split:
+    numbers, labels = split.numbers[keep], split.labels[keep]
+    return replace(split, labels=labels, numbers=numbers, account=split.account + account)

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnnbench.data.layouts.archived import Image, at_once, listing, unpacked
-from cnnbench.data.layouts.class_folders import IMAGE_ENDINGS, SPLIT_FOLDERS
 from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.scan import IMAGE_ENDINGS, SPLIT_FOLDERS
 from cnnbench.data.layouts.shard_cache import cached
 from cnnbench.data.storage import ranges, remote
 from cnnbench.data.storage.tars import TarMember, tar_members

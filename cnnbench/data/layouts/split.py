@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cnnbench.data.layouts.account import Account
 from cnnbench.data.storage.files import Storage
 from cnnbench.data.storage.ranges import Ranges
 
@@ -16,12 +17,14 @@ class Split:
     """Flat arrays, which forked workers share without copying.
 
     `labels` are int64 (n,), indices into `classes`; image i has number `numbers[i]` in `storage`, which may hold more.
+    `account` says what was left out of it.
     """
 
     classes: tuple[str, ...]
     labels: np.ndarray
     numbers: np.ndarray
     storage: Storage
+    account: Account = Account()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,3 +48,7 @@ class Split:
     def name(self, index: int) -> str:
         """What messages and lists call image `index`."""
         return self.storage.name(int(self.numbers[index]))
+
+    def path(self, index: int) -> str:
+        """What lists and results call image `index`: SPLIT/CLASS/FILE, or ARCHIVE/FILE."""
+        return self.storage.path(int(self.numbers[index]))

@@ -8,10 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench.config.data import SourceConfig
+from cnnbench.data.layouts.account import Account, LeftOut, examples
 from cnnbench.data.layouts.ilsvrc import WORDNET_ID
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.lists import column, read_table
+from cnnbench.data.layouts.names import Lookup
 from cnnbench.data.layouts.split import Split
-from cnnbench.runtime.errors import UserError, nearest, reason
+from cnnbench.runtime.errors import UserError, nearest
+
+OTHER_CLASSES = "images of other classes"
 
 
 def subset(listing: Listing, data: SourceConfig, split: str, known: Sequence[str] | None) -> Split:
@@ -20,42 +25,71 @@ def subset(listing: Listing, data: SourceConfig, split: str, known: Sequence[str
     By default those of the file `data.classes`, else of the listing. Where `data.classes` chooses some classes the
     images of others are left out; else a class that is not known raises UserError. `data.train_fraction` is for train.
     """
-    if known is None:
-        known = listing.classes if data.classes is None else read_classes(data.classes, listing)
-    label_of = {name: label for label, name in enumerate(known)}
-    unknown = [name for name in listing.classes if name not in label_of]
-    if unknown and data.classes is None:
-        raise UserError(
-            f"{listing.source} has the class '{unknown[0]}', which is not one of the {len(known)} classes known"
-            f"{nearest(unknown[0], known)}"
-        )
-    labels = np.array([label_of.get(name, -1) for name in listing.classes], np.int64)[listing.labels]
+    account = listing.account
+    if known is None and data.classes is not None:
+        known, notes = read_classes(data.classes, listing)
+        account += Account(notes=notes)
+    known = listing.classes if known is None else known
+    label_of, find = {name: label for label, name in enumerate(known)}, Lookup(known)
+    found = [find(name) for name in listing.classes]
+    labels = np.array([-1 if name is None else label_of[name] for name in found], np.int64)[listing.labels]
     numbers = np.flatnonzero(labels >= 0)
+    if data.classes is None and None in found:
+        raise UserError(_unknown(listing, found, known))
+    account += Account(_left_out(OTHER_CLASSES, len(labels) - len(numbers)))
     if split == "train" and data.train_fraction < 1:
-        numbers = numbers[_share(labels[numbers], data.train_fraction)]
+        share = _share(labels[numbers], data.train_fraction)
+        account += Account(_left_out(f"beyond train_fraction={data.train_fraction:g}", len(numbers) - len(share)))
+        numbers = numbers[share]
     if not len(numbers):
         raise UserError(f"{listing.source} has no images of the {len(known)} chosen classes")
-    return Split(tuple(known), labels[numbers], numbers, listing.storage)
+    account += Account(notes=_without_images(known, labels[numbers]))
+    return Split(tuple(known), labels[numbers], numbers, listing.storage, account)
 
 
-def read_classes(path: str, listing: Listing) -> tuple[str, ...]:
-    """The classes that a file names, one per line, in its order; after a WordNet id a line may have any text.
+def read_classes(path: str, listing: Listing) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes that a file names, one per line, in its order, as the listing writes them; after a WordNet id a line
+    may have any text, and of a table the column counts that has most of the classes. Then what was guessed.
 
     UserError for a name that the listing lacks, or that comes twice.
     """
-    try:
-        lines = [line.strip() for line in Path(path).expanduser().read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"data.classes={path} cannot be read: {reason(error)}") from error
-    names = [match[0] if (match := WORDNET_ID.match(line)) else line for line in lines if line]
-    known = set(listing.classes)
+    known = Lookup(listing.classes)
+    table = read_table(Path(path).expanduser(), f"data.classes={path}")
+    names = [_without_text(name) for name in column(table, lambda name: known(_without_text(name)) is not None)]
     for name in names:
-        if name not in known:
-            hint = nearest(name, known)
+        if known(name) is None:
+            hint = nearest(name, listing.classes)
             raise UserError(f"data.classes={path} names '{name}', which is not a class of {listing.source}{hint}")
-    if not names or len(set(names)) < len(names):
+    found = tuple(known(name) or name for name in names)
+    if not found or len(set(found)) < len(found):
         raise UserError(f"data.classes={path} has to name each class once, one per line")
-    return tuple(names)
+    return found, table.notes
+
+
+def _without_text(line: str) -> str:
+    return match[0] if (match := WORDNET_ID.match(line)) else line
+
+
+def _unknown(listing: Listing, found: Sequence[str | None], known: Sequence[str]) -> str:
+    """The sentence on classes of the listing that are not known."""
+    unknown = [label for label, name in enumerate(found) if name is None]
+    first, images = listing.classes[unknown[0]], int(np.isin(listing.labels, unknown).sum())
+    more = f" (and {len(unknown) - 1:,} more such classes, {images:,} images in all)" if len(unknown) > 1 else ""
+    return (
+        f"{listing.source} has the class '{first}'{more}, which is not one of the {len(known)} classes known"
+        f"{nearest(first, known)}"
+    )
+
+
+def _without_images(known: Sequence[str], labels: np.ndarray) -> tuple[str, ...]:
+    """A phrase on those of the `known` classes that no image has."""
+    counts = np.bincount(labels, minlength=len(known))
+    missing = [name for name, count in zip(known, counts, strict=True) if not count]
+    return (f"classes without images {len(missing):,}{examples(missing)}",) if missing else ()
+
+
+def _left_out(reason: str, count: int) -> tuple[LeftOut, ...]:
+    return (LeftOut(reason, count),) if count else ()
 
 
 def _share(labels: np.ndarray, fraction: float) -> np.ndarray:

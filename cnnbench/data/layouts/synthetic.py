@@ -33,6 +33,9 @@ class Noise:
     def name(self, number: int) -> str:
         return f"synthetic {self.split} image {number}"
 
+    def path(self, number: int) -> str:
+        return self.name(number)
+
 
 def recognises(root: Path) -> bool:
     return SYNTHETIC.fullmatch(str(root)) is not None  # the path of a folder is absolute

@@ -6,6 +6,7 @@ A storage opens what it needs when it is asked for an image, never before: it is
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,9 @@ class Storage(Protocol):
 
     def name(self, number: int) -> str:
         """The path, or a readable name, of image `number`."""
+
+    def path(self, number: int) -> str:
+        """What lists and results call it: SPLIT/CLASS/FILE, or ARCHIVE/FILE; another for each image."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,13 @@ class Files:
     def read(self, number: int) -> bytes:
         path = self.name(number)
         try:
-            file = os.open(path, os.O_RDONLY)  # half the time of Python's own open and read
+            # Half the time of Python's own open and read; without waiting, should a pipe have taken the file's place.
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             try:
-                return os.read(file, os.fstat(file).st_size)
+                status = os.fstat(file)
+                if not stat.S_ISREG(status.st_mode):
+                    raise UserError(f"{path} cannot be read: it is not a file (any more)")
+                return os.read(file, status.st_size)
             finally:
                 os.close(file)
         except OSError as error:
@@ -76,6 +84,9 @@ class Files:
 
     def name(self, number: int) -> str:
         return os.path.join(self.root, self.names[number])
+
+    def path(self, number: int) -> str:
+        return f"{os.path.basename(self.root)}/{self.names[number]}"
 
 
 @dataclass(frozen=True)
@@ -94,3 +105,6 @@ class Pixels:
 
     def name(self, number: int) -> str:
         return f"{self.source}, image {number}"
+
+    def path(self, number: int) -> str:
+        return self.name(number)

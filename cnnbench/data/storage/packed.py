@@ -132,7 +132,7 @@ class Packed:
         file, index = self._find(number)
         return file.name(index)
 
-    def original_name(self, number: int) -> str:
+    def path(self, number: int) -> str:
         """What the image was called where it came from."""
         file, index = self._find(number)
         return file.names[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,6 +50,9 @@ class Ranges:
 
     def name(self, number: int) -> str:
         return f"{self.names[number]} in {self.paths[self.file[number]]}"
+
+    def path(self, number: int) -> str:
+        return f"{posixpath.basename(self.paths[self.file[number]])}/{self.names[number]}"
 
 
 def read_range(path: str, offset: int, length: int) -> bytes:

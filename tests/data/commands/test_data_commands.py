@@ -154,7 +154,7 @@ def test_duplicates_and_classes_of_one_split(tmp_path):
         "same": ["again.JPEG"],
         "same_in_classes": ["other.JPEG"],
         "same_in_splits": ["both.JPEG"],
-        "classes": ["none", "extra"],
+        "classes": ["extra"],
         "counts": ["train, none"],
     }
     assert found["same_in_splits"]["both.JPEG"].endswith("train/n01440764/ILSVRC_1.JPEG")

@@ -27,14 +27,17 @@ class Named:
     def name(self, number: int) -> str:
         return self.names[number]
 
+    def path(self, number: int) -> str:
+        return self.names[number]
+
 
 def split_of(names: list[str], classes: tuple[str, ...] = ("cat", "dog")) -> Split:
     return Split(classes, np.zeros(len(names), np.int64), np.arange(len(names)), Named(tuple(names)))
 
 
-PETS = split_of(["/data/val/cat/1.png", "/data/val/dog/1.png", "/data/pets.cnnbench, image 2 (dog/2.png)"])
+PETS = split_of(["val/cat/1.png", "val/dog/1.png", "val/dog/2.png"])
 # Numbers 2, 3, 1 and 5 of the validation images, in no order.
-ILSVRC = split_of([f"/x/{WNIDS[0]}/ILSVRC2012_val_0000000{number}.JPEG" for number in (2, 3, 1, 5)], WNIDS)
+ILSVRC = split_of([f"val/{WNIDS[0]}/ILSVRC2012_val_0000000{number}.JPEG" for number in (2, 3, 1, 5)], WNIDS)
 
 
 @pytest.fixture

@@ -46,7 +46,8 @@ def test_lines_may_say_more_after_a_wordnet_id(tmp_path, small_data, cache):
         (b"bag\ntrousers\n", "names 'trousers', which is not a class of .*train, did you mean trouser?"),
         (b"bag\nbag\n", "name each class once"),
         (b"\n", "name each class once"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "name each class once"),  # UTF-16, and empty
+        (b"\xff\xfe\x00", "cannot be read"),
     ],
 )
 def test_files_of_classes_that_do_not_fit(small_data, tmp_path, content, message):
