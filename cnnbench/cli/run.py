@@ -45,10 +45,8 @@ def run(command: Command, words: list[str]) -> None:
     def task(composed: DictConfig) -> Any:
         job = HydraConfig.get()
         if job.mode == RunMode.MULTIRUN:
-            _take_from_weights(composed, job.overrides.task)
-            config = typed_config(command, composed, os.path.abspath(job.runtime.output_dir))
-            command.check(config)
-            return command.run(config)
+            folder = os.path.abspath(job.runtime.output_dir)
+            return command.run(_checked(command, composed, job.overrides.task, folder))
         single.append((composed, list(job.overrides.task)))  # and run below, so that Hydra has no say in its errors
         return None
 
@@ -65,18 +63,22 @@ def run(command: Command, words: list[str]) -> None:
             raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
     for composed, overrides in single:
         try:
-            _take_from_weights(composed, overrides)
-            config = typed_config(command, composed)
+            config = _checked(command, composed, overrides)
         except COMPOSITION_ERRORS as error:
             raise UserError(explain(error, command.schema)) from error
-        command.check(config)
         command.run(config)
 
 
-def _take_from_weights(composed: DictConfig, overrides: list[str]) -> None:
-    for note in set_keys_of_weights(composed, overrides):
+def _checked(command: Command, composed: DictConfig, overrides: list[str], job_folder: str | None = None) -> Any:
+    """The config of `command`, checked, with what its weights expect, which is said. Raises UserError."""
+    config = typed_config(command, composed, job_folder)
+    command.check(config)
+    if notes := set_keys_of_weights(composed, overrides):
+        config = typed_config(command, composed, job_folder)
+        command.check(config)
         if os.environ.get("RANK", "0") == "0":
-            print(f"weights     {note}")
+            print("\n".join(f"weights     {note}" for note in notes))
+    return config
 
 
 def _of_a_job(error: Exception) -> bool:
