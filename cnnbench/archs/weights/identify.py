@@ -50,7 +50,10 @@ def identify(file: WeightsFile, model: nn.Module) -> str:
     plain = _count(weights)
     own = _shapes(model)
     if own.fits(shapes.get(own.kind, plain)):
-        return "its tensors have the shapes of this very network, under names that are not known here"
+        return (
+            "its tensors have the shapes of this very network, under names that are not known here: "
+            "weights_match=shapes pairs them by their order"
+        )
     size = sum(value.numel() for value in weights.values())
     found = [
         label

@@ -10,9 +10,10 @@ from torch import nn
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.weights.identify import identify
 from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST
+from cnnbench.archs.weights.match import match_shapes
 from cnnbench.archs.weights.numbers import as_numbers
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile, read_weights
-from cnnbench.archs.weights.sets import WeightsSet, choose_set
+from cnnbench.archs.weights.sets import WeightsSet, choose_set, largest
 
 # Last parts of names of buffers that tools leave in a network: thop's counts, and images' means in it.
 EXTRAS = ("total_ops", "total_params", "n_averaged", "mean", "std")
@@ -36,6 +37,8 @@ def load_weights(
     A file cannot tell a ResNet with the stride in the 3x3 convolution ("v1.5", as all of torchvision's are) from one
     with the stride in the 1x1 ("v1"), nor where a parameterless shortcut puts its zeros: the caller has to know.
 
+    With `match` "shapes", tensors of unknown names are paired by their order and shapes (match.py).
+
     Raises ValueError, in one sentence, for a file that cannot be read (nothing in it is executed), does not fit or
     holds numbers that are not finite; then `model` is as it was.
     """
@@ -43,6 +46,9 @@ def load_weights(
     own, kind = model.state_dict(), type(model).__name__
     found, notes = choose_set(file, model, wanted)
     weights = dict(found.weights)
+    if match == "shapes" and not found.whole:
+        weights, paired = match_shapes(largest(file), own)
+        notes += paired
     notes += _tell_names(found)
     notes += _match_heads_beside(weights, own, model, file, found) if found.whole else []
     notes += _match_auxiliary(weights, own, model)
