@@ -7,6 +7,7 @@ import re
 from fnmatch import fnmatchcase
 from typing import Any
 
+from cnnbench.analysis.published_weights import weights_table
 from cnnbench.analysis.tables import Cell, Table, as_csv, render
 from cnnbench.archs.facts import all_facts, facts, headline
 from cnnbench.archs.registry import names_of_others
@@ -37,7 +38,10 @@ def show_zoo(config: ZooConfig) -> None:
         raise UserError(str(error)) from error
     if not rows:
         raise UserError(f"no network matches family={config.family} name={config.name}; `cnnbench zoo` lists all")
-    print(render_zoo(rows, config.format))
+    if config.weights:
+        print(render(weights_table([row["key"] for row in rows]), config.format))
+    else:
+        print(render_zoo(rows, config.format))
 
 
 def zoo_table(family: str | None = None, name: str | None = None, sort: str | None = None) -> list[dict[str, Any]]:

@@ -102,11 +102,16 @@ COMMANDS = {
     ),
     "verify": Command(
         "verify",
-        "hold a finished run against the published error; exit status 1 if it is outside, or nothing is comparable",
-        ("cnnbench verify run=resnet50", "cnnbench verify run=resnet50 sigmas=3 tolerance=0.2 format=json"),
+        "hold a finished run, or published weights, against the published error; exit status 1 if it is outside, or "
+        "nothing is comparable",
+        (
+            "cnnbench verify run=resnet50",
+            "cnnbench verify run=resnet50 sigmas=3 tolerance=0.2 format=json",
+            "cnnbench verify arch=resnet50 weights=torchvision:IMAGENET1K_V2 data=/imagenet",
+        ),
         VerifyConfig,
         "cli.composed:verify_run",
-        ("config.checks:check_verify",),
+        ("config.checks:check_verify", "archs.weights.torchvision:check_published"),
     ),
     "report": Command(
         "report",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnnbench.analysis.papers.verify import verify
+from cnnbench.analysis.papers.verify_weights import verify_weights
 from cnnbench.analysis.recipe_table import recipe_table
 from cnnbench.analysis.tables import render
 from cnnbench.cli.commands import COMMANDS
@@ -19,5 +20,8 @@ def show_recipes(settings: RecipesConfig) -> None:
 
 
 def verify_run(settings: VerifyConfig) -> None:
-    """Judge a run, and say in which keys it is not its recipe."""
-    verify(settings, lambda overrides: defaults(COMMANDS["train"], overrides))
+    """Judge a run, and say in which keys it is not its recipe; or published weights."""
+    if settings.weights is not None:
+        verify_weights(settings)
+    else:
+        verify(settings, lambda overrides: defaults(COMMANDS["train"], overrides))

@@ -77,7 +77,8 @@ def _checked(command: Command, composed: DictConfig, overrides: list[str], job_f
         config = typed_config(command, composed, job_folder)
         command.check(config)
         if os.environ.get("RANK", "0") == "0":
-            print("\n".join(f"weights     {note}" for note in notes))
+            aside = sys.stderr if getattr(config, "format", "table") != "table" else sys.stdout
+            print("\n".join(f"weights     {note}" for note in notes), file=aside)
     return config
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cnnbench.config.arch import ArchConfig
+from cnnbench.config.data import DataConfig
+from cnnbench.config.devices import DEVICES
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.train import TrainConfig
 from cnnbench.config.weights import from_key, match_key, set_key
@@ -18,6 +20,7 @@ class ZooConfig:
     family: str | None = key("only networks of this family", None)
     name: str | None = key("only keys that contain this, or match it as a pattern (*, ?, [])", None)
     sort: str | None = key("column to sort by, ascending", None)
+    weights: bool = key("list the published weights that are known, by the names that weights_from= takes", False)
     format: str = key("form of the output", "table", choices=FORMATS)
 
 
@@ -43,6 +46,15 @@ class RecipesConfig:
 @dataclass(frozen=True)
 class VerifyConfig:
     run: str | None = key("finished run to judge: folder, or name in runs/", None)
+    arch: ArchConfig | None = group(ArchConfig, "the network of the weights, where no run is given")
+    weights: str | None = key("published weights to judge, a file or torchvision, where no run is given", None)
+    weights_set: str | None = set_key()
+    weights_from: str | None = from_key()
+    weights_match: str = match_key()
+    data: DataConfig = group(DataConfig, "the images on which the weights are counted (the val split)")
+    batch: int = key("of weights: images per process and step", 256, range=Range(at_least=1))
+    device: str = key("of weights: where to evaluate", "auto", choices=DEVICES)
+    processes: int | None = key("of weights: processes; null: one per GPU", None, range=Range(at_least=1))
     sigmas: float = key("half width of the band, in standard errors of the difference", 2.0, range=Range(above=0))
     tolerance: float = key(
         "percentage points added to the band on both sides, for what other seeds would differ",

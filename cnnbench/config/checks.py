@@ -162,7 +162,14 @@ def check_describe_recipe(config: DescribeRecipeConfig) -> None:
 def check_verify(config: VerifyConfig) -> None:
     """Raise UserError for a key that is missing or out of range."""
     check_fields(config)
-    require(config.run is not None, "nothing to verify: give run=NAME")
+    require(config.run is not None or bool(config.weights), "nothing to verify: give run=NAME, or weights=FILE")
+    _check_alone(config, "arch", "weights")
+    if config.weights is not None:
+        arch = given(config.arch, "weights= needs arch=NETWORK")
+        check_arch(arch)
+        require(config.data.path is not None, MISSING)
+        _check_weights(config.weights)
+        _check_loading(config)
 
 
 def check_report(config: ReportConfig) -> None:
@@ -195,7 +202,7 @@ def check_keys(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
     check_fields(config)
 
 
-def _check_loading(config: TrainConfig | EvalConfig) -> None:
+def _check_loading(config: TrainConfig | EvalConfig | VerifyConfig) -> None:
     """Raise UserError for processes, data or arithmetic that are not there."""
     started = os.environ.get("WORLD_SIZE", "") if "RANK" in os.environ else ""
     require(
@@ -204,7 +211,8 @@ def _check_loading(config: TrainConfig | EvalConfig) -> None:
     )
     if config.data.path is not None:
         check_source(config.data)
-    _check_precision(config)
+    if not isinstance(config, VerifyConfig):
+        _check_precision(config)
 
 
 def _check_precision(config: TrainConfig | EvalConfig | BenchConfig) -> None:
@@ -230,7 +238,7 @@ def _check_whole(config: TrainConfig | EvalConfig) -> None:
         )
 
 
-def _check_alone(config: EvalConfig | ExportConfig, *names: str) -> None:
+def _check_alone(config: EvalConfig | ExportConfig | VerifyConfig, *names: str) -> None:
     """A run says what the keys `names` say otherwise."""
     key = "run" if config.run is not None else "runs" if getattr(config, "runs", []) else None
     for name in names if key else ():

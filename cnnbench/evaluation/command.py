@@ -27,35 +27,36 @@ from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split
 from cnnbench.evaluation.evaluate import predict, warn_of_broken
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
-from cnnbench.evaluation.result import report_evaluation
+from cnnbench.evaluation.result import Report, report_evaluation
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.launcher import launch
 from cnnbench.runtime.precision import choose_precision
 
 
-def evaluate_command(config: EvalConfig) -> float:
-    """Evaluate what `config` names, in as many processes as the devices call for; its top-1 error in percent."""
+def evaluate_command(config: EvalConfig, report: Report = report_evaluation) -> float:
+    """Evaluate what `config` names, in as many processes as the devices call for, and `report` it; its top-1 error in
+    percent."""
     device = distributed.choose_device(config.device)
     if distributed.started_by_launcher():
         with distributed.joined(device) as process:
-            return _evaluate(config, process, device)
+            return _evaluate(config, process, device, report)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     for member in ensemble_members(config):
         data_folder(member.data)
         weights_file(member.arch.name, member.trained_model.weights.name)
     processes = distributed.choose_processes(config.processes, device)
     if processes == 1:
-        return _evaluate(config, Process(), device)
-    return launch(_evaluate_child, processes, config, device)
+        return _evaluate(config, Process(), device, report)
+    return launch(_evaluate_child, processes, config, device, report)
 
 
-def _evaluate_child(config: EvalConfig, device: str) -> float:
+def _evaluate_child(config: EvalConfig, device: str, report: Report) -> float:
     with distributed.joined(device) as process:
-        return _evaluate(config, process, device)
+        return _evaluate(config, process, device, report)
 
 
-def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
+def _evaluate(config: EvalConfig, process: Process, device_name: str, report: Report) -> float:
     group, device = ensemble_members(config), distributed.device_of(process, device_name)
     distributed.share_cores(process, device_name)
     split, targets = split_and_targets(group[0])
@@ -65,7 +66,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str) -> float:
     counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
     predictions = gather(own, process)
     if predictions is not None:
-        report_evaluation(group, config, predictions, split, targets)
+        report(group, config, predictions, split, targets)
     return Counts(*counts.tolist()).top1_error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runs.paths import run_folder
 from cnnbench.runs.results import EvaluationResult
 from cnnbench.runtime.files import write_json, writing
+
+Report = Callable[[list[EnsembleMember], EvalConfig, Predictions, Split, np.ndarray], None]
 
 
 def report_evaluation(
@@ -37,6 +40,18 @@ def report_evaluation(
     if config.details is not None:
         written = write_details(Path(config.details).expanduser(), predictions, split)
         print(f"details     {', '.join(written)} in {config.details}")
+
+
+def write_result(
+    path: Path,
+    group: list[EnsembleMember],
+    config: EvalConfig,
+    predictions: Predictions,
+    split: Split,
+    targets: np.ndarray,
+) -> None:
+    """Write the result to `path` as JSON, and print nothing: for commands that say it in another form."""
+    write_json(path, _result(group, config, predictions, split, targets))
 
 
 def _result(

@@ -60,12 +60,12 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
     if result is None:
         raise UserError(f"{folder} has not ended: it has no whole {RESULT}; the same train command continues it")
     measured = _measured(folder, result)
-    judged = [judgement for file, errors in measured for judgement in judge(trained, file, errors, config)]
+    judged = [each for file, errors in measured for each in judge(trained, file, errors, config)]
     causes = _causes(folder, trained, result, measured, compose)
     verdict = overall(judged)
     title = f"{folder}: {trained.arch.name}, recipe {trained.recipe}: {verdict}"
-    print(render(_table(title, judged, causes), config.format))
-    content = {"verdict": verdict, "judgements": [asdict(judgement) for judgement in judged], "causes": causes}
+    print(render(verdict_table(title, judged, causes), config.format))
+    content = {"verdict": verdict, "judgements": [asdict(each) for each in judged], "causes": causes}
     output = Path(config.output).expanduser() if config.output is not None else folder / "verify.json"
     with writing(output):
         write_json(output, content)
@@ -77,12 +77,13 @@ def judge(trained: TrainConfig, file: str, measured: MeasuredErrors, config: Ver
     """Top-1 and top-5 of what was counted once, as `file` has it."""
     split = split_of(trained, measured)
     published = published_of(trained, measured, split) if split is not None else None
-    return [_judgement(file, measured, top, published, config) for top in (1, 5)]
+    return [judgement(file, measured, top, published, config) for top in (1, 5)]
 
 
-def _judgement(
+def judgement(
     file: str, measured: MeasuredErrors, top: int, published: Published | None, config: VerifyConfig
 ) -> Judgement:
+    """The top-`top` error that `file` has as `measured`, held against the `published` one, if there is one."""
     error = 100 * (measured.wrong1 if top == 1 else measured.wrong5) / measured.n
     about = file, measured.protocol, measured.weights, top, error
     expected = None if published is None else published.error(top)
@@ -219,7 +220,8 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if hasattr(value, "append") else value
 
 
-def _table(title: str, judged: list[Judgement], causes: list[str]) -> Table:
+def verdict_table(title: str, judged: list[Judgement], causes: list[str]) -> Table:
+    """A row for each of `judged`, and the `causes` of differences below."""
     columns = {
         "result": "", "protocol": "", "weights": "", "top": "d", "error %": ".2f", "published %": ".2f",
         "from": ".2f", "to": ".2f", "standard errors": "+.1f", "verdict": "", "source": "",

@@ -36,10 +36,10 @@ IMAGES = {
 
 @dataclass(frozen=True)
 class Profile:
-    """One published file of weights. `label`: how weights_from= names it. `sha256`: its first digits, or "".
+    """One published file of weights.
 
-    `keys`: the keys of `arch` that follow from it, by their full names. Errors are in percent, None where the publisher
-    states none.
+    `label`: how weights_from= names it. `sha256`: its first digits, or "". `images`: a name of IMAGES. `keys`: the keys
+    of `arch` that follow from it, by their full names. Errors are in percent, None where the publisher states none.
     """
 
     arch: str
@@ -47,6 +47,7 @@ class Profile:
     name: str
     label: str
     sha256: str
+    images: str
     keys: Mapping[str, Any]
     top1_err: float | None
     top5_err: float | None
@@ -106,7 +107,9 @@ def _profile(row: dict[str, str]) -> Profile:
     }
     keys |= {f"arch.options.{name}": value for name, value in (yaml.safe_load(row["options"]) or {}).items()}
     top1, top5 = _errors(row)
-    return Profile(row["arch"], row["publisher"], row["name"], _label(row), row["sha256"], keys, top1, top5)
+    return Profile(
+        row["arch"], row["publisher"], row["name"], _label(row), row["sha256"], row["images"], keys, top1, top5
+    )
 
 
 def _label(row: dict[str, str]) -> str:
