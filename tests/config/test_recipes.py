@@ -42,7 +42,7 @@ OF_A1 = {"stochastic_depth": 0.05, "crop_ratio": 0.95, "interpolation": "bicubic
 def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
     assert sorted(OWN) == sorted(names())
     assert set(OWN.values()) <= set(RECIPES)
-    assert len(PAPERS) == 18
+    assert len(PAPERS) == 20
     assert all(OWN[goldens.first_network(recipe)] == recipe for recipe in PAPERS)
     expected = {
         "resnet50": "resnet",
