@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.conventions import SameConv2d, SameMaxPool2d, add_biases, set_epsilon
+from cnnbench.archs.conventions import SameConv2d, SameMaxPool2d, set_norms
 from cnnbench.archs.inception_blocks import BasicConv, Concat, Padding, chain, truncated_normal, variance_scaling
 from cnnbench.archs.layers import Networks, initialise, require_choice
 
@@ -94,9 +94,7 @@ class BNInception(nn.Module):
             channels = (one or 0) + three + double + (projection or channels)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        if conv_bias:
-            add_biases(self)
-        set_epsilon(self, epsilon)
+        set_norms(self, epsilon, conv_bias)
         self._initialise()
 
     def _initialise(self) -> None:

@@ -45,18 +45,16 @@ class SameMaxPool2d(nn.MaxPool2d):
         return functional.max_pool2d(x, self.kernel_size, self.stride, padding=odd, ceil_mode=True)
 
 
-def add_biases(network: nn.Module) -> None:
-    """Give every convolution of `network` that has no bias one that starts at 0, as under batch normalisation only
-    other code has it: there it does nothing but shift the running mean."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d) and layer.bias is None:
-            layer.bias = nn.Parameter(layer.weight.new_zeros(layer.out_channels))
+def set_norms(network: nn.Module, epsilon: float, conv_bias: bool = False) -> None:
+    """Set the epsilon of every batch normalisation of `network`; with `conv_bias` every convolution gets a bias, from 0
+    on. Under batch normalisation that only shifts the running mean, but files of other code hold one.
 
-
-def set_epsilon(network: nn.Module, epsilon: float) -> None:
-    """Set the epsilon of every batch normalisation of `network`. Raises ValueError unless it is above 0."""
+    Raises ValueError unless epsilon is above 0.
+    """
     if not 0 < epsilon < math.inf:
         raise ValueError(f"epsilon={epsilon} is not above 0, as batch normalisation needs it")
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.eps = epsilon
+        elif conv_bias and isinstance(layer, nn.Conv2d) and layer.bias is None:
+            layer.bias = nn.Parameter(layer.weight.new_zeros(layer.out_channels))

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.activation_checkpointing import recomputed
-from cnnbench.archs.conventions import set_epsilon
+from cnnbench.archs.conventions import set_norms
 from cnnbench.archs.layers import Networks, fan_in_uniform, he_normal, initialise, stem_layers
 
 
@@ -76,7 +76,7 @@ class DenseNet(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels, num_classes)
-        set_epsilon(self, epsilon)
+        set_norms(self, epsilon)
         initialise(self, he_normal, linear=fan_in_uniform)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

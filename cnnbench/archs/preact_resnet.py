@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnbench.archs.conventions import add_biases, set_epsilon
+from cnnbench.archs.conventions import set_norms
 from cnnbench.archs.layers import (
     Networks,
     StochasticDepth,
@@ -96,20 +96,17 @@ class PreActResNet(nn.Module):
                 stride = 2 if stage != "layer1" and j == 0 else 1
                 strides = (stride, 1) if (stride_in or block.STRIDE_IN) == "conv1" else (1, stride)
                 way = _shortcut(shortcut, channels, width * block.expansion, stride)
-                blocks.append(block(channels, width, strides, block_dropout, way))
-                blocks[-1].activated_shortcut = isinstance(way, nn.Conv2d) and shortcut_from == "activated"
+                activated = isinstance(way, nn.Conv2d) and shortcut_from == "activated"
+                activated |= first_activation == "both" and stage == "layer1" and j == 0
+                blocks.append(block(channels, width, strides, block_dropout, way, activated))
                 channels = width * block.expansion
             self.add_module(stage, nn.Sequential(*blocks))
-        if first_activation == "both":
-            getattr(self, self.stages[0])[0].activated_shortcut = True
         set_stochastic_depth([block for stage in self.stages for block in getattr(self, stage)], stochastic_depth)
         self.bn = nn.BatchNorm2d(channels) if last_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True) if last_norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        if conv_bias:
-            add_biases(self)
-        set_epsilon(self, epsilon)
+        set_norms(self, epsilon, conv_bias)
         initialise(self, he_normal, linear=fan_in_uniform)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -126,7 +123,13 @@ class Basic(nn.Module):
     STRIDE_IN = "conv1"
 
     def __init__(
-        self, channels: int, width: int, strides: tuple[int, int], dropout: float, shortcut: nn.Module | None
+        self,
+        channels: int,
+        width: int,
+        strides: tuple[int, int],
+        dropout: float,
+        shortcut: nn.Module | None,
+        activated_shortcut: bool,
     ) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(channels)
@@ -136,7 +139,7 @@ class Basic(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, stride=strides[1], padding=1, bias=False)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = shortcut
-        self.activated_shortcut = False
+        self.activated_shortcut = activated_shortcut
         self.stochastic_depth = StochasticDepth(0.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -154,7 +157,13 @@ class Bottleneck(nn.Module):
     STRIDE_IN = "conv2"
 
     def __init__(
-        self, channels: int, width: int, strides: tuple[int, int], dropout: float, shortcut: nn.Module | None
+        self,
+        channels: int,
+        width: int,
+        strides: tuple[int, int],
+        dropout: float,
+        shortcut: nn.Module | None,
+        activated_shortcut: bool,
     ) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(channels)
@@ -166,7 +175,7 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = shortcut
-        self.activated_shortcut = False
+        self.activated_shortcut = activated_shortcut
         self.stochastic_depth = StochasticDepth(0.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnbench.archs.conventions import add_biases, set_epsilon
+from cnnbench.archs.conventions import set_norms
 from cnnbench.archs.layers import (
     Networks,
     StochasticDepth,
@@ -97,9 +97,7 @@ class ResNet(nn.Module):
         set_stochastic_depth([block for stage in self.stages for block in getattr(self, stage)], stochastic_depth)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        if conv_bias:
-            add_biases(self)
-        set_epsilon(self, epsilon)
+        set_norms(self, epsilon, conv_bias)
         initialise(self, he_normal, linear=fan_in_uniform)
         if zero_gamma:
             for module in self.modules():

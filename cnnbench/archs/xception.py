@@ -22,7 +22,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnbench.archs.conventions import SameMaxPool2d, set_epsilon
+from cnnbench.archs.conventions import SameMaxPool2d, set_norms
 from cnnbench.archs.layers import Networks, initialise
 
 # Output channels of the separable convolutions of block1 to block12.
@@ -67,7 +67,7 @@ class Xception(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, num_classes)
-        set_epsilon(self, epsilon)
+        set_norms(self, epsilon)
         initialise(self, nn.init.xavier_uniform_)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
