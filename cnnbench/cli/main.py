@@ -13,6 +13,7 @@ from cnnbench.cli.command import Command
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.runtime import stdout
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
+from cnnbench.runtime.group import leads
 from cnnbench.runtime.slurm import slurm_environment
 
 
@@ -23,7 +24,6 @@ def main(words: list[str] | None = None) -> None:
     change something, which one line says; 75: stopped and saved, to be continued; 130: interrupted; 141: nobody
     reads the output any more, as in `cnnbench zoo | head -1`; else a traceback.
     """
-    os.environ.update(slurm_environment(os.environ))
     # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler tells of its own starts and stops
@@ -48,9 +48,10 @@ def _quiet_when_unread() -> Iterator[None]:
 
 def _answer(words: list[str]) -> None:
     try:
+        os.environ.update(slurm_environment(os.environ))
         _run(words)
     except UserError as error:
-        if os.environ.get("RANK", "0") == "0":
+        if leads(os.environ):
             print(f"cnnbench: {error}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stop:

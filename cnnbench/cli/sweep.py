@@ -16,6 +16,7 @@ from cnnbench.cli.command import Command
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, store_schema, typed_config
 from cnnbench.runs.paths import new_run_folder, run_folder
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.group import place_in_group
 
 # Words of a sweep by whose points only Hydra knows: folders of one's own, plug-ins, values of a job.
 HYDRAS = re.compile(r"--config-dir|-cd|\+*hydra(/sweeper|\.(sweep|searchpath))|.*\$\{(hydra|now):")
@@ -46,7 +47,7 @@ def check_points(command: Command, words: list[str]) -> None:
 
 def sweep_folder(words: list[str]) -> list[str]:
     """Give a sweep its folder: run=NAME names it, and its jobs are numbered below."""
-    if "RANK" in os.environ:
+    if place_in_group(os.environ) is not None:
         raise UserError("--multirun does not work under torchrun or srun: start one sweep without them")
     if any(word.startswith("hydra.sweep.dir=") for word in words):
         return words

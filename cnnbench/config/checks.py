@@ -34,6 +34,7 @@ from cnnbench.config.resolution import check_resolution
 from cnnbench.config.schedule import check_schedule
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.group import place_in_group
 
 NOTHING_TO_EVALUATE = "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH"
 NOTHING_TO_EXPORT = "nothing to export: give run=NAME, or arch=NETWORK weights=FILE"
@@ -204,9 +205,10 @@ def check_keys(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
 
 def _check_loading(config: TrainConfig | EvalConfig | VerifyConfig) -> None:
     """Raise UserError for processes, data or arithmetic that are not there."""
-    started = os.environ.get("WORLD_SIZE", "") if "RANK" in os.environ else ""
+    place = place_in_group(os.environ)
+    started = None if place is None else place.world
     require(
-        config.processes is None or started in ("", str(config.processes)),
+        started is None or config.processes in (None, started),
         f"processes={config.processes}, but the launcher has started {started}: leave processes= out",
     )
     if config.data.path is not None:

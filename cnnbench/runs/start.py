@@ -16,11 +16,12 @@ from cnnbench.runs.results import load_result
 from cnnbench.runs.status import STATUS
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import writing
+from cnnbench.runtime.group import place_in_group
 
 
 def check_batch(config: TrainConfig) -> None:
     """Raise UserError if the batch of a new run does not split evenly, as far as that is known before it starts."""
-    if not has_begun(config) and "RANK" not in os.environ:
+    if not has_begun(config) and place_in_group(os.environ) is None:
         expected_batch(config)  # the run asks again with as many processes as there are
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cnnbench.runtime.errors import Stopped, UserError, reason
+from cnnbench.runtime.group import Place, place_in_group
 from cnnbench.runtime.machine import usable_cores
 
 GRACE = 3.0  # seconds in which a process that fails can say why before others report its loss
@@ -41,7 +42,7 @@ class Process:
 
 def started_by_launcher() -> bool:
     """Whether torchrun, srun or our own launch started this process as one of a group."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+    return place_in_group(os.environ) is not None
 
 
 def choose_device(name: str) -> str:
@@ -67,18 +68,19 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
     In a group, the first process that fails inside the block says why, once, and each process that fails leaves: with
     exit status 2 for a UserError, 130 if interrupted, that of a Stopped, 1 for anything else.
     """
-    if not started_by_launcher():
+    place = place_in_group(os.environ)
+    if place is None:
         yield Process()
         return
-    store, rank, world = next(dist.rendezvous("env://", timeout=timedelta(minutes=start_timeout)))
+    store = _meeting(place, timedelta(minutes=start_timeout))
     # A store of this start's own: torchrun's outlives a restart of its processes.
     store = dist.PrefixStore(f"cnnbench/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-    process = Process(rank, world, int(os.environ.get("LOCAL_RANK", 0)), store)
+    process = Process(place.rank, place.world, place.local_rank, store)
     if device == "cuda":
         torch.cuda.set_device(_gpu(process))
     backend = "nccl" if device == "cuda" else "gloo"
     timeout = timedelta(minutes=start_timeout)
-    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=timeout)
+    dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
     try:
         yield process
     except Stopped as stop:
@@ -87,6 +89,20 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
         announce(error, process)
         sys.exit({UserError: 2, KeyboardInterrupt: 130}.get(type(error), 1))
     dist.destroy_process_group()
+
+
+def _meeting(place: Place, timeout: timedelta) -> dist.Store:
+    """The store where the group meets. If it cannot be reached, this process says so, whichever it is, and leaves."""
+    try:
+        return next(dist.rendezvous("env://", timeout=timeout))[0]
+    except (dist.DistError, OSError, ValueError, RuntimeError) as error:
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        who = f"process {place.rank} of {place.world}"
+        alone = "if it is to run alone, unset RANK and WORLD_SIZE"
+        print(
+            f"cnnbench: {who} cannot join its group at {where} ({reason(error).rstrip('.')}); {alone}", file=sys.stderr
+        )
+        sys.exit(2)
 
 
 def announce(error: BaseException, process: Process) -> str:
@@ -177,15 +193,18 @@ class Agreement:
 def share_cores(process: Process, device: str) -> None:
     """Give each of several processes on CPUs its share of this machine's cores; alone, torch's own choice stands."""
     if device == "cpu" and process.world > 1:
-        local = int(os.environ.get("LOCAL_WORLD_SIZE", process.world))
-        torch.set_num_threads(max(1, usable_cores() // local))
+        torch.set_num_threads(_share_of_cores(process))
 
 
 def choose_workers(configured: int | None, process: Process) -> int:
     """Loader processes for each process: as configured, else this machine's usable cores shared out, at least one."""
-    if configured is not None:
-        return configured
-    return max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", process.world)))
+    return configured if configured is not None else _share_of_cores(process)
+
+
+def _share_of_cores(process: Process) -> int:
+    """This machine's usable cores for each of the group's processes on it."""
+    place = place_in_group(os.environ)
+    return max(1, usable_cores() // (process.world if place is None else place.local_world))
 
 
 def device_of(process: Process, device: str) -> torch.device:

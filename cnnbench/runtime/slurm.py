@@ -6,26 +6,38 @@ import re
 from collections.abc import Mapping
 
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.group import number
+
+# What srun tells each task of a step, besides the step's number and size.
+OF_A_STEP = (
+    *("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE"),
+    *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"),
+)
 
 
 def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT of this process of an srun step.
 
     Empty outside of a step of several tasks (a batch script's own shell is not one), and where a launcher has set RANK
-    already. A MASTER_ADDR or MASTER_PORT that the user has set stays.
+    already. A MASTER_ADDR or MASTER_PORT that the user has set stays. UserError if srun's variables are there in part.
     """
-    tasks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
-    if tasks == 1 or "SLURM_STEP_ID" not in environment or "RANK" in environment:
+    tasks = number(environment, "SLURM_STEP_NUM_TASKS", 1)
+    if tasks == 1 or "SLURM_STEP_ID" not in environment or environment.get("RANK"):
         return {}
+    if missing := [name for name in OF_A_STEP if not environment.get(name)]:
+        raise UserError(
+            f"SLURM_STEP_ID and SLURM_STEP_NUM_TASKS are set, but {missing[0]} is not, as srun sets it: "
+            "to run alone, `unset SLURM_STEP_ID`"
+        )
     per_node = expand_counts(environment["SLURM_STEP_TASKS_PER_NODE"])
     first = expand_nodes(environment["SLURM_STEP_NODELIST"])[0]
     # One port per step, so that two jobs on one node do not meet; below the range that systems give out by themselves.
-    step = int(environment["SLURM_JOB_ID"]) * 31 + int(environment["SLURM_STEP_ID"])
+    step = number(environment, "SLURM_JOB_ID", 0) * 31 + number(environment, "SLURM_STEP_ID", 0)
     return {
         "RANK": environment["SLURM_PROCID"],
         "WORLD_SIZE": str(tasks),
         "LOCAL_RANK": environment["SLURM_LOCALID"],
-        "LOCAL_WORLD_SIZE": str(per_node[int(environment["SLURM_NODEID"])]),
+        "LOCAL_WORLD_SIZE": str(per_node[number(environment, "SLURM_NODEID", 0)]),
         "MASTER_ADDR": environment.get("MASTER_ADDR", first),
         "MASTER_PORT": environment.get("MASTER_PORT", str(15000 + step % 15000)),
     }

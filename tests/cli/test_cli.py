@@ -116,12 +116,41 @@ def test_mistake_is_one_line_and_exit_status_2(command, tmp_path, words, hint):
 
 
 def test_a_launchers_number_of_processes_is_not_overruled(command, monkeypatch):
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "4")
+    for name, value in {"RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
     for words in ("train processes=2", "eval arch=lenet weights=a.pt data=sample processes=2"):
         done = command(*words.split())
         assert (done.returncode, done.stdout) == (2, "")
         assert "processes=2, but the launcher has started 4: leave processes= out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "words", "hint"),
+    [
+        ({"RANK": "1"}, "train epochz=3", "did you mean epochs"),
+        ({"RANK": "1", "WORLD_SIZE": "1"}, "train epochz=3", "did you mean epochs"),
+        ({"RANK": "1"}, "train recipe=quick", "RANK is set, but WORLD_SIZE and MASTER_ADDR and MASTER_PORT are not"),
+        ({"WORLD_SIZE": "8"}, "eval arch=lenet weights=a.pt data=sample", "WORLD_SIZE is set, but RANK and"),
+        ({"RANK": "0", "WORLD_SIZE": "2"}, "train recipe=quick -m seed=1,2", "but MASTER_ADDR and MASTER_PORT are not"),
+        ({"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2"}, "train recipe=quick", "SLURM_JOB_ID is not"),
+        ({"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "two"}, "train recipe=quick", "SLURM_STEP_NUM_TASKS=two"),
+    ],
+)
+def test_an_environment_that_is_left_over_is_never_answered_by_silence(command, monkeypatch, environment, words, hint):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    done = command(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("cnnbench: ")
+    assert done.stderr.count("\n") == 1
+    assert hint in done.stderr
+
+
+def test_one_of_a_group_leaves_the_sentence_to_the_first(command, monkeypatch):
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    done = command("train", "epochz=3")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
 def test_a_sweep_of_hydras_own_words_is_left_to_hydra(command, tmp_path):

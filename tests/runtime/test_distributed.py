@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from cnnbench.runtime import distributed
@@ -34,3 +35,31 @@ def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch):
 def test_a_launcher_may_show_each_process_its_own_gpu_only(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert distributed.device_of(Process(5, 8, 5), "cuda") == torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize("error", [dist.DistNetworkError("refused."), ValueError("bad"), OSError("no route")])
+def test_a_group_that_cannot_be_joined_is_one_sentence_of_any_process(error, monkeypatch, capsys):
+    def rendezvous(*_: object, **__: object):
+        raise error
+
+    monkeypatch.setattr(distributed.dist, "rendezvous", rendezvous)
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "node1", "MASTER_PORT": "7"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as left, distributed.joined("cpu"):
+        pass
+    said = capsys.readouterr().err
+    assert left.value.code == 2
+    assert said.startswith("cnnbench: process 1 of 2 cannot join its group at node1:7 (")
+    assert said.endswith("); if it is to run alone, unset RANK and WORLD_SIZE\n")
+
+
+def test_cores_are_shared_with_processes_on_this_machine(monkeypatch):
+    monkeypatch.setattr(distributed, "usable_cores", lambda: 16)
+    group = {"RANK": "1", "WORLD_SIZE": "8", "MASTER_ADDR": "node1", "MASTER_PORT": "7", "LOCAL_WORLD_SIZE": "4"}
+    for name, value in group.items():
+        monkeypatch.setenv(name, value)
+    assert distributed.choose_workers(None, Process(1, 8)) == 4
+    assert distributed.choose_workers(3, Process(1, 8)) == 3
+    monkeypatch.delenv("RANK")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert distributed.choose_workers(None, Process()) == 16, "what is left over of a group does not count"

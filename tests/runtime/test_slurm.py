@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.slurm import expand_counts, expand_nodes, slurm_environment
 
 STEP = {
@@ -50,6 +51,18 @@ def test_elsewhere_nothing():
     batch_script = {name: value for name, value in STEP.items() if "STEP" not in name}
     for environment in ({}, batch_script, STEP | {"SLURM_STEP_NUM_TASKS": "1"}, STEP | {"RANK": "0"}):
         assert slurm_environment(environment) == {}
+
+
+@pytest.mark.parametrize("name", [name for name in STEP if name not in ("SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS")])
+def test_a_step_that_is_told_in_part_is_one_sentence(name):
+    with pytest.raises(UserError, match=f"{name} is not, as srun sets it: to run alone, `unset SLURM_STEP_ID`"):
+        slurm_environment({key: value for key, value in STEP.items() if key != name})
+
+
+@pytest.mark.parametrize("name", ["SLURM_STEP_NUM_TASKS", "SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_NODEID"])
+def test_what_should_be_a_number_is_named(name):
+    with pytest.raises(UserError, match=f"{name}=x is not a whole number"):
+        slurm_environment(STEP | {name: "x"})
 
 
 @pytest.mark.parametrize(
