@@ -9,8 +9,8 @@ import numpy as np
 START, END = b"\xff\xd8\xff", b"\xff\xd9"
 MARK, STUFFING = 0xFF, 0x00  # a byte MARK of the picture itself is followed by STUFFING
 SCAN, FIRST_RESTART = 0xDA, 0xD0  # of eight
-SEQUENTIAL, PROGRESSIVE = (0xC0, 0xC1), 0xC2  # frames with Huffman codes
-TABLES = {0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}  # and comments, and applications' own
+SEQUENTIAL, FRAMES = {0xC0, 0xC1}, {0xC0, 0xC1, 0xC2}  # with Huffman codes; the last is progressive
+TABLES, APPLICATIONS = {0xC4, 0xDB, 0xDD, 0xFE}, range(0xE0, 0xF0)  # tables, and comments; others' own segments
 # Contents of applications' segments by which Pillow, not libjpeg, may take a file for no image: shorter than this, ...
 SHORTEST = {0xE0: 7, 0xE2: 14, 0xEE: 7}  # JFIF, ICC profiles, Adobe
 # ... a list of several pictures, or Photoshop's resources cut off behind the number of one.
@@ -54,17 +54,21 @@ def is_plain(content: bytes) -> bool:
 def read_header(content: bytes) -> Header | None:
     """What stands before the first scan; None unless it is a JPEG file with a frame of 8 bits, of one or three
     components, of a size that is not 0 (nor told behind the scan), and nothing unusual."""
-    at, frame, components = 2, 0, 0
-    while content.startswith(START) and at + 10 < len(content) and content[at] == MARK:
+    if not content.startswith(START):
+        return None
+    at, frame, components, last = 2, 0, 0, len(content) - 10
+    while at < last and content[at] == MARK:
         mark, start, end = content[at + 1], at + 4, at + 2 + (content[at + 2] << 8 | content[at + 3])
-        if mark == SCAN:
+        if mark in TABLES:
+            pass
+        elif mark == SCAN:
             return Header(frame, components, content[start], end) if frame and end < len(content) else None
-        if mark in SEQUENTIAL or mark == PROGRESSIVE:
+        elif mark in FRAMES:
             frame, components = mark, content[start + 5]
             sizes = content[start + 1 : start + 3], content[start + 3 : start + 5]
             if content[start] != 8 or b"\0\0" in sizes or components not in (1, 3):
                 return None
-        elif mark not in TABLES or _is_odd(mark, content[start:end]):
+        elif mark not in APPLICATIONS or _is_odd(mark, content[start:end]):
             return None
         at = end
     return None
