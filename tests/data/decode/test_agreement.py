@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import measure_engines
 import numpy as np
 import odd_pictures
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.data import DataConfig
-from cnnbench.data.decode import engines, jpeg_engines
+from cnnbench.data.decode import engines, jpeg_engines, jpeg_structure
 from cnnbench.data.decode.picture import MOST_PIXELS, Engine, Picture, from_pixels, open_picture
 from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.layouts.read import read_split
@@ -72,6 +73,7 @@ def test_what_is_not_a_picture_is_one_sentence(name):
         ("a web page", "it is a web page"),
         ("a pointer of Git LFS", "git lfs pull"),
         ("HEIF", "it is HEIF"),
+        ("PostScript", "is not an image: it is PostScript"),  # and no program has been started for it
         ("JPEG XL", "it is JPEG XL"),
         ("JPEG, height 0", "it is a JPEG file with a header that cannot be read"),
         ("PNG, 65500 x 65500", "more than 89,478,485 pixels"),
@@ -106,6 +108,18 @@ def test_the_region_decoder_is_used_wherever_it_can_be():
     odd = {"progressive", "progressive, grey", "CMYK", "CMYK, progressive", "several pictures (MPO)", "fill bytes"}
     for kind, content in odd_pictures.kinds_of_jpeg().items():
         assert (opener(content) is not None) == (kind not in odd), kind
+
+
+def cut_in_first_scan(content: bytes) -> bytes:
+    start = content.index(b"\xff\xda")
+    return content[: start + 30] + b"\xff\xd9"
+
+
+def test_a_file_that_lost_its_later_scans_is_not_plain():
+    """libjpeg smooths what is left of it, and a region otherwise than the whole."""
+    for content in (odd_pictures.saved(progressive=True), odd_pictures.samplings()["2x2, three scans"]):
+        assert not jpeg_structure.is_plain(cut_in_first_scan(content))
+    assert jpeg_structure.is_plain(cut_in_first_scan(odd_pictures.saved()))
 
 
 def failing(error: Exception) -> Callable[..., Picture]:
@@ -170,7 +184,7 @@ def odd_folder(tmp_path_factory) -> Path:
             folder = root / split / ("cat", "dog")[number % 2]
             folder.mkdir(parents=True, exist_ok=True)
             damaged = spoil(content, random) if number % 5 == 0 and len(content) > 900 else content
-            (folder / f"{number:03}.JPEG").write_bytes(damaged)
+            (folder / f"{number * 29 % len(pictures):03}.JPEG").write_bytes(damaged)  # broken ones apart
     return root
 
 
@@ -191,3 +205,29 @@ def test_a_data_set_gives_the_same_batches_and_the_same_broken_files_with_every_
         assert np.array_equal(other[0], images)
         assert np.array_equal(other[1], labels)
         assert other[2] == broken
+
+
+@pytest.mark.slow
+def test_training_and_evaluation_go_through_it_all(odd_folder, command):
+    split = read_split(DataConfig(path=str(odd_folder)), "val")
+    broken = [isinstance(seen(pillow, split.read(index), WHOLE), str) for index in range(len(split))]
+    few = ("device=cpu", "data.workers=0", f"data={odd_folder}")
+    done = command("train", "arch=lenet", "recipe=quick", "epochs=1", "batch=8", "data.max_bad=80", "run=r", *few)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert done.stderr.count("counted as wrong: ") == sum(broken)
+    assert f"{sum(broken)} broken training images were replaced" in done.stdout
+    for engine in ("simplejpeg", "pillow"):
+        again = command("eval", "run=r", f"data.engine={engine}", *few)
+        assert again.returncode == 0
+        assert again.stderr.count("counted as wrong: ") == sum(broken)
+        assert next(line for line in again.stdout.splitlines() if "top-1" in line) in done.stdout
+
+
+def test_the_measurement_counts_what_differs():
+    files = [odd_pictures.saved(), odd_pictures.saved("PNG"), b""]
+    other = {
+        "pillow": pillow,
+        "nvimgcodec": lambda content, name: from_pixels(np.zeros((47, 61, 3), np.uint8)),
+        "simplejpeg": engines.with_fallback(failing(KeyError()), lambda content, name: pillow(b"", name)),
+    }
+    assert measure_engines.row("three", files, other) == ("three", 3, 1, 1, 2, 2, 0)
