@@ -9,6 +9,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from cnnbench.data.decode.jpeg_structure import read_header
 from cnnbench.data.decode.reference import read_image, resize_short_side
 
 
@@ -67,7 +68,7 @@ def encode(original: bytes | np.ndarray, name: str, recipe: Recipe) -> Encoded:
         return Encoded(pixels.tobytes(), pixels.shape)
     colours = ("RGB", "420") if pixels.shape[2] == 3 else ("GRAY", "Gray")
     content = simplejpeg.encode_jpeg(pixels, recipe.quality, *colours)
-    if shrunk.size == image.size and isinstance(original, bytes) and _is_common_jpeg(original):
+    if shrunk.size == image.size and isinstance(original, bytes) and read_header(original) is not None:
         content = min(original, content, key=len)
     return Encoded(content, pixels.shape)
 
@@ -83,10 +84,3 @@ def _as_png(pixels: np.ndarray) -> bytes:
     content = io.BytesIO()
     Image.fromarray(pixels.squeeze()).save(content, "png")
     return content.getvalue()
-
-
-def _is_common_jpeg(original: bytes) -> bool:
-    if not original.startswith(b"\xff\xd8\xff"):
-        return False
-    with Image.open(io.BytesIO(original)) as image:
-        return image.format == "JPEG" and image.mode in ("RGB", "L")
