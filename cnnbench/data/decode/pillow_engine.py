@@ -43,8 +43,9 @@ def pillow(content: bytes, name: str) -> Picture:
         image = Image.open(io.BytesIO(content), formats=known_formats())
 
     def region(left: int, top: int, width: int, height: int) -> np.ndarray:
+        box = (left, top, left + width, top + height)
         with _told(name, content):
-            return _pixels(image)[top : top + height, left : left + width]
+            return _pixels(image if box == (0, 0, *image.size) else image.crop(box))  # and no other pixel is copied
 
     return Picture(*image.size, region)
 
@@ -57,7 +58,7 @@ def known_formats() -> list[str]:
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
-    """All pixels as uint8 (H, W, 1 or 3)."""
+    """The pixels of `image` as uint8 (H, W, 1 or 3)."""
     if image.mode in ("L", "1"):
         return np.asarray(_as(image, "L"))[:, :, None]
     if image.mode.startswith("I"):  # 16 bits: the upper eight, as Pillow itself does for colour
