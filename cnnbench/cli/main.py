@@ -27,6 +27,7 @@ def main(words: list[str] | None = None) -> None:
     # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler tells of its own starts and stops
+    stdout.take_any_name()
     with _quiet_when_unread():
         _answer(sys.argv[1:] if words is None else words)
 

@@ -18,9 +18,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a di
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace the file `path` by one that holds `text`; see `replacing`."""
+    """Replace the file `path` by one that holds `text`, in UTF-8; see `replacing`.
+
+    Names of files may have bytes that are no UTF-8: Python holds them as surrogates, and they are written as they are.
+    """
     with replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

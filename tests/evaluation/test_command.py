@@ -1,9 +1,15 @@
-"""`cnnbench eval`: how many processes it starts."""
+"""`cnnbench eval`: how many processes it starts, and what it takes for a name."""
 
 from __future__ import annotations
 
-import pytest
+import csv
+import os
+import shutil
 
+import pytest
+import torch
+
+from cnnbench.archs.registry import build
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.evaluation import command
 from cnnbench.runtime.distributed import Process
@@ -19,3 +25,22 @@ def test_as_many_processes_as_are_chosen_and_none_more_for_one(processes, starte
     command.evaluate_command(EvalConfig(device="cpu"))
     assert launched == started
     assert alone == ([Process()] if processes == 1 else [])
+
+
+def test_every_name_that_a_file_may_have_is_in_the_predictions(command, small_data, tmp_path):
+    names = (b"caf\xe9.png", b"a,b.png", b"a\nb.png", b'"a".png', b" a .png", "\u0061\u0301.png".encode())
+    photo = next((small_data / "val/bag").iterdir())
+    (tmp_path / "data/val/bag").mkdir(parents=True)
+    for name in names:
+        shutil.copy(photo, os.fsencode(tmp_path / "data/val/bag") + b"/" + name)
+    (tmp_path / "classes").write_text("bag\n")
+    torch.save(build("lenet", 1).state_dict(), tmp_path / "w.pt")
+    words = ("weights=w.pt", "data=data", "data.classes=classes", "device=cpu", "data.workers=0", "details=details")
+    done = command("eval", "arch=lenet", *words)
+    assert done.returncode == 0, done.stderr
+    assert "files       val: 6 images used, nothing left out" in done.stdout
+    text = (tmp_path / "details/predictions.csv").read_text(encoding="utf-8", errors="surrogateescape")
+    rows = list(csv.reader(text.splitlines(keepends=True)))
+    assert {os.fsencode(row[0]) for row in rows[1:]} == {b"bag/" + name for name in names}
+    exclude = command("eval", "arch=lenet", *words, "exclude=details/predictions.csv")
+    assert "exclude=details/predictions.csv leaves no image of 6" in exclude.stderr, "the file is a list of its images"

@@ -15,6 +15,7 @@ from cnnbench.runtime.files import filling, replacing, write_bytes, write_json, 
     ("write", "content", "expected"),
     [
         (write_text, "grün\n", "grün\n".encode()),
+        (write_text, os.fsdecode(b"caf\xe9"), b"caf\xe9"),  # the name of a file
         (write_bytes, b"\x00\xff", b"\x00\xff"),
         (write_json, {"a": [1, None]}, b'{\n  "a": [\n    1,\n    null\n  ]\n}\n'),
     ],
