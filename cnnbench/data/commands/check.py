@@ -35,7 +35,7 @@ def check(config: CheckConfig) -> None:
     found: Found = {kind: [] for kind in [*PROBLEMS, *REMARKS]}
     checked: dict[str, Checked] = {}
     for name in config.splits:
-        split = read_split(config.data, name)
+        split = read_split(config.data, name, anew=True)
         checked[name] = check_files(name, split, config.workers, found)
         found["counts"] += wrong_counts(name, split)
     compare_classes(checked, found)

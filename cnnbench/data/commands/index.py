@@ -1,4 +1,7 @@
-"""`cnnbench data index`: list the splits of a data set, and keep the lists for every start after it."""
+"""`cnnbench data index`: list the splits of a data set, and keep the lists for every start after it.
+
+The folders are looked at even where there is an index: who asks for one may know that it is out of date.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +40,13 @@ def index_command(config: DataIndexConfig) -> None:
 
 def _index(root: Path, split: str, layout: str, beside: bool) -> tuple[Listing, str]:
     """The listing of a split, and in words what became of its index."""
-    found = index.find(root, split, layout)
-    if found and (not beside or found[0] == index.beside_file(root, split)):
-        return found[1], f"index up to date: {found[0]}"
     since = time.time()
     listing = list_anew(root, split, layout)
     if not listing.depends:
         return listing, "needs no index"
+    found = index.find(root, split, layout)
+    if found and (not beside or found[0] == index.beside_file(root, split)) and index.is_same(found[1], listing):
+        return found[1], f"index up to date: {found[0]}"
     if not index.is_settled(listing, since):  # changed just now: look again when a further change would show
         time.sleep(index.QUIET)
         listing = list_anew(root, split, layout)

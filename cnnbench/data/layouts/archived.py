@@ -11,9 +11,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.layouts.scan import SPLIT_FOLDERS
+from cnnbench.data.layouts.scan import SPLIT_FOLDERS, fingerprint
 from cnnbench.data.storage.files import pack_names
 from cnnbench.data.storage.ranges import Ranges
+from cnnbench.data.storage.remote import is_remote
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.parallel import progress
 
@@ -51,8 +52,10 @@ def listing(source: str, images: list[Image], form: str) -> Listing:
         form,
     )
     labels = np.array([label_of[image.wnid] for image in images], np.int64)
-    local = sorted({place for path in paths if "://" not in path for place in (path, os.path.dirname(path))})
-    return Listing(source, classes, labels, storage, tuple(local))
+    local = {path for path in paths if not is_remote(path)}
+    folders = {os.path.dirname(path) for path in local}
+    prints = tuple((folder, fingerprint(os.listdir(folder))) for folder in sorted(folders))
+    return Listing(source, classes, labels, storage, tuple(sorted(local | folders)), prints)
 
 
 def unpacked(root: Path, split: str) -> bool:

@@ -24,6 +24,7 @@ from cnnbench.data.layouts.scan import (
     IMAGE_ENDINGS,
     NAMED_AS_IMAGE,
     SPLIT_FOLDERS,
+    THREADS,
     images_below,
     is_image,
     look,
@@ -31,8 +32,6 @@ from cnnbench.data.layouts.scan import (
 from cnnbench.data.storage.files import Files, pack_names
 from cnnbench.runtime.errors import UserError, nearest
 from cnnbench.runtime.progress import tqdm
-
-THREADS = 16  # a scan waits for the disk or the network, so more than there are cores
 
 
 def recognises(root: Path) -> bool:

@@ -2,7 +2,8 @@
 
 The file: MAGIC, the checksum (CRC-32) of all that follows the prefix, the length of the header, the header as JSON, the
 arrays, each at a multiple of 64 bytes. It lies in the cache folder or, where `cnnbench data index beside=true` put it,
-beside the data. It is out of date when a folder or file that the listing depends on has changed.
+beside the data. It is out of date when a folder or file that the listing depends on has changed: by its times, or, on
+file systems that do not move those of folders (mounted object stores, images of containers), by the names in them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import dataclasses
 import hashlib
 import json
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,15 +24,24 @@ from typing import Any
 import numpy as np
 
 from cnnbench.data.layouts.listing import Listing
+from cnnbench.data.layouts.scan import THREADS, fingerprint
 from cnnbench.runtime.cache import cache_folder
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import replacing, writing
 
-MAGIC = b"cnnbench index 2"
+MAGIC = b"cnnbench index 3"
 PREFIX = struct.Struct("<16sQQ")
 ALIGNMENT = 64
 BLOCK = 1 << 20
 QUIET = 2.0  # seconds; file systems stamp changes with ticks of up to a second or two
+MOUNTS = Path("/proc/self/mountinfo")  # of Linux
+# File systems that move the times of a folder with each file that comes or goes. On others its names are compared.
+KEEPS_TIMES = frozenset(
+    {
+        *("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "jfs", "tmpfs", "ramfs", "overlay"),
+        *("nfs", "nfs4", "lustre", "ceph", "gpfs", "beegfs", "wekafs", "apfs", "hfs", "ufs"),
+    }
+)
 PACKAGE = "cnnbench.data."  # an index may name classes of these modules, and no others
 
 
@@ -53,7 +65,9 @@ def find(root: Path, split: str, layout: str) -> tuple[Path, Listing] | None:
             header, start = _read_header(path)
             if header["of"] != _identity(root, split, layout) or header["stamps"] != _stamps(header["stamps"]):
                 continue
-            return path, _restored(header["listing"], _arrays(path, header["arrays"], start))
+            listing = _restored(header["listing"], _arrays(path, header["arrays"], start))
+            if times_tell(root, header["stamps"]) or names_are_same(listing):
+                return path, listing
         except (OSError, struct.error, ValueError, KeyError, TypeError, ImportError, AttributeError):
             continue
     return None
@@ -64,7 +78,7 @@ def is_settled(listing: Listing, since: float) -> bool:
 
     Else a change could go unnoticed: while the folder was listed, or within the same tick of the file system's clock.
     """
-    newest = max(max(stamp) for stamp in _stamps(listing.depends, sizes=False).values())
+    newest = max(time for stamp in _stamps(listing.depends).values() for time in stamp[:2])
     return newest / 1e9 < since - QUIET
 
 
@@ -105,16 +119,54 @@ def keep_beside(listing: Listing, root: Path, split: str, layout: str) -> Path:
     return path
 
 
+def is_same(one: Listing, other: Listing) -> bool:
+    """Whether two listings would be the same index."""
+    parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    same = _plain(one, parts[0]) == _plain(other, parts[1])
+    return same and all(map(np.array_equal, *parts))
+
+
 def _identity(root: Path, split: str, layout: str) -> list[str]:
     return [str(root), split, layout]
 
 
-def _stamps(paths: Any, sizes: bool = True) -> dict[str, list[int]]:
-    """Time of the last change in ns of each path, and the size in bytes of each file."""
+def times_tell(root: Path, stamps: dict[str, list[int]]) -> bool:
+    """Whether a change in the folders of `stamps` would show in their times: on a file system that is known to move
+    them, and unless all folders have the same time of change, or none, which no work of people leaves."""
+    changes = [stamp[1] for stamp in stamps.values() if len(stamp) == 2]
+    if not changes or 0 in changes or (len(changes) > 1 and len(set(changes)) == 1):
+        return not changes
+    kind = file_system(root)
+    return kind is None or kind in KEEPS_TIMES
+
+
+def names_are_same(listing: Listing) -> bool:
+    """Whether the folders hold the names that they had when they were listed. OSError for one that is gone."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        prints = pool.map(lambda place: fingerprint(os.listdir(place)), [place for place, _ in listing.fingerprints])
+        return all(now == then for now, (_, then) in zip(prints, listing.fingerprints, strict=True))
+
+
+def file_system(path: Path) -> str | None:
+    """The kind of file system that `path` lies on; None where the system does not say."""
+    try:
+        lines = MOUNTS.read_text(errors="surrogateescape").splitlines()
+        mounts = [(line.split()[4], line.partition(" - ")[2].split()[0]) for line in lines]
+    except (OSError, IndexError):
+        return None
+    place = os.path.realpath(path)
+    above = [(len(point), kind) for point, kind in mounts if f"{place}/".startswith(f"{point.rstrip('/')}/")]
+    return max(above)[1] if above else None
+
+
+def _stamps(paths: Any) -> dict[str, list[int]]:
+    """Times in ns of the last change of each path: of its content, which copies may set back, and of the path, which
+    they cannot; then the size in bytes of each file."""
     stamps = {}
     for path in paths:
         status = os.stat(path)
-        stamps[path] = [status.st_mtime_ns] + ([status.st_size] if sizes and not os.path.isdir(path) else [])
+        size = [] if stat.S_ISDIR(status.st_mode) else [status.st_size]
+        stamps[path] = [status.st_mtime_ns, status.st_ctime_ns, *size]
     return stamps
 
 

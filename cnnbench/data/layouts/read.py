@@ -57,14 +57,18 @@ def data_folder(path: str) -> Path:
     return sample_folder() if path == "sample" else Path(os.path.abspath(Path(path).expanduser()))
 
 
-def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = None) -> Split:
+def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = None, anew: bool = False) -> Split:
     """The images of `split` ("train" or "val") of a data set, in the sorted order of its layout.
 
     `classes`: the known classes, in the order of their labels; by default those that `data` chooses. A class of the
-    split that is not among them is an error, unless `data` chooses classes.
+    split that is not among them is an error, unless `data` chooses classes. `anew`: an index is not trusted.
     """
     path = data.given_path
-    listing = shards.list_pattern(path, split) if shards.is_pattern(path) else read_listing(data_folder(path), split)
+    if shards.is_pattern(path):
+        listing = shards.list_pattern(path, split)
+    else:
+        root = data_folder(path)
+        listing = list_anew(root, split, find_layout(root)) if anew else read_listing(root, split)
     return subset(listing, data, split, classes)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+THREADS = 16  # a scan waits for the disk or the network, so more than there are cores
 SPLIT_FOLDERS = {
     "train": ("train", "training", "ILSVRC2012_img_train"),
     "val": ("val", "valid", "validation", "ILSVRC2012_img_val", "test"),
@@ -105,14 +106,14 @@ def is_system(name: str) -> bool:
 def _kind(entry: os.DirEntry) -> str:
     """IMAGE, FOLDER, or the reason why it is left out."""
     try:
+        if is_image(entry.name) and entry.is_file():  # most are
+            return IMAGE
         if entry.is_dir():
             return NO_CLASS if is_system(entry.name) else FOLDER
         if entry.name.startswith(".") or entry.name.casefold() in SYSTEM_FILES:
             return HIDDEN
         if not is_image(entry.name):
             return ENDING
-        if entry.is_file():
-            return IMAGE
         return DANGLING if entry.is_symlink() and not os.path.exists(entry.path) else SPECIAL
     except OSError:  # a link that leads to itself
         return DANGLING

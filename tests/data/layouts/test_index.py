@@ -24,8 +24,10 @@ LAYOUT = "class folders"
 
 
 @pytest.fixture
-def data(small_data: Path, tmp_path: Path, cache: Path) -> Path:
-    """A copy of small_data that has not been changed for an hour."""
+def data(small_data: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of small_data that has not been changed for an hour, and counts as quiet, though its folders' second times
+    cannot be put back."""
+    monkeypatch.setattr(index, "QUIET", -60)
     root = tmp_path / "data"
     shutil.copytree(small_data, root)
     age(root)
@@ -87,6 +89,81 @@ def test_every_change_is_seen(data):
         before = now
         age(data)
         contents(data)
+
+
+def test_a_change_is_seen_though_the_times_of_the_folders_are_put_back(data):
+    contents(data)
+    assert index.find(data, "train", LAYOUT) is not None
+    before = os.stat(data / "train/bag").st_mtime_ns
+    (data / "train/bag/zzz.png").write_bytes(b"")
+    os.utime(data / "train/bag", ns=(before, before))
+    assert len(contents(data)) == 62
+
+
+def unmoved(paths) -> dict[str, list[int]]:
+    """Times as mounts have them that keep none of their own: of the start, a different one for each path."""
+    return {path: [len(path), number + 1] for number, path in enumerate(paths)}
+
+
+def all_the_same(paths) -> dict[str, list[int]]:
+    return {path: [10**18, 10**18] for path in paths}
+
+
+def of_the_epoch(paths) -> dict[str, list[int]]:
+    return {path: [number, 0] for number, path in enumerate(paths)}
+
+
+@pytest.mark.parametrize(
+    ("stamps", "kind"),
+    [(unmoved, "fuse.s3fs"), (unmoved, "9p"), (all_the_same, "ext4"), (all_the_same, None), (of_the_epoch, "overlay")],
+)
+def test_where_times_of_folders_do_not_move_their_names_are_compared(data, monkeypatch, stamps, kind):
+    monkeypatch.setattr(index, "_stamps", stamps)
+    monkeypatch.setattr(index, "file_system", lambda path: kind)
+    contents(data)
+    assert index.find(data, "train", LAYOUT) is not None, "the same names: the index serves"
+    (data / "train/bag/zzz.png").write_bytes(b"")
+    assert len(contents(data)) == 62
+    (data / "train/bag/zzz.png").rename(data / "train/bag/yyy.png")
+    assert any(name.endswith("yyy.png") for name, _ in contents(data))
+    assert index.find(data, "train", LAYOUT) is not None
+    shutil.rmtree(data / "train/bag")
+    assert len(contents(data)) == 41
+
+
+def test_where_times_move_no_folder_is_listed(data, monkeypatch):
+    monkeypatch.setattr(index, "_stamps", unmoved)
+    contents(data)
+    monkeypatch.setattr(index, "file_system", lambda path: "ext4")
+    monkeypatch.setattr(index, "names_are_same", None)
+    assert index.find(data, "train", LAYOUT) is not None
+
+
+def test_the_kind_of_file_system_is_that_of_the_nearest_mount(tmp_path, monkeypatch):
+    mounts = tmp_path / "mountinfo"
+    monkeypatch.setattr(index, "MOUNTS", mounts)
+    assert index.file_system(tmp_path) is None
+    mounts.write_text(
+        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        f"36 22 0:5 / {tmp_path} rw,noatime shared:2 - fuse.s3fs s3fs rw\n"
+        f"37 22 0:6 / {tmp_path}x rw - nfs4 server:/ rw\n"
+    )
+    assert index.file_system(tmp_path) == "fuse.s3fs"
+    assert index.file_system(tmp_path / "below") == "fuse.s3fs"
+    assert index.file_system(Path(f"{tmp_path}x/y")) == "nfs4"
+    assert index.file_system(tmp_path.parent) == "ext4"
+
+
+def test_check_and_index_look_anew(data, command, monkeypatch):
+    contents(data)
+    monkeypatch.setattr(index, "_stamps", all_the_same)
+    monkeypatch.setattr(index, "names_are_same", lambda listing: True)
+    contents(data)
+    shutil.copy(next((data / "train/bag").iterdir()), data / "train/bag/zzz.png")
+    assert len(contents(data)) == 61, "what a start would believe"
+    assert "train: 62 images" in command("data", "check", f"data={data}", "splits=[train]", "workers=0").stdout
+    assert "62 images" in command("data", "index", f"data={data}", "split=train").stdout
+    assert len(contents(data)) == 62
 
 
 def test_another_layout_split_or_place_has_another_index(data):
