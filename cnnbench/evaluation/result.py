@@ -16,6 +16,7 @@ from cnnbench.evaluation.ensemble import EnsembleMember
 from cnnbench.evaluation.error_table import error_table
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.evaluation.statistics import wilson_interval
+from cnnbench.runs.absolute import absolute, absolute_if_given, typed
 from cnnbench.runs.paths import run_folder
 from cnnbench.runs.results import EvaluationResult
 from cnnbench.runtime.files import write_json, writing
@@ -31,7 +32,8 @@ def report_evaluation(
     targets int64 (n, answers): the right answers for each image, its class first.
     """
     result = _result(group, config, predictions, split, targets)
-    print(f"{_title(group)}, {_images(result)}, {result['protocol_in_words']}:\n{error_table(predictions.counts())}")
+    images = _images(group, config, result["n"])
+    print(f"{_title(group)}, {images}, {result['protocol_in_words']}:\n{error_table(predictions.counts())}")
     output = config.output or (str(_result_file(config, config.run)) if config.run is not None else None)
     if output is not None:
         with writing(output):
@@ -58,7 +60,7 @@ def _result(
     group: list[EnsembleMember], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray
 ) -> EvaluationResult:
     counts, seen, first, ensemble = predictions.counts(), ~predictions.broken, group[0], len(group) > 1
-    names = [member.trained_model.weights.name for member in group]
+    given, paths = _paths(group, config)
     return {
         "arch": [member.arch.name for member in group] if ensemble else first.arch.name,
         "top1_error": counts.top1_error,
@@ -72,13 +74,14 @@ def _result(
         "loss": float(predictions.loss[seen].mean()) if targets.shape[1] == 1 and seen.any() else None,
         "protocol": config.protocol,
         "protocol_in_words": "; ".join(dict.fromkeys(member.protocol for member in group)),
-        "weights": names if ensemble else names[0],
+        "weights": paths["weights"],
         "weights_kind": config.weights_kind,
         "checkpoint": config.checkpoint if config.run is not None or config.runs else None,
-        "data": first.data,
+        "data": paths["data"],
         "data_form": split.storage.form,
-        "labels": config.labels,
-        "exclude": config.exclude,
+        "labels": paths["labels"],
+        "exclude": paths["exclude"],
+        "typed": typed(given, paths),
         "changed": _changed(config),
     }
 
@@ -88,12 +91,22 @@ def _title(group: list[EnsembleMember]) -> str:
     return titles[0] if len(group) == 1 else f"{len(group)} networks, probabilities averaged ({'; '.join(titles)})"
 
 
-def _images(result: EvaluationResult) -> str:
-    parts = [f"{result['n']:,} images of {result['data']}"]
-    if result["labels"]:
-        parts.append(f"labels of {result['labels']}")
-    if result["exclude"]:
-        parts.append(f"without those of {result['exclude']}")
+def _paths(group: list[EnsembleMember], config: EvalConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The files of the evaluation, as they were typed and absolute."""
+    names = [member.trained_model.weights.name for member in group]
+    given = {"data": group[0].data, "labels": config.labels, "exclude": config.exclude}
+    found = {name: absolute_if_given(path) for name, path in given.items()}
+    several = len(group) > 1
+    weights = {"weights": names if several else names[0]}
+    return weights | given, {"weights": [*map(absolute, names)] if several else absolute(names[0])} | found
+
+
+def _images(group: list[EnsembleMember], config: EvalConfig, count: int) -> str:
+    parts = [f"{count:,} images of {group[0].data}"]
+    if config.labels:
+        parts.append(f"labels of {config.labels}")
+    if config.exclude:
+        parts.append(f"without those of {config.exclude}")
     return ", ".join(parts)
 
 

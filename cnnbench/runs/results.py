@@ -108,6 +108,7 @@ class EvaluationResult(_Errors, total=False):
     data_form: str
     labels: str | None
     exclude: str | None
+    typed: dict[str, Any]  # the paths above, which are absolute, as they were typed, where that is another form
     changed: dict[str, Any]
 
 
