@@ -64,12 +64,12 @@ def unpacked(root: Path, split: str) -> bool:
     return any(entry.is_dir() for folder in folders if folder.is_dir() for entry in os.scandir(folder))
 
 
-def at_once(what: str, look: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def at_once(what: str, look: Callable[[Item], Result], items: Iterable[Item], unit: str = "tars") -> list[Result]:
     """`look` at each of the archives `items`, several at a time, showing how far it is; results in their order."""
     items = list(items)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            with progress(what, len(items), "tars") as advance:
+            with progress(what, len(items), unit) as advance:
                 found = []
                 for one in pool.map(look, items):
                     found.append(one)

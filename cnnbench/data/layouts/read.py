@@ -23,6 +23,7 @@ from cnnbench.data.layouts import (
     index,
     kaggle,
     packed,
+    parquet,
     raw_tars,
     shards,
     synthetic,
@@ -39,6 +40,7 @@ from cnnbench.runtime.errors import UserError
 LAYOUTS: dict[str, ModuleType] = {
     "packed files": packed,
     "synthetic": synthetic,
+    "Parquet files": parquet,
     "Kaggle's ILSVRC": kaggle,
     "class folders with a flat val folder": flat_val,
     "flat folders": flat_folders,

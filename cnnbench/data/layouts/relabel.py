@@ -19,7 +19,7 @@ from cnnbench.data.layouts.naming import Listed, may_name
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError, nearest
 
-VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.")
+VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})[._]")
 
 
 def exclude(split: Split, path: str) -> Split:
