@@ -108,10 +108,14 @@ def pretend(line: str, world: Path) -> None:
 
 @contextlib.contextmanager
 def nothing_runs() -> Iterator[None]:
-    """Commands end where they would begin."""
+    """Commands end where they would begin, and read no weights."""
+    from cnnbench.cli import run as cli_run
     from cnnbench.cli.command import Command
 
-    with mock.patch.object(Command, "run", return_value=None):
+    with (
+        mock.patch.object(Command, "run", return_value=None),
+        mock.patch.object(cli_run, "set_keys_of_weights", return_value=[]),
+    ):
         yield
 
 
