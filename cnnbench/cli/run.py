@@ -25,6 +25,7 @@ from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
 from cnnbench.cli.words import check_syntax, in_full, split_options, with_names
 from cnnbench.runtime.errors import UserError, reason
+from cnnbench.runtime.group import leads
 
 
 def run(command: Command, words: list[str]) -> None:
@@ -76,7 +77,7 @@ def _checked(command: Command, composed: DictConfig, overrides: list[str], job_f
     if notes := set_keys_of_weights(composed, overrides):
         config = typed_config(command, composed, job_folder)
         command.check(config)
-        if os.environ.get("RANK", "0") == "0":
+        if leads(os.environ):
             aside = sys.stderr if getattr(config, "format", "table") != "table" else sys.stdout
             print("\n".join(f"weights     {note}" for note in notes), file=aside)
     return config

@@ -39,7 +39,8 @@ def rank_of_target(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     own = logits.gather(1, target[:, None])
     classes = torch.arange(logits.shape[1], device=logits.device)
     before = (logits > own) | ((logits == own) & (classes < target[:, None]))
-    return torch.where(logits.isnan().any(1) | broken, logits.shape[1], before.sum(1))
+    wrong = max(logits.shape[1], TOP[-1])  # at every k, also where there are fewer classes than that
+    return torch.where(logits.isnan().any(1) | broken, wrong, before.sum(1))
 
 
 def count_wrong(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

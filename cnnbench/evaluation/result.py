@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def report_evaluation(
     result = _result(group, config, predictions, split, targets)
     images = _images(group, config, result["n"])
     print(f"{_title(group)}, {images}, {result['protocol_in_words']}:\n{error_table(predictions.counts())}")
+    if unfinite := int((np.isnan(predictions.loss) & ~predictions.broken).sum()):
+        print(f"warning: the outputs for {unfinite:,} images are not numbers: these count as wrong", file=sys.stderr)
     output = config.output or (str(_result_file(config, config.run)) if config.run is not None else None)
     if output is not None:
         with writing(output):

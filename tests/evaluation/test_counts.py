@@ -42,6 +42,12 @@ def test_fewer_than_six_classes():
     assert count_wrong(torch.eye(3), torch.tensor([0, 1, 1])).tolist() == [1, 0, 3]
 
 
+def test_a_broken_image_and_one_without_numbers_are_wrong_at_top_5_of_three_classes_too():
+    logits = torch.eye(3)
+    logits[2] = float("nan")
+    assert count_wrong(logits, torch.tensor([0, -1, 1])).tolist() == [2, 2, 3]
+
+
 def test_errors_in_percent():
     counts = Counts(3, 1, 8)
     assert (counts.top1_error, counts.top5_error) == (37.5, 12.5)

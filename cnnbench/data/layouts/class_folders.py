@@ -31,6 +31,7 @@ from cnnbench.data.layouts.scan import (
 )
 from cnnbench.data.storage.files import Files, pack_names
 from cnnbench.runtime.errors import UserError, nearest
+from cnnbench.runtime.group import leads
 from cnnbench.runtime.progress import tqdm
 
 
@@ -90,8 +91,7 @@ def split_folder(root: Path, split: str) -> Path:
 
 def listing_progress(steps: Iterable, total: int, title: str, unit: str) -> tqdm:
     """`steps` with a bar on a terminal, in one process of a group, once they have taken a second."""
-    leads = os.environ.get("RANK", "0") == "0"
-    return tqdm(steps, title, total, unit=unit, delay=1, leave=False, disable=None if leads else True)
+    return tqdm(steps, title, total, unit=unit, delay=1, leave=False, disable=None if leads(os.environ) else True)
 
 
 def _looked_for(account: Account) -> str:
