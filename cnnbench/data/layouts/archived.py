@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from cnnbench.data.layouts.account import Account
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.scan import SPLIT_FOLDERS, fingerprint
 from cnnbench.data.storage.files import pack_names
@@ -34,8 +35,9 @@ class Image(NamedTuple):
     length: int
 
 
-def listing(source: str, images: list[Image], form: str) -> Listing:
-    """`images` by class and then file name: the order that the same images have as class folders."""
+def listing(source: str, images: list[Image], form: str, account: Account) -> Listing:
+    """`images` by class and then file name: the order that the same images have as class folders. `account`: what was
+    left out."""
     if not images:
         raise UserError(f"{source} has no images")
     images = sorted(images, key=lambda image: (image.wnid, image.name.rpartition("/")[2], image.archive, image.offset))
@@ -55,7 +57,7 @@ def listing(source: str, images: list[Image], form: str) -> Listing:
     local = {path for path in paths if not is_remote(path)}
     folders = {os.path.dirname(path) for path in local}
     prints = tuple((folder, fingerprint(os.listdir(folder))) for folder in sorted(folders))
-    return Listing(source, classes, labels, storage, tuple(sorted(local | folders)), prints)
+    return Listing(source, classes, labels, storage, tuple(sorted(local | folders)), prints, account)
 
 
 def unpacked(root: Path, split: str) -> bool:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnbench.data.layouts.account import account_of
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.storage.packed import ENDING, Packed, PackedFile, open_file
 from cnnbench.runtime.errors import UserError
+
+LEFT_OUT = "broken images when it was packed"
 
 
 def recognises(root: Path) -> bool:
@@ -25,14 +28,16 @@ def list_images(root: Path, split: str) -> Listing:
     classes = tuple(files[0].header["classes"])
     labels = np.concatenate([file.labels for file in files])
     source = files[0].path if len(files) == 1 else f"{files[0].path} and {len(files) - 1} more"
-    return Listing(source, classes, labels, Packed(files))
+    broken = [name for file in files for name, _ in file.left_out]
+    return Listing(source, classes, labels, Packed(files), account=account_of([{LEFT_OUT: broken}]))
 
 
 def _files(root: Path, split: str) -> list[PackedFile]:
     if root.is_file() and (named := open_file(str(root))).header["split"] == split and named.header["part"] == [0, 1]:
         return [named]
     folder = root.parent if root.is_file() else root
-    paths = sorted([*folder.glob(f"{split}{ENDING}"), *folder.glob(f"{split}-*{ENDING}")])
+    candidates = [*folder.glob(f"{split}{ENDING}"), *folder.glob(f"{split}-*{ENDING}")]
+    paths = sorted(path for path in candidates if path.is_file())
     if not paths:
         unfinished = [path.name for path in folder.glob(f"{split}*{ENDING}.*")]
         why = f" ({unfinished[0]} is not finished: repeat the command that began it)" if unfinished else ""

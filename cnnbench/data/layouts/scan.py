@@ -83,6 +83,12 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
 
 
+def name_is_hidden(path: str) -> bool:
+    """Whether the last part of `path` is the name of a hidden file, or of one that a system made."""
+    name = path.rpartition("/")[2]
+    return name.startswith(".") or name.casefold() in SYSTEM_FILES
+
+
 def has_images(folder: str | Path) -> bool:
     """Whether an image lies in `folder` itself: the first one is enough."""
     return any(_kind(entry) == IMAGE for entry in os.scandir(folder) if is_image(entry.name))
@@ -110,7 +116,7 @@ def _kind(entry: os.DirEntry) -> str:
             return IMAGE
         if entry.is_dir():
             return NO_CLASS if is_system(entry.name) else FOLDER
-        if entry.name.startswith(".") or entry.name.casefold() in SYSTEM_FILES:
+        if name_is_hidden(entry.name):
             return HIDDEN
         if not is_image(entry.name):
             return ENDING

@@ -17,10 +17,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from cnnbench.data.layouts.account import Account
 from cnnbench.data.layouts.archived import Image, at_once, listing, unpacked
 from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.layouts.scan import IMAGE_ENDINGS, SPLIT_FOLDERS
+from cnnbench.data.layouts.scan import IMAGE_ENDINGS, SPLIT_FOLDERS, is_image
 from cnnbench.data.layouts.shard_cache import cached
 from cnnbench.data.storage import ranges, remote
 from cnnbench.data.storage.tars import TarMember, tar_members
@@ -91,7 +92,7 @@ def _numbers(words: str) -> list[str]:
 def _in_folder(root: Path) -> list[str]:
     """The tar files in `root`, and in its folders named after a split."""
     folders = [root, *(root / name for names in SPLIT_FOLDERS.values() for name in names)]
-    return sorted(str(file) for folder in folders if folder.is_dir() for file in folder.glob("*.tar"))
+    return sorted(str(file) for folder in folders if folder.is_dir() for file in folder.glob("*.tar") if file.is_file())
 
 
 def _in_remote_folder(url: str) -> list[str]:
@@ -135,7 +136,7 @@ def _listing(source: str, paths: list[str], split: str) -> Listing:
         for path, samples in zip(shards, found, strict=True)
         for sample in samples
     ]
-    return listing(f"{source} ({split})", images, FORM)
+    return listing(f"{source} ({split})", images, FORM, Account())
 
 
 def samples(path: str) -> list[Sample]:
@@ -144,7 +145,7 @@ def samples(path: str) -> list[Sample]:
     labels: dict[tuple[str, str], str] = {}
     for member in tar_members(path, contents=LABEL_ENDINGS):
         key, ending = posixpath.splitext(member.name)
-        if ending.lower() in IMAGE_ENDINGS:
+        if is_image(posixpath.basename(member.name)):  # not ._x.jpg, as archives of macOS have
             images.append(member)
         elif ending in LABEL_ENDINGS:
             labels[key, ending] = _label(path, member, ending)

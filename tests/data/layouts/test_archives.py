@@ -14,7 +14,7 @@ import pytest
 from archives import WNIDS, add, assert_same, make_folders, make_raw_tars, make_shards, tar_of
 
 from cnnbench.config.data import DataConfig
-from cnnbench.data.layouts.devkit import validation_wnids
+from cnnbench.data.layouts.devkit import GROUND_TRUTH, validation_wnids
 from cnnbench.data.layouts.ilsvrc import official_order
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.shards import expand
@@ -137,6 +137,19 @@ def test_images_without_labels_and_further_fields(tmp_path):
         read(tmp_path)
     with pytest.raises(UserError, match="no shards named after the val split"):
         read(tmp_path, "val")
+
+
+def test_what_macos_and_others_put_into_archives_is_no_image(raw, tmp_path):
+    images = {f"ILSVRC2012_val_{number:08d}.png": b"x" for number in (1, 2)}
+    (raw / "ILSVRC2012_img_val.tar").write_bytes(tar_of({"._a.png": b"", "notes.txt": b"", **images}))
+    (raw / "ILSVRC2012_devkit_t12.tar.gz").unlink()
+    (raw / "ILSVRC2012_devkit_t12").mkdir()
+    (raw / "ILSVRC2012_devkit_t12" / GROUND_TRUTH).write_text("1\n2\n")
+    words = read(raw, "val").account.in_words(2)
+    assert words == "2 images used, left out: endings not taken 1 (.txt), hidden and system files 1 (._a.png)"
+    (tmp_path / "train-0.tar").write_bytes(tar_of({"._a.jpg": b"", "._a.cls": b"1", "a.jpg": b"1", "a.cls": b"ant"}))
+    os.mkfifo(tmp_path / "train-1.tar")
+    assert read(tmp_path).classes == ("ant",)
 
 
 def test_long_names(tmp_path):
