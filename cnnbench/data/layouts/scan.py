@@ -17,11 +17,10 @@ SPLIT_FOLDERS = {
     "train": ("train", "training", "ILSVRC2012_img_train"),
     "val": ("val", "valid", "validation", "ILSVRC2012_img_val", "test"),
 }
-# Of pictures that Pillow decodes by itself, all that each format has; in any case. Not of films, documents, icons.
+# All that the formats of decode/pillow_engine.py have, in any case; but .pfm, whose pixels are no bytes.
 IMAGE_ENDINGS = (
-    *(".jpeg", ".jpg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".webp", ".ppm", ".pgm", ".pbm"),
-    *(".pnm", ".tif", ".tiff", ".gif", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".avif", ".avifs"),
-    *(".tga", ".icb", ".vda", ".vst", ".sgi", ".rgb", ".rgba", ".bw", ".pcx", ".psd", ".ras", ".dds", ".qoi"),
+    *(".jpeg", ".jpg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".avifs", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
 )
 # Made by operating systems, network disks and archive programs; in any case. Those with a dot in front are not listed.
 SYSTEM_FOLDERS = frozenset(
