@@ -94,6 +94,7 @@ def check_file(key: str, name: str | None) -> None:
     """Raise UserError unless there is such a file, or none is asked for."""
     if name is not None:
         path = Path(name).expanduser()
+        require(path.is_file() or not path.exists(), f"{key}={name} is not a file that can be read")
         require(path.is_file(), f"{key}={name}: there is no such file{_sibling(path)}")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnbench.data.layouts.account import account_of
 from cnnbench.data.layouts.class_folders import split_folder
-from cnnbench.data.layouts.ground_truth import WORDNET_ID_IN_NAME, label_images
+from cnnbench.data.layouts.ground_truth import WORDNET_ID_IN_NAME, find_list, label_images
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.names import plain
 from cnnbench.data.layouts.scan import (
@@ -34,8 +34,8 @@ def list_images(root: Path, split: str) -> Listing:
     """The images of `split` in the order of their names."""
     if split == "val" and _is_bare(root):
         return list_flat(root, (root,), split)
-    folder = split_folder(root, split)
-    return list_flat(folder, (root, folder), split)
+    folder = flat_folder(root, split) or split_folder(root, split)
+    return list_flat(folder, (root, folder.parent, folder), split)
 
 
 def folder_of(root: Path, split: str) -> Path | None:
@@ -43,10 +43,20 @@ def folder_of(root: Path, split: str) -> Path | None:
     return next((root / name for name in SPLIT_FOLDERS[split] if (root / name).is_dir()), None)
 
 
-def split_is_flat(root: Path, split: str) -> bool:
-    """Whether the folder of `split` below `root` is flat."""
+def flat_folder(root: Path, split: str) -> Path | None:
+    """The folder with the images of `split`, if it is flat; or images/ in it, if it has nothing else but a list, as in
+    Tiny ImageNet."""
     folder = folder_of(root, split)
-    return folder is not None and is_flat(folder)
+    if folder is None or is_flat(folder):
+        return folder
+    inner = folder / "images"
+    alone = inner.is_dir() and look(folder).folders == [inner.name] and is_flat(inner)
+    return inner if alone and find_list((folder,), split) is not None else None
+
+
+def split_is_flat(root: Path, split: str) -> bool:
+    """Whether the images of `split` below `root` lie in one folder."""
+    return flat_folder(root, split) is not None
 
 
 def is_flat(folder: Path) -> bool:

@@ -21,8 +21,8 @@ def list_images(root: Path, split: str) -> Listing:
     """The images of `split`: train by class and file, val by file."""
     if split == "train":
         return class_folders.list_images(root, split)
-    folder = split_folder(root, split)
-    return list_labelled(folder, (root, folder), flat_folders.folder_of(root, "train"))
+    folder = flat_folders.flat_folder(root, split) or split_folder(root, split)
+    return list_labelled(folder, (root, folder.parent, folder), flat_folders.folder_of(root, "train"))
 
 
 def list_labelled(folder: Path, places: Sequence[Path], train: Path | None) -> Listing:

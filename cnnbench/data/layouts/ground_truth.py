@@ -98,7 +98,9 @@ def _by_order(table: lists.Table, own: Sequence[str]) -> bool:
 
 def _in_order(table: lists.Table, images: Sequence[str], source: Path, own: Sequence[str]) -> Labelled:
     """Classes by the order of the names of the files."""
-    words = [row[0] for row in table.parses[-1]]
+    words, names = [row[0] for row in table.parses[-1]], may_name(images)
+    if any(map(names, words)):
+        raise UserError(f"{source} has names of files, and no class beside them: write FILE,CLASS on each line")
     if len(words) == len(images) + 1 and lists.is_header(words[0]):
         words = words[1:]
     if len(words) != len(images):

@@ -250,6 +250,23 @@ def test_flat_folders_whose_files_are_named_by_wordnet_ids(tmp_path, cache, form
     assert read_split(DataConfig(path=str(tmp_path / "val")), "val").classes == wnids, "also without val/ above them"
 
 
+def test_images_in_a_folder_of_their_own_beside_their_list(tmp_path, cache):
+    """As in Tiny ImageNet."""
+    for place in ("train/n01440764/images/a.JPEG", "val/images/val_0.JPEG", "val/images/val_1.JPEG"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(b"x")
+    lines = "val_0.JPEG\tn01440764\t0\t32\t44\t62\nval_1.JPEG\tn01443537\t52\t55\t57\t59\n"
+    (tmp_path / "val/val_annotations.txt").write_text(lines)
+    split = read_split(DataConfig(path=str(tmp_path)), "val")
+    assert said(split) == {"val_0.JPEG": "n01440764", "val_1.JPEG": "n01443537"}
+    assert read_split(DataConfig(path=str(tmp_path)), "train").classes == ("n01440764",)
+
+
+def test_a_list_of_files_alone_is_refused(flat):
+    with pytest.raises(UserError, match="names of files, and no class beside them"):
+        flat("val.csv", "a.jpg\nb.jpg\n", ("a.jpg", "b.jpg"))
+
+
 def test_a_list_with_names_counts_for_more_than_the_names_of_the_files(tmp_path, cache):
     (tmp_path / "val").mkdir()
     (tmp_path / "val/n01440764_1.JPEG").write_bytes(b"x")
