@@ -36,7 +36,7 @@ BYTE_ORDER_MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
 )
 # Words of a first line that says what the columns are, without case, blanks and signs; the first that occurs counts.
 CLASS_WORDS = (
-    *("class", "classname", "label", "labelname", "wnid", "wordnetid", "synset", "predictionstring", "category"),
+    *("wnid", "wordnetid", "synset", "class", "classname", "label", "labelname", "predictionstring", "category"),
     *("target", "classid", "labelid", "classindex", "classlabel", "species", "breed", "name", "x"),
 )
 FILE_WORDS = ("file", "filename", "image", "imagename", "imageid", "path", "filepath", "imagepath", "img", "id", "name")

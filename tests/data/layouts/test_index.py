@@ -91,7 +91,8 @@ def test_every_change_is_seen(data):
         contents(data)
 
 
-def test_a_change_is_seen_though_the_times_of_the_folders_are_put_back(data):
+def test_a_change_is_seen_though_the_times_of_the_folders_are_put_back(data, monkeypatch):
+    monkeypatch.setattr(index, "times_tell", lambda root, stamps: True)
     contents(data)
     assert index.find(data, "train", LAYOUT) is not None
     before = os.stat(data / "train/bag").st_mtime_ns

@@ -138,6 +138,19 @@ def test_numbers_are_ilsvrcs_where_the_folders_are(flat):
     assert said(flat("val.txt", "a b.jpg 5\nb.jpg 6\n", classes=wnids)) == dict(zip(RIGHT, wnids, strict=True))
 
 
+def test_a_wordnet_id_counts_for_more_than_other_columns(flat):
+    wnids = tuple(class_names())[5:7]
+    lines = f"class,file,wnid,label\nshark,a b.jpg,{wnids[0]},490\nray,b.jpg,{wnids[1]},1\n"
+    assert said(flat("val.csv", lines, classes=wnids)) == dict(zip(RIGHT, wnids, strict=True))
+
+
+def test_two_files_whose_names_differ_in_normal_form_alone_have_their_own_lines(flat):
+    names = (f"{CAFE}.jpg", f"{CAFE_D}.jpg")
+    assert said(flat("val.csv", f"{names[0]},cat\n{names[1]},dog\n", names)) == dict(
+        zip(names, ("cat", "dog"), strict=True)
+    )
+
+
 @pytest.mark.parametrize("folder", [CAFE, CAFE_D])
 @pytest.mark.parametrize("word", [CAFE, CAFE_D])
 def test_names_are_the_same_in_each_normal_form(flat, folder, word):
