@@ -22,7 +22,7 @@ def as_numbers(weights: Weights, path: str | Path) -> tuple[Weights, list[str]]:
             without = "no numbers" if value.is_meta else "complex numbers"
             raise ValueError(f"{path} cannot be used: its {name} has {without}")
         plain = _plain(value)
-        if plain.is_floating_point() and (wrong := int((~plain.float().isfinite()).sum())):
+        if plain.is_floating_point() and (wrong := _unfinite(plain)):
             raise ValueError(
                 f"{name} of {path} is not finite: {wrong:,} of its {plain.numel():,} numbers are nan or infinite; the "
                 "run that made it diverged, or it was converted badly"
@@ -40,6 +40,12 @@ def as_numbers(weights: Weights, path: str | Path) -> tuple[Weights, list[str]]:
         if count:
             notes.append(f"{count} of its tensors are {what}")
     return result, notes
+
+
+def _unfinite(value: torch.Tensor) -> int:
+    """How many of the numbers are not finite; their sum tells, several times as fast, that all are."""
+    value = value if value.dtype in WIDER else value.float()  # not all is defined for numbers of 8 bits
+    return 0 if value.sum(dtype=torch.float64).isfinite() else int((~value.isfinite()).sum())
 
 
 def _plain(value: torch.Tensor) -> torch.Tensor:

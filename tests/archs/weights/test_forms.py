@@ -321,13 +321,20 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, state, name, wrong):
 def test_numbers_of_other_kinds_are_taken_as_plain_ones_and_said(tmp_path, state):
     name = "layer1.0.conv1.weight"
     quantised = torch.quantize_per_tensor(state[name], 0.01, 0, torch.qint8)
-    expected = {**state, name: quantised.dequantize(), "conv1.weight": state["conv1.weight"].half().float()}
+    eighth = state["layer1.1.conv1.weight"].to(torch.float8_e4m3fn)
+    expected = {
+        **state,
+        name: quantised.dequantize(),
+        "conv1.weight": state["conv1.weight"].half().float(),
+        "layer1.1.conv1.weight": eighth.float(),
+    }
     torch.save(
         {
             **state,
             name: quantised,
             "fc.weight": state["fc.weight"].to_sparse(),
             "conv1.weight": state["conv1.weight"].half(),
+            "layer1.1.conv1.weight": eighth,
             "fc.bias": state["fc.bias"].double(),
         },
         tmp_path / "w.pth",
@@ -335,7 +342,7 @@ def test_numbers_of_other_kinds_are_taken_as_plain_ones_and_said(tmp_path, state
     assert loaded(tmp_path / "w.pth", expected) == [
         "1 of its tensors are quantised: taken as the numbers that they stand for",
         "1 of its tensors are sparse: taken as dense ones",
-        "1 of its tensors are of less than 32 bits: computed with in 32",
+        "2 of its tensors are of less than 32 bits: computed with in 32",
     ]
     torch.save({**state, name: state[name].to(torch.complex64)}, tmp_path / "w.pth")
     with pytest.raises(ValueError, match=f"its {name} has complex numbers"):
