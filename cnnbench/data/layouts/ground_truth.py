@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from cnnbench.data.layouts import ilsvrc, lists
-from cnnbench.data.layouts.account import Account, LeftOut
+from cnnbench.data.layouts.account import KEPT, Account, LeftOut
 from cnnbench.data.layouts.devkit import read_ground_truth
 from cnnbench.data.layouts.names import Lookup
 from cnnbench.data.layouts.naming import Listed, may_name
@@ -133,7 +133,7 @@ def _by_name(
     words = [listed.values[name] for name in found if name is not None]
     to_class = _numbering(words, own, tuple(ilsvrc.class_names()), 0, source)
     unused = [name for name, _ in pairs if name not in listed.used]
-    left_out = [LeftOut(WITHOUT_IMAGE, len(unused), tuple(unused[:3]))] if unused else []
+    left_out = [LeftOut(WITHOUT_IMAGE, len(unused), tuple(unused[:KEPT]))] if unused else []
     left_out += [LeftOut(DUPLICATES, listed.repeated)] if listed.repeated else []
     notes = table.notes + _guess(words, own, source)
     return Labelled([to_class(word) for word in words], source, Account(tuple(left_out), notes))

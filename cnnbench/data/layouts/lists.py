@@ -24,6 +24,7 @@ Row = list[str]
 Known = Callable[[str], bool]
 Score = tuple[int, int]  # known names, and minus the number of rows: of two parses, the one with fewer others
 
+SAMPLED = 500  # rows, at least, of a longer table that show which column is which
 SEPARATORS = "\t;,|"
 NAME_IN_BRACKETS = re.compile(r"\s*\[[^][{}\"]*\][ \t]*[^\s\],]")  # '[Group] 1.jpg' is a name, and no JSON
 QUOTED = re.compile(r'"((?:[^"]|"")*)"')
@@ -105,11 +106,14 @@ def pairs(table: Table, is_name: Known, is_class: Known) -> list[tuple[str, str]
         if len(counts) < 2:
             continue
         names = _best_column(counts, header, FILE_WORDS)
-        classes = _class_column(rows, names, header, is_class)
+        own = [row for row in rows if len(row) > names and is_name(_as(row[names], is_name))]
+        classes = _class_column(own or rows, names, header, is_class)
         score = counts[names], -len(rows)
         if score > best[0]:
             found = [(row[names], row[classes]) for row in rows if len(row) > max(names, classes)]
             best = score, [(_as(name, is_name), label.strip()) for name, label in found]
+        if counts[names] == len(_sample(rows)):  # no parse has more
+            break
     return best[1]
 
 
@@ -185,9 +189,22 @@ def _without_header(lines: list[str], is_known: Known) -> list[str]:
 
 
 def _counts(rows: list[Row], is_known: Known) -> list[int]:
-    """How many known names each column has."""
-    width = max(map(len, rows), default=0)
-    return [sum(len(row) > place and is_known(_as(row[place], is_known)) for row in rows) for place in range(width)]
+    """How many known names each column has: in a sample of a long table, if that has any, else in all of it."""
+    width, counts = max(map(len, rows), default=0), [0]
+    for some in (_sample(rows), rows):
+        if not any(counts):
+            columns = [_column(some, place) for place in range(width)]
+            counts = [sum(is_known(_as(field, is_known)) for field in fields) for fields in columns]
+    return counts
+
+
+def _column(rows: list[Row], place: int) -> list[str]:
+    return [row[place] for row in rows if len(row) > place]
+
+
+def _sample(rows: list[Row]) -> list[Row]:
+    """Some of many `rows`, evenly over them."""
+    return rows[:: max(1, len(rows) // SAMPLED)]
 
 
 def _best_column(counts: Sequence[int], header: Row, words: Sequence[str]) -> int:
@@ -208,11 +225,13 @@ def _class_column(rows: list[Row], name_column: int, header: Row, is_class: Know
     others = [place for place in range(width) if place != name_column]
     if named := [place for place in _named(header, CLASS_WORDS) if place in others]:
         return named[0]
-    fields = {place: [row[place].strip() for row in rows if len(row) > place] for place in others}
+    fields = {place: [field.strip() for field in _column(_sample(rows), place)] for place in others}
     known = {place: sum(map(is_class, fields[place])) for place in others}
     if max(known.values()):
         return max(others, key=known.__getitem__)
-    return next((place for place in others if not _numbers_rows(fields[place])), others[0])
+    return next(
+        (place for place in others if not _numbers_rows([row[place] for row in rows if len(row) > place])), others[0]
+    )
 
 
 def _numbers_rows(fields: Sequence[str]) -> bool:

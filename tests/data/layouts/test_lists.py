@@ -275,6 +275,15 @@ def test_images_in_a_folder_of_their_own_beside_their_list(tmp_path, cache):
     assert read_split(DataConfig(path=str(tmp_path)), "train").classes == ("n01440764",)
 
 
+def test_two_images_among_the_lines_of_a_long_list(flat):
+    others = [f"{number},other{number}.jpg,cow,val" for number in range(5000)]
+    split = flat("val.csv", "\n".join([*others[:777], "7,b.jpg,cat,val", '8,a b.jpg,"dog, hot",val', *others[777:]]))
+    assert said(split) == RIGHT
+    assert (
+        "lines of the list without an image 5,000 (other0.jpg, other1.jpg, other2.jpg ...)" in split.account.in_words(2)
+    )
+
+
 def test_a_list_of_files_alone_is_refused(flat):
     with pytest.raises(UserError, match="names of files, and no class beside them"):
         flat("val.csv", "a.jpg\nb.jpg\n", ("a.jpg", "b.jpg"))
