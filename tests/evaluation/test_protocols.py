@@ -21,6 +21,7 @@ from cnnbench.config.checks import check_eval
 from cnnbench.config.data import DataConfig
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
+from cnnbench.config.weights import WeightsChoice
 from cnnbench.data.decode.picture import from_pixels
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
@@ -137,7 +138,7 @@ def member(file: Path, **keys) -> EnsembleMember:
     settings = EvalConfig(
         **{**dict(arch=ARCH, data=DataConfig(path="none", workers=0), image_size=SIZE, precision="float32"), **keys}
     )
-    return EnsembleMember(TrainedModel("lenet", ARCH, str(file), None, None), ARCH, settings)
+    return EnsembleMember(TrainedModel("lenet", ARCH, WeightsChoice(str(file)), None, None), ARCH, settings)
 
 
 def predictions(group: list[EnsembleMember], rank: int = 0, world: int = 1) -> dict[str, np.ndarray]:
