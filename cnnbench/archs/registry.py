@@ -57,6 +57,11 @@ def options_of(name: str) -> list[str]:
     return list(inspect.signature(network).parameters)
 
 
+def kind_of(name: str) -> str:
+    """The name of the class of the network `name`. Raises ValueError for an unknown name."""
+    return _network(name)[0].__name__
+
+
 def _check_kind(name: str, option: str, value: object, default: object) -> None:
     """Raise ValueError for a word where `default` is true, false or a number: Python would take any word for true."""
     if isinstance(default, bool) and not isinstance(value, bool):

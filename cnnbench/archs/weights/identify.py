@@ -13,7 +13,7 @@ from torch import nn
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.facts import facts
 from cnnbench.archs.registry import build, names
-from cnnbench.archs.weights.keymaps import KEYMAPS, renamings
+from cnnbench.archs.weights.keymaps.tables import KEYMAPS, renamings
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
 from cnnbench.archs.weights.sets import largest
 

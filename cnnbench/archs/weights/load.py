@@ -9,7 +9,7 @@ from torch import nn
 
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.weights.identify import identify
-from cnnbench.archs.weights.keymaps import BACKGROUND_FIRST
+from cnnbench.archs.weights.keymaps.tables import BACKGROUND_FIRST
 from cnnbench.archs.weights.match import match_shapes
 from cnnbench.archs.weights.numbers import as_numbers
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile, read_weights
@@ -28,7 +28,7 @@ def load_weights(
 ) -> list[str]:
     """Load the weights in `path` into `model`, in place; what was done besides, a sentence each, for the user.
 
-    Takes every form of forms.py, with names as ours, torchvision's or timm's (keymaps.py), in whatever nesting and
+    Takes every form of forms.py, with names as ours, torchvision's or timm's (keymaps/), in whatever nesting and
     below whatever prefix they lie; of several sets of weights the one called `wanted` (sets.py). Every tensor has to
     fit, except: auxiliary heads may be in the file alone (left out) or in the network alone (they keep their start),
     counters of batches may be missing, and counters that no network has are left out. Where the numbers of classes
@@ -72,7 +72,10 @@ def load_weights(
 
 def _tell_names(found: WeightsSet) -> list[str]:
     notes = [f"names without their prefix {found.stripped}"] if found.stripped and found.whole else []
-    return notes + ([f"renamed from {found.keymap.source} names"] if found.keymap else [])
+    if found.keymap is None:
+        return notes
+    turned = "; its first convolution takes BGR: turned to RGB" if found.keymap.bgr else ""
+    return [*notes, f"renamed from {found.keymap.source} names{turned}"]
 
 
 def _match_heads_beside(

@@ -31,6 +31,8 @@ IMAGES = {
     "caffe": ([123.68 / 255, 116.779 / 255, 103.939 / 255], [1 / 255] * 3),
     "bninception": ([128 / 255, 117 / 255, 104 / 255], [1 / 255] * 3),
     "kuangliu": ([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]),
+    "cifar": ([125.3 / 255, 123.0 / 255, 113.9 / 255], [63.0 / 255, 62.1 / 255, 66.7 / 255]),
+    "inception5h": ([117 / 255] * 3, [1 / 255] * 3),
 }
 
 
@@ -51,6 +53,12 @@ class Profile:
     keys: Mapping[str, Any]
     top1_err: float | None
     top5_err: float | None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The switches of the network among `keys`, by their own names."""
+        start = "arch.options."
+        return {key.removeprefix(start): value for key, value in self.keys.items() if key.startswith(start)}
 
 
 @cache

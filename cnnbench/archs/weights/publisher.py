@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from cnnbench.archs.registry import build
-from cnnbench.archs.weights.profiles import named, of_file
+from cnnbench.archs.registry import build, kind_of
+from cnnbench.archs.weights.keymaps.tables import KEYMAPS
+from cnnbench.archs.weights.profiles import named, of_file, profiles_of
 from cnnbench.archs.weights.read import WeightsFile, read_weights
 from cnnbench.archs.weights.sets import choose_set
 from cnnbench.archs.weights.torchvision import choose_weights
@@ -60,9 +61,15 @@ def _stated_keys(file: WeightsFile) -> dict[str, Any]:
 
 
 def _by_names(arch: str, file: WeightsFile) -> Expected | None:
-    with torch.device("meta"):
-        found, _ = choose_set(file, build(arch), None)
-    if not found.whole or found.keymap is None or found.keymap.profile is None:
-        return None
-    profile = named(arch, found.keymap.profile)
-    return Expected(profile.label, profile.keys)
+    """By a key map that one publisher alone has, if the file holds its network whole: built with its switches, which
+    can give it other tensors than the network has by itself."""
+    known = profiles_of(arch)
+    labels = dict.fromkeys(keymap.profile for keymap in KEYMAPS.get(kind_of(arch), ()) if keymap.profile in known)
+    for label in labels:
+        assert label is not None  # none is a key of `known`
+        profile = known[label]
+        with torch.device("meta"):
+            found, _ = choose_set(file, build(arch, **profile.options), None)
+        if found.whole and found.keymap is not None and found.keymap.profile == label:
+            return Expected(label, profile.keys)
+    return None

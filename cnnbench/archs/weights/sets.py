@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
-from cnnbench.archs.weights.keymaps import Keymap, renamings
+from cnnbench.archs.weights.keymaps.keymap import Keymap
+from cnnbench.archs.weights.keymaps.tables import renamings
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
 from cnnbench.runtime.errors import nearest
 
@@ -76,7 +77,7 @@ def find_sets(file: WeightsFile, model: nn.Module) -> list[WeightsSet]:
             holder = _holder(prefix, file)
             forms = [
                 WeightsSet(prefix, holder, mine, keymap, sum(name in mine for name in own), _is_whole(mine, own, body))
-                for mine, keymap in renamings(weights, kind)
+                for mine, keymap in renamings(weights, kind, own)
             ]
             found.append(max(forms, key=lambda each: (each.whole, each.known)))
     return found

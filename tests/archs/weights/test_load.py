@@ -20,7 +20,7 @@ from torch.nn import functional
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.facts import all_facts
 from cnnbench.archs.registry import build, names
-from cnnbench.archs.weights.keymaps import KEYMAPS
+from cnnbench.archs.weights.keymaps.tables import KEYMAPS
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.archs.weights.torchvision import fetch_weights, published_weights
 from cnnbench.runs import checkpoint
