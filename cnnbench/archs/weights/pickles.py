@@ -32,12 +32,14 @@ BLOCKED = frozenset(
     ]
 )  # fmt: skip
 REBUILT = (
+    "_rebuild_meta_tensor_no_storage",
     "_rebuild_parameter",
     "_rebuild_parameter_with_state",
     "_rebuild_qtensor",
     "_rebuild_sparse_tensor",
     "_rebuild_tensor",
     "_rebuild_tensor_v2",
+    "_rebuild_tensor_v3",
 )
 CONSTANTS = (torch.dtype, torch.layout, torch.memory_format, torch.qscheme)
 PLAIN = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, set, slice, str, tuple)
