@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnbench.archs.weights import graphs, hdf5
 from cnnbench.archs.weights.pickles import BlockedName, load_pickle
 from cnnbench.runtime.errors import UserError, first_sentence
 from cnnbench.runtime.sealed import check_seal, is_sealed
@@ -69,11 +70,15 @@ def _reader(start: bytes) -> Callable[[Path], Content]:
     if start[:1] == b"\x80":
         return lambda path: Content(load_pickle(path), {})
     if start.startswith(b"{"):
-        return _read_shards
+        return _read_json
+    if start.startswith(hdf5.SIGN):
+        return lambda path: Content(hdf5.read_hdf5(path), {})
+    if graphs.is_onnx(start):
+        return lambda path: Content(graphs.read_onnx(path), {})
     for signs, what in STRANGERS.items():
         if start.lstrip().startswith(signs):
             raise Refused(what)
-    raise Refused("it is not a file of torch.save, safetensors or numpy")
+    raise Refused("it is not a file of torch.save, safetensors, numpy, Keras or ONNX")
 
 
 # First bytes of what is often met in the place of weights -> what it is.
@@ -107,20 +112,32 @@ def _read_safetensors(path: Path) -> Content:
         return Content({key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {})  # noqa: SIM118
 
 
-def _read_shards(path: Path) -> Content:
-    """The files of a safetensors index, as one."""
+def _read_json(path: Path) -> Content:
+    """The files of an index of safetensors, or those of a model of TensorFlow.js, as one."""
     index = json.loads(path.read_text(encoding="utf-8"))
-    shards = index.get("weight_map") if isinstance(index, dict) else None
+    about = index if isinstance(index, dict) else {}
+    if isinstance(manifest := about.get("weightsManifest"), list):
+        names = [str(name) for group in manifest for name in group["paths"]]
+        _check_parts(path, names)
+        return Content(graphs.read_tensorflow_js(path.parent, manifest), {})
+    shards = about.get("weight_map")
     if not isinstance(shards, dict):
-        raise Refused("it is JSON, but not the index of safetensors files")
+        raise Refused("it is JSON, but not the index of safetensors files or of TensorFlow.js")
+    names = sorted({str(shard) for shard in shards.values()})
+    _check_parts(path, names)
     content: dict[str, Any] = {}
-    for name in sorted({str(shard) for shard in shards.values()}):
+    for name in names:
+        content |= _read_safetensors(path.parent / name).content
+    return Content(content, {})
+
+
+def _check_parts(path: Path, names: list[str]) -> None:
+    """Raise Refused unless each of the files lies beside `path`."""
+    for name in names:
         if Path(name).name != name:
             raise Refused(f"its index names a file of another folder, {name}")
         if not (path.parent / name).is_file():
             raise Refused(f"{name}, a part of it, is not beside it")
-        content |= _read_safetensors(path.parent / name).content
-    return Content(content, {})
 
 
 def _of_folder(path: Path) -> str:
