@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnnbench.cli.command import Command
 from cnnbench.config.analyse import (
+    ConvertConfig,
     DescribeConfig,
     DescribeRecipeConfig,
     ExportConfig,
@@ -145,6 +146,18 @@ COMMANDS = {
         ExportConfig,
         "analysis.export.command:export_command",
         ("config.checks:check_export", "archs.weights.torchvision:check_published"),
+    ),
+    "convert": Command(
+        "convert",
+        "read a file of weights of any form (torch, Keras, numpy, ONNX, TensorFlow.js) and write it as safetensors",
+        (
+            "cnnbench convert vgg16.h5 arch=vgg16 output=vgg16.safetensors",
+            "cnnbench convert model.onnx output=model.safetensors",
+        ),
+        ConvertConfig,
+        "analysis.export.convert:convert_command",
+        ("config.checks:check_convert", "archs.weights.torchvision:check_published"),
+        bare="weights",
     ),
     "data index": Command(
         "data index",

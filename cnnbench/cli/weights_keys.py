@@ -20,7 +20,8 @@ def set_keys_of_weights(composed: DictConfig, words: list[str]) -> list[str]:
     A wish that contradicts the weights is kept, and said. Raises UserError for a publisher or a file that is not known.
     """
     files = composed.get("weights")
-    if files is None or "weights_from" not in composed or OmegaConf.is_missing(composed.arch, "name"):
+    arch = composed.get("arch")
+    if files is None or "weights_from" not in composed or arch is None or OmegaConf.is_missing(arch, "name"):
         return []
     files = [str(name) for name in files] if isinstance(files, ListConfig) else [str(files)]
     found = [_expected(composed, file) for file in files]

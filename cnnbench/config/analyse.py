@@ -116,3 +116,16 @@ class ExportConfig:
         choices=SUFFIXES,
     )
     output: str | None = key("file to write; null: named after the network, in the run's folder or this one", None)
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    weights: str | None = key("file to read; `convert FILE` is short for `convert weights=FILE`", None)
+    output: str | None = key("file to write, *.safetensors", None)
+    arch: ArchConfig | None = group(
+        ArchConfig, "network whose names are taken and whose images are kept in the file; none: the names of the file"
+    )
+    weights_set: str | None = set_key()
+    weights_from: str | None = from_key()
+    weights_match: str = match_key()
+    num_classes: int | None = key("with arch=: classes; null: those of the file", None, range=Range(at_least=1))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cnnbench.config.analyse import (
     SUFFIXES,
+    ConvertConfig,
     DescribeConfig,
     DescribeRecipeConfig,
     ExportConfig,
@@ -37,6 +38,7 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.group import place_in_group
 
 NOTHING_TO_EVALUATE = "nothing to evaluate: give run=NAME, or arch=NETWORK weights=FILE data=PATH"
+NOTHING_TO_CONVERT = "nothing to convert: give a file, as in `cnnbench convert FILE output=FILE.safetensors`"
 NOTHING_TO_EXPORT = "nothing to export: give run=NAME, or arch=NETWORK weights=FILE"
 
 
@@ -196,6 +198,26 @@ def check_export(config: ExportConfig) -> None:
     if config.output is not None:
         suffix = SUFFIXES[config.form]
         require(Path(config.output).suffix == suffix, f"output={config.output} needs the ending {suffix} of this form")
+
+
+def check_convert(config: ConvertConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    check_fields(config)
+    weights = given(config.weights, NOTHING_TO_CONVERT)
+    output = given(config.output, "no file to write to: give output=FILE.safetensors")
+    require(Path(output).suffix == ".safetensors", f"output={output} needs the ending .safetensors")
+    require(Path(output).expanduser() != Path(weights).expanduser(), f"output={output} is the file to read")
+    if config.arch is None:
+        require(
+            not from_torchvision(weights),
+            f"weights={weights} needs a network: give arch=NAME",
+        )
+        for name, plain_value in (("weights_set", None), ("weights_from", None), ("weights_match", "names")):
+            require(getattr(config, name) == plain_value, f"{name}= needs a network: give arch=NAME")
+        require(config.num_classes is None, "num_classes= needs a network: give arch=NAME")
+    else:
+        check_arch(config.arch)
+    _check_weights(weights)
 
 
 def check_keys(config: ZooConfig | LectureConfig | RecipesConfig) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cnnbench.analysis.export.forms import ExportReport, export
+from cnnbench.analysis.export.record import record
 from cnnbench.archs.from_config import build_network, normalised_by
 from cnnbench.config.analyse import SUFFIXES, ExportConfig
 from cnnbench.config.arch import check_size
@@ -26,8 +26,9 @@ def export_command(config: ExportConfig) -> float:
     folder = run_folder(config.run) if config.run is not None else Path()
     name = arch.name + "-averaged" * (trained_model.averaged is not None)
     path = Path(config.output or folder / f"{name}{SUFFIXES[config.form]}").expanduser()
+    about = record(arch, size, classes, trained_model.classes)
     try:
-        report = export(model, path, config.form, size, arch.in_channels, _record(trained_model, size, classes))
+        report = export(model, path, config.form, size, arch.in_channels, about)
     except ValueError as error:
         raise UserError(str(error)) from error
     print(_show(report, trained_model, size, classes))
@@ -42,24 +43,6 @@ def _size(config: ExportConfig, trained_model: TrainedModel) -> int:
 
 def _classes(config: ExportConfig, trained_model: TrainedModel) -> int:
     return len(trained_model.classes) if trained_model.classes is not None else config.num_classes or 1000
-
-
-def _record(trained_model: TrainedModel, size: int, classes: int) -> dict[str, str]:
-    """What a user of the file has to know, as text; lists as JSON."""
-    arch = trained_model.arch
-    mean, std = normalised_by(arch)
-    return {
-        "arch": arch.name,
-        "options": json.dumps(arch.options),
-        "num_classes": str(classes),
-        "classes": json.dumps(trained_model.classes),
-        "image_size": str(size),
-        "crop_ratio": str(arch.crop_ratio),
-        "interpolation": arch.interpolation,
-        "in_channels": str(arch.in_channels),
-        "mean": json.dumps(mean),
-        "std": json.dumps(std),
-    }
 
 
 def _show(report: ExportReport, trained_model: TrainedModel, size: int, classes: int) -> str:
