@@ -34,7 +34,12 @@ from cnnbench.runtime.launcher import launch
 from cnnbench.runtime.precision import choose_precision
 
 
-def evaluate_command(config: EvalConfig, report: Report = report_evaluation) -> float:
+def evaluate_command(config: EvalConfig) -> float:
+    """Evaluate what `config` names, and print and write the result; its top-1 error in percent."""
+    return evaluate_and_report(config, report_evaluation)
+
+
+def evaluate_and_report(config: EvalConfig, report: Report) -> float:
     """Evaluate what `config` names, in as many processes as the devices call for, and `report` it; its top-1 error in
     percent."""
     device = distributed.choose_device(config.device)

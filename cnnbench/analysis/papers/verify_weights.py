@@ -20,7 +20,7 @@ from cnnbench.archs.weights.profiles import Profile, named, same
 from cnnbench.config.analyse import VerifyConfig
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.fields import shown, value_of
-from cnnbench.evaluation.command import evaluate_command
+from cnnbench.evaluation.command import evaluate_and_report
 from cnnbench.evaluation.result import write_result
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import write_json, writing
@@ -59,7 +59,9 @@ def _evaluated(config: VerifyConfig) -> dict[str, Any] | None:
     names = ("arch", "weights", "weights_set", "weights_from", "weights_match", "data", "batch", "device", "processes")
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
         output = Path(folder, "result.json")
-        evaluate_command(EvalConfig(**{name: getattr(config, name) for name in names}), partial(write_result, output))
+        evaluate_and_report(
+            EvalConfig(**{name: getattr(config, name) for name in names}), partial(write_result, output)
+        )
         return json.loads(output.read_text()) if output.exists() else None
 
 
