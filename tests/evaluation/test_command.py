@@ -21,7 +21,7 @@ def test_as_many_processes_as_are_chosen_and_none_more_for_one(processes, starte
     monkeypatch.setattr(command, "ensemble_members", lambda config: [])
     monkeypatch.setattr(command.distributed, "choose_processes", lambda *_: processes)
     monkeypatch.setattr(command, "launch", lambda function, count, *_: launched.append(count))
-    monkeypatch.setattr(command, "_evaluate", lambda config, process, device: alone.append(process))
+    monkeypatch.setattr(command, "_evaluate", lambda config, process, *_: alone.append(process))
     command.evaluate_command(EvalConfig(device="cpu"))
     assert launched == started
     assert alone == ([Process()] if processes == 1 else [])

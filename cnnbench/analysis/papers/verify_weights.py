@@ -59,9 +59,8 @@ def _evaluated(config: VerifyConfig) -> dict[str, Any] | None:
     names = ("arch", "weights", "weights_set", "weights_from", "weights_match", "data", "batch", "device", "processes")
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
         output = Path(folder, "result.json")
-        evaluate_and_report(
-            EvalConfig(**{name: getattr(config, name) for name in names}), partial(write_result, output)
-        )
+        settings = EvalConfig(**{name: getattr(config, name) for name in names})
+        evaluate_and_report(settings, partial(write_result, output))
         return json.loads(output.read_text()) if output.exists() else None
 
 

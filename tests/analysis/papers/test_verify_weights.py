@@ -69,7 +69,8 @@ def test_weights_of_nobody_are_not_verified(command, weights, tmp_path):
 
 def test_zoo_lists_what_is_known(command):
     done = command("zoo", "weights=true", "name=resnet20", "format=csv")
-    assert done.stdout.splitlines()[1] == "resnet20,akamaster,32,32,bilinear,ilsvrc,shortcut=A,8.27,"
+    assert done.stdout.splitlines()[1] == "resnet20,akamaster,32,32,bilinear,ilsvrc,8.27,"
     table = command("zoo", "weights=true", "name=resnet50").stdout
     assert "resnet50 torchvision:IMAGENET1K_V2 224 232 bilinear ilsvrc 19.14 4.57" in " ".join(table.split())
+    assert "- resnet50_v1, keras: arch.options.conv_bias=true arch.options.epsilon=1.001e-05" in table
     assert "images ilsvrc: mean 0.485 0.456 0.406 and deviation 0.229 0.224 0.225" in table
