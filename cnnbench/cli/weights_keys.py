@@ -36,6 +36,8 @@ def set_keys_of_weights(composed: DictConfig, words: list[str]) -> list[str]:
     typed = {word.lstrip("+~").partition("=")[0] for word in words}
     composed.weights_from = first.label
     notes, changed = [], {}
+    if first.arch not in (None, composed.arch.name):
+        notes.append(f"cnnbench wrote them for {first.arch}, and here they are of arch={composed.arch.name}")
     for key, value in first.keys.items():
         present = _plain(OmegaConf.select(composed, key))
         wish = _wish(composed, key, present, typed)
@@ -78,4 +80,4 @@ def _text(value: Any) -> str:
     """A value as it is written on the command line, its numbers to six digits."""
     if isinstance(value, list):
         return f"[{','.join(map(_text, value))}]"
-    return f"{value:.6g}" if isinstance(value, float) else written(value)
+    return f"{value:.6g}" if isinstance(value, float) else value if isinstance(value, str) else written(value)

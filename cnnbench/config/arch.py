@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,8 @@ def check_arch(arch: ArchConfig) -> None:
     require(arch.in_channels in (1, 3), f"arch.in_channels={arch.in_channels} is not possible: use 1 (grey) or 3")
     for name in ("mean", "std"):
         require(len(getattr(arch, name)) == 3, f"arch.{name} needs three values (R, G, B)")
-    require(all(value > 0 for value in arch.std), "arch.std needs values above 0")
+    require(all(map(math.isfinite, arch.mean)), "arch.mean needs numbers")
+    require(all(0 < value < math.inf for value in arch.std), "arch.std needs values above 0")
 
 
 def check_size(arch: ArchConfig, size: int) -> None:

@@ -249,6 +249,7 @@ def _check_precision(config: TrainConfig | EvalConfig | BenchConfig) -> None:
 
 def _check_weights(weights: str) -> None:
     """Raise UserError for a file of weights that is not there."""
+    require("://" not in weights, f"weights={weights} is an address: download the file first, and name it")
     if not from_torchvision(weights):
         check_file("weights", weights)
 

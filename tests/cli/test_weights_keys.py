@@ -11,6 +11,7 @@ from cnnbench.archs.registry import build
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.compose import store_schema
 from cnnbench.cli.weights_keys import set_keys_of_weights
+from cnnbench.runs import checkpoint
 from cnnbench.runtime.errors import UserError
 
 
@@ -77,6 +78,12 @@ def test_a_file_that_does_not_tell_is_said_not_to(tmp_path):
     assert said[0].startswith("the file does not tell whose they are: images are those of arch=resnet20; weights_from=")
     _, said = composed("arch=resnet20", f"weights=[{tmp_path}/w.pth,{tmp_path}/w.pth]", "weights_from=akamaster")
     assert said[0].startswith("from akamaster: arch.mean=[0.485,0.456,0.406], arch.std=[0.229,0.224,0.225] follow from")
+
+
+def test_a_file_of_ours_for_another_network_is_said_to_be(tmp_path):
+    checkpoint.save(tmp_path, {"model": build("resnet20", 10).state_dict(), "arch": "resnet20", "config": {}})
+    _, said = composed("arch=plain20", f"weights={tmp_path}/last.pt")
+    assert said[1] == "cnnbench wrote them for resnet20, and here they are of arch=plain20"
 
 
 def test_a_publisher_that_is_not_known_is_refused():

@@ -37,7 +37,7 @@ def convert_command(config: ConvertConfig) -> int:
 
 def _as_they_are(config: ConvertConfig) -> tuple[Weights, dict[str, str], list[str]]:
     file = read_weights(Path(str(config.weights)).expanduser())
-    weights, notes = as_numbers(file.tensors, str(config.weights))
+    weights, notes = as_numbers(file.tensors, file.tensors, str(config.weights))
     return weights, {}, [*notes, "arch=NAME makes it a file of a network, with its images and switches"]
 
 

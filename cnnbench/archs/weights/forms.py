@@ -17,6 +17,7 @@ from cnnbench.runtime.errors import UserError, first_sentence
 from cnnbench.runtime.sealed import check_seal, is_sealed
 
 START = 512  # bytes by which a form is told
+BLOCK = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ def _reader(start: bytes) -> Callable[[Path], Content]:
 # First bytes of what is often met in the place of weights -> what it is.
 STRANGERS: dict[tuple[bytes, ...] | bytes, str] = {
     (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<?xml"): "it is a web page, not the file: download it anew",
+    b"\x93NUMPY": "it is one array of numpy, not the tensors of a network: use numpy.savez",
+    b"GGUF": "it is a GGUF file, of language models",
     b"version https://git-lfs": "it is a pointer of Git LFS, not the file: run `git lfs pull`",
     (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd"): "it is packed: unpack it first",
 }
@@ -95,6 +98,8 @@ def _is_safetensors(start: bytes) -> bool:
 
 def _read_zip(path: Path) -> Content:
     names = zipfile.ZipFile(path).namelist()
+    if wrong := _changed_parts(path):
+        raise Refused(f"it is damaged: its part {wrong[0]} has changed since it was written")
     if any(name.endswith("/constants.pkl") for name in names):
         raise Refused("it is a TorchScript program: save the state dict of the network instead")
     if any(name.endswith("/data.pkl") for name in names):
@@ -103,6 +108,19 @@ def _read_zip(path: Path) -> Content:
         with np.load(path, allow_pickle=False) as arrays:
             return Content(dict(arrays), {})
     raise Refused("it is a zip archive of other files: unpack it first")
+
+
+def _changed_parts(path: Path) -> list[str]:
+    """The parts of a zip archive that are not what their checksums say; none where no checksum was written at all."""
+    wrong, parts = [], [part for part in zipfile.ZipFile(path).infolist() if part.file_size]
+    for part in parts:
+        try:
+            with zipfile.ZipFile(path).open(part) as file:
+                while file.read(BLOCK):
+                    pass
+        except zipfile.BadZipFile:
+            wrong.append(part.filename)
+    return wrong if len(wrong) < len(parts) else []
 
 
 def _read_safetensors(path: Path) -> Content:

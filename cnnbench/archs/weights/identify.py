@@ -14,8 +14,9 @@ from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.facts import facts
 from cnnbench.archs.registry import build, names
 from cnnbench.archs.weights.keymaps.tables import KEYMAPS, renamings
+from cnnbench.archs.weights.match import match_shapes
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
-from cnnbench.archs.weights.sets import largest
+from cnnbench.archs.weights.sets import WeightsSet, largest
 
 # Options, beside each network's own, that public weights are known to have been trained with.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -26,6 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 # Numbers in a file as a share of the published parameters, which are without auxiliary heads: fewer with
 # fewer classes, more with auxiliary heads or many classes. Only networks within are built: that takes the time.
 SMALLEST, LARGEST = 0.4, 2.5
+NEARLY = 0.9  # share of the network's tensors from which on the others are what is wrong
 
 
 @dataclass(frozen=True)
@@ -41,28 +43,45 @@ class Shapes:
         return self.body <= file and file.total() - self.body.total() <= self.heads
 
 
-def identify(file: WeightsFile, model: nn.Module) -> str:
-    """Half a sentence that says which network `file`, which does not fit `model`, looks like."""
+def identify(file: WeightsFile, model: nn.Module, found: WeightsSet) -> str:
+    """Half a sentence that says which network `file`, which does not fit `model`, looks like. `found`: the set of its
+    weights that came nearest."""
     if file.arch is not None:
         return f"cnnbench wrote it for {file.arch}"
-    weights = largest(file)
+    own_weights, weights = model.state_dict(), largest(file)
     shapes = {kind: _count(list(renamings(weights, kind))[-1][0]) for kind in KEYMAPS}
     plain = _count(weights)
     own = _shapes(model)
     if own.fits(shapes.get(own.kind, plain)):
-        return (
-            "its tensors have the shapes of this very network, under names that are not known here: "
-            "weights_match=shapes pairs them by their order"
-        )
+        known = "its tensors have the shapes of this very network, under names that are not known here"
+        return f"{known}: weights_match=shapes pairs them by their order" if _pairs(weights, own_weights) else known
     size = sum(value.numel() for value in weights.values())
-    found = [
+    labels = [
         label
         for name in names()
         if _is_near(size, facts(name)["params"]["total"])
         for label, network in _networks(name).items()
         if network.fits(shapes.get(network.kind, plain))
     ]
-    return f"it looks like {' or '.join(found)}" if found else "it looks like none of the networks here"
+    if labels:
+        return f"it looks like {' or '.join(labels)}"
+    fitting = sum(_has(found.weights, name, value) for name, value in own_weights.items())
+    if fitting >= NEARLY * len(own_weights):
+        return f"{fitting} of the network's {len(own_weights)} tensors are there"
+    return "it looks like none of the networks here"
+
+
+def _has(weights: Weights, name: str, value: torch.Tensor) -> bool:
+    return name in weights and weights[name].shape == value.shape
+
+
+def _pairs(weights: Weights, own: Weights) -> bool:
+    """Whether weights_match=shapes can pair them."""
+    try:
+        match_shapes(weights, own)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_near(size: int, published: int | None) -> bool:

@@ -13,10 +13,9 @@ from cnnbench.archs.weights.keymaps.tables import BACKGROUND_FIRST
 from cnnbench.archs.weights.match import match_shapes
 from cnnbench.archs.weights.numbers import as_numbers
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile, read_weights
-from cnnbench.archs.weights.sets import WeightsSet, choose_set, largest
+from cnnbench.archs.weights.sets import WeightsSet, choose_set, is_counter, largest
 
-# Last parts of names of buffers that tools leave in a network: thop's counts, and images' means in it.
-EXTRAS = ("total_ops", "total_params", "n_averaged", "mean", "std")
+LONGEST = 80  # letters of a tensor's name in a message
 
 
 def load_weights(
@@ -52,15 +51,17 @@ def load_weights(
     notes += _tell_names(found)
     notes += _match_heads_beside(weights, own, model, file, found) if found.whole else []
     notes += _match_auxiliary(weights, own, model)
+    if found.whole:
+        notes += _replace_missing_classifier(weights, own, model, path, new_classifier)
     notes += _match_classifiers(weights, own, model, path, new_classifier)
     notes += _leave_out_counters(weights, own)
     absent = [key for key in own if key.endswith(f".{COUNTER}") and key not in weights]
     if problem := _misfit({**weights, **{key: own[key] for key in absent}}, own):
-        raise ValueError(f"{path} does not fit {kind}: {problem}; {identify(file, model)}")
+        raise ValueError(f"{path} does not fit {kind}: {problem}; {identify(file, model, found)}")
     if absent:
         weights.update({key: own[key] for key in absent})
         notes.append(f"its batch normalisations have no {COUNTER}, as before torch 0.4.1: counted from 0")
-    plain, changed = as_numbers({key: value for key, value in weights.items() if value is not own[key]}, path)
+    plain, changed = as_numbers({key: value for key, value in weights.items() if value is not own[key]}, own, path)
     weights |= plain
     notes += changed
     if found.keymap and found.keymap.centred_zeros:
@@ -102,10 +103,8 @@ def _match_heads_beside(
 
 
 def _leave_out_counters(weights: Weights, own: Weights) -> list[str]:
-    """Drop from `weights` single numbers that no network has, and buffers of EXTRAS; a note."""
-    extra = [
-        key for key in weights if key not in own and (weights[key].numel() <= 1 or key.rpartition(".")[2] in EXTRAS)
-    ]
+    """Drop from `weights` single numbers and buffers that no network has; a note."""
+    extra = [key for key in weights if key not in own and is_counter(key, weights[key])]
     for key in extra:
         del weights[key]
     return [f"left out counters that no network has: {_some(extra)}"] if extra else []
@@ -124,6 +123,23 @@ def _match_auxiliary(weights: Weights, own: Weights, model: nn.Module) -> list[s
             weights.update({key: own[key] for key in ours})
             notes.append(f"it has no auxiliary head {head}: the network's is untrained")
     return notes
+
+
+def _replace_missing_classifier(
+    weights: Weights, own: Weights, model: nn.Module, path: str | Path, new_classifier: bool
+) -> list[str]:
+    """Put the network's own start for a classifier in `weights` that have none, or another kind of head; a note."""
+    layer = classifier_of(model)
+    if not layer or all(key in weights for key in _below(layer, own)):
+        return []
+    theirs = _below(layer, weights)
+    if not new_classifier:
+        head = f"its head is {_some(theirs)}" if theirs else "it has none"
+        raise ValueError(f"{path} has no classifier {layer}: {head}; such weights are for training to start from")
+    for key in theirs:
+        del weights[key]
+    weights.update({key: own[key] for key in _below(layer, own)})
+    return [f"new classifier {layer}: {f'left out {_some(theirs)}' if theirs else 'the file has none'}"]
 
 
 def _match_classifiers(
@@ -195,4 +211,5 @@ def _below(module: str, weights: Weights) -> list[str]:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in names[:3]]
+    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

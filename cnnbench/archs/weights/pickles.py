@@ -2,8 +2,8 @@
 
 A pickle names classes and functions and says what to call them with. Here every name that is not in ALLOWED becomes a
 Foreign object, which keeps what it is given and does nothing, so that the argparse.Namespace, the numpy number or the
-callback beside the weights is no obstacle; names of BLOCKED modules are refused. Python's documentation of pickle
-calls this "restricting globals".
+callback beside the weights is no obstacle; files that name functions of HARMFUL are refused. Python's documentation of
+pickle calls this "restricting globals".
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import torch
 
-# Modules none of whose functions a file of weights has a use for.
-BLOCKED = frozenset(
+# What no file of weights has a use for: whole modules, and single functions.
+HARMFUL_MODULES = frozenset(
     [
-        "__builtin__", "asyncio", "builtins", "code", "codecs", "commands", "ctypes", "functools", "imp", "importlib",
-        "inspect", "io", "itertools", "marshal", "multiprocessing", "nt", "ntpath", "operator", "os", "pickle",
-        "platform", "posix", "posixpath", "pty", "pydoc", "runpy", "shutil", "signal", "site", "socket", "subprocess",
-        "sys", "tempfile", "threading", "timeit", "types", "urllib", "webbrowser",
+        "asyncio", "code", "commands", "ctypes", "imp", "importlib", "marshal", "multiprocessing", "nt", "os", "pickle",
+        "posix", "pty", "runpy", "shutil", "signal", "socket", "subprocess", "sys", "webbrowser",
     ]
 )  # fmt: skip
-REBUILT = (
+HARMFUL = frozenset(
+    f"{module}.{name}"
+    for module in ("builtins", "__builtin__", "io")
+    for name in ("__import__", "breakpoint", "compile", "eval", "exec", "execfile", "file", "input", "open")
+)
+# From a storage, which has to be large enough.
+REBUILT = ("_rebuild_qtensor", "_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
+REBUILT_OF_TENSORS = (
     "_rebuild_meta_tensor_no_storage",
     "_rebuild_parameter",
     "_rebuild_parameter_with_state",
-    "_rebuild_qtensor",
     "_rebuild_sparse_tensor",
-    "_rebuild_tensor",
-    "_rebuild_tensor_v2",
-    "_rebuild_tensor_v3",
 )
 CONSTANTS = (torch.dtype, torch.layout, torch.memory_format, torch.qscheme)
-PLAIN = (bool, bytearray, bytes, complex, dict, float, frozenset, int, list, set, slice, str, tuple)
+PLAIN = (bool, complex, dict, float, frozenset, int, list, set, slice, str, tuple)
 
 
 class BlockedName(pickle.UnpicklingError):
@@ -117,7 +118,12 @@ def _module() -> Any:
     )
 
 
-class _Unpickler(pickle.Unpickler):
+IN_PYTHON: Any = pickle._Unpickler  # type: ignore[attr-defined] # of which single steps can be replaced
+
+
+class _Unpickler(IN_PYTHON):
+    dispatch: ClassVar = dict(IN_PYTHON.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         """What stands for module.name: the thing itself if it is allowed, else a class of Foreign objects."""
         full = f"{module}.{name}"
@@ -125,11 +131,31 @@ class _Unpickler(pickle.Unpickler):
             return ALLOWED[full]()
         if module == "torch" and isinstance(value := getattr(torch, name, None), CONSTANTS):
             return value
-        if module == "torch" and name.endswith("Storage"):
-            return getattr(torch, name)
-        if module.partition(".")[0] in BLOCKED:
+        if full in HARMFUL or module.partition(".")[0] in HARMFUL_MODULES:
             raise BlockedName(full)
         return type(name.rpartition(".")[2], (Foreign,), {"name": full})
+
+    def load_build(self) -> None:
+        """Set up an object: not a class or a function, whose state all that is read later would share."""
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Foreign | np.ndarray | np.dtype):
+            made: Any = self.stack[-1]
+            made.__setstate__(state)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+def _rebuilt(name: str) -> Callable[..., torch.Tensor]:
+    """torch._utils.`name`, but for views that reach outside of their storage, which torch does not check."""
+
+    def rebuild(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: Any) -> torch.Tensor:
+        last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
+        dtype = next((each for each in rest if isinstance(each, torch.dtype)), storage.dtype)
+        if min((offset, *size, *stride)) < 0 or (all(size) and last >= storage.nbytes() // dtype.itemsize):
+            raise pickle.UnpicklingError("a tensor is larger than what is stored of it")
+        return getattr(torch._utils, name)(storage, offset, size, stride, *rest)
+
+    return rebuild
 
 
 def _from(module: str, name: str) -> Callable[[], Any]:
@@ -143,6 +169,11 @@ def _same(thing: Any) -> Any:
 def _storage_of_bytes(content: bytes) -> Any:
     """As torch.storage._load_from_bytes, by which pickle.dump writes storages, but by the unpickler above."""
     return _load(io.BytesIO(content))
+
+
+def _array_of_buffer(content: Any, kind: Any, shape: tuple[int, ...], order: str) -> np.ndarray:
+    """As numpy._core.numeric._frombuffer, by which protocol 5 writes arrays."""
+    return np.frombuffer(content, kind).reshape(shape, order="F" if order == "F" else "C")
 
 
 def _bytes_of(text: str, encoding: str) -> bytes:
@@ -159,7 +190,8 @@ def _made_by_copyreg(cls: Any, base: Any, state: Any) -> Any:
 
 # "module.name" in a pickle -> what gives the thing itself.
 ALLOWED: dict[str, Callable[[], Any]] = {
-    **{f"torch._utils.{name}": _from("torch._utils", name) for name in REBUILT},
+    **{f"torch._utils.{name}": partial(_rebuilt, name) for name in REBUILT},
+    **{f"torch._utils.{name}": _from("torch._utils", name) for name in REBUILT_OF_TENSORS},
     **{f"{module}.{kind.__name__}": partial(_same, kind) for module in ("builtins", "__builtin__") for kind in PLAIN},
     "__builtin__.long": lambda: int,
     "__builtin__.unicode": lambda: str,
@@ -170,6 +202,7 @@ ALLOWED: dict[str, Callable[[], Any]] = {
         for package in ("numpy.core", "numpy._core")
         for name in ("_reconstruct", "scalar")
     },
+    **{f"{package}.numeric._frombuffer": lambda: _array_of_buffer for package in ("numpy.core", "numpy._core")},
     "numpy.ndarray": lambda: np.ndarray,
     "numpy.dtype": lambda: np.dtype,
     "torch.Size": lambda: torch.Size,

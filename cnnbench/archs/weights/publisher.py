@@ -23,10 +23,11 @@ OURS = "cnnbench"
 @dataclass(frozen=True)
 class Expected:
     """What weights expect. `label`: whose they are, as weights_from= names it. `keys`: keys of `arch`, by their full
-    names, with the values that follow from it."""
+    names, with the values that follow from it. `arch`: the network that a file of ours is of."""
 
     label: str
     keys: Mapping[str, Any]
+    arch: str | None = None
 
 
 def expected_by(arch: str, weights: str, label: str | None) -> Expected | None:
@@ -46,7 +47,7 @@ def expected_by(arch: str, weights: str, label: str | None) -> Expected | None:
         return Expected(known.label, known.keys)
     file = read_weights(path)
     if file.arch is not None:
-        return Expected(OURS, _stated_keys(file))
+        return Expected(OURS, _stated_keys(file), file.arch)
     return _by_names(arch, file)
 
 

@@ -47,28 +47,38 @@ def read_weights(path: str | Path) -> WeightsFile:
     arch, stated = _of_ours(read, path)
     tensors: Weights = {}
     holders: dict[str, None] = {}
-    for holder, name, tensor in _tensors(read.content, "", ()):
+    for holder, name, tensor in _with_averages(list(_tensors(read.content, "", 0, set()))):
         holders[holder] = None
         tensors[holder + ".".join(part for part in name.split(".") if part not in WRAPPERS)] = tensor
     if not tensors:
-        empty = "an empty state dict" if read.content == {} else "no state dict"
-        raise ValueError(f"{path} holds {empty}: it has no tensors")
+        empty = "an empty state dict" if isinstance(read.content, dict) and not read.content else "no state dict"
+        raise ValueError(f"{path} holds {empty}: it has no tensors with names")
     return WeightsFile(tensors, tuple(holders), arch, stated)
 
 
-def _tensors(content: Any, holder: str, above: tuple[int, ...]) -> Iterator[tuple[str, str, torch.Tensor]]:
+def _tensors(content: Any, holder: str, depth: int, seen: set[int]) -> Iterator[tuple[str, str, torch.Tensor]]:
     """Each tensor in `content`: the full name of what holds it, with a dot behind it, its name there, and itself.
 
-    `above`: the objects in which `content` lies, by their ids; a pickle can hold itself.
+    `seen`: ids of the objects that were gone through: a pickle can hold one often, also within itself.
     """
-    if id(content) in above or len(above) > DEEPEST:
+    if id(content) in seen or depth > DEEPEST:
         return
-    above = (*above, id(content))
+    if isinstance(content, Mapping | list | tuple | Foreign):
+        seen.add(id(content))
     for name, value in _items(content):
         if (tensor := _as_tensor(value)) is not None:
             yield holder, name, tensor
         else:
-            yield from _tensors(value, f"{holder}{name}.", above)
+            yield from _tensors(value, f"{holder}{name}.", depth + 1, seen)
+
+
+def _with_averages(found: list[tuple[str, str, torch.Tensor]]) -> Iterator[tuple[str, str, torch.Tensor]]:
+    """`found`, with a holder of their own for averages that stand beside the weights as ema_conv1_weight: mmcv's."""
+    plain = {(holder, f"ema_{name.replace('.', '_')}"): name for holder, name, _ in found}
+    for holder, name, tensor in found:
+        averaged = plain.get((holder, name))
+        beside = f"{holder[:-1]}_ema." if holder else "ema."
+        yield (holder, name, tensor) if averaged is None else (beside, averaged, tensor)
 
 
 def _items(content: Any) -> Iterator[tuple[str, Any]]:
@@ -106,7 +116,9 @@ def _of_ours(read: Content, path: str | Path) -> tuple[str | None, dict[str, Any
         about = config.get("arch")
         about = about if isinstance(about, dict) else {}
         return content["arch"], _stated({**about, "image_size": config.get("image_size")})
-    return read.about.get("arch"), _stated(read.about)
+    if not {"arch", "mean", "options"} <= set(read.about):  # others may call something `arch` too
+        return None, {}
+    return read.about["arch"], _stated(read.about)
 
 
 def _stated(about: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
@@ -15,6 +16,8 @@ from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
 from cnnbench.runtime.errors import nearest
 
 PARALLEL = "module"  # the prefix of DataParallel and of DistributedDataParallel
+# Last parts of names of buffers that tools leave in a network: thop's counts, and images' means in it.
+EXTRAS = ("total_ops", "total_params", "n_averaged", "mean", "std")
 # Parts of the names that averaged weights go by. Where a file has both, these are what its author evaluated.
 AVERAGES = ("ema", "averaged", "average", "avg", "swa", "shadow", "teacher")
 
@@ -25,7 +28,7 @@ class WeightsSet:
 
     `prefix`: of their full names. `holder`: of the dictionary that they lie in. `weights`: by the network's own names,
     as far as `keymap` gives them; its classifier may come from `beside` the prefix. `known`: how many of the network's
-    names are among them. `whole`: whether all of it is there but heads and counters, in its shapes.
+    names are among them. `whole`: whether all of it is there but heads and counters, in its shapes, and nothing more.
     """
 
     prefix: str
@@ -69,14 +72,15 @@ def find_sets(file: WeightsFile, model: nn.Module) -> list[WeightsSet]:
     below: Counter[str] = Counter()
     for name in file.tensors:
         below.update(_prefixes(name))
-    body = _body(model)
+    heads = tuple(f"{head}." for head in (classifier_of(model), *auxiliary_of(model)) if head)
+    body = _body(own, heads)
     found = []
     for prefix, count in below.items():
         if count >= len(body) // 2 or not prefix:
             weights = {name[len(prefix) :]: value for name, value in file.tensors.items() if name.startswith(prefix)}
             holder = _holder(prefix, file)
             forms = [
-                WeightsSet(prefix, holder, mine, keymap, sum(name in mine for name in own), _is_whole(mine, own, body))
+                WeightsSet(prefix, holder, mine, keymap, sum(name in mine for name in own), _is_whole(mine, own, heads))
                 for mine, keymap in renamings(weights, kind, own)
             ]
             found.append(max(forms, key=lambda each: (each.whole, each.known)))
@@ -112,14 +116,20 @@ def _prefixes(name: str) -> Iterator[str]:
         at = name.find(".", at + 1)
 
 
-def _body(model: nn.Module) -> list[str]:
+def _body(own: Weights, heads: tuple[str, ...]) -> list[str]:
     """The names of the network's tensors without those of its heads and counters, which a file may lack."""
-    heads = tuple(f"{head}." for head in (classifier_of(model), *auxiliary_of(model)) if head)
-    return [name for name in model.state_dict() if not name.startswith(heads) and not name.endswith(COUNTER)]
+    return [name for name in own if not name.startswith(heads) and not name.endswith(COUNTER)]
 
 
-def _is_whole(weights: Weights, own: Weights, body: list[str]) -> bool:
-    return all(name in weights and weights[name].shape == own[name].shape for name in body)
+def is_counter(name: str, value: torch.Tensor) -> bool:
+    """Whether a tensor that the network does not have is a single number, or a buffer of EXTRAS."""
+    return value.numel() <= 1 or name.rpartition(".")[2] in EXTRAS
+
+
+def _is_whole(weights: Weights, own: Weights, heads: tuple[str, ...]) -> bool:
+    if not all(name in weights and weights[name].shape == own[name].shape for name in _body(own, heads)):
+        return False
+    return all(name in own or name.startswith(heads) or is_counter(name, value) for name, value in weights.items())
 
 
 def _names(sets: list[WeightsSet]) -> dict[str, WeightsSet]:

@@ -69,12 +69,13 @@ def test_graph(tmp_path, name, size, options, form):
 
 def test_safetensors(tmp_path):
     model = build("resnet20", 7)
-    report = export(model, tmp_path / "m.safetensors", "safetensors", 32, record={"arch": "resnet20"})
+    record = {"arch": "resnet20", "mean": "[0.5, 0.5, 0.5]", "options": "{}"}
+    report = export(model, tmp_path / "m.safetensors", "safetensors", 32, record=record)
     assert (report.difference, report.bound) == (0, 0)
     found = load_file(tmp_path / "m.safetensors")
     assert all(torch.equal(found[key], value) for key, value in model.state_dict().items())
     with safe_open(tmp_path / "m.safetensors", "np") as file:
-        assert file.metadata() == {"format": "pt", "arch": "resnet20"}
+        assert file.metadata() == {"format": "pt", **record}
         assert isinstance(file.get_tensor("fc.weight"), np.ndarray)
     with pytest.raises(ValueError, match=r"cnnbench wrote it for resnet20$"):
         load_weights(build("lenet"), tmp_path / "m.safetensors")

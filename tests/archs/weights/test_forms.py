@@ -180,6 +180,18 @@ SEVERAL = [
         "state_dict.ema_model",
     ),
     (lambda state: {"student": zeros(state), "teacher": state}, "student", "teacher"),
+    (
+        lambda state: {
+            "state_dict": {**zeros(state), **{f"ema_{name.replace('.', '_')}": value for name, value in state.items()}}
+        },
+        "state_dict",
+        "state_dict_ema",
+    ),
+    (
+        lambda state: {"student": zeros(state), "other": build("resnet32", 10).state_dict(), "ema": state},
+        "student",
+        "ema",
+    ),
 ]
 
 
@@ -274,9 +286,10 @@ HARM: list[tuple[Callable, tuple, bool]] = [  # what is called, with which words
     (subprocess.call, (["touch", "trap"],), True),
     (eval, ("open('trap', 'w')",), True),
     (exec, ("open('trap', 'w')",), True),
-    (getattr, ("x", "Path"), True),
     (pickle.loads, (b"",), True),
     (open, ("trap", "w"), True),
+    (getattr, ("x", "Path"), False),
+    (bytearray, (1 << 40,), False),
     (np.save, ("trap", 1), False),
     (torch.save, (1, "trap"), False),
     (json.dump, (1, 2), False),
@@ -303,7 +316,101 @@ def test_a_pickle_that_holds_itself_ends(tmp_path, state):
     assert loaded(tmp_path / "w.pth", state) == []
 
 
+def test_what_is_held_many_times_is_gone_through_once(tmp_path, state):
+    """Each list holds the one before twice: 2^60 ways to the last."""
+    content: Any = [torch.zeros(1)]
+    for _ in range(30):
+        content = [content, content]
+    torch.save({"state_dict": state, "laughs": content}, tmp_path / "w.pth")
+    assert loaded(tmp_path / "w.pth", state) == []
+
+
+def test_a_tensor_larger_than_its_storage_is_refused(tmp_path, state):
+    short = {**state, "fc.weight": Short()}
+    (tmp_path / "w.pkl").write_bytes(pickle.dumps(short, 2))
+    with pytest.raises(ValueError, match="a tensor is larger than what is stored of it"):
+        loaded(tmp_path / "w.pkl", state)
+
+
+class Short:
+    """A tensor of 640 numbers with a storage of three."""
+
+    def __reduce__(self) -> tuple:
+        storage = torch.zeros(3).storage()
+        return torch._utils._rebuild_tensor_v2, (storage, 0, (10, 64), (64, 1), False, OrderedDict())
+
+
+def test_a_file_does_not_change_what_is_read_later(tmp_path, state):
+    content = pickle.dumps({**state, "x": Counter}, 2)
+    poisoned = content.replace(b"ccollections\nCounter\n", b"ccollections\nCounter\nN}U\x06updateK\x01s\x86b")
+    assert poisoned != content
+    (tmp_path / "w.pkl").write_bytes(poisoned)
+    before = Counter.update
+    loaded(tmp_path / "w.pkl", state)
+    assert Counter.update is before
+
+
+def test_arrays_that_are_no_numbers_are_left_alone(tmp_path, state):
+    names = np.array(["a", "b"])
+    torch.save({**state, "names": names, "objects": np.array([{}], dtype=object)}, tmp_path / "w.pth")
+    assert loaded(tmp_path / "w.pth", state) == []
+    torch.save(names, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="holds no state dict: it has no tensors with names"):
+        loaded(tmp_path / "w.pth", state)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_every_binary_protocol_of_pickles(tmp_path, state, protocol):
+    arrays = {name: value.numpy() for name, value in state.items()}
+    (tmp_path / "w.pkl").write_bytes(pickle.dumps(arrays, protocol))
+    assert loaded(tmp_path / "w.pkl", state) == []
+
+
+def test_a_changed_byte_of_an_archive_is_noticed(tmp_path, state):
+    torch.save(state, tmp_path / "w.pth")
+    content = bytearray((tmp_path / "w.pth").read_bytes())
+    at = content.index(state["fc.weight"].numpy().tobytes()[:64])
+    content[at] ^= 1
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(ValueError, match=r"it is damaged: its part \S+ has changed since it was written"):
+        loaded(tmp_path / "w.pth", state)
+
+
+# ---- classifiers ----
+
+
+@pytest.mark.parametrize("head", [{}, {"fc.0.weight": torch.zeros(8, 64), "fc.2.weight": torch.zeros(10, 8)}])
+def test_an_encoder_without_a_classifier_is_for_training_to_start_from(tmp_path, state, head):
+    body = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    torch.save({**body, **head}, tmp_path / "w.pth")
+    model = build("resnet20", 10)
+    (note,) = load_weights(model, tmp_path / "w.pth")
+    assert note.startswith("new classifier fc: " + ("left out fc.0.weight" if head else "the file has none"))
+    assert torch.equal(model.conv1.weight, state["conv1.weight"])
+    with pytest.raises(ValueError, match=r"has no classifier fc: .*such weights are for training to start from"):
+        load_weights(model, tmp_path / "w.pth", new_classifier=False)
+
+
+def test_a_file_that_nearly_fits_is_said_to(tmp_path, state):
+    torch.save({**state, "class_weights": torch.ones(10)}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"has class_weights too many; 116 of the network's 116 tensors are there"):
+        loaded(tmp_path / "w.pth", state)
+
+
 # ---- numbers ----
+
+
+def test_whole_numbers_and_impossible_sparse_tensors_are_refused(tmp_path, state):
+    torch.save({**state, "conv1.weight": (state["conv1.weight"] * 127).to(torch.int8)}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"its conv1.weight holds whole numbers \(int8\) without their scale"):
+        loaded(tmp_path / "w.pth", state)
+    outside = torch.sparse_coo_tensor(torch.tensor([[0], [10**9]]), torch.ones(1), (10, 64), check_invariants=False)
+    torch.save({**state, "fc.weight": outside}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"is damaged: its fc.weight is no sparse tensor"):
+        loaded(tmp_path / "w.pth", state)
+    torch.save({**state, "fc.weight": state["fc.weight"].to_sparse_csr()}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"its fc.weight is a torch.sparse_csr tensor; store dense ones"):
+        loaded(tmp_path / "w.pth", state)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])

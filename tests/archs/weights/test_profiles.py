@@ -128,7 +128,11 @@ def test_what_a_file_of_ours_does_not_state_is_left_alone(tmp_path, config):
     checkpoint.save(tmp_path, {"model": build("lenet", 10).state_dict(), "arch": "lenet", "config": config})
     assert expected_by("lenet", str(tmp_path / "last.pt"), None).keys == {}
     for text in ("x", "[]", "{}", "null", '["a"]', "-1", "2.5"):
-        about = {"arch": "lenet", **dict.fromkeys(("mean", "std", "image_size", "interpolation", "crop_ratio"), text)}
+        about = {
+            "arch": "lenet",
+            "options": "{}",
+            **dict.fromkeys(("mean", "std", "image_size", "interpolation", "crop_ratio"), text),
+        }
         save_file(build("lenet", 10).state_dict(), tmp_path / "a.safetensors", about)
         assert expected_by("lenet", str(tmp_path / "a.safetensors"), None).keys == {}
 
