@@ -137,6 +137,20 @@ def bearpaw_preresnet110(w: Drawn, x: torch.Tensor) -> torch.Tensor:
     return w.linear(functional.avg_pool2d(w.norm(x, "bn").relu(), 8).flatten(1), "fc", 10)
 
 
+def akamaster_resnet20(w: Drawn, x: torch.Tensor) -> torch.Tensor:
+    """pytorch_resnet_cifar10, resnet.py: a shortcut that widens puts half of the new channels before the old ones."""
+    x = w.norm(w.conv(x, "conv1", 16), "bn1").relu()
+    for stage, width in enumerate((16, 32, 64), 1):
+        for block in range(3):
+            unit, stride = f"layer{stage}.{block}", 2 if stage > 1 and block == 0 else 1
+            y = w.norm(w.conv(x, f"{unit}.conv1", width, 3, stride), f"{unit}.bn1").relu()
+            y = w.norm(w.conv(y, f"{unit}.conv2", width), f"{unit}.bn2")
+            if stride != 1:
+                x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, width // 4, width // 4))
+            x = (y + x).relu()
+    return w.linear(functional.avg_pool2d(x, 8).flatten(1), "linear", 10)
+
+
 @dataclass(frozen=True)
 class Source:
     """A public network: whose, which of ours, its function, and how its repository saves a state dict."""
@@ -160,6 +174,9 @@ def _state_dict(state: dict[str, torch.Tensor]) -> Any:
 
 
 SOURCES = (
+    Source(
+        "akamaster", "resnet20", akamaster_resnet20, lambda state: {"state_dict": _parallel(state), "best_prec1": 91}
+    ),
     Source("kuangliu", "cifar_resnet18", lambda w, x: kuangliu_resnet(w, x, (2, 2, 2, 2), False), _net),
     Source("kuangliu", "cifar_resnet34", lambda w, x: kuangliu_resnet(w, x, (3, 4, 6, 3), False), _net),
     Source("kuangliu", "cifar_resnet50", lambda w, x: kuangliu_resnet(w, x, (3, 4, 6, 3), True), _net),

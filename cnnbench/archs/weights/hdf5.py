@@ -41,17 +41,18 @@ def _named(root: Any) -> dict[str, dict[str, np.ndarray]]:
     for name in _texts(root, "layer_names"):
         group = root[name]
         variables = _texts(group, "weight_names")
-        owners = {variable.rpartition("/")[0] for variable in variables}
+        several = _is_model(variables)
         for variable in variables:
             # A model within the model: its layers are told by the names of their variables.
-            layer = f"{name}.{variable.rpartition('/')[0].replace('/', '.')}" if _is_model(variables, owners) else name
+            layer = f"{name}.{variable.rpartition('/')[0].replace('/', '.')}" if several else name
             layers[layer][_variable(variable)] = group[variable][()]
     return layers
 
 
-def _is_model(variables: list[str], owners: set[str]) -> bool:
-    """Whether a group holds several layers: variables of several owners, of which some have one name."""
-    return len(owners) > 1 and len({_variable(variable) for variable in variables}) < len(variables)
+def _is_model(variables: list[str]) -> bool:
+    """Whether a group holds several layers: two of its variables would be the same tensor of one layer here."""
+    parts = [PARTS.get(name, name) for name in map(_variable, variables)]
+    return len(set(parts)) < len(parts)
 
 
 def _numbered(groups: Any, above: str) -> dict[str, dict[str, np.ndarray]]:

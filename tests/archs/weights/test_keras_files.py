@@ -95,7 +95,7 @@ def test_names_before_keras_2_and_of_models_in_a_model(tmp_path):
     assert {name: tuple(value.shape) for name, value in read_weights(old).tensors.items()} == {
         "fc1.weight": (2, 3), "fc1.bias": (2,),
     }  # fmt: skip
-    inner = {"vgg": {"a/kernel": draw(3, 2), "a/bias": draw(2), "b/kernel": draw(2, 2)}}
+    inner = {"vgg": {"a/kernel": draw(3, 2), "a/bias": draw(2), "b/gamma": draw(2)}}
     names = read_weights(named(tmp_path / "b.h5", inner, "{variable}:0")).tensors
     assert list(names) == ["vgg.a.weight", "vgg.a.bias", "vgg.b.weight"]
 

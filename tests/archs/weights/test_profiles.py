@@ -99,6 +99,28 @@ def test_a_publisher_is_told_by_names_that_it_alone_has(tmp_path):
         expected_by("resnet20", str(tmp_path / "w.th"), "me")
 
 
+def test_a_network_of_other_widths_is_told_by_its_publishers_form(tmp_path):
+    own = {"conv1": "conv2d0", "conv2": "conv2d1", "conv3": "conv2d2"}
+    layers = {
+        "branch1": "1x1", "branch2.0": "3x3_bottleneck", "branch2.1": "3x3", "branch3.0": "5x5_bottleneck",
+        "branch3.1": "5x5", "branch4.1": "pool_reduce",
+    }  # fmt: skip
+    theirs = {}
+    options = named("googlenet", "lucent").options
+    for name, value in build("googlenet", 1008, **options).state_dict().items():
+        layer, _, part = name.rpartition(".")
+        block, _, branch = layer.removesuffix(".conv").partition(".")
+        inner = own.get(block) or f"mixed{block.removeprefix('inception')}_{layers.get(branch)}"
+        other = "softmax2_pre_activation_matmul" if block == "fc" else f"{inner}_pre_relu_conv"
+        theirs[f"{other}.{part}"] = value.half()
+    assert theirs["mixed4e_5x5_pre_relu_conv.weight"].shape == (128, 32, 5, 5)
+    torch.save(theirs, tmp_path / "w.pth")
+    found = expected_by("googlenet", str(tmp_path / "w.pth"), None)
+    assert found.label == "lucent"
+    assert found.keys["arch.mean"] == [117 / 255] * 3
+    assert found.keys["arch.options.modules"] == "inception5h"
+
+
 def test_a_file_of_ours_states_what_it_expects(tmp_path):
     state = build("lenet", 10).state_dict()
     arch = {
