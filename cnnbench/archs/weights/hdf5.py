@@ -56,11 +56,15 @@ def _is_model(variables: list[str]) -> bool:
 
 
 def _numbered(groups: Any, above: str) -> dict[str, dict[str, np.ndarray]]:
-    """Variables by layer and name, of the layers in `groups`, whose variables only have numbers."""
+    """Variables by layer and name, of the layers in `groups`, whose variables only have numbers.
+
+    Before Keras 3 wrote their names, layers were numbered in the order of the model, which is not that of their making
+    as in the names that Keras gives: these are told apart.
+    """
     layers: dict[str, dict[str, np.ndarray]] = {}
     for key, group in groups.items():
         variables = group.get("vars", {})
-        name = above + _text(getattr(variables, "attrs", {}).get("name", key))
+        name = above + _text(getattr(variables, "attrs", {}).get("name", f"unnamed_{key}"))
         if len(variables):
             values = [_value(variables[number]) for number in sorted(variables, key=int)]
             layers[name] = numbered_variables(re.sub(r"_\d+$", "", key), values)

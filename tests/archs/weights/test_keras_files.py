@@ -90,6 +90,14 @@ def test_keras_3_numbers(tmp_path):
     check_layers(numbered(tmp_path / "a.weights.h5", LAYERS, kinds))
 
 
+def test_layers_without_names_are_not_taken_for_others(tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file["layers/conv2d_1/vars/0"] = draw(3, 3, 2, 4)
+        file["layers/functional/layers/dense/vars/0"] = draw(3, 2)
+    found = read_weights(tmp_path / "a.weights.h5").tensors
+    assert list(found) == ["unnamed_conv2d_1.weight", "unnamed_functional.unnamed_dense.weight"]
+
+
 def test_names_before_keras_2_and_of_models_in_a_model(tmp_path):
     old = named(tmp_path / "a.h5", {"fc1": {"W": draw(3, 2), "b": draw(2)}}, "{layer}_{variable}_1:0")
     assert {name: tuple(value.shape) for name, value in read_weights(old).tensors.items()} == {
