@@ -29,7 +29,13 @@ ROOT = Path(__file__).parents[1]
 # What pages speak of, each trained by `arch=RUN data=/imagenet run=RUN`.
 RUNS = ("vgg16", "resnet50", "googlenet", "plain56", "resnet56")
 CLASSES = {"flowers": ("rose", "tulip"), "imagenet": ("n01440764", "n01443537", "n01484850")}
-WEIGHTS = {"resnet50.pth": "resnet50", "resnet18.pth": "resnet18", "a.pth": "resnet50", "b.pth": "resnet50"}
+WEIGHTS = {
+    "resnet50.pth": "resnet50",
+    "resnet18.pth": "resnet18",
+    "a.pth": "resnet50",
+    "b.pth": "resnet50",
+    "resnet50.h5": "resnet50_v1",  # what it is, is told by its first bytes
+}
 IMAGES = 4  # of each class and split
 EXPECTED = {"verify": 1}  # nothing that a page's runs reach here is comparable with a paper
 SMALL = {

@@ -151,7 +151,7 @@ COMMANDS = {
         "convert",
         "read a file of weights of any form (torch, Keras, numpy, ONNX, TensorFlow.js) and write it as safetensors",
         (
-            "cnnbench convert vgg16.h5 arch=vgg16 output=vgg16.safetensors",
+            "cnnbench convert resnet50.h5 arch=resnet50_v1 output=resnet50.safetensors",
             "cnnbench convert model.onnx output=model.safetensors",
         ),
         ConvertConfig,
