@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 from cnnbench.data.layouts import ilsvrc, lists
 from cnnbench.data.layouts.account import KEPT, Account, LeftOut
+from cnnbench.data.layouts.columns import is_header
 from cnnbench.data.layouts.devkit import read_ground_truth
 from cnnbench.data.layouts.names import Lookup
 from cnnbench.data.layouts.naming import Listed, may_name
@@ -52,7 +53,7 @@ def label_images(images: Sequence[str], folders: Sequence[Path], split: str, own
     `own`: the class folders of the training images, [] where there are none. UserError if no list fits.
     """
     named = [match[1] if (match := WORDNET_ID_IN_NAME.search(image)) else "" for image in images]
-    source = find_list(folders, split)
+    source, choice = _chosen(folders, split)
     if source is None and not all(named):
         raise UserError(
             f"{folders[-1]} has images without class folders, and {folders[0]} has no list of their classes: put the "
@@ -63,7 +64,10 @@ def label_images(images: Sequence[str], folders: Sequence[Path], split: str, own
         return Labelled(named, None)
     table = _table(source)
     if _by_order(table, own):
-        return Labelled(named, None) if all(named) else _in_order(table, images, source, own)
+        if all(named):
+            return Labelled(named, None)
+        ordered = _in_order(table, images, source, own)
+        return replace(ordered, account=ordered.account + choice)
     found = _by_name(table, images, folders[-1], source, own)
     if found is None and all(named):
         return Labelled(
@@ -71,11 +75,16 @@ def label_images(images: Sequence[str], folders: Sequence[Path], split: str, own
         )
     if found is None:
         raise UserError(f"{source} has no class for {len(images)} of {len(images)} images, the first is {images[0]}")
-    return found
+    return replace(found, account=found.account + choice)
 
 
 def find_list(folders: Sequence[Path], split: str) -> Path | None:
     """The list for a flat folder, in one of `folders` or a devkit unpacked there; None if there is none."""
+    return next(_lists(folders, split), None)
+
+
+def _lists(folders: Sequence[Path], split: str) -> Iterator[Path]:
+    """All lists that may be of a flat folder, the preferred one first."""
     for folder in dict.fromkeys(folders):
         names = sorted(name for name in os.listdir(folder) if not is_image(name) and not name.startswith("."))
         kits = [path for name in names if "devkit" in name and (path := folder / name / "data").is_dir()]
@@ -84,8 +93,15 @@ def find_list(folders: Sequence[Path], split: str) -> Path | None:
             for path in files:
                 name = path.name.lower()
                 if fnmatch(name, pattern) and name.endswith(LIST_ENDINGS) and path.is_file():
-                    return path
-    return None
+                    yield path
+
+
+def _chosen(folders: Sequence[Path], split: str) -> tuple[Path | None, Account]:
+    """The list for a flat folder, and, where it is not the only one, which one it is."""
+    found = list(dict.fromkeys(_lists(folders, split)))
+    others = [path.name for path in found[1:]]
+    notes = (f"classes by the list {found[0].name}, not by {', '.join(others)}",) if others else ()
+    return next(iter(found), None), Account(notes=notes)
 
 
 def _by_order(table: lists.Table, own: Sequence[str]) -> bool:
@@ -101,7 +117,7 @@ def _in_order(table: lists.Table, images: Sequence[str], source: Path, own: Sequ
     words, names = [row[0] for row in table.parses[-1]], may_name(images)
     if any(map(names, words)):
         raise UserError(f"{source} has names of files, and no class beside them: write FILE,CLASS on each line")
-    if len(words) == len(images) + 1 and lists.is_header(words[0]):
+    if len(words) == len(images) + 1 and is_header(words[0]):
         words = words[1:]
     if len(words) != len(images):
         raise UserError(f"{source} has {len(words)} lines, but there are {len(images)} images: it has to fit them")
@@ -119,7 +135,7 @@ def _by_name(
     def is_class(word: str) -> bool:
         return known(word) is not None or ilsvrc.WORDNET_ID.fullmatch(word) is not None
 
-    pairs = lists.pairs(table, may_name(images), is_class)
+    pairs, said = lists.pairs(table, may_name(images), is_class)
     listed = Listed(pairs, str(source))
     found = listed.find_all([f"{folder.name}/{image}" for image in images])
     missing = [image for image, name in zip(images, found, strict=True) if name is None]
@@ -135,7 +151,7 @@ def _by_name(
     unused = [name for name, _ in pairs if name not in listed.used]
     left_out = [LeftOut(WITHOUT_IMAGE, len(unused), tuple(unused[:KEPT]))] if unused else []
     left_out += [LeftOut(DUPLICATES, listed.repeated)] if listed.repeated else []
-    notes = table.notes + _guess(words, own, source)
+    notes = table.notes + said + _guess(words, own, source)
     return Labelled([to_class(word) for word in words], source, Account(tuple(left_out), notes))
 
 

@@ -11,20 +11,30 @@ import codecs
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from cnnbench.data.layouts.names import plain
+from cnnbench.data.layouts.columns import (
+    CLASS_WORDS,
+    FILE_WORDS,
+    Known,
+    Row,
+    class_column,
+    column_name,
+    fields_of,
+    is_header,
+    named_columns,
+    numbers_rows,
+    sample_of,
+)
 from cnnbench.runtime.errors import UserError, reason
 
-Row = list[str]
-Known = Callable[[str], bool]
 Score = tuple[int, int]  # known names, and minus the number of rows: of two parses, the one with fewer others
 
-SAMPLED = 500  # rows, at least, of a longer table that show which column is which
 SEPARATORS = "\t;,|"
 NAME_IN_BRACKETS = re.compile(r"\s*\[[^][{}\"]*\][ \t]*[^\s\],]")  # '[Group] 1.jpg' is a name, and no JSON
 QUOTED = re.compile(r'"((?:[^"]|"")*)"')
@@ -35,20 +45,15 @@ BYTE_ORDER_MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
-# Words of a first line that says what the columns are, without case, blanks and signs; the first that occurs counts.
-CLASS_WORDS = (
-    *("wnid", "wordnetid", "synset", "class", "classname", "label", "labelname", "predictionstring", "category"),
-    *("target", "classid", "labelid", "classindex", "classlabel", "species", "breed", "name", "x"),
-)
-FILE_WORDS = ("file", "filename", "image", "imagename", "imageid", "path", "filepath", "imagepath", "img", "id", "name")
-HEADER_WORDS = frozenset((*CLASS_WORDS, *FILE_WORDS, "index", "number", "classes", "labels", "files", "images"))
 
 
 @dataclass(frozen=True)
 class Table:
-    """A list. `parses`: its rows by each separator that it may have, without empty ones; `lines`: its lines as they
-    stand, [] for JSON. `notes`: what was guessed about it. `answers`: a JSON list of numbers or of lists of them."""
+    """A list, called `what` in messages. `parses`: its rows by each separator that it may have, without empty ones;
+    `lines`: its lines as they stand, [] for JSON. `notes`: what was guessed about it. `answers`: a JSON list of numbers
+    or of lists of them."""
 
+    what: str
     parses: tuple[list[Row], ...]
     lines: list[str]
     notes: tuple[str, ...] = ()
@@ -69,11 +74,11 @@ def parse_table(content: bytes, what: str) -> Table:
     text, notes = decode(content, what)
     if text.lstrip()[:1] in ("[", "{") and not NAME_IN_BRACKETS.match(text):
         values = _json(text, what)
-        return Table(_json_parses(values), [], notes, values if _are_answers(values) else None)
+        return Table(what, _json_parses(values), [], notes, values if _are_answers(values) else None)
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
     rows = [parsed for separator in SEPARATORS if (parsed := _rows(text, separator))]
     rows.sort(key=lambda parsed: len({len(row) for row in parsed}))  # the most regular one first
-    return Table((*rows, [[_unquoted(line.strip())] for line in lines]), lines, notes)
+    return Table(what, (*rows, [[_unquoted(line.strip())] for line in lines]), lines, notes)
 
 
 def decode(content: bytes, what: str) -> tuple[str, tuple[str, ...]]:
@@ -93,11 +98,20 @@ def decode(content: bytes, what: str) -> tuple[str, tuple[str, ...]]:
     return content.decode("utf-8", "surrogateescape"), (f"{what} is not UTF-8: read as Latin-1",)
 
 
-def pairs(table: Table, is_name: Known, is_class: Known) -> list[tuple[str, str]]:
-    """(name of an image, its class) of each row, by the parse and the columns that have the most known names; rows
-    without a class, and a first line that only says what the columns are, are left out. [] if no parse has two fields.
+class Pairs(NamedTuple):
+    """(name of an image, its class) of each row of a list, and what there is to say of its columns."""
+
+    rows: list[tuple[str, str]]
+    notes: tuple[str, ...] = ()
+
+
+def pairs(table: Table, is_name: Known, is_class: Known) -> Pairs:
+    """The names and classes of the parse and the columns that have the most known names; rows without a class, and a
+    first line that only says what the columns are, are left out. Nothing if no row of two fields has a known name.
+
+    UserError if several columns could be the class, or contradict each other.
     """
-    best: tuple[Score, list[tuple[str, str]]] = ((-1, 0), [])
+    best: tuple[Score, Row, list[Row], int] = ((-1, 0), [], [], 0)
     for rows in table.parses:
         if max(map(len, rows), default=0) < 2:
             rows = [_two_words(row[0], is_name, is_class) for row in rows]
@@ -106,15 +120,20 @@ def pairs(table: Table, is_name: Known, is_class: Known) -> list[tuple[str, str]
         if len(counts) < 2:
             continue
         names = _best_column(counts, header, FILE_WORDS)
-        own = [row for row in rows if len(row) > names and is_name(_as(row[names], is_name))]
-        classes = _class_column(own or rows, names, header, is_class)
         score = counts[names], -len(rows)
         if score > best[0]:
-            found = [(row[names], row[classes]) for row in rows if len(row) > max(names, classes)]
-            best = score, [(_as(name, is_name), label.strip()) for name, label in found]
-        if counts[names] == len(_sample(rows)):  # no parse has more
+            best = score, header, rows, names
+        if counts[names] == len(sample_of(rows)):  # no parse has more
             break
-    return best[1]
+    _, header, rows, names = best
+    own = [row for row in rows if len(row) > names and is_name(_as(row[names], is_name))]
+    if not own:
+        return Pairs([])
+    classes = class_column(own, names, header, is_class, table.what)
+    found = [(row[names], row[classes]) for row in rows if len(row) > max(names, classes)]
+    several = max(map(len, rows)) > 2
+    notes = (f"classes by {column_name(classes, header)} of {os.path.basename(table.what)}",) if several else ()
+    return Pairs([(_as(name, is_name), label.strip()) for name, label in found], notes)
 
 
 def column(table: Table, is_known: Known) -> list[str]:
@@ -127,15 +146,10 @@ def column(table: Table, is_known: Known) -> list[str]:
         counts = _counts(rows, is_known)
         score = max(counts, default=0), -len(rows)
         if counts and score > best[0]:
-            chosen = _best_column(counts, header, CLASS_WORDS)
+            chosen = _best_column(counts, header, (*CLASS_WORDS, "x"))  # R calls a column of its own x
             rows = [row for row in _in_order(rows, chosen) if len(row) > chosen]
             best = score, [row[chosen] for row in rows]
     return [_as(name, is_known) for name in best[1]]
-
-
-def is_header(word: str) -> bool:
-    """Whether `word` says what a column holds."""
-    return _letters(word) in HEADER_WORDS
 
 
 def _as(name: str, is_known: Known) -> str:
@@ -191,67 +205,26 @@ def _without_header(lines: list[str], is_known: Known) -> list[str]:
 def _counts(rows: list[Row], is_known: Known) -> list[int]:
     """How many known names each column has: in a sample of a long table, if that has any, else in all of it."""
     width, counts = max(map(len, rows), default=0), [0]
-    for some in (_sample(rows), rows):
+    for some in (sample_of(rows), rows):
         if not any(counts):
-            columns = [_column(some, place) for place in range(width)]
+            columns = [fields_of(some, place) for place in range(width)]
             counts = [sum(is_known(_as(field, is_known)) for field in fields) for fields in columns]
     return counts
 
 
-def _column(rows: list[Row], place: int) -> list[str]:
-    return [row[place] for row in rows if len(row) > place]
-
-
-def _sample(rows: list[Row]) -> list[Row]:
-    """Some of many `rows`, evenly over them."""
-    return rows[:: max(1, len(rows) // SAMPLED)]
-
-
 def _best_column(counts: Sequence[int], header: Row, words: Sequence[str]) -> int:
     """The column that the header names, if it has known names; else the one with the most, the first of them."""
-    named = _named(header, words)
+    named = named_columns(header, words)
     places = [place for place in named if place < len(counts) and 2 * counts[place] > max(counts)]
     return places[0] if places else max(range(len(counts)), key=counts.__getitem__)
-
-
-def _named(header: Row, words: Sequence[str]) -> list[int]:
-    said = [_letters(field) for field in header]
-    return [said.index(word) for word in words if word in said]
-
-
-def _class_column(rows: list[Row], name_column: int, header: Row, is_class: Known) -> int:
-    """The column of the classes: as the header says, else that with the most known ones, else not one of numbers."""
-    width = max(map(len, rows))
-    others = [place for place in range(width) if place != name_column]
-    if named := [place for place in _named(header, CLASS_WORDS) if place in others]:
-        return named[0]
-    fields = {place: [field.strip() for field in _column(_sample(rows), place)] for place in others}
-    known = {place: sum(map(is_class, fields[place])) for place in others}
-    if max(known.values()):
-        return max(others, key=known.__getitem__)
-    return next(
-        (place for place in others if not _numbers_rows([row[place] for row in rows if len(row) > place])), others[0]
-    )
-
-
-def _numbers_rows(fields: Sequence[str]) -> bool:
-    """Whether `fields` count 0, 1, 2 ... or 1, 2, 3 ..., in whatever order."""
-    if not all(field.strip().isdecimal() for field in fields):
-        return False
-    numbers = sorted(map(int, fields))
-    return numbers in (list(range(len(numbers))), list(range(1, len(numbers) + 1)))
 
 
 def _in_order(rows: list[Row], chosen: int) -> list[Row]:
     """`rows` in the order of a column that numbers them, if there is one beside the `chosen` one."""
     for place in range(max(map(len, rows))):
-        if place != chosen and all(len(row) > place for row in rows) and _numbers_rows([row[place] for row in rows]):
+        if place != chosen and all(len(row) > place for row in rows) and numbers_rows([row[place] for row in rows]):
             return sorted(rows, key=lambda row: int(row[place]))
     return rows
-
-
-def _letters(word: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", plain(word).casefold())
 
 
 def _json(text: str, what: str) -> Any:

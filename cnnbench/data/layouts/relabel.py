@@ -13,7 +13,8 @@ import numpy as np
 
 from cnnbench.data.layouts import ilsvrc, lists
 from cnnbench.data.layouts.account import Account, LeftOut
-from cnnbench.data.layouts.lists import column, is_header, read_table
+from cnnbench.data.layouts.columns import is_header
+from cnnbench.data.layouts.lists import column, read_table
 from cnnbench.data.layouts.names import Lookup
 from cnnbench.data.layouts.naming import Listed, may_name
 from cnnbench.data.layouts.split import Split
@@ -53,12 +54,13 @@ def relabel(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, np.
     """
     key = f"labels={path}"
     table = read_table(Path(path).expanduser(), key)
-    known = Lookup(classes)
+    known, notes = Lookup(classes), table.notes
     if table.answers is not None:
         answers = _by_number(split, table.answers, classes, key)
     else:
         is_name = may_name(split.path(index) for index in range(len(split)))
-        pairs = lists.pairs(table, is_name, lambda word: known(word) is not None)
+        pairs, said = lists.pairs(table, is_name, lambda word: known(word) is not None)
+        notes += said
         if not pairs:
             line = next((" ".join(row) for row in table.parses[-1]), "")
             raise UserError(f"{key}, line 1: '{line}' is not an image's name and its class")
@@ -79,7 +81,7 @@ def relabel(split: Split, path: str, classes: Sequence[str]) -> tuple[Split, np.
     most = max(map(len, kept))
     targets = np.array([row + row[:1] * (most - len(row)) for row in kept], np.int64)
     none = len(keep) - int(keep.sum())
-    account = Account((LeftOut("images without an answer in labels=", none),) if none else (), table.notes)
+    account = Account((LeftOut("images without an answer in labels=", none),) if none else (), notes)
     return replace(_part(split, keep, account), classes=tuple(classes), labels=targets[:, 0].copy()), targets
 
 

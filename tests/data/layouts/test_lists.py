@@ -284,6 +284,32 @@ def test_two_images_among_the_lines_of_a_long_list(flat):
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("image,size,nr\na b.jpg,0,1\nb.jpg,0,0\n", r"could be the class \(column 2 \('size'\), column 3 \('nr'\)\)"),
+        ("a b.jpg,5,1\nb.jpg,6,0\n", r"could be the class \(column 2, column 3\): call the right one 'class'"),
+        (
+            "image_id,cat,dog\na b.jpg,0,1\nb.jpg,1,0\n",
+            r"of 0 and 1 for each class \(column 2 \('cat'\), .*CLASS",
+        ),
+        ("file,label,class_id\na b.jpg,cat,1\nb.jpg,cat,0\nc.jpg,dog,0\n", r"column 2 \('label'\) and column 3"),
+    ],
+)
+def test_a_class_is_not_taken_by_a_guess_between_columns(flat, content, sentence):
+    with pytest.raises(UserError, match=rf"val.csv .*{sentence}"):
+        flat("val.csv", content, ("a b.jpg", "b.jpg", "c.jpg") if "c.jpg" in content else ("a b.jpg", "b.jpg"))
+
+
+def test_which_list_and_which_column_were_read_is_said(flat, tmp_path):
+    (tmp_path / "val_labels.csv").write_text("a b.jpg,cat\nb.jpg,cat\n")
+    split = flat("val.csv", "file,width,nr\na b.jpg,7,cat\nb.jpg,8,cat\n")
+    assert split.account.notes == (
+        "classes by column 3 ('nr') of val.csv",
+        "classes by the list val.csv, not by val_labels.csv",
+    )
+
+
 def test_a_list_of_files_alone_is_refused(flat):
     with pytest.raises(UserError, match="names of files, and no class beside them"):
         flat("val.csv", "a.jpg\nb.jpg\n", ("a.jpg", "b.jpg"))
