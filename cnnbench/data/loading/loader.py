@@ -7,6 +7,7 @@ is pickled but numbers, nothing lies in /dev/shm, and no more memory is taken ho
 from __future__ import annotations
 
 import itertools
+import math
 import mmap
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -259,7 +260,14 @@ class _Ring:
     def __init__(self, images: ImageMaker, batch: int, slots: int, pin: bool) -> None:
         self.maker, self.slots = images, slots
         size, transform = images.transform.size, images.transform
-        self.images = _shared((slots, batch * transform.views, size, size, images.channels), torch.uint8)
+        shape = (slots, batch * transform.views, size, size, images.channels)
+        try:
+            self.images = _shared(shape, torch.uint8)
+        except (OSError, OverflowError) as error:  # of the system, and of Python
+            raise UserError(
+                f"images of {size} pixels at batch={batch} need {math.prod(shape) / 1e9:,.1f} GB of memory for {slots} "
+                "batches, which cannot be had: take a smaller image_size=, batch= or data.prefetch="
+            ) from error
         self.labels = _shared((slots, batch), torch.int64)
         self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
         self.pinned = pin and _pin(self.images)
@@ -281,8 +289,8 @@ class _Ring:
 
 
 def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """Zeros that this process and those forked from it see alike."""
-    count = int(np.prod(shape))
+    """Zeros that this process and those forked from it see alike. OSError or OverflowError without memory for them."""
+    count = math.prod(shape)
     memory = mmap.mmap(-1, max(1, count * dtype.itemsize))
     return torch.frombuffer(memory, dtype=dtype, count=count).view(shape) if count else torch.empty(shape, dtype=dtype)
 

@@ -134,6 +134,14 @@ def test_a_last_batch_may_be_smaller_and_no_batch_is_fine(small_data):
         assert list(Loader(images, [], workers, kind)) == []
 
 
+@pytest.mark.parametrize("size", [10**7, 10**12])  # more than a system gives, and than it counts
+def test_images_that_no_memory_holds_are_refused(small_data, size):
+    split = read_split(DataConfig(path=str(small_data)), "val")
+    images = ImageMaker(split, EvaluationTransform(ARCH, size), 3, "auto")
+    with pytest.raises(UserError, match=rf"images of {size} pixels at batch=8 need [\d,.]+ GB of memory for 5 batches"):
+        Loader(images, [], workers=0).start(8)
+
+
 def test_supply_is_counted(small_data):
     loader = Loader(training_images(small_data), ORDER, 2)
     copies(loader)
