@@ -20,10 +20,11 @@ from omegaconf import DictConfig
 
 from cnnbench.cli.command import Command
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, store_schema, typed_config
-from cnnbench.cli.hints import explain
+from cnnbench.cli.hints import explain, unknown_key
 from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
 from cnnbench.cli.words import check_syntax, in_full, split_options, with_names
+from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.group import leads
 
@@ -33,6 +34,8 @@ def run(command: Command, words: list[str]) -> None:
     overrides, options = split_options(words)
     overrides = with_names(command, overrides)
     check_syntax(overrides)
+    if "archs" not in entries(command.schema) and any(word.startswith("archs=") for word in overrides):
+        raise UserError(unknown_key("archs", command.schema))  # which Hydra would not know by that name
     overrides = in_full(overrides)
     words = [*options, *overrides]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):

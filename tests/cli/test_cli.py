@@ -14,6 +14,7 @@ from cnnbench.cli import main as cli
 # Words after `cnnbench`, and what the one line has to say.
 MISTAKES = [
     ("trian", "did you mean train"),
+    ("eval archs=[lenet]", "unknown key 'archs', did you mean arch"),
     ("train epochz=3", "did you mean epochs"),
     ("train lr=0.1", "did you mean optimizer.lr"),
     ("train +foo=1", "unknown key 'foo'"),
