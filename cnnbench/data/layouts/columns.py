@@ -53,6 +53,11 @@ def numbers_rows(fields: Sequence[str]) -> bool:
     return numbers in (list(range(len(numbers))), list(range(1, len(numbers) + 1)))
 
 
+def number_of(word: str) -> str:
+    """`word`, without the fraction of a whole number, as pandas writes those of a column with gaps: 3.0 is 3."""
+    return re.sub(r"(?<=\d)\.0+$", "", word) if re.fullmatch(r"\d+\.0+", word) else word
+
+
 def column_name(place: int, header: Row) -> str:
     """What messages call a column: "column 3 ('label')", counted from 1."""
     said = header[place].strip() if place < len(header) else ""

@@ -81,7 +81,8 @@ def list_flat(folder: Path, places: Sequence[Path], split: str, own: Sequence[st
     depends = (str(folder), *([str(labelled.source)] if labelled.source else []))
     prints = ((str(folder), here.fingerprint),)
     storage = Files(str(folder), pack_names(here.images))
-    return Listing(str(folder), tuple(classes.tolist()), labels, storage, depends, prints, account)
+    source = f"{folder} (classes by {labelled.source})" if labelled.source else str(folder)
+    return Listing(source, tuple(classes.tolist()), labels, storage, depends, prints, account)
 
 
 def _is_bare(root: Path) -> bool:

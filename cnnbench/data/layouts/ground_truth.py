@@ -17,23 +17,26 @@ from pathlib import Path
 
 from cnnbench.data.layouts import ilsvrc, lists
 from cnnbench.data.layouts.account import KEPT, Account, LeftOut
-from cnnbench.data.layouts.columns import is_header
+from cnnbench.data.layouts.columns import is_header, number_of
 from cnnbench.data.layouts.devkit import read_ground_truth
 from cnnbench.data.layouts.names import Lookup
 from cnnbench.data.layouts.naming import Listed, may_name
-from cnnbench.data.layouts.scan import is_image
+from cnnbench.data.layouts.scan import SPLIT_FOLDERS, is_image
 from cnnbench.runtime.errors import UserError, nearest
 
 # In the order of preference, in each folder that is looked into; in any case.
 PATTERNS = {
-    "train": ("*train*.csv", "*train*.tsv", "*train*.json", "*train*.txt", "labels.*"),
+    "train": ("*train*.csv", "*train*.tsv", "*train*.json", "*train*.jsonl", "*train*.txt", "labels.*", "metadata.*"),
     "val": (
         *("loc_val_solution.csv", "*validation_ground_truth.txt", "*devkit*.tar*"),
-        *("*val*.csv", "*val*.tsv", "*val*.json", "*val*.txt", "*test*.csv", "labels.*"),
+        *("*val*.csv", "*val*.tsv", "*val*.json", "*val*.jsonl", "*val*.txt", "*test*.csv", "labels.*"),
+        "metadata.*",  # of Hugging Face's image folders
     ),
 }
-LIST_ENDINGS = (".csv", ".tsv", ".json", ".txt", ".tar", ".gz")
+LIST_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".txt", ".tar", ".gz")
+UNREAD_ENDINGS = (".xlsx", ".xls", ".ods", ".gz", ".zip", ".bz2", ".xz", ".xml", ".yaml", ".yml", ".mat", ".pkl")
 WORDNET_ID_IN_NAME = re.compile(r"(?:^|_)(n\d{8})(?=[_.])")  # n01440764_18.JPEG, ILSVRC2012_val_00000293_n01440764.JPEG
+NO_CLASS = ("", "nan")  # what is left empty, by hand and by pandas
 DUPLICATES, WITHOUT_IMAGE = "repeated lines of the list", "lines of the list without an image"
 
 
@@ -58,7 +61,7 @@ def label_images(images: Sequence[str], folders: Sequence[Path], split: str, own
         raise UserError(
             f"{folders[-1]} has images without class folders, and {folders[0]} has no list of their classes: put the "
             f"devkit's ILSVRC2012_validation_ground_truth.txt, LOC_val_solution.csv or a CSV of (file, class) named "
-            f"{split}.csv beside it"
+            f"{split}.csv beside it{_unread(folders, split)}"
         )
     if source is None:
         return Labelled(named, None)
@@ -74,7 +77,10 @@ def label_images(images: Sequence[str], folders: Sequence[Path], split: str, own
             named, None, Account(notes=(f"{source.name} names none of the images: classes by their names",))
         )
     if found is None:
-        raise UserError(f"{source} has no class for {len(images)} of {len(images)} images, the first is {images[0]}")
+        raise UserError(
+            f"{source} names none of the {len(images)} images, the first of which is {images[0]}: write FILE,CLASS on "
+            f"each line; its first line is '{table.first()}'"
+        )
     return replace(found, account=found.account + choice)
 
 
@@ -94,6 +100,17 @@ def _lists(folders: Sequence[Path], split: str) -> Iterator[Path]:
                 name = path.name.lower()
                 if fnmatch(name, pattern) and name.endswith(LIST_ENDINGS) and path.is_file():
                     yield path
+
+
+def _unread(folders: Sequence[Path], split: str) -> str:
+    """A phrase on a file that looks like a list, but is of a form that is not read."""
+    words = ("label", "metadata", *SPLIT_FOLDERS[split])
+    for folder in dict.fromkeys(folders):
+        for path in sorted(folder.iterdir()):
+            name = path.name.lower()
+            if name.endswith(UNREAD_ENDINGS) and any(word in name for word in words) and path.is_file():
+                return f"; {path} is not read: save it as CSV"
+    return ""
 
 
 def _chosen(folders: Sequence[Path], split: str) -> tuple[Path | None, Account]:
@@ -173,6 +190,9 @@ def _numbering(
         word = word.strip()
         if found := known(word):
             return found
+        if word.casefold() in NO_CLASS:
+            raise UserError(f"{source} has a line with the class '{word}': write the class of each image, or remove it")
+        word = number_of(word)
         if word.isdecimal():
             if int(word) in counted:
                 return counted[int(word)]
@@ -192,7 +212,8 @@ def _own_numbers(own: Sequence[str]) -> bool:
 
 def _guess(words: Sequence[str], own: Sequence[str], source: Path) -> tuple[str, ...]:
     known = Lookup(own)
-    counts = _own_numbers(own) and any(word.strip().isdecimal() and known(word.strip()) is None for word in words)
+    others = [number_of(word.strip()) for word in words if known(word.strip()) is None]
+    counts = _own_numbers(own) and any(map(str.isdecimal, others))
     return (f"the numbers of {source.name} count the class folders of train from 0",) if counts else ()
 
 

@@ -36,6 +36,7 @@ from cnnbench.runtime.errors import UserError, reason
 Score = tuple[int, int]  # known names, and minus the number of rows: of two parses, the one with fewer others
 
 SEPARATORS = "\t;,|"
+LONGEST = 60  # characters of a line that a message quotes
 NAME_IN_BRACKETS = re.compile(r"\s*\[[^][{}\"]*\][ \t]*[^\s\],]")  # '[Group] 1.jpg' is a name, and no JSON
 QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 BYTE_ORDER_MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
@@ -45,6 +46,13 @@ BYTE_ORDER_MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
+
+
+NO_TEXT = {
+    b"PK\x03\x04": "a workbook of Excel or a zip",
+    b"\xd0\xcf\x11\xe0": "a workbook of Excel",
+    b"\x1f\x8b": "gzipped",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,11 @@ class Table:
     lines: list[str]
     notes: tuple[str, ...] = ()
     answers: list[Any] | None = None
+
+    def first(self) -> str:
+        """The first line, or what there is of one, cut to a length that a message bears."""
+        line = self.lines[0] if self.lines else " ".join(next((row for rows in self.parses for row in rows), []))
+        return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def read_table(path: Path, what: str) -> Table:
@@ -83,7 +96,9 @@ def parse_table(content: bytes, what: str) -> Table:
 
 def decode(content: bytes, what: str) -> tuple[str, tuple[str, ...]]:
     """The text of a list, and what was guessed about it. UserError, which begins with `what`, if it is no text."""
-    encoding = next((name for mark, name in BYTE_ORDER_MARKS if content.startswith(mark)), None)
+    if found := next((form for mark, form in NO_TEXT.items() if content.startswith(mark)), None):
+        raise UserError(f"{what} cannot be read: it is {found}, not text: save it as CSV")
+    marked = encoding = next((name for mark, name in BYTE_ORDER_MARKS if content.startswith(mark)), None)
     if encoding is None and b"\0" in content:
         encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
     try:
@@ -93,7 +108,8 @@ def decode(content: bytes, what: str) -> tuple[str, tuple[str, ...]]:
         return text, ()
     except UnicodeDecodeError as error:
         if encoding is not None:
-            raise UserError(f"{what} cannot be read: {reason(error)}") from error
+            why = f"it is not whole {marked}" if marked else "it is not a text file"
+            raise UserError(f"{what} cannot be read: {why}") from error
     # Bytes that are no UTF-8 stay what the names of files have them as: they compare as Latin-1, see names.plain.
     return content.decode("utf-8", "surrogateescape"), (f"{what} is not UTF-8: read as Latin-1",)
 

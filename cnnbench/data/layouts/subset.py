@@ -11,7 +11,7 @@ from cnnbench.config.data import SourceConfig
 from cnnbench.data.layouts.account import Account, LeftOut, examples
 from cnnbench.data.layouts.ilsvrc import WORDNET_ID
 from cnnbench.data.layouts.listing import Listing
-from cnnbench.data.layouts.lists import column, read_table
+from cnnbench.data.layouts.lists import Table, column, read_table
 from cnnbench.data.layouts.names import Lookup
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError, nearest
@@ -58,8 +58,7 @@ def read_classes(path: str, listing: Listing) -> tuple[tuple[str, ...], tuple[st
     names = [_without_text(name) for name in column(table, lambda name: known(_without_text(name)) is not None)]
     for name in names:
         if known(name) is None:
-            hint = nearest(name, listing.classes)
-            raise UserError(f"data.classes={path} names '{name}', which is not a class of {listing.source}{hint}")
+            raise UserError(f"data.classes={path} names {_no_class(name, table, listing)}")
     found = tuple(known(name) or name for name in names)
     if not found or len(set(found)) < len(found):
         raise UserError(f"data.classes={path} has to name each class once, one per line")
@@ -70,6 +69,21 @@ def _without_text(line: str) -> str:
     return match[0] if (match := WORDNET_ID.match(line)) else line
 
 
+def _no_class(name: str, table: Table, listing: Listing) -> str:
+    """The sentence on a name of a list of classes that the listing lacks, with the fix where it is seen."""
+    known = Lookup(listing.classes)
+    words = [word.strip("-:,'\"[]") for line in table.lines for word in line.split() if known(line.strip()) is None]
+    marked = any(known(word) is not None for word in words)
+    near = _nearest(name, listing.classes) or examples(listing.classes)
+    return f"'{name}', which is not a class of {listing.source}{': write one name per line, alone' if marked else near}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """As `nearest`, also for a name that is another in its case alone."""
+    same = [one for one in known if one.casefold() == name.casefold()]
+    return f", did you mean {same[0]}?" if same else nearest(name, known)
+
+
 def _unknown(listing: Listing, found: Sequence[str | None], known: Sequence[str]) -> str:
     """The sentence on classes of the listing that are not known."""
     unknown = [label for label, name in enumerate(found) if name is None]
@@ -77,7 +91,7 @@ def _unknown(listing: Listing, found: Sequence[str | None], known: Sequence[str]
     more = f" (and {len(unknown) - 1:,} more such classes, {images:,} images in all)" if len(unknown) > 1 else ""
     return (
         f"{listing.source} has the class '{first}'{more}, which is not one of the {len(known)} classes known"
-        f"{nearest(first, known)}"
+        f"{_nearest(first, known) or examples(known)}"
     )
 
 

@@ -301,6 +301,56 @@ def test_a_class_is_not_taken_by_a_guess_between_columns(flat, content, sentence
         flat("val.csv", content, ("a b.jpg", "b.jpg", "c.jpg") if "c.jpg" in content else ("a b.jpg", "b.jpg"))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("val.csv", "# mine\na b.jpg,cat\nb.jpg,cat\n", r"val.csv names none of the 2 images.* first line is '# mine'"),
+        ("val.csv", "a b.JPG,cat\nb.JPG,cat\n", r"names none .* a b.jpg: write FILE,CLASS .* is 'a b.JPG,cat'"),
+        ("val.json", '{"images": [{"id": 0}], "categories": []}', r"val.json names none of the 2 images"),
+        ("val.csv", b"PK\x03\x04" + bytes(99), r"val.csv cannot be read: it is a workbook of Excel .* save it as CSV"),
+        ("val.csv", b"\xd8\0" * 99 + b"\xd8", r"val.csv cannot be read: it is not a text file"),
+        ("val.csv", "a b.jpg,\nb.jpg,cat\n", r"val.csv has a line with the class '': write the class of each image"),
+        ("val.csv", "a b.jpg,NaN\nb.jpg,cat\n", r"val.csv has a line with the class 'NaN'"),
+        ("val.xlsx", b"PK", r"has no list of their classes: .*val.xlsx is not read: save it as CSV"),
+        ("val.csv.gz", b"\x1f\x8b", r"has no list of their classes: .*val.csv.gz is not read"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said(flat, name, content, sentence):
+    with pytest.raises(UserError, match=sentence):
+        flat(name, content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("val.csv", "file,label\na b.jpg,1.0\nb.jpg,0.0\n"),
+        ("val/metadata.csv", 'file_name,label\na b.jpg,"dog, hot"\nb.jpg,cat\n'),
+        ("val/metadata.jsonl", '{"file_name": "a b.jpg", "label": 1}\n{"file_name": "b.jpg", "label": 0}\n'),
+        ("val.jsonl", '{"file_name": "a b.jpg", "label": "dog, hot"}\n{"file_name": "b.jpg", "label": "cat"}\n'),
+    ],
+)
+def test_lists_of_pandas_and_hugging_face(flat, name, content):
+    assert said(flat(name, content)) == RIGHT
+
+
+def test_a_class_that_the_list_writes_otherwise_is_shown_with_the_list(flat, tmp_path):
+    data = DataConfig(path=str(tmp_path), classes=str(tmp_path / "classes"))
+    (tmp_path / "classes").write_text("cat\n")
+    assert flat("val.csv", "a b.jpg,CAT\nb.jpg,CAT\n").classes == ("CAT",)
+    with pytest.raises(UserError, match=r"which is not one of the 1 classes known, did you mean cat\?"):
+        read_split(DataConfig(path=str(tmp_path)), "val", ("cat",))
+    with pytest.raises(UserError, match=r"not a class of .*val \(classes by .*val.csv\), did you mean CAT\?"):
+        read_split(data, "val")
+
+
+@pytest.mark.parametrize("content", ["names:\n  0: cat\n  1: dog\n", "0 cat\n1 dog\n", "cat 0\ndog 1\n", "- cat\n"])
+def test_a_list_of_classes_with_more_than_names_says_the_fix(flat, tmp_path, content):
+    flat("val.csv", "a b.jpg,cat\nb.jpg,dog\n", classes=("cat", "dog"))
+    (tmp_path / "classes").write_text(content)
+    with pytest.raises(UserError, match=r"names '.*', which is .*: write one name per line, alone"):
+        read_split(DataConfig(path=str(tmp_path), classes=str(tmp_path / "classes")), "train")
+
+
 def test_which_list_and_which_column_were_read_is_said(flat, tmp_path):
     (tmp_path / "val_labels.csv").write_text("a b.jpg,cat\nb.jpg,cat\n")
     split = flat("val.csv", "file,width,nr\na b.jpg,7,cat\nb.jpg,8,cat\n")
