@@ -40,7 +40,12 @@ def list_images(root: Path, split: str) -> Listing:
         parts = [form.read(contents[name]) for name in wanted]
         names = form.read_names(contents[form.names])
         pixels = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, 3, 32, 32)
-        classes, labels = sorted_classes(names, np.concatenate([labels for _, labels in parts]))
+        labels = np.concatenate([labels for _, labels in parts])
+        if not np.all((labels >= 0) & (labels < len(names))):
+            raise ValueError(
+                f"it has labels from {labels.min()} to {labels.max()}, but names {len(names)} classes, from 0"
+            )
+        classes, labels = sorted_classes(names, labels)
     except KeyError as error:
         raise UserError(f"{place} has no {error.args[0]}: it is incomplete") from error
     except DAMAGE as error:
@@ -72,6 +77,11 @@ def _names_in_pickle(content: bytes, key: str) -> list[str]:
     return [name.decode() if isinstance(name, bytes) else name for name in _unpickle(content)[key]]
 
 
+def _latin1(text: str, encoding: object = "latin1") -> bytes:
+    """The bytes that Python 3 pickled as `text`, whatever `encoding` the pickle names."""
+    return text.encode("latin1")
+
+
 class _Unpickler(pickle.Unpickler):
     """Makes arrays and plain values, and nothing else: a pickle can name any function."""
 
@@ -81,6 +91,8 @@ class _Unpickler(pickle.Unpickler):
             return rebuild
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
+        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes with protocol 2
+            return _latin1
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch of CIFAR needs")
 
 
@@ -102,6 +114,7 @@ class _Form:
     read_names: Callable[[bytes], list[str]]
 
 
+LEAST = 2  # files that tell a download, of which others may lack
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 FORMS = (
     _Form(
@@ -128,7 +141,8 @@ def _find(root: Path) -> tuple[_Form, Path] | None:
     """Which download `root` is or holds, and its folder or archive."""
     for form in FORMS:
         for folder in (root, root / form.folder):
-            if (folder / form.names).is_file() and (folder / form.val[0]).is_file():
+            files = [(folder / name).is_file() for name in (*form.train, *form.val, form.names)]
+            if sum(files) >= LEAST:
                 return form, folder
         for archive in (root, root / form.archive):
             if archive.name == form.archive and archive.is_file():

@@ -6,6 +6,7 @@ Format: yann.lecun.com/exdb/mnist. The files of Fashion-MNIST have the same name
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def list_images(root: Path, split: str) -> Listing:
     """The images of `split` in the order of the file; digits are classes named '0' to '9'."""
     image_file, label_file = _find(root, split, "images", 3), _find(root, split, "labels", 1)
     if image_file is None or label_file is None:
-        raise UserError(f"{root} has no {STEMS[split]}-images-idx3-ubyte and {STEMS[split]}-labels-idx1-ubyte")
+        files = {"images-idx3-ubyte": image_file, "labels-idx1-ubyte": label_file}
+        lacking = [f"{STEMS[split]}-{name}" for name, file in files.items() if file is None]
+        raise UserError(f"{root} has no {' and no '.join(lacking)}, gzipped or not")
     pixels, labels = _read(image_file), _read(label_file)
     if pixels.ndim != 3 or labels.shape != pixels.shape[:1]:
         raise UserError(f"{label_file} has {len(labels)} labels for the {len(pixels)} images of {image_file.name}")
@@ -55,7 +58,10 @@ def _read(file: Path) -> np.ndarray:
         content = gzip.decompress(content) if file.suffix == ".gz" else content
         if content[:3] != b"\0\0\x08":
             raise ValueError("it is not an idx file of bytes")
-        shape = np.frombuffer(content, ">u4", content[3], 4)
+        shape = np.frombuffer(content, ">u4", content[3], 4).tolist()
+        needed, given = math.prod(shape), len(content) - 4 - 4 * content[3]
+        if given != needed:
+            raise ValueError(f"it should have {needed:,} bytes of values, and has {given:,}: fetch it anew")
         return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
     except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
         raise UserError(f"{file} cannot be read: {reason(error)}") from error

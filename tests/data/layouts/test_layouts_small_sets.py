@@ -129,6 +129,26 @@ def test_cut_or_missing_files_of_cifar(tmp_path, cache, pictures):
     assert len(read_split(DataConfig(path=str(tmp_path)), "val")) == 2
 
 
+@pytest.mark.parametrize("lacking", ["test_batch", "batches.meta"])
+def test_cifar_that_lacks_a_file_is_cifar_all_the_same(tmp_path, cache, pictures, lacking):
+    for name, content in cifar_files(pictures, hundred=False, binary=False).items():
+        if name != lacking:
+            (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"has no {lacking}: it is incomplete"):
+        read_split(DataConfig(path=str(tmp_path)), "val")
+
+
+def test_cifar_that_python_3_pickled_again_and_labels_without_a_name(tmp_path, cache, pictures):
+    for name, content in cifar_files(pictures, hundred=True, binary=False).items():
+        (tmp_path / name).write_bytes(content)
+    batch = {b"data": pictures[:2].transpose(0, 3, 1, 2).reshape(2, 3072), b"fine_labels": [2, 0]}
+    (tmp_path / "train").write_bytes(pickle.dumps(batch, protocol=2))
+    assert np.array_equal(read_split(DataConfig(path=str(tmp_path)), "train").read(1), pictures[1])
+    (tmp_path / "train").write_bytes(pickle.dumps({**batch, b"fine_labels": [2, 77]}, protocol=2))
+    with pytest.raises(UserError, match="it has labels from 2 to 77, but names 3 classes, from 0"):
+        read_split(DataConfig(path=str(tmp_path)), "train")
+
+
 def idx_file(array: np.ndarray) -> bytes:
     return (
         bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
@@ -171,10 +191,15 @@ def test_mnist_has_digits_and_files_that_do_not_fit_are_refused(tmp_path, cache,
     with pytest.raises(UserError, match="has 3 labels for the 12 images"):
         read_split(DataConfig(path=str(tmp_path)), "train")
     images.write_bytes(images.read_bytes()[:-5])
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(
+        UserError, match=r"cannot be read: it should have [\d,]+ bytes of values, and has [\d,]+: fetch"
+    ):
         read_split(DataConfig(path=str(tmp_path)), "train")
     images.write_bytes(b"")
     with pytest.raises(UserError, match="it is not an idx file"):
+        read_split(DataConfig(path=str(tmp_path)), "train")
+    images.unlink()
+    with pytest.raises(UserError, match="has no train-images-idx3-ubyte, gzipped or not"):
         read_split(DataConfig(path=str(tmp_path)), "train")
 
 
