@@ -82,18 +82,22 @@ def check_data_path(data: str) -> None:
     if is_synthetic(data):
         require(SYNTHETIC.fullmatch(data) is not None, f"data={data}: write it as synthetic:CLASSESxIMAGES")
         return
+    require(data.strip() != "", MISSING)
     path = Path(data).expanduser()
     try:
         exists = path.exists()
+        special = exists and not path.is_dir() and not path.is_file()
     except OSError as error:
         raise UserError(f"data={data} cannot be read: {error.strerror}") from error
     require(exists, f"data={data}: there is no such folder{_sibling(path)}")
+    require(not special, f"data={data} is neither a folder nor a file: give the folder that holds train/ and val/")
 
 
 def check_file(key: str, name: str | None) -> None:
     """Raise UserError unless there is such a file, or none is asked for."""
     if name is not None:
         path = Path(name).expanduser()
+        require(not path.is_dir(), f"{key}={name} is a folder: give the file in it")
         require(path.is_file() or not path.exists(), f"{key}={name} is not a file that can be read")
         require(path.is_file(), f"{key}={name}: there is no such file{_sibling(path)}")
 

@@ -34,6 +34,8 @@ from cnnbench.runtime.errors import UserError, nearest
 from cnnbench.runtime.group import leads
 from cnnbench.runtime.progress import tqdm
 
+DIVIDED = "; class folders have to lie in train/ and val/"
+
 
 def recognises(root: Path) -> bool:
     return any((root / name).is_dir() for names in SPLIT_FOLDERS.values() for name in names) or _is_bare(root)
@@ -72,7 +74,8 @@ def list_folder(folder: Path) -> Listing:
 
 
 def split_folder(root: Path, split: str) -> Path:
-    """The folder of `split` below `root`; UserError, with what there is, if there is none."""
+    """The folder of `split` below `root`; UserError, with what there is, if there is none; OSError if
+    `root` cannot be read."""
     for name in SPLIT_FOLDERS[split]:
         if (root / name).is_dir():
             return root / name
@@ -80,13 +83,14 @@ def split_folder(root: Path, split: str) -> Path:
         raise UserError(f"{root} is a file: give the folder that holds train/ and val/")
     if split == "val" and _is_bare(root):
         return root
-    try:
-        folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
-    except OSError as error:
-        raise UserError(f"cannot read {root}: {error.strerror}") from error
-    hint = nearest(SPLIT_FOLDERS[split][0], folders)
+    folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    name = SPLIT_FOLDERS[split][0]
+    likely = [one for one in folders if any(word in one.casefold() for word in SPLIT_FOLDERS[split])]
+    hint = (
+        f" (rename {likely[0]}/, or link to it: ln -s {likely[0]} {root / name})" if likely else nearest(name, folders)
+    )
     seen = f"it has {', '.join(folders[:5])}{' ...' if len(folders) > 5 else ''}" if folders else "it has no folders"
-    raise UserError(f"{root} has no {SPLIT_FOLDERS[split][0]}/ folder{hint}: {seen}")
+    raise UserError(f"{root} has no {name}/ folder{hint}: {seen}{'' if likely else DIVIDED}")
 
 
 def listing_progress(steps: Iterable, total: int, title: str, unit: str) -> tqdm:
@@ -97,7 +101,7 @@ def listing_progress(steps: Iterable, total: int, title: str, unit: str) -> tqdm
 def _looked_for(account: Account) -> str:
     """What images end in, and what lies there instead."""
     said = account.in_words(0).partition(", ")[2]
-    return f"it looks for {', '.join(IMAGE_ENDINGS)}; {said}"
+    return f"{said}; it looks for {', '.join(IMAGE_ENDINGS)}"
 
 
 def _is_bare(root: Path) -> bool:

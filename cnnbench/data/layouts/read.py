@@ -105,4 +105,6 @@ def _readable(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot read {error.filename or root}: {error.strerror or error}") from error
+        gone = isinstance(error, FileNotFoundError) and not root.exists()
+        why = "there is no such folder (any more); data=PATH says where it is now" if gone else error.strerror or error
+        raise UserError(f"cannot read {error.filename or root}: {why}") from error

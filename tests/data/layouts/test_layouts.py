@@ -36,6 +36,25 @@ def test_other_usual_names_other_files_and_odd_characters(tmp_path, small_data):
         assert all(os.path.exists(split.name(index)) for index in range(2))
 
 
+@pytest.mark.parametrize(
+    ("folders", "sentence"),
+    [
+        (
+            ("Train", "Val"),
+            r"has no train/ folder \(rename Train/, or link to it: ln -s Train .*/train\): it has Train",
+        ),
+        (("training_set", "test_set"), r"\(rename training_set/, or link to it"),
+        (("cat", "dog"), r"has no train/ folder: it has cat, dog; class folders have to lie in train/ and val/"),
+        ((), r"cannot read .*: there is no such folder \(any more\); data=PATH says where it is now"),
+    ],
+)
+def test_folders_of_other_names_say_the_fix(tmp_path, folders, sentence):
+    for name in folders:
+        (tmp_path / "set" / name / "c").mkdir(parents=True)
+    with pytest.raises(UserError, match=sentence):
+        read_split(DataConfig(path=str(tmp_path / "set")), "train")
+
+
 def test_labels_follow_the_known_classes_not_the_listing(small_data):
     split = read_split(DataConfig(path=str(small_data)), "val", ("trouser", "shirt", "sandal", "bag"))
     assert split.labels.tolist() == [3] * 8 + [2] * 8 + [0] * 7
