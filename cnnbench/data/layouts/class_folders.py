@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from cnnbench.data.layouts.scan import (
     BESIDE,
     EMPTY,
     IMAGE_ENDINGS,
+    LINKED,
     NAMED_AS_IMAGE,
     SPLIT_FOLDERS,
     THREADS,
@@ -43,7 +44,10 @@ def recognises(root: Path) -> bool:
 
 def list_images(root: Path, split: str) -> Listing:
     """The images of `split`, in the sorted order of classes and files."""
-    return list_folder(split_folder(root, split))
+    folder = split_folder(root, split)
+    found = list_folder(folder)
+    notes = ("test/ is the validation split",) if folder.name == "test" else ()
+    return replace(found, account=found.account + Account(notes=notes))
 
 
 def list_folder(folder: Path) -> Listing:
@@ -134,6 +138,9 @@ def _scan(folder: Path, name: str) -> _Scan:
     if here.images or not WORDNET_ID.fullmatch(name):
         if here.folders and (below := [os.path.join(name, image) for image in images_below(place)]):
             scan.left_out[BELOW] = below
+        others = [inner for inner in here.folders if not is_image(inner)]
+        if links := [os.path.join(name, inner) for inner in others if os.path.islink(place / inner)]:
+            scan.left_out[LINKED] = links
         return scan
     for inner in here.folders:
         _add(scan, _scan(folder, os.path.join(name, inner)))

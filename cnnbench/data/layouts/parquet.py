@@ -54,6 +54,8 @@ def list_images(root: Path, split: str) -> Listing:
         raise UserError(f"{files[0]} and others of its split have other columns: they are not one data set")
     labels = np.concatenate([part.labels for part in parts])
     names = [name for part in parts for name in part.names]
+    if not len(labels):
+        raise UserError(f"{files[0]} and others of its split have no rows: fetch them anew, or remove them")
     numbered = np.array([isinstance(label, int) and label < 0 for label in labels], bool)
     keep = np.flatnonzero(~numbered)
     if not len(keep):
@@ -68,6 +70,7 @@ def list_images(root: Path, split: str) -> Listing:
         pack_names([names[row] for row in keep]),
         parts[0].column,
     )
+    notes += parts[0].notes
     left_out = (LeftOut(WITHOUT_LABEL, len(labels) - len(keep)),) if len(keep) < len(labels) else ()
     folders = sorted({os.path.dirname(file) for file in files})
     prints = tuple((folder, fingerprint(os.listdir(folder))) for folder in folders)
@@ -106,6 +109,7 @@ class _Part:
     rows: np.ndarray
     names: list[str]
     classes: list[str] | None
+    notes: tuple[str, ...]
 
 
 def _read(path: str) -> _Part:
@@ -124,7 +128,9 @@ def _read(path: str) -> _Part:
     if len(set(names)) < len(names):
         names = [f"row {row}" for row in range(len(names))]
     groups = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-    return _Part(image, label, labels, groups, rows, names, features.get(label))
+    others = [name for name in schema.names if name in LABELS and name != label]
+    notes = (f"classes by the column {label}, not by {', '.join(others)}",) if others else ()
+    return _Part(image, label, labels, groups, rows, names, features.get(label), notes)
 
 
 def _label(value: Any) -> int | str:
@@ -158,6 +164,8 @@ def _image_column(schema: Any, path: str) -> tuple[str, str | None]:
             if "bytes" in inner:
                 found[one.name] = f"{one.name}.bytes", f"{one.name}.path" if "path" in inner else None
     chosen = next((name for name in IMAGES if name in found), next(iter(found)) if len(found) == 1 else None)
+    if chosen is None and schema.names and all(types.is_null(one.type) for one in schema):
+        raise UserError(f"{path} has no rows: fetch it anew, or remove it")
     if chosen is None:
         raise UserError(f"{path} has no column of images, as {IMAGES[0]}: it has {', '.join(schema.names)}")
     return found[chosen]

@@ -39,6 +39,7 @@ HIDDEN = "hidden and system files"
 NO_CLASS = "folders that are no classes"
 EMPTY = "class folders without images"
 DANGLING = "links to nothing"
+LINKED = "links to folders in a class folder"
 SPECIAL = "pipes, sockets and devices"
 NAMED_AS_IMAGE = "folders named like images"
 FOLDER, IMAGE = "folder", "image"
@@ -117,8 +118,8 @@ def _kind(entry: os.DirEntry) -> str:
             return NO_CLASS if is_system(entry.name) else FOLDER
         if name_is_hidden(entry.name):
             return HIDDEN
-        if not is_image(entry.name):
-            return ENDING
-        return DANGLING if entry.is_symlink() and not os.path.exists(entry.path) else SPECIAL
+        if entry.is_symlink() and not os.path.exists(entry.path):
+            return DANGLING
+        return SPECIAL if is_image(entry.name) else ENDING
     except OSError:  # a link that leads to itself
         return DANGLING

@@ -55,6 +55,14 @@ def test_folders_of_other_names_say_the_fix(tmp_path, folders, sentence):
         read_split(DataConfig(path=str(tmp_path / "set")), "train")
 
 
+def test_a_test_folder_that_is_the_validation_split_is_said(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split / "c").mkdir(parents=True)
+        (tmp_path / split / "c/1.jpg").write_bytes(b"x")
+    said = [read_split(DataConfig(path=str(tmp_path)), split).account.notes for split in ("train", "val")]
+    assert said == [(), ("test/ is the validation split",)]
+
+
 def test_labels_follow_the_known_classes_not_the_listing(small_data):
     split = read_split(DataConfig(path=str(small_data)), "val", ("trouser", "shirt", "sandal", "bag"))
     assert split.labels.tolist() == [3] * 8 + [2] * 8 + [0] * 7

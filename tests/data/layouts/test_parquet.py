@@ -125,6 +125,9 @@ def test_other_usual_columns(tmp_path, cache):
     assert [read(tmp_path).read(0), classes(read(tmp_path))] == [b"train.parquet 0", ["1", "0"]]
     parquet.write_table(pyarrow.table({"jpg": [b"x", b"y"], "cls": [3, 4]}), tmp_path / "train.parquet")
     assert [read(tmp_path).read(1), classes(read(tmp_path))] == [b"y", ["3", "4"]]
+    columns = {"img": [b"x"], "coarse_label": [1], "fine_label": [5]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "train.parquet")
+    assert "classes by the column fine_label, not by coarse_label" in read(tmp_path).account.notes
 
 
 def test_what_does_not_fit_is_one_clear_sentence(tmp_path, cache, imagenet):
@@ -133,6 +136,8 @@ def test_what_does_not_fit_is_one_clear_sentence(tmp_path, cache, imagenet):
         ({"text": ["a"], "label": [1]}, "no column of images, as image: it has text, label"),
         ({"image": [b"a"], "caption": ["a"]}, "no column of labels, as label: it has image, caption"),
         ({"image": [b"a"], "label": [[1, 2]]}, "its labels are not numbers or names of classes, but lists"),
+        ({"image": [], "label": []}, "train.parquet has no rows: fetch it anew"),
+        ({"image": pyarrow.array([], IMAGE), "label": []}, "train.parquet and others of its split have no rows"),
         ({"image": [b"a"], "label": [-1]}, "has no labels .* it is a test split"),
     ):
         parquet.write_table(pyarrow.table(columns), file)

@@ -76,6 +76,7 @@ def test_only_regular_files_and_links_to_them_are_images(root):
     (folder / "device.jpg").symlink_to("/dev/zero")
     (folder / "link.jpg").symlink_to("1.JPEG")
     (folder / "to_folder.jpg").symlink_to(root / "val")
+    (folder / "linked").symlink_to(root / "val")
     here = Path.cwd()
     os.chdir(folder)  # the address of a socket has a length that a test's folder passes
     try:
@@ -84,7 +85,9 @@ def test_only_regular_files_and_links_to_them_are_images(root):
         os.chdir(here)
     split = read(root)
     assert [os.path.basename(split.name(i)) for i in range(3)] == ["1.JPEG", "2.JPEG", "link.jpg"]
-    assert left_out(split) == {scan.SPECIAL: 3, scan.DANGLING: 2, scan.NAMED_AS_IMAGE: 2}
+    assert left_out(split) == {scan.SPECIAL: 3, scan.DANGLING: 2, scan.NAMED_AS_IMAGE: 2, scan.LINKED: 1}
+    (root / "train/class").symlink_to("nowhere")
+    assert read(root).account.names(scan.DANGLING)[0] == "class"
 
 
 def test_a_pipe_that_takes_the_place_of_an_image_does_not_block(tmp_path):
