@@ -35,6 +35,12 @@ def build_network(
         notes = [] if weights is None else _load(model, arch, weights, new_classifier)
     except ValueError as error:
         raise UserError(str(error)) from error
+    except RuntimeError as error:  # torch has no type of its own for it
+        if "allocate" not in str(error):
+            raise
+        raise UserError(
+            f"{arch.name} for images of {image_size} pixels is too large for the memory there is: lower image_size="
+        ) from error
     if tell is not None:
         for note in notes:
             tell(f"weights     {note}")
