@@ -3,9 +3,10 @@
     python tools/compare_public_weights.py [WORD ...]
 
 prints a line per network: whose, which, and the largest difference of two logits as a share of the largest logit. With
-WORDs only lines that contain one. The packages are keras with h5py (any backend), timm, pretrainedmodels and
-torch-lucent; those that are not installed are left out, and said. Exit status 1 where a difference is above 1e-5. The
-networks of repositories for CIFAR are functions written from their code, tests/support/public_cifar.py.
+WORDs only lines that contain one. The packages are keras with h5py (any backend), timm, pretrainedmodels, torch-lucent,
+transformers, and a checkout of pycls with yacs and iopath on the path; those that are not installed are left out, and
+said. Exit status 1 where a difference is above 1e-5. The networks of repositories for CIFAR are functions written from
+their code, tests/support/public_cifar.py.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Written = tuple[Path, torch.Tensor, torch.Tensor]  # file, images as ours take t
 @dataclass(frozen=True)
 class Case:
     """A network of other code. `write`: draws its weights, saves them into a folder and computes. `label`: the
-    publisher, as weights_from= names it, where the file does not tell."""
+    publisher, as weights_from= names it, where the file does not tell. `told`: whether either of them tells."""
 
     source: str
     arch: str
@@ -50,14 +51,16 @@ class Case:
     label: str | None = None
     classes: int = 1000
     needs: str = "torch"
+    told: bool = True
 
 
 def difference(case: Case, file: Path, images: torch.Tensor, theirs: torch.Tensor) -> float:
     """The largest difference of two logits, as a share of the largest, with `file` loaded by cnnbench's own means."""
     expected = expected_by(case.arch, str(file), case.label)
-    assert expected is not None, f"{case.source} was not recognised by its file"
+    assert (expected is not None) == case.told, f"{case.source} was not recognised by its file"
     start = "arch.options."
-    options = {key.removeprefix(start): value for key, value in expected.keys.items() if key.startswith(start)}
+    keys = expected.keys if expected is not None else {}
+    options = {key.removeprefix(start): value for key, value in keys.items() if key.startswith(start)}
     ours = build(case.arch, case.classes, **options).to(images.dtype).eval()
     load_weights(ours, file, new_classifier=False)
     with torch.no_grad():
@@ -177,6 +180,28 @@ def lucent_network() -> nn.Module:
     return module_of("lucent", "modelzoo", "inceptionv1", "InceptionV1").InceptionV1()
 
 
+def transformers_network(name: str) -> nn.Module:
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    return ResNetForImageClassification(ResNetConfig(num_labels=1000, **TRANSFORMERS[name]))
+
+
+def pycls_network(groups: int, width: int) -> nn.Module:
+    config = module_of("pycls", "core", "config").cfg
+    config.TRAIN.DATASET = config.TEST.DATASET = "imagenet"
+    config.MODEL.NUM_CLASSES, config.MODEL.DEPTH = 1000, 50
+    config.RESNET.TRANS_FUN, config.RESNET.STRIDE_1X1 = "bottleneck_transform", False
+    config.RESNET.NUM_GROUPS, config.RESNET.WIDTH_PER_GROUP = groups, width
+    return module_of("pycls", "models", "resnet").ResNet()
+
+
+# Our names -> the settings of transformers.
+TRANSFORMERS = {
+    "resnet18": {"depths": [2, 2, 2, 2], "layer_type": "basic", "hidden_sizes": [64, 128, 256, 512]},
+    "resnet50": {"depths": [3, 4, 6, 3], "layer_type": "bottleneck"},
+}
+# Our names -> groups, and width of each, of pycls.
+PYCLS = {"resnet50": (1, 64), "resnext50_32x4d": (32, 4)}
 # Names of torchvision -> ours, and the side of the images.
 TORCHVISION = {
     "alexnet": ("alexnet_tv", 224), "vgg11": ("vgg11", 224), "vgg16_bn": ("vgg16_bn", 224),
@@ -216,6 +241,11 @@ def cases() -> Iterator[Case]:
         write = of_torch(partial(pretrained_network, name), size, name in BGR)
         yield Case(f"pretrainedmodels {name}", arch, write, "cadene", needs="pretrainedmodels")
     yield Case("torch-lucent InceptionV1", "googlenet", of_torch(lucent_network, 224), classes=1008, needs="lucent")
+    for name in TRANSFORMERS:
+        write = of_torch(partial(transformers_network, name), 128)
+        yield Case(f"transformers {name}", name, write, needs="transformers", told=False)
+    for name, shape in PYCLS.items():
+        yield Case(f"pycls {name}", name, of_torch(partial(pycls_network, *shape), 128, bgr=True), needs="pycls")
     for name, (arch, size) in KERAS.items():
         yield Case(f"Keras {name}", arch, of_keras(name, size, name.startswith(BGR)), needs="keras")
     for source in public_cifar.SOURCES:

@@ -52,7 +52,7 @@ def choose_set(file: WeightsFile, model: nn.Module, wanted: str | None) -> tuple
     Where none is whole, the one that comes nearest. Raises ValueError if there is no such set.
     """
     found = find_sets(file, model)
-    whole = _names([each for each in found if each.whole])
+    whole = _names([each for each in found if each.whole and not _is_within_another(each, found)])
     if wanted is not None and wanted not in whole:
         known = f"it has {', '.join(whole)}" if whole else "none of its sets fits the network"
         raise ValueError(f"weights_set={wanted} is not a set of weights in the file{nearest(wanted, whole)}: {known}")
@@ -64,6 +64,11 @@ def choose_set(file: WeightsFile, model: nn.Module, wanted: str | None) -> tuple
         others = " or ".join(f"weights_set={other}" for other in whole if other != name)
         notes.append(f"{len(whole)} sets of weights in the file, {', '.join(whole)}: this is {name}; else {others}")
     return whole[name], notes
+
+
+def _is_within_another(one: WeightsSet, found: list[WeightsSet]) -> bool:
+    """Whether the tensors of `one` are those of another whole set, which has its classifier too."""
+    return any(each.whole and each is not one and one.prefix.startswith(each.prefix) for each in found)
 
 
 def find_sets(file: WeightsFile, model: nn.Module) -> list[WeightsSet]:

@@ -214,6 +214,47 @@ def test_background_class_is_dropped(file):
     assert model.fc.weight[:, 7].tolist() == list(range(1, 1001))
 
 
+# ---- pycls and transformers ----
+
+
+def pycls_name(name: str) -> str:
+    """Ours as pycls's: stages and blocks from 1, convolutions a, b, c."""
+    name = re.sub(r"^(conv1|bn1)\.", lambda found: f"stem.{found[1][:-1]}.", name)
+    name = re.sub(r"^fc\.", "head.fc.", name)
+    name = re.sub(r"^layer(\d)\.(\d+)\.", lambda found: f"s{found[1]}.b{int(found[2]) + 1}.", name)
+    name = re.sub(r"\.downsample\.([01])\.", lambda found: (".proj.", ".bn.")[int(found[1])], name)
+    return re.sub(r"\.(conv|bn)(\d)\.", lambda f: f".f.{'abc'[int(f[2]) - 1]}{'_bn' * (f[1] == 'bn')}.", name)
+
+
+def transformers_name(name: str) -> str:
+    """Ours as those of Hugging Face's transformers: everything from 0."""
+    name = re.sub(r"^(conv|bn)1\.", r"resnet.embedder.embedder.\1.", name)
+    name = re.sub(r"^fc\.", "classifier.1.", name)
+    name = re.sub(r"^layer(\d)\.", lambda found: f"resnet.encoder.stages.{int(found[1]) - 1}.layers.", name)
+    name = re.sub(r"\.downsample\.([01])\.", lambda found: f".shortcut.{('conv', 'bn')[int(found[1])]}.", name)
+    name = re.sub(r"\.(conv|bn)(\d)\.", lambda found: f".layer.{int(found[2]) - 1}.{found[1]}.", name)
+    return re.sub(r"\.(conv|bn)\.", lambda f: f".{'convolution' if f[1] == 'conv' else 'normalization'}.", name)
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
+@pytest.mark.parametrize(
+    ("rename", "notes"),
+    [
+        (pycls_name, ["renamed from pycls's names; its first convolution takes BGR: turned to RGB"]),
+        (transformers_name, ["renamed from transformers' names"]),
+    ],
+)
+def test_names_of_pycls_and_of_transformers(file, arch, rename, notes):
+    torch.manual_seed(0)
+    source, model = build(arch, 10), build(arch, 10)
+    theirs = {rename(name): value for name, value in source.state_dict().items()}
+    expected = source.state_dict()
+    if rename is pycls_name:
+        expected = {**expected, "conv1.weight": expected["conv1.weight"].flip(1)}
+    assert load_weights(model, file({"model_state": theirs})) == notes
+    assert_state(model, expected)
+
+
 # ---- CIFAR ----
 
 

@@ -6,7 +6,7 @@ Inception-ResNet-v2 and Xception (there legacy_xception), so that these need no 
 
 from __future__ import annotations
 
-from cnnbench.archs.weights.keymaps.keymap import Keymap, Replacement
+from cnnbench.archs.weights.keymaps.keymap import Keymap, Replacement, counted
 
 # Layers of a module, as Caffe's model and its copy in pretrained-models.pytorch call them -> ours.
 BN_INCEPTION_LAYERS = {
@@ -52,7 +52,44 @@ def _inception5h() -> dict[str, Replacement]:
     return names | {r"^softmax2_pre_activation_matmul\.": "fc."}
 
 
+# pycls: the convolutions of a block are a, b, c; its stages s1 to s4 and their blocks are counted from 1.
+PYCLS: dict[str, Replacement] = {
+    r"^stem\.conv\.": "conv1.",
+    r"^stem\.bn\.": "bn1.",
+    r"^s(\d)\.b(\d+)\.proj\.": counted("layer{0}.{1}.downsample.0.", 0, -1),
+    r"^s(\d)\.b(\d+)\.bn\.": counted("layer{0}.{1}.downsample.1.", 0, -1),
+    **{
+        rf"^s(\d)\.b(\d+)\.f\.{letter}{theirs}\.": counted(f"layer{{0}}.{{1}}.{ours}{number}.", 0, -1)
+        for number, letter in enumerate("abc", 1)
+        for theirs, ours in (("", "conv"), ("_bn", "bn"))
+    },
+    r"^head\.fc\.": "fc.",
+}
+
+# Hugging Face's transformers: stages, blocks and the layers of a block are counted from 0.
+TRANSFORMERS: dict[str, Replacement] = {
+    r"^(?:resnet\.)?embedder\.embedder\.convolution\.": "conv1.",
+    r"^(?:resnet\.)?embedder\.embedder\.normalization\.": "bn1.",
+    r"^(?:resnet\.)?encoder\.stages\.(\d)\.layers\.(\d+)\.shortcut\.convolution\.": counted(
+        "layer{0}.{1}.downsample.0.", 1, 0
+    ),
+    r"^(?:resnet\.)?encoder\.stages\.(\d)\.layers\.(\d+)\.shortcut\.normalization\.": counted(
+        "layer{0}.{1}.downsample.1.", 1, 0
+    ),
+    r"^(?:resnet\.)?encoder\.stages\.(\d)\.layers\.(\d+)\.layer\.(\d)\.convolution\.": counted(
+        "layer{0}.{1}.conv{2}.", 1, 0, 1
+    ),
+    r"^(?:resnet\.)?encoder\.stages\.(\d)\.layers\.(\d+)\.layer\.(\d)\.normalization\.": counted(
+        "layer{0}.{1}.bn{2}.", 1, 0, 1
+    ),
+    r"^classifier\.1\.": "fc.",
+}
+
 ILSVRC: dict[str, tuple[Keymap, ...]] = {
+    "ResNet": (
+        Keymap("pycls's", "pycls", PYCLS, marks=(r"^s1\.b1\.f\.a\.weight$",), bgr=("conv1.weight",)),
+        Keymap("transformers'", None, TRANSFORMERS, marks=(r"embedder\.embedder\.convolution\.weight$",)),
+    ),
     "VGG": (
         Keymap(
             "timm's",
