@@ -12,6 +12,8 @@ from cnnbench.config import batch
 from cnnbench.runs.start import prepare_run
 from cnnbench.runtime.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("given", "processes", "accumulate", "near"), [(100, 3, 1, 99), (10, 4, 2, 8), (1, 2, 1, 2), (13, 2, 2, 12)]

@@ -32,6 +32,8 @@ from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 SIZE, CLASSES = 32, 7
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
 ARCH = ArchConfig(

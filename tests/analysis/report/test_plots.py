@@ -24,6 +24,8 @@ from cnnbench.analysis.report import (
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import facts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def config():

@@ -29,6 +29,8 @@ from cnnbench.archs.registry import build
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.runs import checkpoint
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, torch.Tensor]
 
 

@@ -18,6 +18,8 @@ from cnnbench.archs.weights.load import load_weights
 from cnnbench.archs.weights.publisher import expected_by
 from cnnbench.archs.weights.read import read_weights
 
+pytestmark = pytest.mark.slow
+
 h5py = pytest.importorskip("h5py")
 
 Layers = dict[str, dict[str, np.ndarray]]

@@ -18,6 +18,8 @@ from cnnbench.archs.weights.publisher import expected_by
 from cnnbench.archs.weights.torchvision import published_weights
 from cnnbench.runs import checkpoint
 
+pytestmark = pytest.mark.slow
+
 IMAGENET, HALF = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]), ([0.5] * 3, [0.5] * 3)
 TORCHVISIONS = [profile for profile in profiles() if profile.publisher == "torchvision"]
 TIMM = json.loads((Path(__file__).parent / "timm_images.json").read_text())  # of timm 1.0.31, by its tags

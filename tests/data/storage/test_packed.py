@@ -226,6 +226,7 @@ command.pack(PackConfig(SourceConfig(sys.argv[1]), output=sys.argv[2], form="jpe
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_kill_in_the_middle_goes_on_to_the_same_bytes(photos, tmp_path, how):
     packed(photos, tmp_path / "whole", form="jpeg", short_side=40)

@@ -22,6 +22,8 @@ from cnnbench.data.layouts.read import read_split
 from cnnbench.data.storage import remote
 from cnnbench.runtime.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 class Handler(SimpleHTTPRequestHandler):
     """Python's own server, with the ranges that it lacks and the faults that a test asks for."""
