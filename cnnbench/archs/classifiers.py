@@ -17,3 +17,8 @@ def classifier_of(model: nn.Module) -> str | None:
 def auxiliary_of(model: nn.Module) -> dict[str, str]:
     """Each auxiliary head that the network may have, and the dotted name of the layer that gives its logits."""
     return getattr(model, "AUXILIARY_CLASSIFIERS", {})
+
+
+def head_prefixes(model: nn.Module) -> tuple[str, ...]:
+    """What the names of the tensors of its classifier and of its auxiliary heads begin with."""
+    return tuple(f"{head}." for head in (classifier_of(model), *auxiliary_of(model)) if head)

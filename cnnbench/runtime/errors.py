@@ -14,7 +14,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         """The sentence as one line, whatever of the user's own it quotes."""
-        return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in super().__str__())
+        return printable(super().__str__())
 
 
 class Stopped(Exception):
@@ -23,6 +23,11 @@ class Stopped(Exception):
     def __init__(self, why: str, status: int) -> None:
         super().__init__(why)
         self.status = status
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with letters that a terminal would not show as Python writes them."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def reason(error: BaseException) -> str:

@@ -36,6 +36,15 @@ class SealedFile(io.BufferedWriter):
         self.flush()
 
 
+def sha256(file: BinaryIO, count: int) -> str:
+    """The checksum, in hexadecimal, of the next `count` bytes of `file`, or of those that are left."""
+    hashed = hashlib.sha256()
+    while block := file.read(min(BLOCK, count)):
+        hashed.update(block)
+        count -= len(block)
+    return hashed.hexdigest()
+
+
 def is_sealed(file: BinaryIO) -> bool:
     """Whether `file` ends in a checksum, right or wrong; leaves it at its beginning."""
     file.seek(max(0, file.seek(0, os.SEEK_END) - TRAILER))
@@ -52,12 +61,7 @@ def check_seal(file: BinaryIO, path: Path) -> None:
     if rest < 0 or not trailer.startswith(MARK):
         raise UserError(f"{path} is damaged: its end is missing")
     file.seek(0)
-    hashed = hashlib.sha256()
-    while rest:
-        block = file.read(min(BLOCK, rest))
-        hashed.update(block)
-        rest -= len(block)
-    if trailer != MARK + hashed.hexdigest().encode():
+    if trailer != MARK + sha256(file, rest).encode():
         raise UserError(f"{path} is damaged: its checksum is not that of its content")
     file.seek(0)
 

@@ -62,13 +62,18 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
     measured = _measured(folder, result)
     judged = [each for file, errors in measured for each in judge(trained, file, errors, config)]
     causes = _causes(folder, trained, result, measured, compose)
-    verdict = overall(judged)
-    title = f"{folder}: {trained.arch.name}, recipe {trained.recipe}: {verdict}"
-    print(render(verdict_table(title, judged, causes), config.format))
-    content = {"verdict": verdict, "judgements": [asdict(each) for each in judged], "causes": causes}
     output = Path(config.output).expanduser() if config.output is not None else folder / "verify.json"
-    with writing(output):
-        write_json(output, content)
+    conclude(f"{folder}: {trained.arch.name}, recipe {trained.recipe}", judged, causes, config.format, output)
+
+
+def conclude(title: str, judged: list[Judgement], causes: list[str], form: str, output: Path | None) -> None:
+    """Print the verdict on `judged` and write it to `output` as JSON; leave with exit status 1 unless it is a pass."""
+    verdict = overall(judged)
+    print(render(_table(f"{title}: {verdict}", judged, causes), form))
+    if output is not None:
+        content = {"verdict": verdict, "judgements": [asdict(each) for each in judged], "causes": causes}
+        with writing(output):
+            write_json(output, content)
     if verdict != PASS:
         raise SystemExit(1)
 
@@ -220,7 +225,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if hasattr(value, "append") else value
 
 
-def verdict_table(title: str, judged: list[Judgement], causes: list[str]) -> Table:
+def _table(title: str, judged: list[Judgement], causes: list[str]) -> Table:
     """A row for each of `judged`, and the `causes` of differences below."""
     columns = {
         "result": "", "protocol": "", "weights": "", "top": "d", "error %": ".2f", "published %": ".2f",

@@ -6,24 +6,22 @@ import json
 import sys
 import tempfile
 from contextlib import redirect_stdout
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cnnbench.analysis.papers.measured import MeasuredErrors
 from cnnbench.analysis.papers.published import PUBLISHED_SPLITS, Published
-from cnnbench.analysis.papers.verify import PASS, judgement, overall, verdict_table
-from cnnbench.analysis.tables import render
+from cnnbench.analysis.papers.verify import conclude, judgement
 from cnnbench.archs.facts import facts
 from cnnbench.archs.weights.profiles import Profile, named, same
+from cnnbench.archs.weights.publisher import OURS
 from cnnbench.config.analyse import VerifyConfig
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.fields import shown, value_of
 from cnnbench.evaluation.command import evaluate_and_report
 from cnnbench.evaluation.result import write_result
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import write_json, writing
 
 NOT_TOLD = "nothing is published of weights whose publisher is not known: give weights_from=NAME"
 
@@ -32,7 +30,7 @@ def verify_weights(config: VerifyConfig) -> None:
     """Evaluate the weights of `config` with their publisher's images, print the verdict, and leave with exit status 1
     unless it is a pass. What the evaluation prints goes to standard error. Raises UserError."""
     assert config.arch is not None  # required by check_verify, as the other two
-    if config.weights_from is None or config.weights_from == "cnnbench":
+    if config.weights_from is None or config.weights_from == OURS:
         raise UserError(NOT_TOLD)
     profile = named(config.arch.name, config.weights_from)
     result = _evaluated(config)
@@ -43,15 +41,9 @@ def verify_weights(config: VerifyConfig) -> None:
     published = _published(profile, measured)
     judged = [judgement(str(config.weights), measured, top, published, config) for top in (1, 5)]
     causes = [*_causes(config, profile), *([] if published else [_other_images(profile, measured)])]
-    verdict = overall(judged)
-    title = f"{config.weights}: {config.arch.name}, {profile.label}, {profile.name}: {verdict}"
-    print(render(verdict_table(title, judged, causes), config.format))
-    if config.output is not None:
-        with writing(config.output):
-            content = {"verdict": verdict, "judgements": [asdict(each) for each in judged], "causes": causes}
-            write_json(Path(config.output).expanduser(), content)
-    if verdict != PASS:
-        raise SystemExit(1)
+    title = f"{config.weights}: {config.arch.name}, {profile.label}, {profile.name}"
+    output = Path(config.output).expanduser() if config.output is not None else None
+    conclude(title, judged, causes, config.format, output)
 
 
 def _evaluated(config: VerifyConfig) -> dict[str, Any] | None:

@@ -97,8 +97,9 @@ def _is_safetensors(start: bytes) -> bool:
 
 
 def _read_zip(path: Path) -> Content:
-    names = zipfile.ZipFile(path).namelist()
-    if wrong := _changed_parts(path):
+    with zipfile.ZipFile(path) as archive:
+        names, wrong = archive.namelist(), _changed_parts(archive)
+    if wrong:
         raise Refused(f"it is damaged: its part {wrong[0]} has changed since it was written")
     if any(name.endswith("/constants.pkl") for name in names):
         raise Refused("it is a TorchScript program: save the state dict of the network instead")
@@ -110,12 +111,12 @@ def _read_zip(path: Path) -> Content:
     raise Refused("it is a zip archive of other files: unpack it first")
 
 
-def _changed_parts(path: Path) -> list[str]:
-    """The parts of a zip archive that are not what their checksums say; none where no checksum was written at all."""
-    wrong, parts = [], [part for part in zipfile.ZipFile(path).infolist() if part.file_size]
+def _changed_parts(archive: zipfile.ZipFile) -> list[str]:
+    """The parts of an archive that are not what their checksums say; none where no checksum was written at all."""
+    wrong, parts = [], [part for part in archive.infolist() if part.file_size]
     for part in parts:
         try:
-            with zipfile.ZipFile(path).open(part) as file:
+            with archive.open(part) as file:
                 while file.read(BLOCK):
                     pass
         except zipfile.BadZipFile:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnbench.archs.classifiers import auxiliary_of, classifier_of
+from cnnbench.archs.classifiers import head_prefixes
 from cnnbench.archs.facts import facts
 from cnnbench.archs.registry import build, names
 from cnnbench.archs.weights.keymaps.tables import KEYMAPS, renamings
@@ -101,7 +101,7 @@ def _networks(name: str) -> dict[str, Shapes]:
 
 def _shapes(model: nn.Module) -> Shapes:
     kind, weights = type(model).__name__, model.state_dict()
-    heads = tuple(f"{head}." for head in (classifier_of(model), *auxiliary_of(model)) if head)
+    heads = head_prefixes(model)
     body = _count({key: value for key, value in weights.items() if not key.startswith(heads)})
     return Shapes(kind, body, _count(weights).total() - body.total())
 

@@ -8,7 +8,6 @@ mean and deviation (IMAGES), switches of the network, and the error where facts.
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,10 +19,10 @@ import yaml
 
 from cnnbench.archs.facts import facts
 from cnnbench.runtime.errors import nearest
+from cnnbench.runtime.sealed import sha256
 
 TABLE = Path(__file__).with_name("published.tsv")
 USUAL = 0.875  # share of the short side that a crop has; kept where it gives the same pixels
-BLOCK = 1 << 20  # bytes hashed at a time
 # Mean and deviation of images, of (R, G, B) in [0, 1].
 IMAGES = {
     "ilsvrc": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
@@ -96,11 +95,8 @@ def of_file(arch: str, path: Path) -> Profile | None:
 
 
 def _sha256(path: Path) -> str:
-    hashed = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            hashed.update(block)
-    return hashed.hexdigest()
+        return sha256(file, path.stat().st_size)
 
 
 def _profile(row: dict[str, str]) -> Profile:

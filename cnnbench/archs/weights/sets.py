@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from cnnbench.archs.classifiers import auxiliary_of, classifier_of
+from cnnbench.archs.classifiers import head_prefixes
 from cnnbench.archs.weights.keymaps.keymap import Keymap
 from cnnbench.archs.weights.keymaps.tables import renamings
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile
@@ -77,7 +77,7 @@ def find_sets(file: WeightsFile, model: nn.Module) -> list[WeightsSet]:
     below: Counter[str] = Counter()
     for name in file.tensors:
         below.update(_prefixes(name))
-    heads = tuple(f"{head}." for head in (classifier_of(model), *auxiliary_of(model)) if head)
+    heads = head_prefixes(model)
     body = _body(own, heads)
     found = []
     for prefix, count in below.items():

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnbench.data.layouts.scan import ENDING
+from cnnbench.runtime.errors import printable
 
 SHOWN = 3  # names that stand for the others
 KEPT = 1000  # names that an account holds of each reason: all class folders of ILSVRC
@@ -61,13 +62,9 @@ def _examples(one: LeftOut) -> str:
 
 def examples(names: Sequence[str]) -> str:
     """' (a, b, c ...)', the first of `names` on one line, or nothing without any."""
-    shown = ", ".join(map(_printable, names[:SHOWN])) + " ..." * (len(names) > SHOWN)
+    shown = ", ".join(map(printable, names[:SHOWN])) + " ..." * (len(names) > SHOWN)
     return f" ({shown})" if names else ""
 
 
 def _ending(name: str) -> str:
     return os.path.splitext(name)[1] or "none"
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
