@@ -48,6 +48,7 @@ def test_every_network_has_a_config_that_agrees_with_it(name):
     options = dict(values["arch.options"])
     assert set(options) <= set(options_of(name))
     sized = "image_size" in options_of(name)
+    assert values["arch.one_size"] == sized
     smallest = values["arch.smallest_image"]
     assert smallest <= values["arch.sample_image_size"] <= values["arch.image_size"]
     bare = {**options, "aux_heads": False} if "aux_heads" in options else options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 
 import pytest
 from PIL import Image
@@ -22,27 +23,29 @@ def test_sample_is_balanced_and_readable(sample):
     assert "Zalando" in (sample / "LICENSE").read_text()
 
 
-def test_several_processes_may_unpack_at_once(tmp_path):
+def test_several_processes_may_unpack_at_once(tmp_path, sample):
+    archive = tmp_path / "small.tar.xz"
+    with tarfile.open(archive, "w:xz") as tar:
+        tar.add(sample / "val", "val")
     script = (
-        "from cnnbench.data.sample.sample import sample_folder; f = sample_folder(); "
-        "print(f, len(list(f.rglob('*.png'))))"
+        "from pathlib import Path; from cnnbench.data.sample import sample; "
+        f"sample.ARCHIVE = Path('{archive}'); f = sample.sample_folder(); print(f, len(list(f.rglob('*.png'))))"
     )
-    environment = {**os.environ, "CNNBENCH_CACHE": str(tmp_path)}
+    environment = {**os.environ, "CNNBENCH_CACHE": str(tmp_path / "cache")}
     started = [
         subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
     answers = {process.communicate()[0].strip() for process in started}
     assert len(answers) == 1
-    assert answers.pop().endswith(" 12000")
-    assert len(list(tmp_path.iterdir())) == 1, "no scratch folder is left"
+    assert answers.pop().endswith(" 2000")
+    assert len(list((tmp_path / "cache").iterdir())) == 1, "no scratch folder is left"
 
 
-def test_unwritable_cache_is_a_clear_error(tmp_path):
+def test_unwritable_cache_is_a_clear_error(command, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    environment = {**os.environ, "CNNBENCH_CACHE": str(tmp_path / "file" / "cache")}
-    command = [sys.executable, "-m", "cnnbench", "train", "recipe=quick"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    monkeypatch.setenv("CNNBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    done = command("train", "recipe=quick")
     assert done.returncode == 2
     assert "set CNNBENCH_CACHE" in done.stderr
     assert done.stderr.count("\n") == 1

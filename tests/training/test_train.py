@@ -40,13 +40,14 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def test_lenet_learns_the_sample(cnnbench, command, tmp_path):
-    done = cnnbench("train", "arch=lenet", "recipe=quick", "epochs=3", "run=demo")
+    words = ("train", "arch=lenet", "recipe=quick", "data.train_fraction=0.2", "run=demo")
+    done = cnnbench(*words, "epochs=3")
     assert done.returncode == 0, done.stderr
     run = tmp_path / "runs/demo"
     losses = [line["train_loss"] for line in metrics(run)]
     assert losses[0] > losses[1] > losses[2]
     result = json.loads((run / "result.json").read_text())
-    assert result["top1_error"] < 20
+    assert result["top1_error"] < 30
     assert result["top5_error"] < 3
     assert result["top1_error"] == 100 * result["wrong_top1"] / 2000
     assert (result["n"], result["epoch"], result["params"], result["protocol"]) == (2000, 3, 62006, "center")
@@ -57,9 +58,9 @@ def test_lenet_learns_the_sample(cnnbench, command, tmp_path):
     assert start["versions"]["torch"] == torch.__version__.split("+")[0]
     assert yaml.safe_load((run / "config.yaml").read_text())["epochs"] == 3
 
-    again = command("train", "arch=lenet", "recipe=quick", "epochs=3", "run=demo")
+    again = command(*words, "epochs=3")
     assert "already complete" in again.stdout
-    other = command("train", "arch=lenet", "recipe=quick", "epochs=4", "run=demo")
+    other = command(*words, "epochs=4")
     assert other.returncode == 2
     assert "epochs=3, not 4" in other.stderr
 
