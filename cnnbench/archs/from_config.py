@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnbench.archs.registry import build, options_of
+from cnnbench.archs.registry import build, names, options_of
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.archs.weights.torchvision import fetch_weights
 from cnnbench.config.arch import ArchConfig, from_torchvision
 from cnnbench.config.weights import WeightsChoice
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import UserError, nearest
 
 
 def build_network(
@@ -30,6 +30,11 @@ def build_network(
     `new_classifier`: whether weights for another number of classes are taken, without their classifier, or refused.
     `tell` gets a line for each thing that loading did besides (a leader passes print). Raises UserError.
     """
+    if arch.name not in names():
+        raise UserError(
+            f"unknown network '{arch.name}'{nearest(arch.name, names())}; a file of your own for one that is known "
+            "says which, as in name: resnet50"
+        )
     try:
         model = build(arch.name, num_classes, **_options(arch, image_size))
         notes = [] if weights is None else _load(model, arch, weights, new_classifier)

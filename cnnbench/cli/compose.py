@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
 import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from cnnbench.cli import resolvers, search_path
@@ -30,13 +32,29 @@ OTHER_ERRORS = (ValueError, TypeError, AttributeError, AssertionError, KeyError,
 
 def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
     """The composed value of every key by its full dotted name, for the help text."""
-    store_schema(command)
-    with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
+    with composing(command):
         try:
-            composed = hydra.compose(command.config_name, in_full(overrides))
+            composed = compose(command, in_full(overrides))
             return {name: OmegaConf.select(composed, name) for name in entries(command.schema)}
         except COMPOSITION_ERRORS as error:
             raise UserError(explain(error, command.schema)) from error
+
+
+@contextmanager
+def composing(command: Command) -> Iterator[None]:
+    """A block in which `compose` can be called for `command`."""
+    store_schema(command)
+    with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
+        yield
+
+
+def compose(command: Command, overrides: list[str]) -> DictConfig:
+    """The config of `command`. What it asks of Hydra as ${hydra:...} is answered until the next one is composed."""
+    composed = hydra.compose(command.config_name, overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(composed)
+    with open_dict(composed):
+        del composed["hydra"]
+    return composed
 
 
 def own_recipes() -> dict[str, str | None]:
@@ -112,7 +130,7 @@ def _arch(name: str, node: Any) -> ArchConfig:
     """One of several networks, checked as the group arch is."""
     if not isinstance(node, DictConfig):
         raise UserError(f"archs.{name}={node} is not possible: name the networks in a list, as in archs=[{name}]")
-    arch = OmegaConf.to_object(OmegaConf.merge(_node(ArchConfig), node))
+    arch = OmegaConf.to_object(OmegaConf.merge(_node(ArchConfig), node, {"name": name}))
     assert isinstance(arch, ArchConfig)  # what _node was made from
     return arch
 

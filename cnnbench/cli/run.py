@@ -17,10 +17,10 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from cnnbench.cli.command import Command
-from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, store_schema, typed_config
+from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, composing, store_schema, typed_config
 from cnnbench.cli.hints import explain, unknown_key
 from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
@@ -47,7 +47,6 @@ def run(command: Command, words: list[str]) -> None:
         check_points(command, words)
         words = sweep_folder(words)
 
-    store_schema(command)
     if options or any(re.match(r"\+*hydra[./]", word) for word in overrides):
         single = _by_hydras_main(command, words)
     else:
@@ -63,18 +62,15 @@ def run(command: Command, words: list[str]) -> None:
 def _composed(command: Command, words: list[str]) -> Composed:
     """What `_by_hydras_main` gives for words that all are overrides of our own, in half of its time: to learn whether a
     sweep is asked for, it composes all of them once before."""
-    with _hydras_errors(command, words), hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
-        composed = hydra.compose(command.config_name, words, return_hydra_config=True)
-        HydraConfig.instance().set_config(composed)  # for ${hydra:...}
-        with open_dict(composed):
-            del composed["hydra"]
-        return composed, words
+    with _hydras_errors(command, words), composing(command):
+        return compose(command, words), words
 
 
 def _by_hydras_main(command: Command, words: list[str]) -> list[Composed]:
     """Have Hydra do what `words` say. The points of a sweep run here; a single run is returned, so that Hydra has no
     say in its errors."""
     single: list[Composed] = []
+    answers: list[Any] = []  # to what a single run asks of Hydra as ${hydra:...}, which its main forgets
 
     def task(composed: DictConfig) -> Any:
         job = HydraConfig.get()
@@ -82,11 +78,15 @@ def _by_hydras_main(command: Command, words: list[str]) -> list[Composed]:
             folder = os.path.abspath(job.runtime.output_dir)
             return command.run(_checked(command, composed, job.overrides.task, folder))
         single.append((composed, list(job.overrides.task)))
+        answers.append(HydraConfig.instance().cfg)
         return None
 
+    store_schema(command)
     main = hydra.main(config_path="pkg://cnnbench.conf", config_name=command.config_name, version_base="1.3")(task)
     with _hydras_errors(command, words), _arguments([f"cnnbench {command.name}", *words]):
         main()
+    for known in answers:
+        HydraConfig.instance().cfg = known
     return single
 
 

@@ -7,13 +7,12 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from cnnbench.cli.command import Command
-from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, store_schema, typed_config
+from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, composing, typed_config
 from cnnbench.runs.paths import new_run_folder, run_folder
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.group import place_in_group
@@ -31,18 +30,14 @@ def check_points(command: Command, words: list[str]) -> None:
     if any(map(HYDRAS.match, words)):
         return
     folder, words = _named_folder([word for word in words if not re.match(r"-|\+*hydra[./]", word)])
-    store_schema(command)
-    with (
-        hydra.initialize_config_module("cnnbench.conf", version_base="1.3"),
-        suppress(*COMPOSITION_ERRORS, *OTHER_ERRORS),
-    ):
+    with composing(command), suppress(*COMPOSITION_ERRORS, *OTHER_ERRORS):
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())
         points = BasicSweeper.split_arguments(parser.parse_overrides(words), None)[0]
         if len(points) > MANY:
             print(f"checking the {len(points)} points of the sweep", flush=True)
         for number, point in enumerate(points):
             job_folder = None if folder is None else str(folder / str(number))
-            command.check(typed_config(command, hydra.compose(command.config_name, point), job_folder))
+            command.check(typed_config(command, compose(command, point), job_folder))
 
 
 def sweep_folder(words: list[str]) -> list[str]:

@@ -154,10 +154,21 @@ def test_one_of_a_group_leaves_the_sentence_to_the_first(command, monkeypatch):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
+def test_a_file_of_ones_own_says_which_network_it_is_for(command, tmp_path):
+    (tmp_path / "mine/arch").mkdir(parents=True)
+    file = tmp_path / "mine/arch/deeper.yaml"
+    file.write_text("defaults: [resnet20]\n")
+    words = ("describe", "--config-dir=mine", "arch=deeper")
+    said = "unknown network 'deeper'; a file of your own for one that is known says which, as in name: resnet50"
+    assert command(*words).stderr == f"cnnbench: {said}\n"
+    file.write_text("defaults: [resnet20]\nname: resnet20\n")
+    assert "269,722" in command(*words).stdout
+
+
 def test_a_sweep_of_hydras_own_words_is_left_to_hydra(command, tmp_path):
     """Choices by pattern, a folder of one's own, and values that only a job knows."""
     (tmp_path / "mine/arch").mkdir(parents=True)
-    (tmp_path / "mine/arch/own.yaml").write_text("defaults: [lenet]\n")
+    (tmp_path / "mine/arch/own.yaml").write_text("defaults: [lenet]\nname: lenet\n")
     for words in (
         ["arch=glob(lenet*)"],
         ["--config-dir", "mine", "arch=own"],

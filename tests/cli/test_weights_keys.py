@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hydra
 import pytest
 import torch
 from omegaconf import DictConfig
 
 from cnnbench.archs.registry import build
 from cnnbench.cli.commands import COMMANDS
-from cnnbench.cli.compose import store_schema
+from cnnbench.cli.compose import compose, composing
 from cnnbench.cli.weights_keys import set_keys_of_weights
 from cnnbench.runs import checkpoint
 from cnnbench.runtime.errors import UserError
@@ -17,9 +16,8 @@ from cnnbench.runtime.errors import UserError
 
 def composed(*words: str, command: str = "eval") -> tuple[DictConfig, list[str]]:
     """The config of `words` after its weights have had their say, and what is said of that."""
-    store_schema(COMMANDS[command])
-    with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
-        config = hydra.compose(COMMANDS[command].config_name, [*words])
+    with composing(COMMANDS[command]):
+        config = compose(COMMANDS[command], [*words])
         return config, set_keys_of_weights(config, [*words])
 
 

@@ -207,7 +207,7 @@ def test_a_recipe_that_is_named_leaves_nothing_of_the_networks_own():
 
 def test_a_recipe_of_ones_own_that_names_a_group_is_told_to_write_it_out(command, tmp_path):
     (tmp_path / "recipe").mkdir()
-    text = "# @package _global_\ndefaults: [/optimizer: lamb, _self_]\nrecipe: own\nepochs: 1\n"
+    text = "# @package _global_\ndefaults: [/optimizer: lamb, _self_]\nepochs: 1\n"
     (tmp_path / "recipe/own.yaml").write_text(text)
     for more in ([], ["optimizer=sgd"]):
         done = command("train", f"--config-dir={tmp_path}", "recipe=own", *more)
