@@ -13,7 +13,7 @@ from cnnbench.cli.command import Command
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.runtime import stdout
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
-from cnnbench.runtime.group import leads
+from cnnbench.runtime.group import speaks_for_machine
 from cnnbench.runtime.slurm import slurm_environment
 
 
@@ -28,6 +28,7 @@ def main(words: list[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler tells of its own starts and stops
     stdout.take_any_name()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores it has our children's exit statuses lost
     with _quiet_when_unread():
         _answer(sys.argv[1:] if words is None else words)
 
@@ -50,9 +51,11 @@ def _quiet_when_unread() -> Iterator[None]:
 def _answer(words: list[str]) -> None:
     try:
         os.environ.update(slurm_environment(os.environ))
+        if os.environ.get("RANK"):  # what torch's store warns of, with addresses of its code, is said in a sentence
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         _run(words)
     except UserError as error:
-        if leads(os.environ):
+        if speaks_for_machine(os.environ):
             print(f"cnnbench: {error}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stop:

@@ -1,7 +1,8 @@
 """Whether this process is one of a group, as its environment says. Imports no torch.
 
 torchrun sets all of the variables below, srun by way of slurm.py. A platform, a notebook or an earlier export may have
-left some of them: with a WORLD_SIZE of 1, or none of them at all, a process is alone.
+left some of them: with a WORLD_SIZE of 1, or none of them at all, a process is alone. A group that cnnbench itself
+starts on one machine meets in a file, not at an address.
 """
 
 from __future__ import annotations
@@ -11,24 +12,34 @@ from dataclasses import dataclass
 
 from cnnbench.runtime.errors import UserError
 
-NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
+NEEDED = ("RANK", "WORLD_SIZE", *ADDRESS)
+FILE = "CNNBENCH_GROUP"  # the file where a group of launcher.py's meets
+STARTERS = (FILE, "TORCHELASTIC_RUN_ID", "SLURM_STEP_ID")  # who starts a whole group sets one of these, too
+DIGITS = 18  # of the longest number that a launcher could mean
+PORTS = 65535
 
 
 @dataclass(frozen=True)
 class Place:
-    """This process among `world`, and among `local_world` on its machine."""
+    """This process among `world`, and among `local_world` on its machine. `file`: where they meet, if not at an
+    address; `one_machine`: all of them are known to be on this one."""
 
     rank: int
     world: int
     local_rank: int
     local_world: int
+    file: str | None = None
+    one_machine: bool = False
 
 
 def place_in_group(environment: Mapping[str, str]) -> Place | None:
     """The place that a launcher gave this process; None if it is alone. UserError if only some variables are set, or if
     they contradict each other."""
+    file = environment.get(FILE) or None
+    needed = NEEDED if file is None else NEEDED[:2]
     there = [name for name in NEEDED if environment.get(name)]
-    missing = [name for name in NEEDED if name not in there]
+    missing = [name for name in needed if name not in there]
     if not {"RANK", "WORLD_SIZE"} & set(there):
         return None
     rank, world = number(environment, "RANK", 0), number(environment, "WORLD_SIZE", 1)
@@ -38,11 +49,23 @@ def place_in_group(environment: Mapping[str, str]) -> Place | None:
         raise UserError(f"{_are(there, 'set')}, but {_are(missing, 'not')}: {_remedy(there)}")
     if missing:
         return None
-    number(environment, "MASTER_PORT", 0)
-    local_world = number(environment, "LOCAL_WORLD_SIZE", world)
+    if not file and not 0 < number(environment, "MASTER_PORT", 0) <= PORTS:
+        raise UserError(f"MASTER_PORT={environment['MASTER_PORT']} is not a port, 1 to {PORTS}: {_remedy(there)}")
+    local_rank, local_world = _on_machine(environment, world, there)
+    one_machine = bool(file) or local_world == number(environment, "LOCAL_WORLD_SIZE", 0) == world
+    return Place(rank, world, local_rank, local_world, file, one_machine)
+
+
+def _on_machine(environment: Mapping[str, str], world: int, there: list[str]) -> tuple[int, int]:
+    """Rank and size of the part of the group that is on this machine: all of it, if nobody says."""
+    local_rank, local_world = number(environment, "LOCAL_RANK", 0), number(environment, "LOCAL_WORLD_SIZE", world)
     if local_world < 1:
         raise UserError(f"LOCAL_WORLD_SIZE={local_world} is less than 1: {_remedy(there)}")
-    return Place(rank, world, number(environment, "LOCAL_RANK", 0), local_world)
+    if local_world > world:
+        raise UserError(f"LOCAL_WORLD_SIZE={local_world} is more than WORLD_SIZE={world}: {_remedy(there)}")
+    if local_rank >= local_world:
+        raise UserError(f"LOCAL_RANK={local_rank} is not below LOCAL_WORLD_SIZE={local_world}: {_remedy(there)}")
+    return local_rank, local_world
 
 
 def leads(environment: Mapping[str, str]) -> bool:
@@ -54,11 +77,22 @@ def leads(environment: Mapping[str, str]) -> bool:
     return place is None or place.rank == 0
 
 
+def speaks_for_machine(environment: Mapping[str, str]) -> bool:
+    """Whether this process is to say what is wrong before the group has met: one of each machine, since it may be wrong
+    on that one alone; every process if no launcher is known to have started the others."""
+    try:
+        place = place_in_group(environment)
+    except UserError:
+        return True
+    return place is None or place.local_rank == 0 or not any(environment.get(name) for name in STARTERS)
+
+
 def number(environment: Mapping[str, str], name: str, default: int) -> int:
     """The whole number that the variable `name` holds, `default` if it is not set. UserError if it holds other text."""
     text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit()):
-        raise UserError(f"{name}={text} is not a whole number: unset it, or start by torchrun or srun, which set it")
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
+        shown = text if len(text) <= 2 * DIGITS else f"{text[:DIGITS]}..."
+        raise UserError(f"{name}={shown} is not a whole number: unset it, or start by torchrun or srun, which set it")
     return int(text)
 
 

@@ -14,6 +14,9 @@ OF_A_STEP = (
     *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"),
 )
 
+LOOPBACK = "127.0.0.1"  # where the tasks of one machine meet: no other reaches it
+MOST = 100_000  # nodes or tasks per node: more, and Slurm did not write it
+
 
 def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT of this process of an srun step.
@@ -30,27 +33,36 @@ def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
             "to run alone, `unset SLURM_STEP_ID`"
         )
     per_node = expand_counts(environment["SLURM_STEP_TASKS_PER_NODE"])
-    first = expand_nodes(environment["SLURM_STEP_NODELIST"])[0]
+    node = number(environment, "SLURM_NODEID", 0)
+    if sum(per_node) != tasks or node >= len(per_node):
+        raise UserError(
+            f"SLURM_STEP_TASKS_PER_NODE={environment['SLURM_STEP_TASKS_PER_NODE']} and SLURM_NODEID={node} do not fit "
+            f"SLURM_STEP_NUM_TASKS={tasks}: to run alone, `unset SLURM_STEP_ID`"
+        )
+    first = LOOPBACK if len(per_node) == 1 else expand_nodes(environment["SLURM_STEP_NODELIST"])[0]
     # One port per step, so that two jobs on one node do not meet; below the range that systems give out by themselves.
     step = number(environment, "SLURM_JOB_ID", 0) * 31 + number(environment, "SLURM_STEP_ID", 0)
     return {
         "RANK": environment["SLURM_PROCID"],
         "WORLD_SIZE": str(tasks),
         "LOCAL_RANK": environment["SLURM_LOCALID"],
-        "LOCAL_WORLD_SIZE": str(per_node[number(environment, "SLURM_NODEID", 0)]),
+        "LOCAL_WORLD_SIZE": str(per_node[node]),
         "MASTER_ADDR": environment.get("MASTER_ADDR", first),
         "MASTER_PORT": environment.get("MASTER_PORT", str(15000 + step % 15000)),
     }
 
 
 def expand_nodes(names: str) -> list[str]:
-    """Every node of Slurm's short form: "gpu[01-03,07],login" is gpu01, gpu02, gpu03, gpu07, login."""
-    nodes = []
+    """Every node of Slurm's short form: "gpu[01-03,07],login" is gpu01, gpu02, gpu03, gpu07, login. UserError for
+    another form."""
+    nodes: list[str] = []
     for name in re.findall(r"(?:[^,\[\]]|\[[^\]]*\])+", names):
         found = [""]
         for text, ranges in re.findall(r"([^\[\]]+)|\[([^\]]*)\]", name):
-            found = [start + end for start in found for end in ([text] if text else _numbers(ranges))]
+            found = [start + end for start in found for end in ([text] if text else _numbers(ranges, names))]
         nodes += found
+    if not nodes or len(nodes) > MOST or names.count("[") != names.count("]"):
+        raise _unread_nodes(names)
     return nodes
 
 
@@ -58,17 +70,23 @@ def expand_counts(counts: str) -> list[int]:
     """One number per node of Slurm's short form: "2(x3),1" is 2, 2, 2, 1."""
     found = []
     for part in counts.split(","):
-        match = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
+        match = re.fullmatch(r"(\d{1,6})(?:\(x(\d{1,6})\))?", part, re.ASCII)
         if match is None:
             raise UserError(f"SLURM_STEP_TASKS_PER_NODE={counts} cannot be read: it should look like 2(x3),1")
         found += [int(match[1])] * int(match[2] or 1)
     return found
 
 
-def _numbers(ranges: str) -> list[str]:
-    """ "01-03,07" is 01, 02, 03, 07."""
+def _numbers(ranges: str, names: str) -> list[str]:
+    """ "01-03,07" is 01, 02, 03, 07; `names` is the whole, for the UserError that says it cannot be read."""
     found = []
     for part in ranges.split(","):
-        first, _, last = part.partition("-")
-        found += [f"{number:0{len(first)}d}" for number in range(int(first), int(last or first) + 1)]
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part, re.ASCII)
+        if match is None or (count := int(match[2] or match[1]) - int(match[1]) + 1) < 1 or count > MOST:
+            raise _unread_nodes(names)
+        found += [f"{int(match[1]) + offset:0{len(match[1])}d}" for offset in range(count)]
     return found
+
+
+def _unread_nodes(names: str) -> UserError:
+    return UserError(f"SLURM_STEP_NODELIST={names} cannot be read: it should look like gpu[01-03,07],login")

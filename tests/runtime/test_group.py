@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.group import Place, leads, place_in_group
+from cnnbench.runtime.group import Place, leads, place_in_group, speaks_for_machine
 
 WHOLE = {"RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "node1", "MASTER_PORT": "29500"}
 LOCAL = {"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
@@ -18,6 +18,7 @@ def without(*names: str) -> dict[str, str]:
 def test_a_launcher_says_all():
     assert place_in_group(WHOLE | LOCAL) == Place(1, 4, 1, 2)
     assert place_in_group(WHOLE) == Place(1, 4, 0, 4)
+    assert place_in_group(WHOLE | {"LOCAL_WORLD_SIZE": "4"}) == Place(1, 4, 0, 4, one_machine=True)
     assert place_in_group(WHOLE | {"RANK": "0", "WORLD_SIZE": "1"}) == Place(0, 1, 0, 1), "torchrun with one process"
 
 
@@ -63,6 +64,11 @@ def test_a_process_is_alone(environment):
         (WHOLE | {"MASTER_PORT": "tcp"}, "MASTER_PORT=tcp is not a whole number"),
         (WHOLE | {"LOCAL_RANK": "x"}, "LOCAL_RANK=x is not a whole number"),
         (WHOLE | {"LOCAL_WORLD_SIZE": "0"}, "LOCAL_WORLD_SIZE=0 is less than 1"),
+        (WHOLE | {"LOCAL_WORLD_SIZE": "5"}, "LOCAL_WORLD_SIZE=5 is more than WORLD_SIZE=4"),
+        (WHOLE | {"LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "2"}, "LOCAL_RANK=2 is not below LOCAL_WORLD_SIZE=2"),
+        (WHOLE | {"MASTER_PORT": "0"}, "MASTER_PORT=0 is not a port, 1 to 65535"),
+        (WHOLE | {"MASTER_PORT": "65536"}, "MASTER_PORT=65536 is not a port"),
+        (WHOLE | {"RANK": "9" * 5000}, r"RANK=9{18}\.\.\. is not a whole number"),
         (WHOLE | {"LOCAL_WORLD_SIZE": "²"}, "LOCAL_WORLD_SIZE=² is not a whole number"),
     ],
 )
@@ -74,3 +80,16 @@ def test_what_cannot_be_is_one_sentence_and_somebody_says_it(environment, words)
 
 def test_one_of_a_group_speaks():
     assert [leads(WHOLE | {"RANK": str(rank)}) for rank in range(4)] == [True, False, False, False]
+
+
+def test_a_group_of_one_machine_needs_no_address():
+    file = {"CNNBENCH_GROUP": "/proc/self/fd/7", "RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    assert place_in_group(file) == Place(1, 2, 1, 2, "/proc/self/fd/7", one_machine=True)
+
+
+def test_before_the_group_has_met_one_process_of_each_machine_speaks():
+    started = WHOLE | {"TORCHELASTIC_RUN_ID": "job", "LOCAL_WORLD_SIZE": "2"}
+    places = [{"RANK": str(rank), "LOCAL_RANK": str(rank % 2)} for rank in range(4)]
+    assert [speaks_for_machine(started | place) for place in places] == [True, False, True, False]
+    assert speaks_for_machine(WHOLE | {"LOCAL_RANK": "1"}), "left in the environment by somebody: nobody else is there"
+    assert speaks_for_machine(WHOLE | {"RANK": "x"})

@@ -65,6 +65,29 @@ def test_what_should_be_a_number_is_named(name):
         slurm_environment(STEP | {name: "x"})
 
 
+def test_tasks_of_one_machine_meet_where_no_other_machine_reaches():
+    here = STEP | {"SLURM_STEP_NODELIST": "gpu09", "SLURM_STEP_TASKS_PER_NODE": "5", "SLURM_NODEID": "0"}
+    assert slurm_environment(here)["MASTER_ADDR"] == "127.0.0.1"
+    assert slurm_environment(here | {"MASTER_ADDR": "gpu09"})["MASTER_ADDR"] == "gpu09"
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"SLURM_NODEID": "3"}, "SLURM_NODEID=3 do not fit SLURM_STEP_NUM_TASKS=5"),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2"}, "PER_NODE=2 and SLURM_NODEID=1 do not fit SLURM_STEP_NUM_TASKS=5"),
+        ({"SLURM_STEP_TASKS_PER_NODE": "1(x9999999)"}, "cannot be read"),
+        *(
+            ({"SLURM_STEP_NODELIST": names}, "SLURM_STEP_NODELIST=.* cannot be read: it should look like gpu")
+            for names in (",", "gpu[", "gpu[a-b]", "gpu[3-1]", "gpu[1-999999999]", "gpu[]", "gpu[1-2-3]", "gpu[-]")
+        ),
+    ],
+)
+def test_what_slurm_would_not_say_is_one_sentence(part, words):
+    with pytest.raises(UserError, match=words):
+        slurm_environment(STEP | part)
+
+
 @pytest.mark.parametrize(
     ("names", "nodes"),
     [
