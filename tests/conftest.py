@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -167,16 +166,10 @@ def _settings_kept(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _forked_groups() -> Iterator[None]:
-    """Within this block torch's launcher forks this process, where it would start new ones that import torch again."""
+    """Within this block the launcher forks this process, where it would start new ones that import torch again."""
     from cnnbench.runtime import launcher
 
-    start = launcher.elastic_launch
-
-    def fork(config: Any, function: Callable) -> Any:
-        config.start_method = "fork"
-        return start(config, function)
-
-    with mock.patch.object(launcher, "elastic_launch", fork):
+    with mock.patch.object(launcher, "METHOD", "fork"):
         yield
 
 

@@ -21,8 +21,13 @@ from torch.nn.parallel import DistributedDataParallel
 from cnnbench.runtime.errors import Stopped, UserError, reason
 from cnnbench.runtime.group import Place, place_in_group
 from cnnbench.runtime.machine import usable_cores
+from cnnbench.runtime.meeting import NoAnswer, meet
+from cnnbench.runtime.messages import decode, encode
+from cnnbench.runtime.network import choose_interfaces
 
 GRACE = 3.0  # seconds in which a process that fails can say why before others report its loss
+# Keys of the store: who has come; how many have failed, and what the first of them said.
+JOINED, FAILURES, WHY = "joined", "failures", "why"
 
 
 @dataclass(frozen=True)
@@ -72,16 +77,10 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
     if place is None:
         yield Process()
         return
-    store = _meeting(place, timedelta(minutes=start_timeout))
-    # A store of this start's own: torchrun's outlives a restart of its processes.
-    store = dist.PrefixStore(f"cnnbench/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-    process = Process(place.rank, place.world, place.local_rank, store)
-    if device == "cuda":
-        torch.cuda.set_device(_gpu(process))
-    backend = "nccl" if device == "cuda" else "gloo"
-    timeout = timedelta(minutes=start_timeout)
-    dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
+    process = _join(place, device, timedelta(minutes=start_timeout))
     try:
+        if device == "cuda":
+            torch.cuda.set_device(_gpu(process))
         yield process
     except Stopped as stop:
         sys.exit(stop.status)
@@ -91,18 +90,26 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
     dist.destroy_process_group()
 
 
-def _meeting(place: Place, timeout: timedelta) -> dist.Store:
-    """The store where the group meets. If it cannot be reached, this process says so, whichever it is, and leaves."""
+def _join(place: Place, device: str, timeout: timedelta) -> Process:
+    """This process as one of its group, once all have come. If they cannot meet, this process says so and leaves: with
+    process 0 in one sentence, whichever it is otherwise."""
     try:
-        return next(dist.rendezvous("env://", timeout=timeout))[0]
-    except (dist.DistError, OSError, ValueError, RuntimeError) as error:
-        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        who = f"process {place.rank} of {place.world}"
-        alone = "if it is to run alone, unset RANK and WORLD_SIZE"
-        print(
-            f"cnnbench: {who} cannot join its group at {where} ({reason(error).rstrip('.')}); {alone}", file=sys.stderr
-        )
+        choose_interfaces(place)
+        store = meet(place, timeout)
+        backend = "nccl" if device == "cuda" else "gloo"
+        dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
+        store.set(f"{JOINED}/{place.rank}", "")
+        return Process(place.rank, place.world, place.local_rank, store)
+    except NoAnswer:
         sys.exit(2)
+    except UserError as error:
+        print(f"cnnbench: {error}", file=sys.stderr)
+    except (dist.DistError, OSError, ValueError, RuntimeError) as error:
+        where = "" if place.file else f" at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        alone = "" if place.file else "; if it is to run alone, unset RANK and WORLD_SIZE"
+        who = f"process {place.rank} of {place.world}"
+        print(f"cnnbench: {who} cannot join its group{where} ({reason(error).rstrip('.')}){alone}", file=sys.stderr)
+    sys.exit(2)
 
 
 def announce(error: BaseException, process: Process) -> str:
@@ -116,14 +123,15 @@ def announce(error: BaseException, process: Process) -> str:
         process.store.set(f"left/{process.rank}", "")
         if _lost_another(error):
             time.sleep(GRACE)
-        if process.store.add("failures", 1) == 1:
+        if process.store.add(FAILURES, 1) == 1:
             sentence = _sentence(error, process, process.store)
-            process.store.set("why", sentence)
+            process.store.set(WHY, sentence)
             print(f"cnnbench: {sentence}", file=sys.stderr, flush=True)
             if not isinstance(error, UserError | KeyboardInterrupt) and not _lost_another(error):
                 traceback.print_exception(error)
-        return process.store.get("why").decode()
-    except dist.DistError:  # process 0 keeps the store where no launcher does
+        process.store.wait([WHY], timedelta(seconds=GRACE))
+        return process.store.get(WHY).decode()
+    except (dist.DistError, RuntimeError):  # process 0 keeps the store where no launcher does
         return f"process {process.rank} of {process.world} lost process 0"
 
 
@@ -265,12 +273,16 @@ def average_buffers(model: nn.Module, process: Process) -> None:
 
 
 def gather_to_leader(value: Any, process: Process) -> list[Any]:
-    """The plain value (tensors on the CPU) of every process, by rank, on rank 0; elsewhere nothing."""
+    """The plain value of every process (see messages.py), by rank, on rank 0; elsewhere nothing."""
     if process.world == 1:
         return [value]
-    box = [None] * process.world if process.leads else None
-    dist.gather_object(value, box)
-    return box or []
+    own = _as_tensor(encode(value))
+    sizes = [torch.zeros(1, dtype=torch.int64, device=own.device) for _ in range(process.world)]
+    dist.all_gather(sizes, torch.tensor([len(own)], device=own.device))
+    longest = max(int(size) for size in sizes)
+    parts = [own.new_empty(longest) for _ in range(process.world)] if process.leads else None
+    dist.gather(nn.functional.pad(own, (0, longest - len(own))), parts)
+    return [decode(_as_bytes(part[: int(size)])) for part, size in zip(parts or [], sizes, strict=False)]
 
 
 def largest_over_group(value: int, process: Process, device: torch.device) -> int:
@@ -289,16 +301,38 @@ def wait_for_all(process: Process) -> None:
 
 
 def from_leader(make: Callable[[], Any], process: Process) -> Any:
-    """What `make` returns on rank 0, a plain object, on every process; a UserError that it raises there, likewise."""
+    """What `make` returns on rank 0, a plain value (see messages.py), on every process; likewise a UserError that it
+    raises there."""
     if process.world == 1:
         return make()
-    box: list[Any] = [None]
+    value, wrong = None, None
     if process.leads:
         try:
-            box = [make()]
+            value = make()
         except UserError as error:
-            box = [error]
-    dist.broadcast_object_list(box)
-    if isinstance(box[0], UserError):
-        raise box[0]
-    return box[0]
+            wrong = str(error)
+    value, wrong = decode(_broadcast(encode([value, wrong]), process))
+    if wrong is not None:
+        raise UserError(wrong)
+    return value
+
+
+def _broadcast(content: bytes, process: Process) -> bytes:
+    """The `content` of rank 0 on every process."""
+    sent = _as_tensor(content)
+    size = torch.tensor([len(sent)], device=sent.device)
+    dist.broadcast(size, 0)
+    if not process.leads:
+        sent = sent.new_empty(int(size))
+    dist.broadcast(sent, 0)
+    return _as_bytes(sent)
+
+
+def _as_tensor(content: bytes) -> torch.Tensor:
+    """`content` as uint8 where the group's messages travel: on the GPU with NCCL."""
+    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8).to(device)
+
+
+def _as_bytes(message: torch.Tensor) -> bytes:
+    return message.cpu().numpy().tobytes()

@@ -36,3 +36,11 @@ def available_memory() -> int | None:
     except OSError:
         return free
     return free if limit == "max" else max(0, min(free, int(limit) - int(used)))
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether process `pid` has been stopped, as by SIGSTOP or a debugger; False where there is no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+    except (OSError, IndexError):
+        return False

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from sockets import listening as sockets
 
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped
@@ -74,8 +75,10 @@ def test_two_processes_stop_together_and_continue_to_the_same_bits(command, tmp_
     )
     while process.poll() is None and not (tmp_path / "runs/cut/checkpoints/last.pt").exists():
         time.sleep(0.002)
+    open_to = {address for addresses in sockets(process.pid).values() for address in addresses}
     process.send_signal(signal.SIGTERM)
     told, errors = process.communicate()
+    assert open_to == {"127.0.0.1"}, "gloo's; and nothing that another machine could reach"
     assert process.returncode == 75, errors
     assert "stopped by SIGTERM, saved after step" in told
     assert errors == ""
