@@ -38,7 +38,7 @@ COMMANDS = {
         ),
         TrainConfig,
         "training.command:train",
-        ("config.checks:check_train", "archs.weights.torchvision:check_published", "runs.start:check_batch"),
+        ("config.checks:check_train", "archs.weights.torchvision:check_published", "runs.batch:check_batch"),
         makes_run=True,
     ),
     "eval": Command(

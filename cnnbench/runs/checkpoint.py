@@ -5,9 +5,11 @@ A file is what torch.save writes, which torch.load also reads as it is, followed
 format, version   of this file, and of the cnnbench that wrote it
 model, averaged   state dicts of the bare network, and of its averaged weights if there are any
 optimizer, scaler their state dicts
-state             where the run stands: training/state.py
+state             where the run stands, with its metrics.jsonl: training/state.py
 shares            in mid-epoch, what each process knows alone: training/snapshot.py
 arch, config      the network's key, and the whole config
+config_text       config.yaml, and
+starts            what environment.json says: each is made anew from here if it is damaged
 classes, images   names of the classes in the order of the logits; number of training images
 data              form, decoder and pixels of the images
 """
@@ -91,6 +93,14 @@ def find_last(folder: Path) -> Path | None:
         return path
     if damaged:
         raise UserError("; ".join(damaged))
+    return None
+
+
+def newest(folder: Path) -> dict[str, Any] | None:
+    """The newest checkpoint in `folder` that is whole, for those who only read; None without one."""
+    for name in (LAST, PREVIOUS, BEST):
+        with suppress(UserError):
+            return load(folder / name)
     return None
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from cnnbench.runtime.files import write_json
+from cnnbench.runs import checkpoint
+from cnnbench.runs.paths import CHECKPOINTS
+from cnnbench.runtime.files import read_json, write_json
 from cnnbench.runtime.provenance import provenance
 
 ENVIRONMENT = "environment.json"
 
 
 def record_start(folder: Path) -> None:
-    """Add this start. Raises OSError."""
-    write_json(folder / ENVIRONMENT, [*load_starts(folder), {"command": sys.argv, **provenance()}])
+    """Add this start to those before, which the newest checkpoint has too if the file is damaged. Raises OSError."""
+    before = load_starts(folder)
+    if not before and (content := checkpoint.newest(folder / CHECKPOINTS)) is not None:
+        before = content["starts"]
+    write_json(folder / ENVIRONMENT, [*before, {"command": sys.argv, **provenance()}])
 
 
 def load_starts(folder: Path) -> list[dict[str, Any]]:
     """The starts of the run in `folder`, the first one first; [] if there is no file that can be read."""
-    try:
-        starts = json.loads((folder / ENVIRONMENT).read_text())
-    except (OSError, ValueError):
-        return []
-    return starts if isinstance(starts, list) else []
+    starts = read_json(folder / ENVIRONMENT)
+    return [start for start in starts if isinstance(start, dict)] if isinstance(starts, list) else []

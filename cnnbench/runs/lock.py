@@ -3,27 +3,42 @@
 The owner's process is looked up where it ran on this machine. Elsewhere its heartbeat counts (the file's time, renewed
 every half minute), unless this start is a later attempt of the same Slurm job or torchrun group. An owner that was
 taken for gone and was not (its node had only lost the network) finds another's name in the file, and leaves.
+
+The process that prepares a run owns its folder first; a training process that it starts takes the lock over from it,
+and gives it back. A lock that nobody can read holds for as long as an owner elsewhere without a heartbeat.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import create_text, json_text, parse_json, remove, write_json, writing
+from cnnbench.runtime.group import number
 
 FILE = "lock.json"
 HEARTBEAT = 30.0  # seconds between two
 GONE_AFTER = 180.0  # seconds without a heartbeat
 TAKEN_OVER = 2  # exit status: not one that has a scheduler start this process again
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process is training the run in `folder`, as far as this one can see."""
+    path = folder / FILE
+    try:
+        owner = _read(path)
+    except UserError:
+        return True
+    return owner is not None and not is_gone(owner, identity(), _age(path))
 
 
 def refuse_if_held(folder: Path) -> None:
@@ -35,15 +50,14 @@ def refuse_if_held(folder: Path) -> None:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Own `folder` for the length of a `with` block. Raises UserError if another process does."""
+def held(folder: Path, heir: bool = False) -> Iterator[None]:
+    """Own `folder` for the length of a `with` block. Raises UserError if another process does; where this one is an
+    `heir`, if one does that is neither this one nor its parent."""
     path, mine = folder / FILE, identity()
-    while not _create(path, mine):
-        owner = _read(path)
-        if owner is not None:
-            if not is_gone(owner, mine, _age(path)):
-                raise UserError(_held(path, owner))
-            _take_away(path, owner)
+    owner = None if _create(path, mine) else _acquire(path, mine, heir)
+    if owner is not None and _same(owner, mine):  # this process has it already, and gives it back itself
+        yield
+        return
     done = threading.Event()
     beat = threading.Thread(target=_beat, args=(path, mine, done), daemon=True)
     beat.start()
@@ -52,21 +66,22 @@ def held(folder: Path) -> Iterator[None]:
     finally:
         done.set()
         beat.join()
-        if _read(path) == mine:
-            path.unlink(missing_ok=True)
+        with suppress(OSError, UserError):  # on a disk that is away: the lock of a process that is gone
+            _give_back(path, mine, owner)
 
 
 def identity(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """What the lock says of its owner, this process."""
+    """What the lock says of its owner, this process. UserError for a count of restarts that is no number."""
     pid = os.getpid()
     slurm, group = environment.get("SLURM_JOB_ID"), environment.get("TORCHELASTIC_RUN_ID", "none")
     job = f"slurm {slurm}" if slurm else f"torchrun {group}" if group != "none" else None
-    attempt = [int(environment.get(name, 0)) for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")]
+    attempt = [number(environment, name, 0) for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")]
     return {
         "host": platform.node(),
         "machine": _machine(),
         "pid": pid,
         "started": _started(pid),
+        "parent": os.getppid(),
         "job": job,
         "attempt": attempt,
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -75,7 +90,7 @@ def identity(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
 def is_gone(owner: dict[str, Any], now: dict[str, Any], age: float) -> bool:
     """Whether the process that `owner` describes has ended, as seen by `now`, `age` seconds after its heartbeat."""
-    if owner.get("machine") == now["machine"]:
+    if owner and owner["machine"] == now["machine"]:
         return not _runs(owner["pid"], owner["started"])
     if owner.get("job") is not None and owner["job"] == now["job"] and owner["attempt"] < now["attempt"]:
         return True
@@ -92,33 +107,71 @@ def _held(path: Path, owner: dict[str, Any]) -> str:
 
 def _create(path: Path, mine: dict[str, Any]) -> bool:
     """Whether this process made the lock; False if there is one."""
-    made = False
-    try:
-        with open(path, "x") as file:
-            made = True
-            json.dump(mine, file)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if made:  # on a full disk: an empty lock would hold the folder when there is space again
-            path.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
-    return True
+    with writing(path):
+        return create_text(path, json_text(mine))
+
+
+def _acquire(path: Path, mine: dict[str, Any], heir: bool) -> dict[str, Any] | None:
+    """Make the lock, which was there, this process's own, from an owner that is gone. An `heir` takes it over from its
+    parent, which is returned; it may be its own already, and is returned then. UserError if it is another's."""
+    while True:
+        owner = _read(path)
+        if heir and owner and _same(owner, mine):
+            return owner
+        if heir and owner and _is_child(mine, owner):
+            with writing(path):
+                write_json(path, mine)
+            return owner
+        if owner is not None:
+            if not is_gone(owner, mine, _age(path)):
+                raise UserError(_held(path, owner))
+            _take_away(path, owner)
+        if _create(path, mine):
+            return None
+
+
+def _give_back(path: Path, mine: dict[str, Any], before: dict[str, Any] | None) -> None:
+    """Remove the lock, or give it back to the owner `before`, the parent, if it is still this process's, or of one that
+    it started and that has ended."""
+    owner = _read(path)
+    if not owner:
+        return
+    ended = _is_child(owner, mine) and not _runs(owner["pid"], owner["started"])
+    if not (_same(owner, mine) or ended):
+        return
+    if before is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_json(path, before)
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether both are of one process."""
+    return bool(one) and all(one[name] == other[name] for name in ("machine", "pid", "started"))
+
+
+def _is_child(child: dict[str, Any], parent: dict[str, Any]) -> bool:
+    """Whether the process `child` was started by `parent`."""
+    return bool(child) and child["machine"] == parent["machine"] and child.get("parent") == parent["pid"]
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The owner; {} for a file that is being written or was cut off; None without one."""
+    """The owner; {} for a file that is cut, torn or something else; None without one. UserError if there is no reading
+    it."""
     try:
-        return json.loads(path.read_text())
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
-    except ValueError:
-        return {}
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    said = parse_json(content.decode(errors="replace"))
+    whole = isinstance(said, dict) and all(name in said and check(said[name]) for name, check in _FIELDS.items())
+    return said if whole else {}
 
 
 def _take_away(path: Path, owner: dict[str, Any]) -> None:
     """Remove the lock of `owner`, unless another start was faster and it is that one's by now."""
-    aside = path.with_name(f".{FILE}.{os.getpid()}")
+    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         os.rename(path, aside)
     except FileNotFoundError:
@@ -131,9 +184,9 @@ def _take_away(path: Path, owner: dict[str, Any]) -> None:
 
 def _beat(path: Path, mine: dict[str, Any], done: threading.Event) -> None:
     while not done.wait(HEARTBEAT):
-        with suppress(OSError):  # a file system that is away for a moment; the training itself notices if it stays so
+        with suppress(OSError, UserError):  # a disk that is away for a moment; the training notices if it stays so
             owner = _read(path)
-            if owner and owner != mine:
+            if owner and not _same(owner, mine) and not _is_child(owner, mine):
                 _leave(path, owner)
             os.utime(path)
 
@@ -146,15 +199,19 @@ def _leave(path: Path, owner: dict[str, Any]) -> None:
 
 
 def _age(path: Path) -> float:
-    """Seconds since the last heartbeat, by the clock of the file system."""
+    """Seconds since the last heartbeat, by the clock of the file system where this process may write to it."""
     probe = path.with_name(f".clock.{os.getpid()}")
     try:
-        probe.touch()
-        return probe.stat().st_mtime - path.stat().st_mtime
+        beat = path.stat().st_mtime
     except OSError:
-        return 0.0
+        return 0.0  # it has just been given back
+    try:
+        probe.touch()
+        return probe.stat().st_mtime - beat
+    except OSError:
+        return time.time() - beat
     finally:
-        probe.unlink(missing_ok=True)
+        remove(probe)
 
 
 def _machine() -> str:
@@ -184,3 +241,23 @@ def _runs(pid: int, started: int | None) -> bool:
     except PermissionError:
         pass
     return _started(pid) == started
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_pid(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1 << 31
+
+
+# What is needed of an owner, and what it has to be: anybody may have written the file.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "host": _is_text,
+    "machine": _is_text,
+    "pid": _is_pid,
+    "started": lambda value: value is None or type(value) is int,
+    "job": lambda value: value is None or isinstance(value, str),
+    "attempt": lambda value: isinstance(value, list) and all(type(item) is int for item in value),
+    "since": _is_text,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def new_run_folder(stem: str) -> Path:
 
 def has_begun(config: TrainConfig) -> bool:
     """Whether `config` names a run that is there already."""
-    return config.run is not None and (run_folder(config.run) / CONFIG).exists()
+    signs = (CONFIG, f"{CHECKPOINTS}/last.pt", f"{CHECKPOINTS}/previous.pt")
+    return config.run is not None and any(os.path.exists(run_folder(config.run) / sign) for sign in signs)
 
 
 def runs_in(folder: Path) -> list[str]:

@@ -6,9 +6,12 @@ that are not required here; a file that lacks a required one counts as none.
 
 from __future__ import annotations
 
-import json
+from functools import cache
 from pathlib import Path
-from typing import Any, TypedDict
+from types import UnionType
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints
+
+from cnnbench.runtime.files import json_text, parse_json, read_json, read_text
 
 METRICS, RESULT, EVALUATIONS = "metrics.jsonl", "result.json", "eval-*.json"
 
@@ -114,36 +117,44 @@ class EvaluationResult(_Errors, total=False):
 
 def load_result(folder: Path) -> RunResult | None:
     """result.json of the run in `folder`, or None while the run has not ended."""
-    return _load(folder / RESULT, _Errors.__required_keys__)
+    return _checked(read_json(folder / RESULT), RunResult)
 
 
 def load_evaluations(folder: Path) -> dict[str, EvaluationResult | None]:
     """What `cnnbench eval run=` wrote into the run in `folder`, by file name, sorted; None for what cannot be read."""
-    return {file.name: _load(file, _Errors.__required_keys__) for file in sorted(folder.glob(EVALUATIONS))}
+    return {file.name: _checked(read_json(file), EvaluationResult) for file in sorted(folder.glob(EVALUATIONS))}
 
 
 def load_metrics(folder: Path) -> list[EpochMetrics]:
-    """The epochs of the run in `folder`; a kill may have cut the last line."""
-    file, found = folder / METRICS, []
-    for line in file.read_text().splitlines() if file.exists() else []:
-        try:
-            content = json.loads(line)
-        except ValueError:
-            break
-        if not _has(content, _EpochMetrics.__required_keys__):
+    """The epochs of the run in `folder`, up to the first line that is cut or something else."""
+    found: list[EpochMetrics] = []
+    for line in (read_text(folder / METRICS) or "").splitlines():
+        content = _checked(parse_json(line), EpochMetrics)
+        if content is None:
             break
         found.append(content)
     return found
 
 
-def _load(file: Path, required: frozenset[str]) -> Any:
-    """The content of a JSON file, or None if it cannot be read or lacks one of the keys `required`."""
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError):
+def metrics_text(epochs: list[EpochMetrics]) -> str:
+    """What metrics.jsonl holds after `epochs`."""
+    return "".join(f"{json_text(epoch)}\n" for epoch in epochs)
+
+
+def _checked(content: Any, schema: Any) -> Any:
+    """`content` if it has the required keys of the TypedDict `schema`, and the types of all that it has; else None."""
+    if not isinstance(content, dict) or not schema.__required_keys__ <= content.keys():
         return None
-    return content if _has(content, required) else None
+    return content if all(isinstance(content[name], _types(schema).get(name, object)) for name in content) else None
 
 
-def _has(content: Any, required: frozenset[str]) -> bool:
-    return isinstance(content, dict) and required <= content.keys()
+@cache
+def _types(schema: Any) -> dict[str, tuple[type, ...]]:
+    """What JSON makes of each key of the TypedDict `schema`: lists of tuples, and whole numbers of some floats."""
+    made: dict[Any, tuple[type, ...]] = {float: (int, float), tuple: (list,)}
+    found = {}
+    for name, hint in get_type_hints(schema).items():
+        options = get_args(hint) if get_origin(hint) is UnionType else [hint]
+        plain = [get_origin(option) or option for option in options]
+        found[name] = tuple(kind for option in plain for kind in made.get(option, (option,)))
+    return found

@@ -3,57 +3,125 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cnnbench.config.batch import check_continued, expected_batch, with_batch, with_batch_of
+from cnnbench.config.batch import check_continued, with_batch, with_batch_of
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs import lock
-from cnnbench.runs.config import check_complete, check_same, load_config, save_config
+from cnnbench.runs.config import check_complete, check_same, load_config, recover_config, save_config
 from cnnbench.runs.environment import ENVIRONMENT, record_start
 from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, run_folder, run_name
-from cnnbench.runs.results import load_result
-from cnnbench.runs.status import STATUS
+from cnnbench.runs.results import METRICS, RESULT, load_result
+from cnnbench.runs.status import RUNNING, STATUS, load_status, write_status
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import writing
-from cnnbench.runtime.group import place_in_group
+from cnnbench.runtime.files import remove, remove_scratch, writing
+
+MADE_FIRST = (CONFIG, ENVIRONMENT, STATUS, lock.FILE)  # files of a run that has not begun to log
+SCRATCH = re.compile(r"\.\w+\.\d+(\.\w+)?")  # what a killed write leaves: runtime/files.py
 
 
-def check_batch(config: TrainConfig) -> None:
-    """Raise UserError if the batch of a new run does not split evenly, as far as that is known before it starts."""
-    if not has_begun(config) and place_in_group(os.environ) is None:
-        expected_batch(config)  # the run asks again with as many processes as there are
+@contextmanager
+def started(config: TrainConfig, processes: int) -> Iterator[Path]:
+    """The folder of the run that `config` describes, new or to be continued, which this process owns for the length of
+    the block, with config.yaml, its batch chosen. A run that has ended is not touched.
 
-
-def prepare_run(config: TrainConfig, processes: int) -> Path:
-    """The folder of the run that `config` describes, new or to be continued, with config.yaml, its batch chosen.
-
-    Raises UserError if the folder holds something else, or a run whose config differs in a key that must not change, or
-    if the run's batch does not split evenly over `processes`, which a run that has ended may.
+    Where the block fails, a run that did not begin to log is removed as far as this start made it. Raises UserError if
+    another process trains the run, if the folder holds something else, or a run whose config differs in a key that must
+    not change, or if the batch does not split evenly over `processes`.
     """
-    begun = has_begun(config)
-    config = config if begun else with_batch(config, processes)
-    folder = run_folder(config.run) if config.run is not None else new_run_folder(config.arch.name)
-    lock.refuse_if_held(folder)
-    if begun:
-        before = load_config(folder)
-        config = with_batch_of(before, config)
-        check_same(folder, before, config)
-        if load_result(folder) is None:
+    if not has_begun(config):
+        with_batch(config, processes)  # raises before a folder is made
+    folder, made = _folder(config)
+    if has_begun(config) and load_result(folder) is not None:
+        lock.refuse_if_held(folder)
+        _config_of_begun(folder, config)
+        yield folder
+        return
+    try:
+        with lock.held(folder), _discarding(folder):
+            prepare_run(folder, config, processes)
+            yield folder
+    except (UserError, SystemExit):
+        if made:
+            with suppress(OSError):  # it is not empty: it holds a run
+                folder.rmdir()
+        raise
+
+
+def prepare_run(folder: Path, config: TrainConfig, processes: int) -> None:
+    """Write what a run needs to begin, or to be continued, into its `folder`, which this process owns. Raises UserError
+    as `started` does."""
+    with writing(f"the run folder {folder}"):
+        remove_scratch(folder, (*MADE_FIRST, METRICS, RESULT))
+        if recover_config(folder):
+            config = _config_of_begun(folder, config)
             check_complete(folder)
             check_continued(config, processes, run_name(folder))
-    elif folder.is_dir() and any(folder.iterdir()) and not (folder / CHECKPOINTS).is_dir():
-        raise UserError(f"{folder} is not empty and not a run: give another run=NAME")
-    with writing(f"the run folder {folder}"):
-        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        elif not _is_new(folder):
+            raise UserError(f"{folder} is not empty and not a run: give another run=NAME")
+        else:
+            config = with_batch(config, processes)
+        (folder / CHECKPOINTS).mkdir(exist_ok=True)
         save_config(folder, config)
         record_start(folder)
-    return folder
 
 
-def discard_unstarted(folder: Path) -> None:
-    """Remove the folder of a run that failed before it began to log: it holds its config, and nothing of value."""
-    made_first = {CONFIG, ENVIRONMENT, CHECKPOINTS, STATUS}
-    unstarted = {entry.name for entry in folder.iterdir()} <= made_first
-    if unstarted and not any((folder / CHECKPOINTS).iterdir()):
-        shutil.rmtree(folder)
+def _config_of_begun(folder: Path, config: TrainConfig) -> TrainConfig:
+    """`config`, which is to continue the run in `folder`, with its batch; UserError if it is of another run."""
+    before = load_config(folder)
+    config = with_batch_of(before, config)
+    check_same(folder, before, config)
+    return config
+
+
+def _folder(config: TrainConfig) -> tuple[Path, bool]:
+    """The folder of the run, and whether this start made it."""
+    if config.run is None:
+        return new_run_folder(config.arch.name), True
+    folder = run_folder(config.run)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UserError(f"run={config.run}: {folder} is a file, or a link to nothing: give another run=NAME")
+    with writing(f"the run folder {folder}"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return folder, False
+    return folder, True
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether `folder` holds nothing but what a start leaves that is killed before it has written its config."""
+    names = {entry.name for entry in folder.iterdir()}
+    return CHECKPOINTS in names or all(name == lock.FILE or SCRATCH.fullmatch(name) for name in names)
+
+
+@contextmanager
+def _discarding(folder: Path) -> Iterator[None]:
+    """Where the block fails, say so in the run's status, or remove what this start has put into `folder` if the run has
+    not begun to log: its config, and nothing of value. What was there before stays."""
+    before = {entry.name for entry in folder.iterdir()}
+    try:
+        yield
+    except (UserError, SystemExit) as error:
+        status = load_status(folder)
+        if status is not None and status["state"] == RUNNING:  # its leader was killed before it could
+            why = str(error) if isinstance(error, UserError) else "one of its processes was ended"
+            write_status(folder, "failed", why, status["epoch"], status["step"])
+        with suppress(OSError):
+            _discard(folder, before)
+        raise
+
+
+def _discard(folder: Path, before: set[str]) -> None:
+    now = {entry.name for entry in folder.iterdir()}
+    begun = CONFIG in before or not now <= {*MADE_FIRST, CHECKPOINTS}
+    if begun or (CHECKPOINTS in now and any((folder / CHECKPOINTS).iterdir())):
+        return
+    for name in {*MADE_FIRST} - {*before}:
+        remove(folder / name)
+    if CHECKPOINTS in now - before:
+        (folder / CHECKPOINTS).rmdir()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cnnbench.runtime.files import write_json
+from cnnbench.runs import lock
+from cnnbench.runtime.files import read_json, write_json
 from cnnbench.runtime.provenance import now
 
 STATUS = "status.json"
+RUNNING = "running"
+KILLED = "killed"  # is written nowhere: what a run that says it is running is, once its process is gone
 
 
 def write_status(folder: Path, state: str, why: str | None, epoch: int, step: int) -> None:
@@ -24,8 +26,20 @@ def write_status(folder: Path, state: str, why: str | None, epoch: int, step: in
 
 
 def load_status(folder: Path) -> dict[str, Any] | None:
-    """The contents of status.json, or None before the first start."""
-    try:
-        return json.loads((folder / STATUS).read_text())
-    except (OSError, ValueError):
-        return None
+    """What status.json says, its keys state, why, epoch and step at least; None before the first start, or if it cannot
+    be read."""
+    said = read_json(folder / STATUS)
+    whole = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _TYPES.items())
+    return said if whole else None
+
+
+def current_status(folder: Path) -> dict[str, Any] | None:
+    """As `load_status`, and `killed` for a run that says it is running while no living process holds its lock."""
+    said = load_status(folder)
+    if said is None or said["state"] != RUNNING or lock.is_held(folder):
+        return said
+    why = "its process was ended before it could say why; the same command continues the run"
+    return said | {"state": KILLED, "why": why}
+
+
+_TYPES: dict[str, Any] = {"state": str, "why": (str, type(None)), "epoch": int, "step": int}

@@ -1,13 +1,15 @@
-"""Files that survive a kill and a power cut: every file that is written whole is written here."""
+"""Files that survive a kill and a power cut: every file that is written whole is written here, and read tolerantly."""
 
 from __future__ import annotations
 
 import errno
 import json
+import math
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +24,76 @@ def write_text(path: Path, text: str) -> None:
 
     Names of files may have bytes that are no UTF-8: Python holds them as surrogates, and they are written as they are.
     """
-    with replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8", errors="surrogateescape")
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace the file `path` by one that holds `content`; see `replacing`."""
     with replacing(path) as scratch:
-        scratch.write_bytes(content)
+        _write(scratch, content)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replace the file `path` by one that holds `content` as JSON, indented; see `replacing`."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    """Replace the file `path` by one that holds `content` as JSON, indented; see `json_text` and `replacing`."""
+    write_text(path, json_text(content, indent=2) + "\n")
+
+
+def json_text(content: Any, indent: int | None = None) -> str:
+    """`content`, of plain values, as JSON, on one line without `indent`. A number that is not finite, which JSON does
+    not have, is null."""
+    return json.dumps(_finite(content), indent=indent, allow_nan=False)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def create_text(path: Path, text: str) -> bool:
+    """Make the file `path`, which holds `text` from its first moment on; False, and nothing done, if it is there.
+
+    Where the file system has no hard links, a kill in between may leave it empty. Raises OSError.
+    """
+    scratch = _scratch(path)
+    try:
+        _write(scratch, text.encode())
+        sync(scratch)
+        try:
+            os.link(scratch, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            return _create_without_links(path, text)
+        sync(path.parent)
+        return True
+    finally:
+        remove(scratch)
+
+
+def read_text(path: Path) -> str | None:
+    """The text of the file `path`, with bytes that are no UTF-8 as surrogates; None if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except (OSError, ValueError):
+        return None
+
+
+def read_json(path: Path) -> Any:
+    """The content of the JSON file `path`; None if it cannot be read, or is cut, torn or something else."""
+    return parse_json(read_text(path) or "")
+
+
+def parse_json(text: str) -> Any:
+    """What `text` says as JSON; None if it is cut, torn, nested too deep or something else."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 @contextmanager
@@ -44,14 +103,14 @@ def replacing(path: Path) -> Iterator[Path]:
     Where the block or the disk fails, `path` stays as it was, and the scratch file is removed. Its folder has to exist.
     Raises OSError.
     """
-    scratch = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    scratch = _scratch(path)
     try:
         yield scratch
         sync(scratch)
         os.replace(scratch, path)
         sync(path.parent)
     finally:
-        scratch.unlink(missing_ok=True)
+        remove(scratch)
 
 
 def sync(path: Path) -> None:
@@ -61,6 +120,49 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_scratch(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed writes of the files `names` have left in `folder`. For the one process that writes them."""
+    stems = "|".join(re.escape(Path(name).stem) for name in names)
+    with suppress(OSError):
+        for entry in os.listdir(folder):
+            if re.fullmatch(rf"\.({stems})\.\d+(\.\w+)?", entry):
+                remove(folder / entry)
+
+
+def remove(path: Path) -> None:
+    """Remove the file `path` if it is there and can be removed: not on a disk that has become read-only."""
+    with suppress(OSError):
+        path.unlink()
+
+
+def _scratch(path: Path) -> Path:
+    """Where what is to be `path` is written to: another for each process, and no longer than a file system takes."""
+    return path.with_name(f".{path.stem[:48]}.{os.getpid()}{path.suffix}")
+
+
+def _write(path: Path, content: bytes, flags: int = os.O_TRUNC) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
+    try:
+        rest = memoryview(content)
+        while rest:  # a disk that becomes full takes a part, and refuses the next
+            rest = rest[os.write(handle, rest) :]
+    finally:
+        os.close(handle)
+
+
+def _create_without_links(path: Path, text: str) -> bool:
+    try:
+        _write(path, b"", os.O_EXCL)
+    except FileExistsError:
+        return False
+    try:
+        write_text(path, text)
+    except OSError:
+        remove(path)  # empty as it is
+        raise
+    return True
 
 
 @contextmanager

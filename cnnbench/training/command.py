@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from cnnbench.archs.from_config import weights_file
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.runs.results import load_result
-from cnnbench.runs.start import discard_unstarted, prepare_run
-from cnnbench.runs.status import load_status, write_status
+from cnnbench.runs.start import started
 from cnnbench.runtime import distributed
-from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.launcher import launch
 from cnnbench.training.process import train_process
 from cnnbench.training.result import result_text
@@ -25,30 +24,18 @@ def train(config: TrainConfig) -> float:
     """
     device = distributed.choose_device(config.device)
     if distributed.started_by_launcher():
-        with distributed.joined(device, config.start_timeout) as process:
-            folder = distributed.from_leader(lambda: prepare_run(config, process.world), process)
+        with distributed.joined(device, config.start_timeout) as process, ExitStack() as owned:
+            folder = distributed.from_leader(lambda: owned.enter_context(started(config, process.world)), process)
             return _train_unless_complete(folder, process, device)
     processes = distributed.choose_processes(config.processes, device)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     data_folder(config.data.given_path)
     if config.weights is not None:
         weights_file(config.arch.name, config.weights)
-    folder = prepare_run(config, processes)
-    try:
+    with started(config, processes) as folder:
         if processes == 1:
             return _train_unless_complete(folder, distributed.Process(), device)
         return launch(_train_child, processes, folder, device, config.start_timeout)
-    except (UserError, SystemExit):
-        _mark_failed(folder)
-        discard_unstarted(folder)
-        raise
-
-
-def _mark_failed(folder: Path) -> None:
-    """Correct the status of a run whose leader was killed before it could."""
-    status = load_status(folder)
-    if status is not None and status["state"] == "running":
-        write_status(folder, "failed", "one of its processes was ended", status["epoch"], status["step"])
 
 
 def _train_child(folder: Path, device: str, start_timeout: float) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.normalise import Normalise
-from cnnbench.runs.paths import CHECKPOINTS
+from cnnbench.runs.environment import load_starts
+from cnnbench.runs.paths import CHECKPOINTS, CONFIG
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.files import read_text
 from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.async_checkpointer import AsyncCheckpointer
 from cnnbench.training.averages import AveragedWeights
@@ -42,6 +45,8 @@ class TrainContext:
     monitor: NonFiniteMonitor
     checkpointer: AsyncCheckpointer
     preemption: Preemption
+    config_text: str = ""  # config.yaml, and what environment.json says, for checkpoints
+    starts: list[dict[str, Any]] = field(default_factory=list)
     log: Log | None = None  # the leader's
 
     @property
@@ -84,6 +89,8 @@ def build_context(
         monitor=NonFiniteMonitor(device),
         checkpointer=AsyncCheckpointer(folder / CHECKPOINTS),
         preemption=preemption or Preemption(process, None),
+        config_text=read_text(folder / CONFIG) or "",
+        starts=load_starts(folder),
     )
 
 

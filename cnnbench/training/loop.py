@@ -6,6 +6,7 @@ import hashlib
 import time
 from contextlib import nullcontext
 from functools import reduce
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch import nn
 from cnnbench.data.loading.device_prefetcher import DeviceBatch, DevicePrefetcher
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.runs import checkpoint
+from cnnbench.runs.results import EpochMetrics
 from cnnbench.runtime.distributed import (
     average_buffers,
     shorten_timeout,
@@ -45,6 +47,7 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
                 metrics |= _evaluate(context, state)
             metrics["elapsed_seconds"] = state.seconds + state.evaluation_seconds + state.saving_seconds
             state.epoch, state.step, state.loss_sum, state.counted = epoch, 0, 0.0, 0
+            state.metrics.append(cast(EpochMetrics, metrics))
             if context.log is not None:
                 context.log.scalars("epoch", epoch * context.steps_per_epoch, metrics)
             begun = time.perf_counter()
@@ -58,7 +61,7 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
     context.checkpointer.finish()
 
 
-def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetcher) -> dict[str, float | int]:
+def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetcher) -> dict[str, Any]:
     """Train from state.step to the end of the epoch; the epoch's figures."""
     config, log, steps = context.config, context.log, context.steps_per_epoch
     context.model.train()

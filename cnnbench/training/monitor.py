@@ -3,7 +3,6 @@ gets worse. What a step says stays on the device, which is asked only every so o
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from torch import nn
 
 from cnnbench.data.loading.sampler import SampleOrder, epoch_order, global_batch
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import json_text, parse_json, read_text, write_text
 
 EVERY = 50  # steps between two questions to the device
 STUCK_AFTER = 1000  # steps after which the loss should have left that of guessing; a multiple of EVERY
@@ -20,6 +20,7 @@ STUCK_WITHIN = 0.01  # of that loss
 DIVERGED = 1.5  # times the lowest loss of an epoch so far
 IN_A_ROW = 20  # skipped steps after which the run stops
 
+NONFINITE = "nonfinite.jsonl"
 SHOWN = 8  # images that a message names
 
 
@@ -97,12 +98,14 @@ def images_of(step: int, order: SampleOrder) -> list[int]:
 
 
 def record_nonfinite(folder: Path | None, bad: BadStep, images: list[int]) -> str:
-    """Add a bad step to nonfinite.jsonl in `folder`, if given, with all its images; a sentence about it."""
+    """Add a bad step to nonfinite.jsonl in `folder`, if given, with all its images, and once even if a killed run comes
+    there again; a sentence about it."""
     step, loss, norm, before = bad
     figures = {"loss": str(loss), "gradient_norm": str(norm), "gradient_norm_before": str(before)}
     if folder is not None:
-        with open(folder / "nonfinite.jsonl", "a") as file:
-            file.write(json.dumps({"step": step, **figures, "images": images}) + "\n")
+        line = json_text({"step": step, **figures, "images": images})
+        kept = [each for each in (read_text(folder / NONFINITE) or "").splitlines() if parse_json(each) is not None]
+        write_text(folder / NONFINITE, "".join(f"{each}\n" for each in dict.fromkeys([*kept, line])))
     rest = f" and {len(images) - SHOWN} more in nonfinite.jsonl" if len(images) > SHOWN else ""
     return (
         f"step {step} was not finite: loss {loss:.4g}, gradient norm {norm:.4g} (the step before {before:.4g}), "

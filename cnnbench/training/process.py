@@ -47,7 +47,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     device = distributed.device_of(process, device_name)
     _set_up_torch(config, process, device_name)
     with (
-        lock.held(folder) if process.leads else nullcontext(),
+        lock.held(folder, heir=True) if process.leads else nullcontext(),
         Status(folder, process) as status,
         listening(process, config.max_hours) as preemption,
     ):
@@ -95,7 +95,8 @@ def _model(config: TrainConfig, train: Split, process: Process, device: torch.de
 
 def _open_log(context: TrainContext, state: TrainState) -> Log:
     config, step = context.config, context.checkpointer.saved[1]
-    run = LoggedRun(context.folder, config.epochs, context.steps_per_epoch, state.epoch, step, config.log_every)
+    place = (config.epochs, context.steps_per_epoch, state.epoch, step)
+    run = LoggedRun(context.folder, *place, config.log_every, state.metrics)
     return Log(run, config.logger)
 
 

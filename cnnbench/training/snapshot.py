@@ -55,6 +55,8 @@ def _facts(context: TrainContext) -> dict[str, Any]:
         "images": data.images,
         "data": dict(data.about),
         "config": asdict(config),
+        "config_text": context.config_text,
+        "starts": context.starts,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnnbench.evaluation.counts import Counts
+from cnnbench.runs.results import EpochMetrics
 
 
 @dataclass
@@ -26,6 +27,7 @@ class TrainState:
     errors: list[float] = field(default_factory=list)  # top-1, percent, of all evaluations: what plateau goes by
     averaged_counts: tuple[int, int, int] | None = None  # as `counts`, with the averaged weights
     lowest_loss: float | None = None  # training loss, mean of an epoch
+    metrics: list[EpochMetrics] = field(default_factory=list)  # metrics.jsonl, which is made from here at every start
 
     def last_counts(self) -> Counts:
         """Of the last evaluation; every run that has reached its last epoch has one."""

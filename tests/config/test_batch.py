@@ -9,7 +9,8 @@ import yaml
 from composing import composed
 
 from cnnbench.config import batch
-from cnnbench.runs.start import prepare_run
+from cnnbench.config.train import TrainConfig
+from cnnbench.runs.start import started
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -27,6 +28,11 @@ def test_a_batch_that_is_given_is_kept_or_refused_with_the_nearest_that_splits(g
         composed(f"batch={given}", *words, f"processes={processes}")
     with pytest.raises(UserError, match="over 1 process x accumulate 2: use batch=14"):  # whatever it is run on
         composed("batch=13", "accumulate=2")
+
+
+def start(config: TrainConfig, processes: int) -> None:
+    with started(config, processes):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,7 @@ def test_a_run_keeps_the_batch_that_it_began_with(tmp_path):
     """The same command continues it on other hardware; a command with another batch is of another run."""
 
     def prepared(*words: str, processes: int) -> tuple[int, int | None]:
-        prepare_run(composed("arch=resnet18", f"run={tmp_path / 'run'}", *words), processes)
+        start(composed("arch=resnet18", f"run={tmp_path / 'run'}", *words), processes)
         kept = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
         return kept["batch"], kept["recipe_batch"]
 
@@ -72,16 +78,16 @@ def test_a_run_keeps_the_batch_that_it_began_with(tmp_path):
 
 def test_a_run_with_a_batch_of_its_own_is_not_continued_without_it(tmp_path):
     words = ("arch=resnet18", f"run={tmp_path / 'run'}")
-    prepare_run(composed(*words, "batch=128"), 2)
+    start(composed(*words, "batch=128"), 2)
     with pytest.raises(UserError, match="is a run with batch=128, not 256"):
-        prepare_run(composed(*words), 2)
-    prepare_run(composed(*words, "batch=128"), 1)
+        start(composed(*words), 2)
+    start(composed(*words, "batch=128"), 1)
 
 
 def test_a_batch_that_is_refused_leaves_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="use batch=255"):
-        prepare_run(composed("arch=resnet18", "batch=256"), 3)
+        start(composed("arch=resnet18", "batch=256"), 3)
     assert not list(tmp_path.iterdir())
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from cnnbench.runs import lock
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import read_json
 
 
 def other(**changes: object) -> dict:
@@ -104,13 +105,82 @@ def test_a_lock_that_is_being_written_holds(tmp_path):
         lock.refuse_if_held(tmp_path)
 
 
+SHAPES = [
+    *(b"", b"{", b"null", b"[]", b"17", b'"x"', b"\x00\xff", b"[" * 20000, b'{"pid": 1}', b"1" * 5000),
+    *(json.dumps(lock.identity({}) | wrong).encode() for wrong in ({"pid": 0}, {"pid": -1}, {"pid": 1 << 70})),
+    *(json.dumps(lock.identity({}) | wrong).encode() for wrong in ({"attempt": "x"}, {"host": None}, {"started": "x"})),
+]
+
+
+@pytest.mark.parametrize("content", SHAPES, ids=range(len(SHAPES)))
+def test_a_damaged_lock_holds_as_long_as_one_of_elsewhere_and_is_then_taken(tmp_path, content):
+    path = tmp_path / lock.FILE
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="trained by another process"), lock.held(tmp_path):
+        pass
+    assert lock.is_held(tmp_path)
+    assert path.read_bytes() == content
+    os.utime(path, (time.time() - 181, time.time() - 181))
+    assert not lock.is_held(tmp_path)
+    with lock.held(tmp_path):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_cannot_be_read_is_one_sentence(tmp_path):
+    (tmp_path / lock.FILE).mkdir()
+    with pytest.raises(UserError, match=r"cannot read .*lock.json: Is a directory"), lock.held(tmp_path):
+        pass
+
+
+def test_a_training_process_takes_the_lock_over_from_its_parent_and_gives_it_back(tmp_path):
+    path = tmp_path / lock.FILE
+    with lock.held(tmp_path):
+        own = read_json(path)
+        with lock.held(tmp_path, heir=True):
+            assert read_json(path) == own
+        child = os.fork()
+        if child == 0:
+            status = 1
+            with lock.held(tmp_path, heir=True):
+                status = int(json.loads(path.read_text())["pid"] != os.getpid())
+            os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert read_json(path) == own
+        child = os.fork()
+        if child == 0:
+            with lock.held(tmp_path, heir=True):
+                os._exit(0)  # killed: it does not give it back
+        os.waitpid(child, 0)
+        assert json.loads(path.read_text())["pid"] == child
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_count_of_restarts_that_is_no_number_is_one_sentence():
+    with pytest.raises(UserError, match="SLURM_RESTART_COUNT=x is not a whole number"):
+        lock.identity({"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "x"})
+
+
+def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with lock.held(tmp_path):
+        assert json.loads((tmp_path / lock.FILE).read_text())["pid"] == os.getpid()
+        with pytest.raises(UserError, match="another run=NAME"), lock.held(tmp_path):
+            pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_leaves_no_lock(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(lock.json, "dump", full)
+        patch.setattr(os, "write", full)
         with pytest.raises(UserError, match=r"cannot write .*lock.json: No space"), lock.held(tmp_path):
             pass
+    assert not list(tmp_path.iterdir())
     with lock.held(tmp_path):
         pass

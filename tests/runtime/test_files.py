@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 
 import pytest
 
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import filling, replacing, write_bytes, write_json, write_text, writing
+from cnnbench.runtime.files import (
+    create_text,
+    filling,
+    json_text,
+    read_json,
+    read_text,
+    remove_scratch,
+    replacing,
+    write_bytes,
+    write_json,
+    write_text,
+    writing,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +72,39 @@ def test_a_full_disk_is_to_be_emptied(tmp_path, code):
         raise OSError(code, os.strerror(code))
     with pytest.raises(UserError, match=f"cannot write {tmp_path}: "), filling(tmp_path):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def test_json_has_no_number_that_is_not_finite():
+    assert (
+        json_text({"a": [math.nan, (math.inf, 1.5)], "b": {"c": -math.inf}})
+        == '{"a": [null, [null, 1.5]], "b": {"c": null}}'
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 20000, b"1" * 5000, None])
+def test_what_is_no_json_is_none(tmp_path, content):
+    if content is not None:
+        (tmp_path / "a.json").write_bytes(content)
+    assert read_json(tmp_path / "a.json") is None
+    assert read_json(tmp_path) is None
+    assert read_text(tmp_path) is None
+
+
+def test_a_file_is_made_once_and_whole(tmp_path, disk_calls):
+    path = tmp_path / "a.json"
+    assert create_text(path, "one")
+    assert disk_calls == [("sync", f".a.{os.getpid()}.json"), ("sync", tmp_path.name)]
+    assert not create_text(path, "two")
+    assert path.read_text() == "one"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_name_as_long_as_a_file_system_takes_can_be_written(tmp_path):
+    write_text(tmp_path / f"{'x' * 250}.json", "1")
+
+
+def test_what_killed_writes_have_left_is_removed_and_nothing_else(tmp_path):
+    for name in (".a.17.json", ".b.17", ".a.json", ".a.x.json", ".c.17.json", "a.17.json"):
+        (tmp_path / name).touch()
+    remove_scratch(tmp_path, ("a.json", "b"))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".a.json", ".a.x.json", ".c.17.json", "a.17.json"]

@@ -14,7 +14,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
-from cnnbench.runs.start import prepare_run
+from cnnbench.runs.start import started
 from cnnbench.runtime.distributed import Process
 from cnnbench.training import pictures
 from cnnbench.training.loggers.tensorboard import EPOCH_TAGS
@@ -33,8 +33,8 @@ def trained(small_data, tmp_path, monkeypatch):
 
     def train(*words: str) -> Path:
         config = composed(*WORDS, f"data={small_data}", f"run={tmp_path}/run", *words)
-        folder = prepare_run(config, 1)
-        train_process(folder, Process(), "cpu")
+        with started(config, 1) as folder:
+            train_process(folder, Process(), "cpu")
         return folder
 
     return train

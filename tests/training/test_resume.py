@@ -21,6 +21,7 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch
 from cnnbench.runs import checkpoint
+from cnnbench.runs.results import CLOCK
 from cnnbench.training import loop
 from cnnbench.training.context import build_context
 from cnnbench.training.data import TrainData
@@ -129,7 +130,10 @@ def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
             assert torch.equal(killed[part][name], value), (part, name)
     clock = ("seconds", "steps_timed", "waiting_seconds", "evaluation_seconds", "saving_seconds")
     before, after = ({k: v for k, v in c["state"].items() if k not in clock} for c in (whole, killed))
+    for state in (before, after):
+        state["metrics"] = [{k: v for k, v in epoch.items() if k not in CLOCK} for epoch in state["metrics"]]
     assert before == after
+    assert [epoch["epoch"] for epoch in before["metrics"]] == [*range(1, 9)]
     assert len(before["errors"]) == 8
     assert whole["optimizer"]["param_groups"] == killed["optimizer"]["param_groups"]
     assert whole["optimizer"]["param_groups"][0]["lr"] < 0.1, "the plateau has acted"

@@ -13,7 +13,7 @@ from cnnbench.runs.config import load_config
 from cnnbench.runs.environment import load_starts
 from cnnbench.runs.paths import RUNS, run_folder, run_name
 from cnnbench.runs.results import EpochMetrics, EvaluationResult, RunResult, load_evaluations, load_metrics, load_result
-from cnnbench.runs.status import load_status
+from cnnbench.runs.status import current_status
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.shell import typed
 
@@ -82,7 +82,7 @@ def read_folder(folder: Path) -> Run:
         config=config,
         metrics=load_metrics(folder),
         result=load_result(folder),
-        status=load_status(folder),
+        status=current_status(folder),
         starts=load_starts(folder),
         evaluations=[content for content in load_evaluations(folder).values() if content is not None],
         per_class=[dict(zip(worst[0], row, strict=True)) for row in worst[1:]],

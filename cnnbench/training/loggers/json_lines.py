@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from cnnbench.runs.results import METRICS
-from cnnbench.runtime.files import write_text
+from cnnbench.runs.results import METRICS, EpochMetrics, metrics_text
+from cnnbench.runtime.files import read_text, write_text
 from cnnbench.training.loggers.logger import LoggedRun, Scope
 
 
 class JsonLines:
     def __init__(self, run: LoggedRun) -> None:
-        """Lines of epochs that will be trained again are dropped; a kill may have cut the last."""
-        self.file = run.folder / METRICS
-        if self.file.exists():
-            lines = self.file.read_text().splitlines()[: run.epoch]
-            write_text(self.file, "".join(f"{line}\n" for line in lines))
+        """Lines of epochs that will be trained again are dropped; what a kill has cut is made anew."""
+        self.file, self.epochs = run.folder / METRICS, [*run.history]
+        if (read_text(self.file) or "") != metrics_text(self.epochs):
+            self._write()
 
     def scalars(self, scope: Scope, step: int, values: Mapping[str, Any]) -> None:
         if scope == "epoch":
-            with open(self.file, "a") as file:
-                file.write(json.dumps(dict(values)) + "\n")
+            self.epochs.append(cast(EpochMetrics, dict(values)))
+            self._write()
 
     def images(self, step: int, name: str, picture: np.ndarray) -> None:
         """Figures only."""
@@ -34,3 +32,6 @@ class JsonLines:
 
     def close(self) -> None:
         """Nothing stays open between two lines."""
+
+    def _write(self) -> None:
+        write_text(self.file, metrics_text(self.epochs))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from cnnbench.runs.results import EpochMetrics
+
 Scope = Literal["step", "epoch", "final"]  # what figures are of: one optimiser step, an epoch, the whole run
 
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """What a logger knows of its run at a start. What was logged of `epoch` and `step` or later, before a kill, comes
-    again; `every`: seconds between two lines of progress where there is no terminal."""
+    """What a logger knows of its run at a start. `epoch` and `step` (of the whole run) were saved: what was logged
+    after them, before a kill, comes again. `history`: what was logged of each epoch so far. `every`: seconds between
+    two lines of progress where there is no terminal."""
 
     folder: Path
     epochs: int
@@ -23,6 +26,7 @@ class LoggedRun:
     epoch: int = 0
     step: int = 0
     every: float = 10
+    history: Sequence[EpochMetrics] = ()
 
 
 class Logger(Protocol):

@@ -9,8 +9,10 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from cnnbench.training.loggers.event_files import Place, rewrite
 from cnnbench.training.loggers.logger import LoggedRun, Scope
 
+HPARAMS = "_hparams_/"  # how the tags of the config beside the final errors begin
 STEP_EVERY = 50  # steps between two points of the curves of steps
 STEP_TAGS = {
     "loss": "train/step_loss",
@@ -33,7 +35,19 @@ EPOCH_TAGS = {
 
 class TensorBoard:
     def __init__(self, run: LoggedRun) -> None:
-        self.writer = SummaryWriter(run.folder / "tensorboard", purge_step=run.step)
+        """Points after the last save, which come again, are dropped; those of the epochs before it are complete."""
+        folder, saved, last = run.folder / "tensorboard", run.step, run.epochs * run.steps_per_epoch
+
+        def keeps(tag: str, step: int) -> bool:
+            """Curves up to the save; pictures of the start, unless they come again as those of the end do."""
+            if tag in STEP_TAGS.values():
+                return step <= saved
+            again = step == last or tag in EPOCH_TAGS.values() or tag.startswith(HPARAMS)
+            return saved > 0 and step <= saved and not again
+
+        rewrite(folder, keeps, {place: value for epoch in run.history for place, value in _points(epoch).items()})
+        # The mark is for a TensorBoard that has read the points which are dropped.
+        self.writer = SummaryWriter(folder, purge_step=saved + 1 if saved else 0)
 
     def scalars(self, scope: Scope, step: int, values: Mapping[str, Any]) -> None:
         if scope == "step" and step % STEP_EVERY:
@@ -42,6 +56,8 @@ class TensorBoard:
         for name, tag in tags.items():
             if name in values:
                 self.writer.add_scalar(tag, float(values[name]), step)
+        if scope == "epoch":
+            self.writer.flush()  # before the save, after which the epoch does not come again
 
     def images(self, step: int, name: str, picture: np.ndarray) -> None:
         self.writer.add_image(name, picture, step, dataformats="HWC"[: picture.ndim])
@@ -53,3 +69,8 @@ class TensorBoard:
 
     def close(self) -> None:
         self.writer.close()
+
+
+def _points(epoch: Mapping[str, Any]) -> dict[Place, float]:
+    """What the curves show of an epoch, a line of metrics.jsonl."""
+    return {(tag, epoch["step"]): float(epoch[name]) for name, tag in EPOCH_TAGS.items() if name in epoch}

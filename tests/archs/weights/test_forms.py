@@ -28,6 +28,7 @@ from torch.optim.swa_utils import AveragedModel
 from cnnbench.archs.registry import build
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.runs import checkpoint
+from cnnbench.runtime.sealed import FORMAT
 
 pytestmark = pytest.mark.slow
 
@@ -473,8 +474,8 @@ def test_a_changed_byte_of_a_checkpoint_of_ours_is_noticed(tmp_path, state, at):
 
 
 def test_a_checkpoint_of_a_newer_format_is_refused(tmp_path, state):
-    checkpoint.save(tmp_path, {"model": state, "arch": "resnet20", "config": {}, "format": 2, "version": "9.9"})
-    with pytest.raises(
-        ValueError, match=r"last.pt was written by cnnbench 9.9 in format 2, and cnnbench \S+ reads format 1"
-    ):
+    newer = {"format": FORMAT + 1, "version": "9.9"}
+    checkpoint.save(tmp_path, {"model": state, "arch": "resnet20", "config": {}, **newer})
+    said = rf"last.pt was written by cnnbench 9.9 in format {FORMAT + 1}, and cnnbench \S+ reads format {FORMAT}"
+    with pytest.raises(ValueError, match=said):
         loaded(tmp_path / "last.pt", state)

@@ -1,0 +1,63 @@
+"""TensorBoard's event files of a run that is continued: what was logged up to the last save, once, in one file.
+
+TensorBoard's own way, a mark in a new file from which step on older points are void, needs the files in their order,
+and cannot bring back what a killed process had not yet written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from cnnbench.runtime.files import remove, replacing
+
+FILES = "events.out.tfevents.*"
+HISTORY = "events.out.tfevents.0000000000.history"  # stands before all others, which bear the time
+
+Place = tuple[str, int]  # of a point: its tag and step
+
+
+def rewrite(folder: Path, keeps: Callable[[str, int], bool], scalars: Mapping[Place, float]) -> None:
+    """Bring the event files in `folder` into one, with `scalars` and those other points that `keeps` (tag, step) keeps.
+
+    A kill leaves the points before or after. Raises OSError.
+    """
+    old = sorted(folder.glob(FILES))
+    points = {(value.tag, event.step): (event.wall_time, value) for file in old for event, value in _values(file)}
+    kept = {place: point for place, point in points.items() if place not in scalars and keeps(*place)}
+    for place, figure in scalars.items():
+        when = points[place][0] if place in points else time.time()
+        kept[place] = when, Summary.Value(tag=place[0], simple_value=figure)
+    if kept:
+        folder.mkdir(exist_ok=True)
+        with replacing(folder / HISTORY) as scratch:
+            _write(scratch, kept)
+    for file in folder.glob("*tfevents*"):  # also what a killed write has left
+        if file.name != HISTORY or not kept:
+            remove(file)
+
+
+def _values(file: Path) -> Iterator[tuple[Event, Summary.Value]]:
+    """The points of an event file, up to its end or to what a kill has cut."""
+    for record in RawEventFileLoader(str(file)).Load():
+        try:
+            event = Event.FromString(record)
+        except DecodeError:
+            return
+        for value in event.summary.value:
+            yield event, value
+
+
+def _write(path: Path, points: Mapping[Place, tuple[float, Summary.Value]]) -> None:
+    with open(path, "wb") as file:
+        writer = RecordWriter(file)
+        writer.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+        for (_, step), (when, value) in sorted(points.items(), key=lambda point: point[0][1]):
+            writer.write(Event(wall_time=when, step=step, summary=Summary(value=[value])).SerializeToString())
