@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from cnnbench.cli.command import Command
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, composing, typed_config
+from cnnbench.config.runs import check_run
 from cnnbench.runs.paths import new_run_folder, run_folder
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.group import place_in_group
@@ -54,5 +55,7 @@ def _named_folder(words: list[str]) -> tuple[Path | None, list[str]]:
     """The folder that run=NAME gives a sweep, None without it, and the other words. With several values, run= is a part
     of the points."""
     names = [word for word in words if re.match(r"run=[^,]*$", word)]
+    for name in names:
+        check_run("run", name.removeprefix("run=").strip("'\""))
     folder = run_folder(names[-1].removeprefix("run=")) if names else None
     return folder, [word for word in words if word not in names]

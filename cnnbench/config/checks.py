@@ -32,6 +32,7 @@ from cnnbench.config.optimizer import check_optimizer
 from cnnbench.config.protocols import CENTER, PROTOCOLS
 from cnnbench.config.recipes import check_recipe
 from cnnbench.config.resolution import check_resolution
+from cnnbench.config.runs import check_runs
 from cnnbench.config.schedule import check_schedule
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
@@ -45,6 +46,7 @@ NOTHING_TO_EXPORT = "nothing to export: give run=NAME, or arch=NETWORK weights=F
 def check_train(config: TrainConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
+    check_runs(config)
     check_arch(config.arch)
     require(config.data.path is not None, MISSING)
     require(
@@ -74,6 +76,7 @@ def check_train(config: TrainConfig) -> None:
 def check_eval(config: EvalConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
+    check_runs(config)
     require(
         config.run is not None or bool(config.runs) or (config.arch is not None and bool(config.weights)),
         NOTHING_TO_EVALUATE,
@@ -165,6 +168,7 @@ def check_describe_recipe(config: DescribeRecipeConfig) -> None:
 def check_verify(config: VerifyConfig) -> None:
     """Raise UserError for a key that is missing or out of range."""
     check_fields(config)
+    check_runs(config)
     require(config.run is not None or bool(config.weights), "nothing to verify: give run=NAME, or weights=FILE")
     _check_alone(config, "arch", "weights")
     if config.weights is not None:
@@ -178,6 +182,7 @@ def check_verify(config: VerifyConfig) -> None:
 def check_report(config: ReportConfig) -> None:
     """Raise UserError for a file that is missing, or one where a folder is to be."""
     check_fields(config)
+    check_runs(config)
     check_file("bench", config.bench)
     output = Path(config.output).expanduser()
     require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
@@ -187,6 +192,7 @@ def check_report(config: ReportConfig) -> None:
 def check_export(config: ExportConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
+    check_runs(config)
     if config.run is None:
         arch, weights = given(config.arch, NOTHING_TO_EXPORT), given(config.weights, NOTHING_TO_EXPORT)
     _check_alone(config, "arch", "weights", "num_classes")

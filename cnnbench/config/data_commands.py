@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnbench.config.arch import INTERPOLATIONS, ArchConfig, check_arch
 from cnnbench.config.augment import AugmentConfig, check_augment
 from cnnbench.config.data import SourceConfig, check_data_path, check_source
-from cnnbench.config.fields import Range, check_fields, given, group, key, require
+from cnnbench.config.fields import SEED, Range, check_fields, given, group, key, require
 from cnnbench.config.image_size import input_size
 from cnnbench.runtime.errors import nearest
 
@@ -101,7 +101,7 @@ class ShowConfig:
         None,
         range=Range(at_least=1),
     )
-    seed: int = key("draws: of augmentation", 0, range=Range(at_least=0))
+    seed: int = key("draws: of augmentation", 0, range=SEED)
     split: str = key("the split", "train", choices=SPLITS)
     output: str = key("PNG file to write", "sheet.png")
     classes: list[str] = key("names of the classes to show; []: as many as fit, evenly over all", [])

@@ -30,9 +30,16 @@ class Range:
 
     def __str__(self) -> str:
         parts = {"above": self.above, "at least": self.at_least, "at most": self.at_most, "below": self.below}
-        return " and ".join(f"{words} {bound:g}" for words, bound in parts.items() if abs(bound) < INFINITY)
+        return " and ".join(f"{words} {_exact(bound)}" for words, bound in parts.items() if abs(bound) < INFINITY)
 
 
+def _exact(number: float) -> str:
+    """`number` in few digits, or in all where few would be another."""
+    short = f"{number:g}"
+    return short if float(short) == number else str(number)
+
+
+SEED = Range(at_least=0, at_most=2**64 - 1)  # what torch's and numpy's generators take
 SHARE = Range(at_least=0, at_most=1)  # probabilities too
 
 

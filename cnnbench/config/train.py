@@ -9,7 +9,7 @@ from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.average import AverageConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.config.devices import DEVICES, MEMORY, PRECISIONS
-from cnnbench.config.fields import MAY_CHANGE, Kind, Range, given, group, key
+from cnnbench.config.fields import MAY_CHANGE, SEED, Kind, Range, given, group, key
 from cnnbench.config.loggers import LOGGERS
 from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.config.protocols import PROTOCOLS
@@ -101,7 +101,7 @@ class TrainConfig:
     weights_set: str | None = set_key()
     weights_from: str | None = from_key()
     weights_match: str = match_key()
-    seed: int = key("of initial weights, sample order, augmentation and dropout", 0, range=Range(at_least=0))
+    seed: int = key("of initial weights, sample order, augmentation and dropout", 0, range=SEED)
     device: str = key("where to train", "auto", choices=DEVICES, note=MAY_CHANGE)
     processes: int | None = key(
         "training processes; null: one per GPU, one on a CPU",
