@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from cnnbench import __version__
 from cnnbench.cli.command import Command
@@ -27,25 +25,17 @@ def main(words: list[str] | None = None) -> None:
     # Threads of one operation that spin while they wait for each other starve the loader's processes on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler tells of its own starts and stops
+    stdout.open_closed()
     stdout.take_any_name()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores it has our children's exit statuses lost
-    with _quiet_when_unread():
-        _answer(sys.argv[1:] if words is None else words)
-
-
-@contextmanager
-def _quiet_when_unread() -> Iterator[None]:
-    """Within this block a closed pipe behind standard output ends the process as SIGPIPE would end one in C."""
     try:
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        if not stdout.is_unread():  # but a pipe to a worker, or to another machine
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter, which flushes once more
-        sys.exit(128 + signal.SIGPIPE)
+        with stdout.watched():
+            _answer(sys.argv[1:] if words is None else words)
+    except stdout.OutputLost as lost:
+        if isinstance(lost.__cause__, BrokenPipeError):
+            sys.exit(128 + signal.SIGPIPE)  # as SIGPIPE would end a process in C
+        print(f"cnnbench: cannot write to standard output: {lost}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _answer(words: list[str]) -> None:

@@ -98,7 +98,7 @@ def _hydras_errors(command: Command, words: list[str]) -> Iterator[None]:
     except COMPOSITION_ERRORS as error:
         raise UserError(explain(error, command.schema)) from error
     except OTHER_ERRORS as error:
-        if _of_a_job(error) or isinstance(error, BrokenPipeError):  # the latter is of what --cfg job prints
+        if _of_a_job(error):
             raise
         raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
 

@@ -10,7 +10,7 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.runs.results import load_result
 from cnnbench.runs.start import started
-from cnnbench.runtime import distributed
+from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.launcher import launch
 from cnnbench.training.process import train_process
 from cnnbench.training.result import result_text
@@ -22,6 +22,11 @@ def train(config: TrainConfig) -> float:
     Alone, starts the processes that the devices call for; under torchrun each process is one of the group and only
     joins.
     """
+    with stdout.may_be_lost("the training"):
+        return _train(config)
+
+
+def _train(config: TrainConfig) -> float:
     device = distributed.choose_device(config.device)
     if distributed.started_by_launcher():
         with distributed.joined(device, config.start_timeout) as process, ExitStack() as owned:
@@ -39,7 +44,7 @@ def train(config: TrainConfig) -> float:
 
 
 def _train_child(folder: Path, device: str, start_timeout: float) -> float:
-    with distributed.joined(device, start_timeout) as process:
+    with distributed.joined(device, start_timeout) as process, stdout.may_be_lost("the training"):
         return _train_unless_complete(folder, process, device)
 
 

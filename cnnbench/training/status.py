@@ -8,13 +8,14 @@ from types import TracebackType
 
 from cnnbench.runs.paths import run_name
 from cnnbench.runs.status import write_status
-from cnnbench.runtime import distributed, stdout
+from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.runtime.files import FULL
 from cnnbench.runtime.shell import typed
 from cnnbench.training.context import TrainContext
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # errors of a disk, which only the user can solve
+DISK = (*FULL, errno.EROFS, errno.EIO)  # errors of a disk, which only the user can solve
 
 
 class Status:
@@ -57,9 +58,7 @@ class Status:
 
 
 def _for_the_user(error: BaseException, folder: Path) -> BaseException:
-    """`error`, or a UserError in its place where a disk cannot be written or nobody reads the output."""
+    """`error`, or a UserError in its place where a disk cannot be written."""
     if isinstance(error, OSError) and error.errno in DISK:
         return UserError(f"cannot write to {folder}: {error.strerror}; the last checkpoint is untouched")
-    if isinstance(error, BrokenPipeError) and stdout.is_unread():
-        return UserError("nobody reads the output any more: its pipe was closed; the same command continues the run")
     return error
