@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from cnnbench.runs import checkpoint
+from cnnbench.training.monitor import check_weights
 
 
 class AsyncCheckpointer:
@@ -23,12 +24,14 @@ class AsyncCheckpointer:
     def save(self, content: dict[str, Any], where: tuple[int, int], also: tuple[str, ...] = ()) -> None:
         """Copy `content`, a run at `where`, and return; it is written meanwhile. Waits for the write before this one.
 
-        Raises the UserError of the write before this one.
+        Raises the UserError of the write before this one: of a disk, or of weights that are not finite, which are not
+        written.
         """
         self.finish()
         self.writing = self.pool.submit(self._write, host_copy(content), where, also)
 
     def _write(self, content: dict[str, Any], where: tuple[int, int], also: tuple[str, ...]) -> None:
+        check_weights(content, where)
         checkpoint.save(self.folder, content, also)
         self.saved = where
 

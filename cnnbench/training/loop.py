@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from contextlib import nullcontext
 from functools import reduce
@@ -151,6 +152,8 @@ def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, ra
         norm = monitor.gradient_norm(parameters)
     # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
     context.monitor.note(global_step, total, None if scaler.is_enabled() else norm)
+    if not skips and context.device.type == "cpu":  # the figures lie in memory: nothing is waited for
+        _stop_if_bad(context)
     skipped = skips and _skip(context, global_step, statistics)
     if not skipped or scaler.is_enabled():
         scaler.step(optimizer)
@@ -199,9 +202,7 @@ def _skip(context: TrainContext, global_step: int, statistics: list[torch.Tensor
 def _ask_monitor(context: TrainContext, state: TrainState, steps_done: int) -> None:
     """Count the losses so far in `state`; raise UserError if one of their steps was not finite; warn if the network
     does not learn. Before every save."""
-    bad = context.monitor.ask()
-    if bad is not None:
-        raise monitor.stop(_record(context, bad))
+    _stop_if_bad(context)
     losses = context.monitor.take()
     for loss in losses:  # one by one, so that the sum does not depend on when it is asked
         state.loss_sum += loss
@@ -209,6 +210,12 @@ def _ask_monitor(context: TrainContext, state: TrainState, steps_done: int) -> N
     if steps_done == monitor.STUCK_AFTER and losses:
         heads = 1.0 + sum(getattr(context.model, "aux_weights", ()))
         _warn(context, monitor.stuck(sum(losses) / len(losses), len(context.data.classes), heads))
+
+
+def _stop_if_bad(context: TrainContext) -> None:
+    """Raise UserError if a step so far was not finite."""
+    if (bad := context.monitor.ask()) is not None:
+        raise monitor.stop(_record(context, bad))
 
 
 def _record(context: TrainContext, bad: monitor.BadStep) -> str:
@@ -228,7 +235,9 @@ def _average_buffers(context: TrainContext) -> None:
 
 
 def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
-    """Errors on the validation images, also noted in `state`. The raw weights alone decide on best and plateau."""
+    """Errors on the validation images, also noted in `state`. The raw weights alone decide on best and plateau.
+
+    Raises UserError for a loss that is not finite."""
     begun = time.perf_counter()
     (counts, loss), *others = evaluate(
         [context.model, *([context.averaged.module] if context.averaged is not None else [])],
@@ -238,6 +247,9 @@ def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
         context.process,
         context.preemption.check,
     )
+    losses = [loss, *(loss for _, loss in others)]
+    if not all(map(math.isfinite, losses)):
+        raise monitor.stop_after_evaluation(state.epoch + 1, losses)
     figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
     for averaged, loss in others:
         state.averaged_counts = (averaged.wrong1, averaged.wrong5, averaged.n)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from torch import nn
 from cnnbench.data.loading.sampler import SampleOrder, epoch_order, global_batch
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import json_text, parse_json, read_text, write_text
+from cnnbench.runtime.shell import counted
 
 EVERY = 50  # steps between two questions to the device
 STUCK_AFTER = 1000  # steps after which the loss should have left that of guessing; a multiple of EVERY
@@ -21,6 +22,7 @@ DIVERGED = 1.5  # times the lowest loss of an epoch so far
 IN_A_ROW = 20  # skipped steps after which the run stops
 
 NONFINITE = "nonfinite.jsonl"
+AGAIN = "begin a new run with a lower optimizer.lr, or with clip_norm; what was saved before is untouched"
 SHOWN = 8  # images that a message names
 
 
@@ -116,6 +118,26 @@ def record_nonfinite(folder: Path | None, bad: BadStep, images: list[int]) -> st
 def stop(sentence: str) -> UserError:
     """The error that ends a run at a bad step."""
     return UserError(f"{sentence}: lower optimizer.lr, set clip_norm, or continue with on_nonfinite=skip")
+
+
+def stop_after_evaluation(epoch: int, losses: list[float]) -> UserError:
+    """The error that ends a run whose validation losses after `epoch`, of its weights and of their average if there is
+    one, are not all finite."""
+    said = " and ".join(f"{loss:.4g}{of}" for loss, of in zip(losses, ("", " with the averaged weights"), strict=False))
+    return UserError(f"the validation loss after epoch {epoch} is {said}: {AGAIN}")
+
+
+def check_weights(content: dict[str, Any], where: tuple[int, int]) -> None:
+    """Raise UserError if weights or statistics in a checkpoint's `content`, on the CPU, are not finite; `where`: epochs
+    and steps done."""
+    for network, whose in (("model", ""), ("averaged", "averaged ")):
+        for name, tensor in content.get(network, {}).items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                epoch, step = where
+                raise UserError(
+                    f"the {whose}weights after step {step} ({counted(epoch, 'epoch')} done) are not finite, {name} for "
+                    f"one: {AGAIN}"
+                )
 
 
 def stuck(mean_loss: float, classes: int, heads: float) -> str | None:

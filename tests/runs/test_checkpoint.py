@@ -162,6 +162,24 @@ def test_saving_copies_returns_and_reports_later(tmp_path, monkeypatch):
     saver.check()
 
 
+@pytest.mark.parametrize(("network", "name"), [("model", "weight"), ("model", "running_var"), ("averaged", "weight")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_not_written(tmp_path, network, name, value):
+    """Nor are they averaged ones, or statistics of batch normalisation."""
+    saver = AsyncCheckpointer(tmp_path)
+    good = {"weight": torch.ones(3), "running_var": torch.ones(2), "batches": torch.tensor(7)}
+    saver.save({"model": good, "averaged": good}, (0, 5))
+    saver.finish()
+    before = (tmp_path / "last.pt").read_bytes()
+    bad = {**good, name: torch.tensor([1.0, value])}
+    saver.save({"model": good, "averaged": good, network: bad}, (1, 9))
+    whose = "averaged weights" if network == "averaged" else "weights"
+    with pytest.raises(UserError, match=rf"the {whose} after step 9 \(1 epoch done\) are not finite, {name} for one"):
+        saver.finish()
+    assert names(tmp_path) == ["last.pt"]
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
 def test_a_host_copy_keeps_strides_and_shares_nothing():
     weight = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
     state = {"a": [weight, 3], "b": (None, {"c": torch.tensor(True)})}

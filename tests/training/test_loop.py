@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from pathlib import Path
@@ -13,13 +14,16 @@ import torch
 from torch import nn
 
 from cnnbench.config.arch import ArchConfig
+from cnnbench.config.average import AverageConfig
 from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.config.train import TrainConfig
+from cnnbench.evaluation.counts import Counts
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.training import loop, monitor
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData
+from cnnbench.training.optimizers.build import build_optimizer
 from cnnbench.training.state import TrainState
 
 
@@ -60,6 +64,38 @@ def test_dropout_depends_on_seed_step_part_and_process():
     numbers = [number for seed in (0, 1) for rank in (0, 1) for number in drawn(seed, rank)]
     assert len(set(numbers)) == len(numbers) == 2 * 2 * 3 * 2
     assert drawn(1, 1) == numbers[-6:]
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+@pytest.mark.parametrize("kind", ["sgd", "adamw", "alexnet_sgd", "lamb"])
+def test_a_step_that_is_not_finite_is_stopped_before_the_optimiser_has_seen_it(kind, bad):
+    """Weights, their average and what the optimiser keeps are those of the step before, to the last bit."""
+    one = context_of(average=AverageConfig("ema", decay=0.5))
+    one.optimizer = build_optimizer(one.model, OptimizerConfig(kind=kind, lr=0.1, momentum=0.9), 4)
+    good, labels = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.zeros(2, dtype=torch.long)
+
+    def kept() -> bytes:
+        file = io.BytesIO()
+        torch.save([one.model.state_dict(), one.averaged.module.state_dict(), one.optimizer.state_dict()], file)
+        return file.getvalue()
+
+    states = []
+    for step in range(3):
+        loop._step(one, iter([(good, labels)]), step, 0.1)
+        states.append(kept())
+    assert len(set(states)) == 3
+    with pytest.raises(UserError, match="step 3 was not finite: loss nan"):
+        loop._step(one, iter([(good * bad, labels)]), 3, 0.1)
+    assert kept() == states[-1]
+
+
+@pytest.mark.parametrize("losses", [[math.nan], [1.0, math.inf], [-math.inf, 1.0]])
+def test_a_validation_loss_that_is_not_finite_ends_the_run(losses, monkeypatch):
+    one, state = context_of(average=AverageConfig("ema")), TrainState(epoch=2)
+    monkeypatch.setattr(loop, "evaluate", lambda *_: [(Counts(1, 0, 4), loss) for loss in losses])
+    with pytest.raises(UserError, match=r"the validation loss after epoch 3 is \S+.*: begin a new run with a lower"):
+        loop._evaluate(one, state)
+    assert state.counts is None
 
 
 def note_steps(one: TrainContext, losses: list[float]) -> list[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -199,6 +200,19 @@ def test_smoothing_that_reaches_the_threshold_is_refused(command, tmp_path, smal
     done = command(*words)
     assert (done.returncode, list(tmp_path.glob("runs/*"))) == (2, [])
     assert "bce_threshold=0.05 is below the 0.1 that label_smoothing=0.3 gives each of 3 classes" in done.stderr
+
+
+def test_a_run_whose_network_is_lost_has_failed(command, tmp_path, small_data):
+    """With a rate beyond all bounds: whichever finds it first, the step, the evaluation or the save."""
+    words = ("train", f"data={small_data}", *SMALL, "epochs=2", "run=lost", "optimizer.lr=1e38", "schedule=constant")
+    done = command(*words, "optimizer.weight_decay=0")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "not finite" in done.stderr or "the validation loss" in done.stderr
+    run = tmp_path / "runs/lost"
+    assert json.loads((run / "status.json").read_text())["state"] == "failed"
+    assert not (run / "result.json").exists()
+    metrics = run / "metrics.jsonl"
+    assert not metrics.exists() or not {"NaN", "Infinity", "null"} & {*re.findall(r"\w+", metrics.read_text())}
 
 
 def test_a_sweep_gives_each_job_its_folder(command, tmp_path, small_data):
