@@ -17,6 +17,7 @@ from cnnbench.runs.paths import CHECKPOINTS, CONFIG, run_name, runs_in
 from cnnbench.runtime.errors import UserError, nearest, reason
 from cnnbench.runtime.files import read_text, write_text
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where there is libyaml
 TYPED = "typed"  # a key of the file beside those of the config
 
 
@@ -51,6 +52,11 @@ def recover_config(folder: Path) -> bool:
         write_text(folder / CONFIG, kept)
         print(f"note: {folder / CONFIG} was missing or damaged, and is made anew from {last}", flush=True)
     return True
+
+
+def has_config(folder: Path) -> bool:
+    """Whether config.yaml of the run in `folder` is whole."""
+    return _is_whole(read_text(folder / CONFIG))
 
 
 def load_config(folder: Path) -> TrainConfig:
@@ -121,6 +127,6 @@ def _missing(settings: dict[str, Any]) -> str | None:
 def _parsed(text: str) -> Any:
     """What `text` says as YAML; why it says nothing, as text, if it is damaged."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, LOADER)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return reason(error)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from cnnbench.config.batch import check_continued, with_batch, with_batch_of
 from cnnbench.config.train import TrainConfig
-from cnnbench.runs import lock
-from cnnbench.runs.config import check_complete, check_same, load_config, recover_config, save_config
+from cnnbench.runs import checkpoint, lock
+from cnnbench.runs.config import check_complete, check_same, has_config, load_config, recover_config, save_config
 from cnnbench.runs.environment import ENVIRONMENT, record_start
 from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, run_folder, run_name
-from cnnbench.runs.results import METRICS, RESULT, load_result
-from cnnbench.runs.status import RUNNING, STATUS, load_status, write_status
+from cnnbench.runs.results import METRICS, RESULT, EpochMetrics, RunResult, load_metrics, load_result, metrics_text
+from cnnbench.runs.status import COMPLETE, RUNNING, STATUS, load_status, write_status
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import remove, remove_scratch, writing
+from cnnbench.runtime.files import remove, remove_scratch, write_text, writing
 
 MADE_FIRST = (CONFIG, ENVIRONMENT, STATUS, lock.FILE)  # files of a run that has not begun to log
 SCRATCH = re.compile(r"\.\w+\.\d+(\.\w+)?")  # what a killed write leaves: runtime/files.py
@@ -26,7 +26,8 @@ SCRATCH = re.compile(r"\.\w+\.\d+(\.\w+)?")  # what a killed write leaves: runti
 @contextmanager
 def started(config: TrainConfig, processes: int) -> Iterator[Path]:
     """The folder of the run that `config` describes, new or to be continued, which this process owns for the length of
-    the block, with config.yaml, its batch chosen. A run that has ended is not touched.
+    the block, with config.yaml, its batch chosen. A run that has ended is not touched, unless a file
+    of it is damaged.
 
     Where the block fails, a run that did not begin to log is removed as far as this start made it. Raises UserError if
     another process trains the run, if the folder holds something else, or a run whose config differs in a key that must
@@ -35,9 +36,10 @@ def started(config: TrainConfig, processes: int) -> Iterator[Path]:
     if not has_begun(config):
         with_batch(config, processes)  # raises before a folder is made
     folder, made = _folder(config)
-    if has_begun(config) and load_result(folder) is not None:
+    if has_begun(config) and (result := load_result(folder)) is not None:
         lock.refuse_if_held(folder)
         _config_of_begun(folder, config)
+        _complete(folder, result)
         yield folder
         return
     try:
@@ -49,6 +51,23 @@ def started(config: TrainConfig, processes: int) -> Iterator[Path]:
             with suppress(OSError):  # it is not empty: it holds a run
                 folder.rmdir()
         raise
+
+
+def _complete(folder: Path, result: RunResult) -> None:
+    """Make anew what is missing of a run that has ended, or damaged: its config, metrics and status."""
+    status, metrics = load_status(folder), load_metrics(folder)
+    ended = status is not None and status["state"] == COMPLETE
+    if ended and has_config(folder) and len(metrics) == result.get("epoch", len(metrics)):
+        return
+    content = checkpoint.newest(folder / CHECKPOINTS)
+    # A disk that cannot be written does not keep from telling the result.
+    with suppress(UserError), lock.held(folder), writing(f"the run folder {folder}"):
+        recover_config(folder)
+        if content is not None:
+            metrics = content["state"]["metrics"]
+            write_text(folder / METRICS, metrics_text(metrics))
+        last: EpochMetrics = metrics[-1] if metrics else {"epoch": result.get("epoch", 0)}
+        write_status(folder, COMPLETE, None, last["epoch"], last.get("step", 0))
 
 
 def prepare_run(folder: Path, config: TrainConfig, processes: int) -> None:

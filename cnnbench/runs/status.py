@@ -13,7 +13,7 @@ from cnnbench.runtime.files import read_json, write_json
 from cnnbench.runtime.provenance import now
 
 STATUS = "status.json"
-RUNNING = "running"
+RUNNING, COMPLETE = "running", "complete"
 KILLED = "killed"  # is written nowhere: what a run that says it is running is, once its process is gone
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from cnnbench.runs.paths import run_name
-from cnnbench.runs.status import write_status
+from cnnbench.runs.status import COMPLETE, RUNNING, write_status
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped, UserError
@@ -26,12 +26,12 @@ class Status:
         self.context: TrainContext | None = None  # once it is made
 
     def __enter__(self) -> Status:
-        self._write("running")
+        self._write(RUNNING)
         return self
 
     def __exit__(self, _: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
-            self._write("complete")
+            self._write(COMPLETE)
         elif isinstance(error, Stopped):
             self._write("preempted", str(error))
             if self.process.leads:

@@ -15,6 +15,7 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import load_config
 from cnnbench.runs.environment import load_starts
+from cnnbench.runs.results import load_metrics
 from cnnbench.runs.start import started
 from cnnbench.runs.status import write_status
 from cnnbench.runtime.errors import UserError
@@ -51,7 +52,12 @@ def names(folder: Path) -> list[str]:
 def save(run: Path, config_text: str | None = None) -> None:
     """A checkpoint of the run, as training writes it."""
     texts = {"config_text": (run / "config.yaml").read_text() if config_text is None else config_text}
-    model = {"model": {"weight": torch.zeros(1)}, "starts": load_starts(run), **texts}
+    model = {
+        "model": {"weight": torch.zeros(1)},
+        "starts": load_starts(run),
+        "state": {"metrics": load_metrics(run)},
+        **texts,
+    }
     checkpoint.save(run / "checkpoints", model)
 
 
@@ -122,12 +128,29 @@ def test_a_start_that_loses_the_race_changes_nothing(run, monkeypatch):
 
 def test_a_run_that_has_ended_is_not_touched(run):
     begin(run)
-    (run / "result.json").write_text('{"wrong_top1": 1, "wrong_top5": 0, "n": 2, "protocol": "center"}')
+    (run / "result.json").write_text('{"wrong_top1": 1, "wrong_top5": 0, "n": 2, "protocol": "center", "epoch": 2}')
+    (run / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2, "step": 9}\n')
+    write_status(run, "complete", None, 2, 9)
     before = stat_of(run)
     with started(config_of(run, "device=cpu"), 1):
         pass
     assert stat_of(run) == before
     assert "is a run with epochs=" in fail(run, "epochs=77")
+
+
+def test_what_is_damaged_of_a_run_that_has_ended_is_made_anew(run):
+    """It was killed before its status said so, or lost files afterwards."""
+    test_a_run_that_has_ended_is_not_touched(run)
+    whole = {name: (run / name).read_text() for name in ("config.yaml", "metrics.jsonl")}
+    save(run)
+    for name in (*whole, "status.json"):
+        (run / name).write_text('{"state": "running", "why": null, "epoch": 1, "step": 5}')
+        with started(config_of(run), 1):
+            pass
+        assert {name: (run / name).read_text() for name in whole} == whole
+        status = json.loads((run / "status.json").read_text())
+        assert (status["state"], status["epoch"], status["step"]) == ("complete", 2, 9)
+    assert not (run / lock.FILE).exists()
 
 
 def test_a_config_that_is_right_is_not_written_again(run):

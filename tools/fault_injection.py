@@ -1,0 +1,113 @@
+"""Ends a small training run at each call by which it changes a file, or has the disk refuse that call; continues it,
+and compares it bitwise, with its metrics, TensorBoard and status, with the run that was left alone.
+
+    python tools/fault_injection.py                     # every call, in every way: some 50 minutes
+    python tools/fault_injection.py --every 10 --chains 10
+
+A chain is a run that is ended five times, each time at a call by chance. Prints a table; exit status 1 if a run did not
+end in the same, or said more than one sentence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
+
+from composing import composed
+from faults import CUT, FOREVER, KILL, KILLED, REFUSALS, Ended, Faults, run
+from outcome import Outcome, difference, outcome
+
+from cnnbench.config.train import TrainConfig
+
+WORDS = ("arch=lenet", "recipe=quick", "epochs=2", "batch=20", "data=synthetic:3x20", "save_every=2", "average=ema")
+ALONE = ("data.workers=0", "device=cpu", "processes=1", "log_every=0", "keep_every=1", "eval_batch=32")
+WAYS = (KILL, CUT, *REFUSALS, f"ENOSPC{FOREVER}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1, help="calls from one that fails to the next")
+    parser.add_argument("--chains", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0, help="of the chains")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        whole, calls = alone(root / "whole")
+        print(f"a run left alone changes its folder by {calls} calls", flush=True)
+        rows: Counter[tuple[str, str, str]] = Counter()
+        for way in WAYS:
+            for at in range(0, calls, options.every):
+                rows[trial(root / f"{way}-{at}", way, at, whole)] += 1
+        moments = random.Random(options.seed)
+        for number in range(options.chains):
+            rows[chain(root / f"chain-{number}", moments, calls, whole)] += 1
+    print("\n| what | call | trials | outcome |\n|---|---|---:|---|")
+    for (way, call, result), count in sorted(rows.items()):
+        print(f"| {way} | {call} | {count} | {result} |")
+    totals = Counter({way: sum(n for (w, _, _), n in rows.items() if w == way) for way, _, _ in rows})
+    print("\n| what | trials | failures |\n|---|---:|---:|")
+    for way, count in totals.items():
+        failed = sum(n for (w, _, result), n in rows.items() if w == way and result != "the same")
+        print(f"| {way} | {count} | {failed} |")
+    sys.exit(any(result != "the same" for _, _, result in rows))
+
+
+def config_of(folder: Path) -> TrainConfig:
+    return replace(composed(*WORDS, *ALONE), run=str(folder))
+
+
+def alone(folder: Path) -> tuple[Outcome, int]:
+    """What a run comes to that nothing happens to, and by how many calls."""
+    ended = run(config_of(folder), Faults(folder))
+    assert ended.status == 0, ended.said
+    return outcome(folder), ended.calls
+
+
+def trial(folder: Path, way: str, at: int, whole: Outcome) -> tuple[str, str, str]:
+    """The way, the call and how the run ends that fails there and is continued."""
+    config = config_of(folder)
+    ended = run(config, Faults(folder, at, way))
+    if problem := wrong(ended, way, at):
+        return way, ended.call, f"{problem}: {ended.said.strip()}"
+    return way, ended.call, continued(folder, whole)
+
+
+def chain(folder: Path, moments: random.Random, calls: int, whole: Outcome) -> tuple[str, str, str]:
+    """As `trial`, for a run that is ended at five calls by chance."""
+    for _ in range(5):
+        run(
+            config_of(folder),
+            Faults(folder, moments.randrange(calls), moments.choice((KILL, CUT))),
+        )
+    return "five kills", "by chance", continued(folder, whole)
+
+
+def wrong(ended: Ended, way: str, at: int) -> str:
+    """What is wrong with how a run ended to which this happened; "" if nothing is."""
+    if ended.calls <= at:
+        return ""  # the calls of two threads are not always as many
+    if way in (KILL, CUT):
+        return "" if ended.status == KILLED else "WAS NOT ENDED"
+    if ended.status == 0:  # a file that is gone is not missed, as that of a status
+        return ""
+    return "" if ended.status == 2 and ended.said.count("\n") == 1 else "MORE THAN A SENTENCE"
+
+
+def continued(folder: Path, whole: Outcome) -> str:
+    """How the run in `folder` ends when its command is repeated."""
+    ended = run(config_of(folder), Faults(folder))
+    if ended.status != 0:
+        return f"DOES NOT CONTINUE: {ended.said.strip()}"
+    other = difference(outcome(folder), whole)
+    return f"OTHER {other}" if other else "the same"
+
+
+if __name__ == "__main__":
+    main()
