@@ -12,6 +12,9 @@ from cnnbench.runtime.errors import UserError, nearest
 SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
 MISSING = "data is missing: give data=PATH, or data=sample for the bundled images"
 
+MOST_SECONDS = 60.0
+MOST_MEGAPIXELS = 64.0  # ILSVRC's largest image, 9331 x 6530, has 60.9
+
 
 @dataclass(frozen=True)
 class SourceConfig:
@@ -26,6 +29,12 @@ class SourceConfig:
         "share of each class's training images that is used, in (0, 1]",
         1.0,
         range=Range(above=0, at_most=1),
+    )
+    max_megapixels: float = key(
+        "millions of pixels above which an image counts as broken, by its header, before it is decoded; decoding takes "
+        "10 bytes of memory for each, of formats that need more fewer pixels are taken",
+        MOST_MEGAPIXELS,
+        range=Range(above=0),
     )
 
     @property
@@ -66,6 +75,13 @@ class DataConfig(SourceConfig):
         10,
         note=MAY_CHANGE,
         range=Range(at_least=0),
+    )
+    max_seconds: float = key(
+        "seconds of processor time that decoding an image may take, in worker processes; longer, or an end of "
+        "the process: the image counts as broken in training, and ends an evaluation",
+        MOST_SECONDS,
+        note=MAY_CHANGE,
+        range=Range(above=0),
     )
 
 

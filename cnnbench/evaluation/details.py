@@ -87,7 +87,7 @@ def _picture(matrix: np.ndarray) -> Image.Image:
 def _tile(predictions: Predictions, split: Split, row: int) -> Tile:
     predicted, true = (split.classes[label] for label in (predictions.first[row, 0], split.labels[row]))
     caption = f"{predictions.probability[row, 0]:.3f} {_short(predicted)}\nis {_short(true)}\n{image_name(split, row)}"
-    return Tile(read_image(split.read(row), split.name(row)), caption)
+    return Tile(read_image(split.read(row), split.name(row), split.max_megapixels), caption)
 
 
 def _short(name: str) -> str:

@@ -3,7 +3,6 @@ torchvision's pipeline, with which they are compared."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torchvision import transforms
-from torchvision.datasets.folder import default_loader
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig
@@ -22,6 +20,7 @@ from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row
 from cnnbench.data.decode.engines import choose_engine, make_engine
 from cnnbench.data.decode.picture import Engine, Picture, open_picture
+from cnnbench.data.decode.pillow_engine import known_formats, open_image
 from cnnbench.data.decode.region import Part, fitted, rectangle
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, ImageMaker
@@ -104,7 +103,7 @@ class Resize:
 
 
 def _open(bench: Bench, engine: Engine, contents: dict[int, Any], index: int) -> tuple[Picture, Part]:
-    picture = open_picture(contents[index], bench.split.name(index), engine)
+    picture = open_picture(contents[index], bench.split.name(index), engine, bench.split.max_megapixels)
     size, random = (picture.width, picture.height), image_random(0, 0, index)
     return picture, training_part(*size, bench.augment.crop, bench.size, bench.arch, random)
 
@@ -183,10 +182,12 @@ def torchvision_images(bench: Bench, transform: Callable[[Image.Image], torch.Te
 
 
 def with_pillow(split: Split, index: int) -> Image.Image:
-    """As torchvision's ImageFolder loads a file; what does not lie in a file of its own, from memory."""
+    """As torchvision's ImageFolder loads a file, of the formats taken here; what lies in no file of its own, from
+    memory."""
     if isinstance(split.storage, Files):
-        return default_loader(split.name(index))
+        with open(split.name(index), "rb") as file:
+            return Image.open(file, formats=known_formats()).convert("RGB")
     content = split.read(index)
     if isinstance(content, np.ndarray):
         return Image.fromarray(content.squeeze()).convert("RGB")
-    return Image.open(io.BytesIO(content)).convert("RGB")
+    return open_image(content).convert("RGB")

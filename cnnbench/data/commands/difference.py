@@ -42,13 +42,13 @@ def _in_words(absolute: np.ndarray, squared: np.ndarray) -> str:
 
 def _errors(split: Split, recipe: Recipe, index: int) -> list[tuple[float, float]] | None:
     """Mean absolute and squared error in a random and in the central crop; None for a broken image."""
-    name, file = split.name(index), split.read(index)
+    name, file, most = split.name(index), split.read(index), split.max_megapixels
     try:
-        original, encoded = read_image(file, name), encode(file, name, recipe)
+        original, encoded = read_image(file, name, most), encode(file, name, recipe, most)
     except UserError:
         return None
     pixels = np.frombuffer(encoded.content, np.uint8).reshape(encoded.shape) if recipe.form == "raw" else None
-    packed = read_image(encoded.content if pixels is None else pixels, name)
+    packed = read_image(encoded.content if pixels is None else pixels, name, most)
     box = random_box(original.width, original.height, CropConfig(), Random(index))
     return [
         _error(_crop(original, box, original.size), _crop(packed, box, original.size)),

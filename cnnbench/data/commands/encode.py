@@ -9,6 +9,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from cnnbench.config.data import MOST_MEGAPIXELS
 from cnnbench.data.decode.jpeg_structure import read_header
 from cnnbench.data.decode.reference import read_image, resize_short_side
 
@@ -51,12 +52,13 @@ class Encoded:
     shape: tuple[int, int, int]
 
 
-def encode(original: bytes | np.ndarray, name: str, recipe: Recipe) -> Encoded:
-    """Image `name` in the form of `recipe`, from its file or its pixels; UserError if it cannot be decoded.
+def encode(original: bytes | np.ndarray, name: str, recipe: Recipe, megapixels: float = MOST_MEGAPIXELS) -> Encoded:
+    """Image `name` in the form of `recipe`, from its file or its pixels; UserError if it cannot be decoded, or has more
+    than so many `megapixels`.
 
     A JPEG file that would not be resized, and is smaller than its new form, stays as it is.
     """
-    image = read_image(original, name)
+    image = read_image(original, name, megapixels)
     if recipe.form == "original":
         content = original if isinstance(original, bytes) else _as_png(original)
         return Encoded(content, (image.height, image.width, 3))

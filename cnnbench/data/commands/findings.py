@@ -99,7 +99,10 @@ def _inspect(name: str, split: Split, index: int) -> Finding:
         content = split.read(index)
     except UserError as error:
         return Finding(kinds={"unreadable": str(error)})
-    finding = inspect_pixels(content) if isinstance(content, np.ndarray) else inspect_file(content, called)
+    if isinstance(content, np.ndarray):
+        finding = inspect_pixels(content)
+    else:
+        finding = inspect_file(content, called, split.max_megapixels)
     said, lies_in = NAMED_AFTER_CLASS.search(called.removesuffix(")")), split.classes[split.labels[index]]
     if name == "train" and said and WORDNET_ID.match(lies_in) and said[1] != lies_in:
         finding.kinds["misplaced"] = f"it lies in {lies_in}"

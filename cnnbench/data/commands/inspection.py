@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import warnings
@@ -15,10 +14,11 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from cnnbench.config.data import MOST_MEGAPIXELS
 from cnnbench.data.decode.engines import choose_engine, make_engine
 from cnnbench.data.decode.jpeg_structure import END
-from cnnbench.data.decode.picture import Engine, TooLarge, open_picture
-from cnnbench.data.decode.pillow_engine import known_formats
+from cnnbench.data.decode.picture import Engine, TooLarge, Undecided, open_picture
+from cnnbench.data.decode.pillow_engine import open_image
 from cnnbench.runtime.errors import UserError, reason
 
 ORIENTATION = 0x0112  # the tag of EXIF
@@ -49,20 +49,22 @@ def inspect_pixels(pixels: np.ndarray) -> Finding:
     return Finding(pixels.nbytes, digest, width, height, "pixels", "L" if channels == 1 else "RGB")
 
 
-def inspect_file(content: bytes, name: str) -> Finding:
-    """Decode the image file `content` whole, with the decoder that training takes by default, and note whatever is not
-    as it should be."""
+def inspect_file(content: bytes, name: str, megapixels: float = MOST_MEGAPIXELS) -> Finding:
+    """Decode the image file `content` whole, if it has at most so many `megapixels`, with the decoder that training
+    takes by default, and note whatever is not as it should be."""
     found = Finding(len(content), hashlib.blake2b(content, digest_size=16).digest())
     if not content:
         found.kinds["empty"] = "0 bytes"
         return found
     with suppress(Exception), warnings.catch_warnings():  # of no effect on the verdict, which is the decoder's
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(content), formats=known_formats()) as image:
+        with open_image(content) as image:
             _note_header(found, image, name)
     try:
-        picture = open_picture(content, "it", _decoder())
+        picture = open_picture(content, "it", _decoder(), megapixels)
         picture.region(0, 0, picture.width, picture.height)
+    except Undecided:
+        raise
     except UserError as error:
         found.kinds["huge" if isinstance(error, TooLarge) else "corrupt"] = str(error).removeprefix("it ")
         return found

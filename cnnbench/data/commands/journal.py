@@ -26,7 +26,7 @@ class Journal:
     def __init__(self, title: str, split: Split) -> None:
         self.split = split
         names = "\0".join(split.name(index) for index in range(len(split)))
-        content = names.encode(errors="surrogateescape") + split.labels.tobytes()
+        content = names.encode(errors="surrogateescape") + split.labels.tobytes() + repr(split.max_megapixels).encode()
         self.first = hashlib.sha256(content).hexdigest().encode() + b"\n"
         key = f"{title} {os.path.dirname(split.name(0))}"
         path = cache_folder() / f"check-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:16]}.jsonl"

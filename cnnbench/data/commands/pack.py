@@ -19,6 +19,7 @@ from cnnbench.config.data_commands import PackConfig, output_folder
 from cnnbench.data.commands.difference import difference
 from cnnbench.data.commands.encode import Recipe, encode, recipe
 from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
+from cnnbench.data.decode.picture import Undecided
 from cnnbench.data.layouts.read import data_folder, read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.files import Files
@@ -98,7 +99,9 @@ def _records(config: PackConfig, split: Split, chosen: Recipe, indices: range, d
 def _record(split: Split, chosen: Recipe, index: int) -> Record:
     original = split.read(index)  # what cannot be read ends the command: a disk that is gone is not a broken image
     try:
-        encoded = encode(original, split.name(index), chosen)
+        encoded = encode(original, split.name(index), chosen, split.max_megapixels)
+    except Undecided:
+        raise
     except UserError as error:
         reason = str(error).encode(errors="surrogateescape")
         return Record(reason, checksum(reason), (0, 0, 0), 0, LEFT_OUT)

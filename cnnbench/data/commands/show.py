@@ -11,7 +11,7 @@ from PIL import Image
 from cnnbench.config.data_commands import ShowConfig
 from cnnbench.config.image_size import input_size
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
-from cnnbench.data.decode.picture import open_picture
+from cnnbench.data.decode.picture import Picture, open_picture
 from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.reference import read_image
 from cnnbench.data.layouts.read import read_split
@@ -67,13 +67,17 @@ def drawn(split: Split, index: int, transform: TrainingTransform, draws: int) ->
         return Row(title, [before])
     # On a GPU the operations after the crop are the same but for rounding.
     transform = replace(transform, augment=replace(transform.augment, device="cpu"))
-    picture, nothing = open_picture(split.read(index), split.name(index), pillow), np.empty(0)
+    picture, nothing = _opened(split, index), np.empty(0)
     tiles = [before]
     for draw in range(draws):
         pixels = np.empty((transform.side(draw), transform.side(draw), transform.arch.in_channels), np.uint8)
         transform(picture, draw, index, pixels, nothing)
         tiles.append(Tile(Image.fromarray(pixels.squeeze()), f"draw {draw + 1}"))
     return Row(title, tiles)
+
+
+def _opened(split: Split, index: int) -> Picture:
+    return open_picture(split.read(index), split.name(index), pillow, split.max_megapixels)
 
 
 def evenly(length: int, count: int) -> list[int]:
@@ -85,7 +89,7 @@ def _tile(split: Split, index: int) -> Tile:
     """The image with its size and the name of its file; an empty tile that says so if it is broken."""
     name = os.path.basename(split.name(index))
     try:
-        image = read_image(split.read(index), name)
+        image = read_image(split.read(index), name, split.max_megapixels)
     except UserError:
         return Tile(None, f"broken\n{name}")
     return Tile(image, f"{image.width} x {image.height}\n{name}")

@@ -38,7 +38,7 @@ def stats(config: StatsConfig) -> None:
 
 def image_sums(split: Split, config: StatsConfig, index: int) -> Sums:
     """The integer sums over one image, as RGB."""
-    image = read_image(split.read(index), split.name(index))
+    image = read_image(split.read(index), split.name(index), split.max_megapixels)
     size = image.size
     if config.area == "center":
         image = evaluation_image(image, config.image_size, config.crop_ratio, config.interpolation)

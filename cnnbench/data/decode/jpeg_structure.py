@@ -32,6 +32,17 @@ def has_end(content: bytes) -> bool:
     return content.find(END, -32) >= 0
 
 
+def count_scans(content: bytes) -> int:
+    """Scans of a JPEG file, with those of thumbnails in it, where decoders go over more than one; of any other file 0.
+    In a picture's codes no byte that is MARK is followed by SCAN."""
+    if not content.startswith(START):
+        return 0
+    header = read_header(content)
+    if header is not None and header.frame in SEQUENTIAL and header.components == header.scanned:
+        return 1  # behind which libjpeg takes no other
+    return content.count(bytes((MARK, SCAN)))
+
+
 def is_plain(content: bytes) -> bool:
     """Whether `content` is a JPEG file of the usual kind whose only scan holds just the picture, to the end mark.
 

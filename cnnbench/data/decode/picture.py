@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnbench.config.data import MOST_MEGAPIXELS
+from cnnbench.data.decode.jpeg_structure import count_scans
 from cnnbench.runtime.errors import UserError
 
-MOST_PIXELS = 89_478_485  # above, an image is refused before it is decoded: where Pillow begins to warn of a "bomb"
+MOST_SCANS = 100  # of a progressive JPEG file; usual are 10, and libvips refuses more than 100 as well
+SCANNED = 16  # times as many pixels in all scans together: each costs nearly as much time as decoding all
 MOST_ELONGATED = 1000  # times as long as wide: 128,000 columns left of the central crop of 224 take 90 MB to resize
 
 
@@ -18,31 +21,53 @@ class Picture:
     """An image whose size is known and whose pixels are not decoded yet.
 
     `region(left, top, width, height)` gives uint8 (height, width, C), C = 3 (RGB) or 1 (grey); the array may be a view.
+    `cost`: how many times the memory of the usual 10 bytes a pixel decoding takes.
     """
 
     width: int
     height: int
     region: Callable[[int, int, int, int], np.ndarray]
+    cost: float = 1.0
 
 
 class TooLarge(UserError):
     """The image may be whole, but is not decoded: its size is out of proportion."""
 
 
+class Undecided(UserError):
+    """Whether the image is broken cannot be said: memory ran out. What counts images has to end, not to count it."""
+
+
 Engine = Callable[[bytes, str], Picture]  # (content of a file, its name for messages)
 
 
-def open_picture(content: bytes | np.ndarray, name: str, engine: Engine) -> Picture:
-    """The picture in a file's `content`, or in pixels uint8 (H, W, C). UserError, with `name`, unless it is one."""
+def open_picture(
+    content: bytes | np.ndarray, name: str, engine: Engine, megapixels: float = MOST_MEGAPIXELS
+) -> Picture:
+    """The picture in a file's `content`, or in pixels uint8 (H, W, C), of at most so many `megapixels`. Nothing is
+    decoded yet. UserError, with `name`, unless it is one."""
     picture = from_pixels(content) if isinstance(content, np.ndarray) else engine(content, name)
     width, height = picture.width, picture.height
     if min(width, height) < 1:
         raise UserError(f"{name} has no pixels: it is {width} x {height}")
-    if width * height > MOST_PIXELS:
-        raise TooLarge(f"{name} has more than {MOST_PIXELS:,} pixels, which are refused")
+    _check_size(picture, name, megapixels, 0 if isinstance(content, np.ndarray) else count_scans(content))
     if max(width, height) > MOST_ELONGATED * min(width, height):
         raise TooLarge(f"{name} is {width} x {height}: more than {MOST_ELONGATED:,} times as long as wide are refused")
     return picture
+
+
+def _check_size(picture: Picture, name: str, megapixels: float, scans: int) -> None:
+    """Raise TooLarge for what takes more memory, or more time, than an image of `megapixels` of the usual kind."""
+    has = picture.width * picture.height / 1e6
+    if has > megapixels:
+        raise TooLarge(f"{name} has {has:,.1f} megapixels: more than data.max_megapixels={megapixels:g} are refused")
+    if has * picture.cost > megapixels:
+        raise TooLarge(
+            f"{name} has {has:,.1f} megapixels, and of its format, which takes {picture.cost:g} times the memory, more "
+            f"than {megapixels / picture.cost:g} are refused (data.max_megapixels={megapixels:g})"
+        )
+    if scans > MOST_SCANS or has * scans > SCANNED * megapixels:
+        raise TooLarge(f"{name} has {scans:,} scans over {has:,.1f} megapixels, which are refused")
 
 
 def from_pixels(pixels: np.ndarray) -> Picture:

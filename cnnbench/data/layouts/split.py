@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cnnbench.config.data import MOST_MEGAPIXELS
 from cnnbench.data.layouts.account import Account
 from cnnbench.data.storage.files import Storage
 from cnnbench.data.storage.ranges import Ranges
@@ -17,7 +18,7 @@ class Split:
     """Flat arrays, which forked workers share without copying.
 
     `labels` are int64 (n,), indices into `classes`; image i has number `numbers[i]` in `storage`, which may hold more.
-    `account` says what was left out of it.
+    `account` says what was left out of it; an image of more than `max_megapixels` counts as broken.
     """
 
     classes: tuple[str, ...]
@@ -25,6 +26,7 @@ class Split:
     numbers: np.ndarray
     storage: Storage
     account: Account = Account()
+    max_megapixels: float = MOST_MEGAPIXELS
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -44,7 +44,7 @@ def subset(listing: Listing, data: SourceConfig, split: str, known: Sequence[str
     if not len(numbers):
         raise UserError(f"{listing.source} has no images of the {len(known)} chosen classes")
     account += Account(notes=_without_images(known, labels[numbers]))
-    return Split(tuple(known), labels[numbers], numbers, listing.storage, account)
+    return Split(tuple(known), labels[numbers], numbers, listing.storage, account, data.max_megapixels)
 
 
 def read_classes(path: str, listing: Listing) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -12,7 +12,7 @@ import torch
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine
-from cnnbench.data.decode.picture import open_picture
+from cnnbench.data.decode.picture import Undecided, open_picture
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import BROKEN_LABEL, Batch
@@ -56,10 +56,13 @@ class FullImages:
     def _make(self, index: int) -> Batch:
         label = int(self.split.labels[index])
         try:
-            picture = open_picture(self.split.read(index), self.split.name(index), self._open)
+            content, name = self.split.read(index), self.split.name(index)
+            picture = open_picture(content, name, self._open, self.split.max_megapixels)
             pixels = picture.region(0, 0, picture.width, picture.height)
             size = scaled(picture.width, picture.height, self.scale)
             pixels = in_channels(resized(pixels, *size, self.arch.interpolation), self.arch.in_channels)
+        except Undecided:
+            raise
         except UserError as error:
             self.broken[index], label = str(error), BROKEN_LABEL
             pixels = np.zeros((self.scale, self.scale, 1), np.uint8)

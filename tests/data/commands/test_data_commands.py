@@ -220,11 +220,11 @@ def test_an_interrupted_check_goes_on_and_looks_again_at_what_changed(tmp_path, 
     looked: list[str] = []
     inspect = findings.inspect_file
 
-    def stopping(content: bytes, name: str):
+    def stopping(content: bytes, name: str, megapixels: float):
         looked.append(os.path.basename(name))
         if name.endswith("z.JPEG") and len(looked) < 8:
             raise KeyboardInterrupt
-        return inspect(content, name)
+        return inspect(content, name, megapixels)
 
     monkeypatch.setattr(findings, "inspect_file", stopping)
     with pytest.raises(KeyboardInterrupt):

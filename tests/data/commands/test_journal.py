@@ -20,6 +20,7 @@ class Images:
     def __init__(self, folder: Path, names: Iterable[str], files: bool) -> None:
         self.paths = [str(folder / name) for name in names]
         self.labels = np.zeros(len(self.paths), np.int64)
+        self.max_megapixels = 64.0
         self.storage = Files("", self.paths) if files else None
         for path in self.paths if files else ():
             Path(path).touch()

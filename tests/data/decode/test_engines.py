@@ -9,9 +9,12 @@ import pytest
 from photos import encoded, mosaic
 from PIL import Image
 
-from cnnbench.data.decode import engines
-from cnnbench.data.decode.picture import Engine, open_picture
+from cnnbench.data.decode import engines, pillow_engine
+from cnnbench.data.decode.picture import Engine, TooLarge, Undecided, open_picture
+from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.runtime.errors import UserError
+
+SIDE = 100  # of the pictures with a budget
 
 
 @pytest.fixture(scope="module", params=["nvimgcodec", "simplejpeg", "pillow"])
@@ -94,8 +97,52 @@ def test_a_bomb_is_refused_before_it_is_decoded(engine):
     content = bytearray(encoded(Image.new("L", (64, 64))))
     size = content.index(b"\xff\xc0") + 5
     content[size : size + 4] = b"\xff\x00\xff\x00"
-    with pytest.raises(UserError, match=r"has more than 89,478,485 pixels"):
+    with pytest.raises(UserError, match=r"has 4,261.5 megapixels: more than data.max_megapixels=64 are"):
         open_picture(bytes(content), "x.JPEG", engine)
+
+
+@pytest.mark.parametrize(("form", "cost"), [("JPEG", 1), ("PNG", 1), ("WEBP", 1.7), ("JPEG2000", 2.5), ("TIFF", 1)])
+def test_the_budget_is_of_memory_and_looked_at_before_anything_is_decoded(engine, form, cost, monkeypatch):
+    """What a format takes of memory counts: of one that takes more than the usual 10 bytes a pixel, fewer are taken."""
+    content, budget = encoded(Image.new("RGB", (SIDE, SIDE)), form), SIDE**2 / 1e6 * cost
+    picture = open_picture(content, "x.JPEG", engine, budget)
+    assert picture.region(0, 0, SIDE, SIDE).shape == (SIDE, SIDE, 3)
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(TooLarge, match=f"x.JPEG has 0.0 megapixels.*data.max_megapixels={budget * 0.99:g}"):
+        open_picture(content, "x.JPEG", engine, budget * 0.99)
+
+
+def test_scans_without_end_are_refused(engine):
+    """A progressive file whose last scan is there again and again: each costs as much time as decoding does."""
+    content = encoded(Image.new("RGB", (SIDE, SIDE)), progressive=True)
+    start, scans = content.rindex(b"\xff\xda"), content.count(b"\xff\xda")
+    most = content[:start] + content[start:-2] * (100 - scans + 1) + content[-2:]
+    assert open_picture(most, "x.JPEG", engine).region(0, 0, 1, 1).shape == (1, 1, 3)
+    with pytest.raises(TooLarge, match=r"x\.JPEG has 101 scans over 0\.0 megapixels, which are refused"):
+        open_picture(content[:start] + content[start:-2] * (101 - scans + 1) + content[-2:], "x.JPEG", engine)
+    with pytest.raises(TooLarge, match="has 100 scans"):
+        open_picture(most, "x.JPEG", engine, SIDE**2 / 1e6 * 100 / 16 * 0.99)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK", "I;16", "1"])
+def test_bands_are_the_whole(mode, sample, monkeypatch):
+    """A large picture is converted in bands, which must not show: here of two rows."""
+    image = mosaic(sample, 61, 47)
+    deep = Image.fromarray(np.asarray(image)[:, :, 0].astype(np.uint16) * 257)
+    image = deep if mode == "I;16" else image.convert(mode)
+    content = encoded(image, "TIFF")
+    expected = region(pillow, content)
+    monkeypatch.setattr(pillow_engine, "BAND", 130)
+    for box in (None, (3, 5, 40, 33)):
+        left, top, width, height = box or (0, 0, 61, 47)
+        assert np.array_equal(region(pillow, content, box), expected[top : top + height, left : left + width])
+
+
+def test_memory_that_runs_out_says_nothing_of_the_image(engine, monkeypatch):
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: bytearray(1 << 60))
+    content = encoded(Image.new("P", (SIDE, SIDE)), "PNG")
+    with pytest.raises(Undecided, match=r"x\.JPEG cannot be decoded: memory ran out"):
+        region(engine, content)
 
 
 def test_mutated_files_never_crash_and_never_give_other_pixels(engine, sample):
