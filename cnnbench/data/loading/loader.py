@@ -11,16 +11,18 @@ import math
 import mmap
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from cnnbench.config.data import DataConfig
+from cnnbench.config.data import MOST_SECONDS, DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine
-from cnnbench.data.decode.picture import Engine, open_picture
+from cnnbench.data.decode.picture import Engine, Undecided, open_picture
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.fence import Fence
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
 from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
@@ -46,7 +48,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class ImageMaker:
-    """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN_LABEL."""
+    """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN_LABEL.
+    Decoding one takes at most `max_seconds` of processor time, in worker processes."""
 
     split: Split
     transform: Transform
@@ -54,22 +57,40 @@ class ImageMaker:
     engine: str
     loose: bool = False
     replace: bool = False
+    max_seconds: float = MOST_SECONDS
 
     @cached_property
     def _open(self) -> Engine:
         return make_engine(choose_engine(self.engine), self.loose)
 
-    def fill(self, chosen: list[SampleKey], batch: Batch) -> list[tuple[int, str]]:
-        """Make the images `chosen` in `batch`; the numbers of those that are broken, and why."""
+    def fill(self, chosen: list[SampleKey], batch: Batch, fence: Fence | None = None) -> list[tuple[int, str]]:
+        """Make the images `chosen` in `batch`; the numbers of those that are broken, and why. UserError if that cannot
+        be said of one that must not be replaced."""
+        around = nullcontext if fence is None else fence.around
         images, labels, parameters = batch.images.numpy(), batch.labels.numpy(), batch.parameters.numpy()
         broken: list[tuple[int, str]] = []
         ahead = self._fetched([index for _, index in chosen])
         if self.transform.views > 1:
             images = images.reshape(len(chosen), self.transform.views, *images.shape[1:])
         for place, (draw, index) in enumerate(chosen):
-            used = self._make(draw, index, images[place], parameters[place], broken, ahead)
-            labels[place] = BROKEN_LABEL if used is None else self.split.labels[used]
+            slot = images[place], parameters[place]
+            for candidate in self._candidates(index):
+                try:
+                    with around(candidate):
+                        self._make(draw, candidate, *slot, ahead)
+                    labels[place] = self.split.labels[candidate]
+                    break
+                except UserError as error:
+                    if isinstance(error, Undecided) and not self.replace:
+                        raise
+                    broken.append((candidate, str(error)))
+            else:
+                slot[0][:], slot[1][:], labels[place] = 0, 0, BROKEN_LABEL
         return broken
+
+    def _candidates(self, index: int) -> Iterator[int]:
+        """Image `index`, and those that may take its place."""
+        return (number % len(self.split) for number in range(index, index + (TRIES if self.replace else 1)))
 
     def _fetched(self, indices: list[int]) -> dict[int, bytes]:
         try:
@@ -83,21 +104,15 @@ class ImageMaker:
         index: int,
         slot: np.ndarray,
         parameters: np.ndarray,
-        broken: list[tuple[int, str]],
         ahead: dict[int, bytes],
-    ) -> int | None:
-        """Make image `index`, or its replacement, in `slot`; the number of the image made, None if there is none."""
-        for candidate in range(index, index + TRIES if self.replace else index + 1):
-            candidate %= len(self.split)
-            try:
-                content = ahead[candidate] if candidate in ahead else self.split.read(candidate)
-                picture = open_picture(content, self.split.name(candidate), self._open)
-                self.transform(picture, draw, candidate, slot, parameters)
-                return candidate
-            except UserError as error:
-                broken.append((candidate, str(error)))
-        slot[:], parameters[:] = 0, 0
-        return None
+    ) -> None:
+        """Make image `index` in `slot` and `parameters`. UserError if it is broken."""
+        content, name = ahead[index] if index in ahead else self.split.read(index), self.split.name(index)
+        try:
+            picture = open_picture(content, name, self._open, self.split.max_megapixels)
+            self.transform(picture, draw, index, slot, parameters)
+        except MemoryError as error:
+            raise Undecided(f"{name} cannot be made: memory ran out") from error
 
 
 class Loader:
@@ -139,7 +154,11 @@ class Loader:
     def _start_workers(self, ring: _Ring) -> _PartWorkers:
         if self.workers == 0:
             return Inline(ring.fill)
-        return Processes(ring.fill, self.workers) if self.kind == "process" else Threads(ring.fill, self.workers)
+        if self.kind == "thread":
+            return Threads(ring.fill, self.workers)
+        maker = self.images
+        ring.fence = Fence(maker.split, self.workers, maker.max_seconds, maker.replace)
+        return Processes(ring.fill, self.workers, ring.fence)
 
     def close(self) -> None:
         """End the workers."""
@@ -228,7 +247,8 @@ def loader_of(
     """The loader that `data` describes. A training transform has broken images replaced, up to data.max_bad of them."""
     training = isinstance(transform, TrainingTransform)
     loose = training and data.pixels == "loose"
-    images = ImageMaker(split, transform, transform.arch.in_channels, data.engine, loose, replace=training)
+    channels, seconds = transform.arch.in_channels, data.max_seconds
+    images = ImageMaker(split, transform, channels, data.engine, loose, replace=training, max_seconds=seconds)
     max_bad = data.max_bad if training else None
     return Loader(images, order, workers, data.worker_kind, data.prefetch, pin, max_bad)
 
@@ -270,6 +290,7 @@ class _Ring:
             ) from error
         self.labels = _shared((slots, batch), torch.int64)
         self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
+        self.fence: Fence | None = None  # around decoding in processes, which others are not
         self.pinned = pin and _pin(self.images)
 
     def batch(self, slot: int, start: int, end: int, side: int) -> Batch:
@@ -281,7 +302,7 @@ class _Ring:
 
     def fill(self, part: BatchPart) -> list[tuple[int, str]]:
         end = part.start + len(part.chosen)
-        return self.maker.fill(part.chosen, self.batch(part.slot, part.start, end, part.side))
+        return self.maker.fill(part.chosen, self.batch(part.slot, part.start, end, part.side), self.fence)
 
     def close(self) -> None:
         if self.pinned:

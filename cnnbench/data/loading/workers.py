@@ -22,6 +22,8 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import torch
 
+from cnnbench.runtime.errors import UserError
+
 Task = TypeVar("Task")
 Value = TypeVar("Value")
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the training process decides what they mean, and closes
@@ -34,6 +36,16 @@ class TaskResult(Generic[Task, Value]):
     task: Task
     value: Value
     seconds: float
+
+
+class Place(Protocol):
+    """What has a say in a worker process, and on its end."""
+
+    def enter(self, worker: int) -> None:
+        """Called in the process of `worker` before its first task."""
+
+    def blames(self, worker: int, exit_code: int) -> bool:
+        """Whether `worker` ended by a task of its own, so that another process is to go on in its place."""
 
 
 class Workers(Protocol[Task, Value]):
@@ -104,21 +116,27 @@ class Threads(Generic[Task, Value]):
 class Processes(Generic[Task, Value]):
     """Forked processes, which share the index with this one and have imported what they need already."""
 
-    def __init__(self, function: Callable[[Task], Value], count: int) -> None:
-        context = multiprocessing.get_context("fork")
+    def __init__(self, function: Callable[[Task], Value], count: int, place: Place | None = None) -> None:
+        self.function, self.place = function, place
         self.connections: list[Connection] = []
         self.processes: list[BaseProcess] = []
         self.waiting: list[deque[Task]] = [deque() for _ in range(count)]  # tasks of each that have no result yet
         for number in range(count):
-            ours, theirs = context.Pipe()
-            self.connections.append(ours)
-            # A child that kept our ends of the pipes would never see them close when this process dies.
-            arguments = (function, theirs, list(self.connections))
-            self.processes.append(context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}"))
-            self.processes[-1].start()
-            theirs.close()
+            self._start(number)
         # At exit, before Python asks its children to end by a signal that these ignore, and waits for them.
         self.leave = multiprocessing.util.Finalize(self, _close, args=(self.connections,), exitpriority=10)
+
+    def _start(self, number: int) -> None:
+        """Start worker `number`, which may be the next one, or stand in for one that has ended."""
+        context = multiprocessing.get_context("fork")
+        ours, theirs = context.Pipe()
+        self.connections[number : number + 1] = [ours]
+        # A child that kept our ends of the pipes would never see them close when this process dies.
+        arguments = (self.function, theirs, list(self.connections), number, self.place)
+        process = context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}")
+        self.processes[number : number + 1] = [process]
+        process.start()
+        theirs.close()
 
     def submit(self, task: Task) -> None:
         number = min(range(len(self.waiting)), key=lambda number: len(self.waiting[number]))
@@ -126,32 +144,46 @@ class Processes(Generic[Task, Value]):
         try:
             self.connections[number].send(task)
         except OSError:
-            self._raise_death(number)
+            self._replace(number)
 
     def receive(self) -> list[TaskResult[Task, Value]]:
         ready = wait([*self.connections, *(process.sentinel for process in self.processes)])
         results = []
         for number, connection in enumerate(self.connections):
             if connection in ready or self.processes[number].sentinel in ready:
-                results.append(self._received(number))
-                self.waiting[number].popleft()
+                results += self._received(number)
         return results
 
-    def _received(self, number: int) -> TaskResult[Task, Value]:
+    def _received(self, number: int) -> list[TaskResult[Task, Value]]:
         connection = self.connections[number]
         try:
             result = connection.recv() if connection.poll() else None
         except (EOFError, OSError):
             result = None
         if result is None:
-            self._raise_death(number)
+            self._replace(number)
+            return []
+        if isinstance(result, UserError):
+            raise result
         if isinstance(result, str):
             raise RuntimeError(f"a loader process failed:\n{result}")
-        return result
+        self.waiting[number].popleft()
+        return [result]
+
+    def _replace(self, number: int) -> None:
+        """Have another process do the tasks of worker `number`, which has ended, if a task is to blame."""
+        self.processes[number].join()
+        code = self.processes[number].exitcode or 0
+        if self.place is None or not self.place.blames(number, code):
+            self._raise_death(number)
+        self.connections[number].close()
+        self.processes[number].close()
+        self._start(number)
+        for task in self.waiting[number]:
+            self.connections[number].send(task)
 
     def _raise_death(self, number: int) -> NoReturn:
         process = self.processes[number]
-        process.join()
         code = process.exitcode or 0
         cause = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         memory = " (out of memory?)" if code == -signal.SIGKILL else ""
@@ -174,18 +206,29 @@ def _close(connections: list[Connection]) -> None:
         connection.close()
 
 
-def _serve(function: Callable[[Any], Any], connection: Connection, others: list[Connection]) -> None:
-    """Do one task after the other until the other end closes; of one that fails the traceback is sent."""
+def _serve(
+    function: Callable[[Any], Any],
+    connection: Connection,
+    others: list[Connection],
+    number: int,
+    place: Place | None,
+) -> None:
+    """Do one task after the other until the other end closes; of one that fails the UserError, or the traceback, is
+    sent."""
     for other in others:
         other.close()
-    for number in IGNORED:
-        signal.signal(number, signal.SIG_IGN)
+    for ignored in IGNORED:
+        signal.signal(ignored, signal.SIG_IGN)
+    if place is not None:
+        place.enter(number)
     torch.set_num_threads(1)
     try:
         while True:
             task = connection.recv()
             try:
-                result: TaskResult[Any, Any] | str = _do(function, task)
+                result: TaskResult[Any, Any] | UserError | str = _do(function, task)
+            except UserError as error:
+                result = error
             except Exception:
                 result = traceback.format_exc()
             connection.send(result)

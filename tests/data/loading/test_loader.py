@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from cnnbench.config.augment import (
     ShiftConfig,
 )
 from cnnbench.config.data import DataConfig
+from cnnbench.data.decode.picture import Undecided
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading import loader
@@ -193,14 +195,24 @@ def test_in_evaluation_a_broken_image_has_no_class(broken_data):
 
 @dataclasses.dataclass(frozen=True)
 class Deadly(Files):
-    """Files of which one ends the process that reads it, as a crash in a decoder would, and one has a bug."""
+    """Files of which one has the process killed that reads it, one has it crash, as an error in a decoder would, one
+    never ends, one has a bug, and one finds no memory."""
 
     deadly: int = -1
+    crashing: int = -1
+    endless: int = -1
     wrong: int = -1
+    greedy: int = -1
 
     def read(self, number: int) -> bytes:
         if number == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
+        if number == self.crashing:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        while number == self.endless:
+            pass
+        if number == self.greedy:
+            raise Undecided("memory ran out")
         if number == self.wrong:
             raise ZeroDivisionError("a bug")
         return super().read(number)
@@ -216,6 +228,50 @@ def test_a_dead_worker_is_reported_with_its_cause(small_data):
     loader = Loader(with_storage(training_images(small_data), deadly=20), ORDER, 2)
     with pytest.raises(RuntimeError, match=r"loader process \d of 2 was ended by SIGKILL .*images .*\b20\b"):
         copies(loader)
+
+
+ENDS = {
+    "crashing": r"train_00008\.png ends the process that decodes it \(SIGSEGV\)",
+    "endless": r"train_00008\.png takes more than data\.max_seconds=0\.1 of processor time to decode",
+}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_image_that_ends_a_worker_is_replaced_in_training_and_listed_once(small_data, kind, workers):
+    images = dataclasses.replace(training_images(small_data), max_seconds=0.1)
+    order = [[(draw, index) for index in range(61)] for draw in range(2)]
+    expected = copies(Loader(images, order, 0))
+    images = with_storage(images, **{kind: 20})
+    loader = Loader(images, order, workers, "process", max_bad=1)
+    got = copies(loader)
+    assert list(loader.broken) == [20]
+    assert re.search(ENDS[kind], loader.broken[20])
+    for batch, usual in zip(got, expected, strict=True):
+        assert torch.equal(batch.images[20], usual.images[21])
+        assert torch.equal(batch.images[21:], usual.images[21:])
+        assert torch.equal(batch.images[:20], usual.images[:20])
+    with pytest.raises(UserError, match=r"1 broken images, more than data\.max_bad=0"):
+        copies(Loader(images, order, workers, "process", max_bad=0))
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_an_image_that_ends_a_worker_ends_an_evaluation_in_a_sentence(small_data, kind):
+    images = dataclasses.replace(training_images(small_data), max_seconds=0.1, replace=False)
+    with pytest.raises(UserError, match=rf"{ENDS[kind]}: it cannot be counted; repair or remove it"):
+        copies(Loader(with_storage(images, **{kind: 20}), ORDER, 2))
+
+
+@pytest.mark.parametrize(("workers", "kind"), FORMS)
+def test_memory_that_runs_out_is_never_counted_as_an_error_of_the_network(small_data, workers, kind):
+    """In training the image is replaced; an evaluation ends, since elsewhere there may be memory."""
+    images = with_storage(training_images(small_data), greedy=20)
+    loader = Loader(images, ORDER, workers, kind)
+    copies(loader)
+    assert loader.broken == {20: "memory ran out"}
+    with pytest.raises((UserError, RuntimeError)) as caught:
+        copies(Loader(dataclasses.replace(images, replace=False), ORDER, workers, kind))
+    assert "memory ran out" in str(caught.value) + str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize(("workers", "kind"), FORMS)
