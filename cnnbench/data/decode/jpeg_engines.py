@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from cnnbench.data.decode.jpeg_structure import has_end, is_plain, read_header
 from cnnbench.data.decode.picture import Picture
+from cnnbench.data.decode.silence import silence
 
 NARROWEST = 4  # columns: of fewer, libjpeg-turbo interpolates the colours of a region in another way than of the whole
 
@@ -47,7 +47,7 @@ def nvimgcodec(loose: bool) -> Opener:
     whole is smoothed: so it gets only files in which neither can be.
     """
     os.environ.setdefault("PYNVIMGCODEC_VERBOSITY", "0")
-    with _silence():
+    with silence():  # notes on decoders that need CUDA, which are not used here
         from nvidia import nvimgcodec as codec
     decoders = threading.local()  # one per thread, and made after a fork
     options = ":fast_idct=1 :fancy_upsampling=0" if loose else ""
@@ -56,7 +56,7 @@ def nvimgcodec(loose: bool) -> Opener:
 
     def decoder() -> Any:
         if not hasattr(decoders, "own"):
-            with _silence():
+            with silence():
                 decoders.own = codec.Decoder(
                     device_id=codec.NVIMGCODEC_DEVICE_CPU_ONLY,
                     backends=[codec.Backend(codec.BackendKind.CPU_ONLY)],
@@ -80,16 +80,3 @@ def nvimgcodec(loose: bool) -> Opener:
         return Picture(width, height, region)
 
     return open_jpeg
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what C code writes to the standard error: notes on decoders that need CUDA, which are not used here."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

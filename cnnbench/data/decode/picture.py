@@ -63,8 +63,8 @@ def _check_size(picture: Picture, name: str, megapixels: float, scans: int) -> N
         raise TooLarge(f"{name} has {has:,.1f} megapixels: more than data.max_megapixels={megapixels:g} are refused")
     if has * picture.cost > megapixels:
         raise TooLarge(
-            f"{name} has {has:,.1f} megapixels, and of its format, which takes {picture.cost:g} times the memory, more "
-            f"than {megapixels / picture.cost:g} are refused (data.max_megapixels={megapixels:g})"
+            f"{name} takes as much memory as {has * picture.cost:,.1f} megapixels usually do, and more than "
+            f"data.max_megapixels={megapixels:g} are refused"
         )
     if scans > MOST_SCANS or has * scans > SCANNED * megapixels:
         raise TooLarge(f"{name} has {scans:,} scans over {has:,.1f} megapixels, which are refused")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from cnnbench.data.decode.picture import Picture, Undecided
+from cnnbench.data.decode.silence import silence
 from cnnbench.runtime.errors import UserError, reason
 
 # What is read. Of the others that Pillow knows some start programs (EPS), some take nearly anything for theirs (TGA).
@@ -37,6 +39,7 @@ BEGINNINGS = {
 # How many times the usual 10 bytes of memory a pixel decoding takes, where it is more: measured on 62 megapixels.
 COSTS = {"WEBP": 1.7, "JPEG2000": 2.5, "AVIF": 1.5}
 BAND = 1 << 20  # pixels that are converted at a time
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says there, its exceptions say too
 Image.MAX_IMAGE_PIXELS = None  # pixels are counted before anything is decoded, by open_picture
 HEIF = {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}  # brands, behind "ftyp"
 
@@ -46,12 +49,13 @@ def pillow(content: bytes, name: str) -> Picture:
     cannot be decoded."""
     with _told(name, content):
         image = open_image(content)
+        cost = _cost(image)
 
     def region(left: int, top: int, width: int, height: int) -> np.ndarray:
-        with _told(name, content):
+        with _told(name, content), silence() if image.format == "TIFF" else nullcontext():  # libtiff's own words
             return _pixels(image, left, top, width, height)
 
-    return Picture(*image.size, region, COSTS.get(image.format or "", 1.0))
+    return Picture(*image.size, region, cost)
 
 
 def open_image(content: bytes) -> Image.Image:
@@ -64,6 +68,16 @@ def known_formats() -> list[str]:
     """FORMATS as far as this Pillow has them."""
     Image.init()
     return [form for form in FORMATS if form in Image.OPEN]
+
+
+def _cost(image: Image.Image) -> float:
+    """How many times the usual 10 bytes of memory a pixel decoding takes. A tile of a TIFF file may be larger than the
+    picture of which it is a part."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return COSTS.get(image.format or "", 1.0)
+    sides = [image.tag_v2.get(tag) for tag in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)]
+    across, down = (side if isinstance(side, int) else 1 for side in sides)
+    return max(1.0, across * down / max(1, image.width * image.height))
 
 
 def _pixels(image: Image.Image, left: int, top: int, width: int, height: int) -> np.ndarray:

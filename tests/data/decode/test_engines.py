@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import numpy as np
 import pytest
@@ -108,8 +109,20 @@ def test_the_budget_is_of_memory_and_looked_at_before_anything_is_decoded(engine
     picture = open_picture(content, "x.JPEG", engine, budget)
     assert picture.region(0, 0, SIDE, SIDE).shape == (SIDE, SIDE, 3)
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
-    with pytest.raises(TooLarge, match=f"x.JPEG has 0.0 megapixels.*data.max_megapixels={budget * 0.99:g}"):
+    with pytest.raises(TooLarge, match=f"x.JPEG (has|takes as) .* megapixels.*data.max_megapixels={budget * 0.99:g}"):
         open_picture(content, "x.JPEG", engine, budget * 0.99)
+
+
+def test_a_tile_larger_than_the_picture_counts(capfd):
+    """A TIFF file of 16 x 16 pixels with a tile of 60,000 x 30,000 made libtiff take 1.8 GB, and say so."""
+    tags = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 322: 60_000, 323: 30_000, 324: 134, 325: 1000}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    content = struct.pack("<4sIH", b"II*\0", 8, len(tags)) + entries + bytes(4 + 1000)
+    with pytest.raises(TooLarge, match=r"takes as much memory as 1,800\.0 megapixels usually do"):
+        open_picture(content, "x.JPEG", pillow)
+    with pytest.raises(UserError, match=r"cannot be decoded"):
+        region(pillow, content.replace(struct.pack("<I", 60_000), struct.pack("<I", 320)))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_scans_without_end_are_refused(engine):
