@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -26,11 +26,20 @@ CHUNK = 16  # images that go to a worker at a time
 AHEAD = 4  # chunks per worker that may be under way: bounds the memory
 SECONDS = 10  # between two lines of progress where there is no terminal
 
+
+class WorkerEnded(UserError):
+    """Number `process` of the system, a worker, ended with `exit_code`: negative, the signal that ended it."""
+
+    def __init__(self, text: str, process: int, exit_code: int) -> None:
+        super().__init__(text)
+        self.process, self.exit_code = process, exit_code
+
+
 _function: Callable[[int], Any]  # of a worker process, which has no other
 
 
 def map_images(
-    function: Callable[[int], Result], indices: range, workers: int | None, title: str, unit: str = "images"
+    function: Callable[[int], Result], indices: Sequence[int], workers: int | None, title: str, unit: str = "images"
 ) -> Iterator[Result]:
     """`function(index)` for each of `indices`, in their order, while a bar with `title` shows how far it is.
 
@@ -68,7 +77,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
     yield advance
 
 
-def _in_processes(function: Callable[[int], Result], indices: range, workers: int) -> Iterator[Result]:
+def _in_processes(function: Callable[[int], Result], indices: Sequence[int], workers: int) -> Iterator[Result]:
     method = "fork" if sys.platform == "linux" else None  # workers share what `function` holds
     context = multiprocessing.get_context(method)
     pool = ProcessPoolExecutor(workers, context, _start_worker, (function,))
@@ -85,12 +94,12 @@ def _in_processes(function: Callable[[int], Result], indices: range, workers: in
                 pending.append(pool.submit(_run_chunk, indices[following : following + CHUNK]))
     except BrokenProcessPool as error:
         pool.shutdown()  # until then the exit statuses are not known
-        raise UserError(_cause_of_death([process.exitcode for process in processes])) from error
+        raise _end_of([(process.pid, process.exitcode) for process in processes]) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _run_chunk(indices: range) -> list:
+def _run_chunk(indices: Sequence[int]) -> list:
     return [_function(index) for index in indices]
 
 
@@ -108,10 +117,13 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _cause_of_death(codes: list[int | None]) -> str:
+def _end_of(ended: list[tuple[int, int | None]]) -> WorkerEnded:
     """What to tell of a pool that broke; the pool itself ends the workers that are left with SIGTERM."""
-    code = next((code for code in codes if code not in (None, 0, -signal.SIGTERM)), None)
+    others = (None, 0, -signal.SIGTERM)
+    process, code = next(((process, code) for process, code in ended if code not in others), (0, None))
     if code == -signal.SIGKILL:
-        return "a worker process was killed, most likely because memory ran out: give fewer, as in workers=2"
-    how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit status {code}"
-    return f"a worker process ended {how}: repeat the command, with workers=0 to see its error"
+        text = "a worker process was killed, most likely because memory ran out: give fewer, as in workers=2"
+    else:
+        how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit status {code}"
+        text = f"a worker process ended {how}: repeat the command, with workers=0 to see its error"
+    return WorkerEnded(text, process, code or 0)

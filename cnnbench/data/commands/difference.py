@@ -11,10 +11,10 @@ from PIL import Image
 from cnnbench.config.augment import CropConfig
 from cnnbench.data.augment.crop import random_box
 from cnnbench.data.commands.encode import Recipe, encode
+from cnnbench.data.commands.fenced import map_fenced
 from cnnbench.data.decode.reference import INTERPOLATIONS, evaluation_image, read_image
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.parallel import map_images
 
 IMAGES = 200  # evenly over the split
 SIDE, CROP_RATIO, INTERPOLATION = 224, 0.875, "bilinear"  # of the crops
@@ -23,7 +23,8 @@ SIDE, CROP_RATIO, INTERPOLATION = 224, 0.875, "bilinear"  # of the crops
 def difference(split: Split, recipe: Recipe, workers: int | None) -> str:
     """The mean absolute difference, of 255, and the peak signal-to-noise ratio over a sample of `split`, in words."""
     step = max(1, len(split) // IMAGES)
-    found = list(map_images(partial(_errors, split, recipe), range(0, len(split), step), workers, "comparing pixels"))
+    work, chosen = partial(_errors, split, recipe), range(0, len(split), step)
+    found = list(map_fenced(work, lambda _: None, split, chosen, workers, "comparing pixels"))
     errors = np.array([pair for pair in found if pair is not None])  # (n, 2 kinds of crop, absolute and squared error)
     lines = [f"  pixels against the originals', in crops of {SIDE} of {len(errors)} images:"]
     for kind, name in enumerate(("random crops, as in training", "centre crops, as in evaluation")):

@@ -10,13 +10,13 @@ from functools import partial
 
 import numpy as np
 
+from cnnbench.data.commands.fenced import map_fenced
 from cnnbench.data.commands.inspection import Finding, inspect_file, inspect_pixels
 from cnnbench.data.commands.journal import Journal
 from cnnbench.data.layouts.ilsvrc import IMAGES, IMAGES_PER_CLASS
 from cnnbench.data.layouts.scan import DANGLING, EMPTY, SPECIAL
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.parallel import map_images
 
 # What a check may find; a problem gives exit status 1, a remark does not: decoding copes with it.
 PROBLEMS = {
@@ -74,7 +74,7 @@ def check_files(name: str, split: Split, workers: int | None, found: Found) -> C
         for done, finding in enumerate(journal.resume(), start=1):
             _note(result, done - 1, finding, found)
         work = partial(_inspect, name, split)
-        findings = map_images(work, range(done, count), workers, f"checking {name}")
+        findings = map_fenced(work, _ended, split, range(done, count), workers, f"checking {name}")
         for index, finding in enumerate(findings, start=done):
             _note(result, index, finding, found)
             journal.add(index, finding)
@@ -107,6 +107,10 @@ def _inspect(name: str, split: Split, index: int) -> Finding:
     if name == "train" and said and WORDNET_ID.match(lies_in) and said[1] != lies_in:
         finding.kinds["misplaced"] = f"it lies in {lies_in}"
     return finding
+
+
+def _ended(why: str) -> Finding:
+    return Finding(kinds={"corrupt": why})
 
 
 def is_ilsvrc(split: Split) -> bool:

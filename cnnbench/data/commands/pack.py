@@ -18,6 +18,7 @@ from cnnbench import __version__
 from cnnbench.config.data_commands import PackConfig, output_folder
 from cnnbench.data.commands.difference import difference
 from cnnbench.data.commands.encode import Recipe, encode, recipe
+from cnnbench.data.commands.fenced import map_fenced
 from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
 from cnnbench.data.decode.picture import Undecided
 from cnnbench.data.layouts.read import data_folder, read_split
@@ -26,7 +27,6 @@ from cnnbench.data.storage.files import Files
 from cnnbench.data.storage.packed import LEFT_OUT, Packed, checksum, read_header
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import check_free_space, filling
-from cnnbench.runtime.parallel import map_images
 from cnnbench.runtime.shell import counted_bytes
 
 PROBES = 64  # images whose packed size gives the estimate for all
@@ -93,7 +93,8 @@ def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, out
 
 def _records(config: PackConfig, split: Split, chosen: Recipe, indices: range, done: int) -> Iterator[Record]:
     """The records of the images of `indices` that come after the first `done`."""
-    return map_images(partial(_record, split, chosen), indices[done:], config.workers, "packing")
+    work = partial(_record, split, chosen)
+    return map_fenced(work, _left_out, split, indices[done:], config.workers, "packing")
 
 
 def _record(split: Split, chosen: Recipe, index: int) -> Record:
@@ -103,10 +104,14 @@ def _record(split: Split, chosen: Recipe, index: int) -> Record:
     except Undecided:
         raise
     except UserError as error:
-        reason = str(error).encode(errors="surrogateescape")
-        return Record(reason, checksum(reason), (0, 0, 0), 0, LEFT_OUT)
+        return _left_out(str(error))
     size = original.nbytes if isinstance(original, np.ndarray) else len(original)
     return Record(encoded.content, checksum(encoded.content), encoded.shape, size)
+
+
+def _left_out(why: str) -> Record:
+    reason = why.encode(errors="surrogateescape")
+    return Record(reason, checksum(reason), (0, 0, 0), 0, LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,9 @@ def _check_space(config: PackConfig, splits: dict[str, Split], chosen: Recipe, o
     needed = 0
     for name, split in splits.items():
         probes = np.unique(np.linspace(0, len(split) - 1, PROBES, dtype=np.int64))
-        sizes = [len(_record(split, chosen, int(index)).content) for index in probes]
+        work = partial(_record, split, chosen)
+        records = map_fenced(work, _left_out, split, probes.tolist(), config.workers, f"looking at {name}")
+        sizes = [len(record.content) for record in records]
         there = sum(size_so_far(output / part) for part in part_names(name, len(split), config.shard_size))
         needed += max(0, round(np.mean(sizes) * len(split)) - there)
     check_free_space(output, needed, "make room, or pack smaller")

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 
 from cnnbench.config.data_commands import StatsConfig
+from cnnbench.data.commands.fenced import map_fenced, refuse
 from cnnbench.data.decode.reference import evaluation_image, read_image
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.runtime.parallel import map_images
 
 Sums = tuple[
     int, list[int], list[int], tuple[int, int]
@@ -21,7 +21,7 @@ def stats(config: StatsConfig) -> None:
     """Print mean and standard deviation (R, G, B), in [0, 1], over all pixels of the split; sums are exact integers."""
     split = read_split(config.data, config.split)
     work = partial(image_sums, split, config)
-    sums = list(map_images(work, range(len(split)), config.workers, f"reading {config.split}"))
+    sums = list(map_fenced(work, refuse, split, range(len(split)), config.workers, f"reading {config.split}"))
     mean, std = mean_and_std(sums)
     sizes = np.array([size for *_, size in sums])
     counts = np.bincount(split.labels, minlength=len(split.classes))

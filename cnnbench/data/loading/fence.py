@@ -48,8 +48,8 @@ class Fence:
         if self._worker is None:  # not in a worker
             yield
             return
-        if ended_by := int(self._ended_by[index]):
-            raise UserError(f"{self.split.name(index)} {self._why(ended_by)}")
+        if (why := self.refusal(index)) is not None:
+            raise UserError(why)
         self._at[self._worker] = index
         signal.setitimer(signal.ITIMER_PROF, self.seconds)
         try:
@@ -57,6 +57,11 @@ class Fence:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
             self._at[self._worker] = NOWHERE
+
+    def refusal(self, index: int) -> str | None:
+        """A sentence on image `index` if it has ended a worker."""
+        ended_by = int(self._ended_by[index])
+        return f"{self.split.name(index)} {self._why(ended_by)}" if ended_by else None
 
     def blames(self, worker: int, exit_code: int) -> bool:
         """Called where `worker` was started, once it has ended: whether the image it was at ended it, which it will not

@@ -218,9 +218,9 @@ from cnnbench.data.commands import packing
 from cnnbench.runtime import parallel
 from cnnbench.data.commands import pack as command
 encode = command.encode
-def slow(original, name, recipe):
+def slow(original, name, *rest):
     time.sleep(1 if "n01443537_" in name else 0)
-    return encode(original, name, recipe)
+    return encode(original, name, *rest)
 parallel.CHUNK, packing.BUFFER, command.PROBES, command.encode = 1, 1, 1, slow
 command.pack(PackConfig(SourceConfig(sys.argv[1]), output=sys.argv[2], form="jpeg", short_side=40, workers=2))
 """
