@@ -25,6 +25,7 @@ from cnnbench.cli.hints import explain, unknown_key
 from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
 from cnnbench.cli.words import check_syntax, in_full, split_options, with_names
+from cnnbench.config.data import without_secrets
 from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.group import leads
@@ -100,7 +101,7 @@ def _hydras_errors(command: Command, words: list[str]) -> Iterator[None]:
     except OTHER_ERRORS as error:
         if _of_a_job(error):
             raise
-        raise UserError(f"Hydra cannot compose {' '.join(words)}: {reason(error)}") from error
+        raise UserError(f"Hydra cannot compose {without_secrets(' '.join(words))}: {reason(error)}") from error
 
 
 def _checked(command: Command, composed: DictConfig, overrides: list[str], job_folder: str | None = None) -> Any:

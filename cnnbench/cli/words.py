@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 
 from cnnbench.cli import resolvers
 from cnnbench.cli.command import Command
+from cnnbench.config.data import without_secrets
 from cnnbench.config.fields import entries
 from cnnbench.config.recipes import PAPER
 from cnnbench.runtime.errors import UserError, nearest
@@ -73,7 +74,8 @@ def check_syntax(overrides: list[str]) -> None:
             parser.parse_override(word)
         except HydraException as error:
             fix = "put special characters in quotes" if "=" in word else "join a key and its value by '='"
-            raise UserError(f"cannot read '{word}': {fix}, as in epochs=10 or data='\"/my data\"'") from error
+            shown = without_secrets(word)
+            raise UserError(f"cannot read '{shown}': {fix}, as in epochs=10 or data='\"/my data\"'") from error
 
 
 def in_full(words: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ from cnnbench.config.augment import check_augment
 from cnnbench.config.average import check_average
 from cnnbench.config.batch import recipe_batch_of
 from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
-from cnnbench.config.data import MISSING, check_file, check_source, is_synthetic
+from cnnbench.config.data import MISSING, check_file, check_source, is_synthetic, without_secrets
 from cnnbench.config.evaluate import EvalConfig, weights_of
 from cnnbench.config.fields import check_fields, given, plain, require
 from cnnbench.config.image_size import check_image_sizes, input_size, training_image_sizes
@@ -255,7 +255,9 @@ def _check_precision(config: TrainConfig | EvalConfig | BenchConfig) -> None:
 
 def _check_weights(weights: str) -> None:
     """Raise UserError for a file of weights that is not there."""
-    require("://" not in weights, f"weights={weights} is an address: download the file first, and name it")
+    require(
+        "://" not in weights, f"weights={without_secrets(weights)} is an address: download the file first, and name it"
+    )
     if not from_torchvision(weights):
         check_file("weights", weights)
 

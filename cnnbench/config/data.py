@@ -10,6 +10,7 @@ from cnnbench.config.fields import MAY_CHANGE, Range, given, key, require
 from cnnbench.runtime.errors import UserError, nearest
 
 SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
+SECRETS = re.compile(r"://[^/\s]*@|(?<=\S)\?[^\s'\")]+")
 MISSING = "data is missing: give data=PATH, or data=sample for the bundled images"
 
 MOST_SECONDS = 60.0
@@ -93,6 +94,8 @@ def check_source(data: SourceConfig) -> None:
 
 def check_data_path(data: str) -> None:
     """Raise UserError unless there is such a data set, as far as that is seen at once."""
+    if "://" in data:
+        refuse_secrets("data", data)
     if data == "sample" or "://" in data or "{" in data:  # shards are looked at when they are read
         return
     if is_synthetic(data):
@@ -107,6 +110,21 @@ def check_data_path(data: str) -> None:
         raise UserError(f"data={data} cannot be read: {error.strerror}") from error
     require(exists, f"data={data}: there is no such folder{_sibling(path)}")
     require(not special, f"data={data} is neither a folder nor a file: give the folder that holds train/ and val/")
+
+
+def refuse_secrets(key: str, url: str) -> None:
+    """Raise UserError for an address with a password, or with a query, which may hold a token: a run writes down where
+    its images are from, and every start of it needs them again."""
+    require(
+        url == without_secrets(url),
+        f"{key}={without_secrets(url)}: a password or a token would be written into the folder of a run: put name and "
+        "password into ~/.netrc, and what comes behind a question mark into the environment as CNNBENCH_URL_QUERY",
+    )
+
+
+def without_secrets(text: str) -> str:
+    """`text` with *** for the user and password, and for the query, of each address in it."""
+    return SECRETS.sub(lambda found: "://***@" if found[0].startswith("://") else "?***", text)
 
 
 def check_file(key: str, name: str | None) -> None:

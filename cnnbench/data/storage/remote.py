@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from cnnbench.config.data import without_secrets
 from cnnbench.runtime.errors import UserError, reason
 
 PAUSES = (0.5, 1, 2, 4)  # seconds before each further try
@@ -28,7 +29,7 @@ def is_remote(path: str) -> bool:
 def info(url: str) -> dict[str, Any]:
     """What the server says of `url`: "size" in bytes, and mostly "ETag" or a time of change."""
     try:
-        found = _patiently(url, lambda: _filesystem(url).info(url))
+        found = _patiently(url, lambda: _filesystem(url).info(_asked(url)))
     except FileNotFoundError as error:
         raise UserError(f"{url}: there is no such file") from error
     if found.get("size") is None:
@@ -38,7 +39,7 @@ def info(url: str) -> dict[str, Any]:
 
 def exists(url: str) -> bool:
     try:
-        return _patiently(url, lambda: bool(_filesystem(url).info(url)))
+        return _patiently(url, lambda: bool(_filesystem(url).info(_asked(url))))
     except FileNotFoundError:
         return False
 
@@ -61,7 +62,7 @@ def read_ranges(urls: list[str], offsets: list[int], lengths: list[int]) -> list
         missing = [i for i in range(len(urls)) if i not in contents]
         ends = [offsets[i] + lengths[i] for i in missing]
         fetched = _filesystem(urls[0]).cat_ranges(
-            [urls[i] for i in missing], [offsets[i] for i in missing], ends, on_error="return"
+            [_asked(urls[i]) for i in missing], [offsets[i] for i in missing], ends, on_error="return"
         )
         contents.update((i, content) for i, content in zip(missing, fetched, strict=True) if isinstance(content, bytes))
         for error in fetched:
@@ -71,13 +72,20 @@ def read_ranges(urls: list[str], offsets: list[int], lengths: list[int]) -> list
     try:
         _patiently(urls[0], fetch_missing)
     except FileNotFoundError as error:
-        raise UserError(f"{error.args[0] if error.args else urls[0]} is not there (any more)") from error
+        gone = without_secrets(str(error.args[0])) if error.args else urls[0]
+        raise UserError(f"{gone.removesuffix('?***')} is not there (any more)") from error
     for i, length in enumerate(lengths):
         if len(contents[i]) > length:
             raise UserError(f"{urls[i]}: the server does not honour ranges of bytes, which reading shards needs")
         if len(contents[i]) < length:
             raise UserError(f"{urls[i]} is cut short: it ends before byte {offsets[i] + length:,}")
     return [contents[i] for i in range(len(urls))]
+
+
+def _asked(url: str) -> str:
+    """`url` as the server is asked for it: with the query of the environment, a token, which is written nowhere."""
+    query = os.environ.get("CNNBENCH_URL_QUERY", "").lstrip("?")
+    return f"{url}?{query}" if query and url.startswith(("http://", "https://")) else url
 
 
 def _patiently(url: str, action: Callable[[], Result]) -> Result:
@@ -89,10 +97,12 @@ def _patiently(url: str, action: Callable[[], Result]) -> Result:
             raise
         except Exception as error:  # each kind of server has exceptions of its own
             cause = _cause(error)
+            if isinstance(cause, UserError):
+                raise cause from None
             if isinstance(cause, FileNotFoundError):
                 raise cause from None
             if pause is None or not _may_pass(cause):
-                raise UserError(f"{url} cannot be read: {reason(cause)}") from error
+                raise UserError(f"{url} cannot be read: {without_secrets(reason(cause))}") from error
         time.sleep(pause)
     raise AssertionError
 
@@ -129,8 +139,6 @@ def _process_filesystem(protocol: str, process: int) -> Any:
 def _options(protocol: str) -> dict[str, Any]:
     if protocol not in ("http", "https"):
         return {}
-    import aiohttp
+    from cnnbench.data.storage.http import client
 
-    # trust_env: the proxy that the environment names. Seconds without an answer until a try counts as failed.
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=60)
-    return {"client_kwargs": {"trust_env": True, "timeout": timeout}}
+    return {"get_client": client}

@@ -14,6 +14,7 @@ from cnnbench.runtime.errors import UserError
 BLOCK = tarfile.BLOCKSIZE
 LOCAL_PIECE = 1024  # bytes per read of headers: the last byte of one file, and the header of the next
 REMOTE_PIECE = 8192  # a request costs more than its bytes: take a label and the headers around it in one
+LARGEST = 1 << 21  # bytes of one read: headers of long names are far smaller
 SMALL = 1 << 20  # bytes of a file that may come with its content
 PADDING = 1 << 20  # bytes of zeros that a writer may leave at the end of an archive, amply
 
@@ -45,7 +46,9 @@ def tar_members(
                     content = window.at(member.offset_data, member.size) if wanted else b""
                     yield TarMember(member.name, start + member.offset_data, member.size, content)
             end = tar.offset
-    except tarfile.TarError as error:
+    except UserError:
+        raise
+    except Exception as error:  # tarfile's own, and what else a damaged header makes it raise
         if window.tell() >= window.length:
             raise UserError(f"{path} is cut short: it ends at byte {start + window.length:,}, within a file") from error
         raise UserError(f"{path} is not a tar archive, or damaged before byte {start + window.tell():,}") from error
@@ -78,6 +81,11 @@ class ByteWindow(io.RawIOBase):
         count = rest if count < 0 else min(count, rest)
         if count == 0:
             return b""
+        if count > LARGEST:
+            at = self.start + self.position
+            raise UserError(
+                f"{self.path} is damaged before byte {at:,}: a header says that {count:,} bytes belong to it"
+            )
         at = self.position - self.piece_start
         if not 0 <= at <= at + count <= len(self.piece):
             wanted = min(max(count, self.least), self.length - self.position)
@@ -102,13 +110,14 @@ def _is_file(path: str, member: tarfile.TarInfo) -> bool:
 
 
 def _check_end(path: str, window: ByteWindow, end: int) -> None:
-    """tarfile takes whatever is not a header for the end: it has to be the two blocks of zeros that mark an end."""
+    """tarfile takes whatever is not a header for the end: it has to be the two blocks of zeros that mark an end, with
+    nothing but zeros behind: blocks that a disk has lost are zeros too."""
     mark = window.at(end, 2 * BLOCK)
     if len(mark) < 2 * BLOCK:
         raise UserError(f"{path} is cut short: it ends at byte {window.start + end + len(mark):,} without an end mark")
     if any(mark):
         raise UserError(f"{path} is damaged at byte {window.start + end:,}: there is no header of a member")
-    if (rest := window.length - end) > PADDING:
+    if (rest := window.length - end) > PADDING or any(window.at(end, rest)):
         raise UserError(
             f"{path} is damaged at byte {window.start + end:,}: it has an end mark there, and {rest:,} more bytes"
         )

@@ -161,6 +161,15 @@ def test_long_names(tmp_path):
 
 
 CONTENT = tar_of({f"ant/{number}.jpg": bytes(700) for number in range(4)})
+
+
+def header(kind: bytes, size: int) -> bytes:
+    """A header of an archive whose kind is that of a longer name (L), or of further fields (x)."""
+    member = tarfile.TarInfo("ant/9.jpg")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
 DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "within a file": (lambda tar: tar[:4000], "cut short: it ends at byte 4,000"),
     "within a header": (lambda tar: tar[:1700], "byte 1,700"),
@@ -168,6 +177,12 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "within the end mark": (lambda tar: tar[: 4 * 1536 + 512], "byte 6,656"),
     "a header overwritten": (lambda tar: tar[:1536] + b"x" * 512 + tar[2048:], "damaged at byte 1,536"),
     "a hole": (lambda tar: tar[:1536] + bytes(2 << 20) + tar, "damaged at byte 1,536: it has an end mark there"),
+    "a small hole": (
+        lambda tar: tar[:1536] + bytes(1024) + tar[2560:],
+        "damaged at byte 1,536: it has an end mark there",
+    ),
+    "a long header": (lambda tar: header(b"x", 1 << 31) + tar, r"damaged before byte 512: .* 2,147,483,648 bytes"),
+    "headers of headers": (lambda tar: (header(b"L", 1) + bytes(512)) * 2000 + tar, "damaged before byte"),
     "empty": (lambda tar: b"", "is cut short: it ends at byte 0"),
     "something else": (lambda tar: b"GIF89a" * 1000, "not a tar archive"),
 }
@@ -176,7 +191,9 @@ DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_tar_is_named_with_the_position(damage, tmp_path):
     spoil, sentence = DAMAGE[damage]
-    (tmp_path / "train-0.tar").write_bytes(spoil(CONTENT))
+    with open(tmp_path / "train-0.tar", "wb") as file:
+        file.write(spoil(CONTENT))
+        file.truncate(file.tell() if damage != "a long header" else 1 << 32)
     with pytest.raises(UserError, match=rf"train-0\.tar .*{sentence}"):
         read(tmp_path)
 

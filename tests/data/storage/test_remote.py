@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import multiprocessing
 import os
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -13,13 +15,14 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import aiohttp
 import fsspec
 import pytest
 from archives import assert_same, make_folders, make_shards
 
 from cnnbench.config.data import DataConfig
 from cnnbench.data.layouts.read import read_split
-from cnnbench.data.storage import remote
+from cnnbench.data.storage import http, remote
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -37,6 +40,13 @@ class Handler(SimpleHTTPRequestHandler):
             return self.send_error(503)
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         path = Path(self.translate_path(self.path))
+        if to := self.server.moved:
+            self.send_response(302)
+            self.send_header("Location", to if to.count("/") > 2 else to + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
+        self.server.authorised.append(self.headers.get("Authorization"))
         if not wanted or not path.is_file() or not self.server.ranges:
             return super().do_GET()
         first, last = map(int, wanted.groups())
@@ -59,6 +69,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threadin
     monkeypatch.setattr(remote, "PAUSES", (0.01, 0.01))
     served = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path / "served")))
     served.asked, served.faults, served.ranges = Counter(), 0, True
+    served.moved, served.authorised = None, []
+    served.handle_error = lambda *_: None  # of a client that has heard enough
     served.url = f"http://127.0.0.1:{served.server_port}"
     thread = threading.Thread(target=partial(served.serve_forever, poll_interval=0.02))
     thread.start()
@@ -130,13 +142,19 @@ def test_only_what_may_pass_is_tried_again_after_longer_and_longer_pauses(monkey
     assert slept == [0.5, 1, 2, 4][: tries - 1], "a server that starts again within seconds is waited for"
 
 
-def test_a_silent_server_is_given_up_within_minutes_but_a_large_file_is_not():
-    """A training waits for its data meanwhile: a try ends after 20 s without a connection or 60 s without a byte,
-    and a whole download may take any time."""
+def test_a_silent_server_is_given_up_within_minutes():
+    """A training waits for its data meanwhile: a try ends after 20 s without a connection or 60 s without a byte; and
+    after 300 s a server that sends a byte now and then: no answer is more than an image, or a page."""
+
+    async def timeout() -> aiohttp.ClientTimeout:
+        async with await http.client() as session:
+            return session.timeout
+
     for protocol in ("http", "https"):
-        timeout = remote._options(protocol)["client_kwargs"]["timeout"]
-        assert (timeout.sock_connect, timeout.sock_read, timeout.total) == (20, 60, None)
-    assert (len(remote.PAUSES) + 1) * timeout.sock_read + sum(remote.PAUSES) < 6 * 60
+        assert remote._options(protocol) == {"get_client": http.client}
+    limit = asyncio.run(timeout())
+    assert (limit.sock_connect, limit.sock_read, limit.total) == (20, 60, 300)
+    assert (len(remote.PAUSES) + 1) * limit.sock_read + sum(remote.PAUSES) < 6 * 60
 
 
 def test_a_forked_worker_reads_too(server, folders):
@@ -196,6 +214,7 @@ def test_missing_packages_and_unknown_addresses(monkeypatch):
             raise ImportError(name)
         return real(name, *rest)
 
+    monkeypatch.delitem(sys.modules, "cnnbench.data.storage.http")
     monkeypatch.setattr(builtins, "__import__", without_aiohttp)
     remote._process_filesystem.cache_clear()
     with pytest.raises(UserError, match=r"pip install 'cnnbench\[remote\]'"):
@@ -208,3 +227,124 @@ def test_s3(server, folders, tmp_path, monkeypatch):
     (tmp_path / "bucket").rename(tmp_path / "served/bucket")
     monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": server.url, "anon": True})
     assert_same("s3://bucket/{train-{000000..000003},val-{000000..000001}}.tar", folders)
+
+
+@pytest.fixture
+def elsewhere(server, tmp_path) -> Iterator[ThreadingHTTPServer]:
+    """Serves the same files at another address, which is of this machine too."""
+    other = ThreadingHTTPServer(("127.0.0.2", 0), partial(Handler, directory=str(tmp_path / "served")))
+    other.asked, other.faults, other.ranges, other.moved, other.authorised = Counter(), 0, True, None, []
+    other.url = f"http://127.0.0.2:{other.server_port}"
+    thread = threading.Thread(target=partial(other.serve_forever, poll_interval=0.02))
+    thread.start()
+    yield other
+    other.shutdown()
+    other.server_close()
+    thread.join()
+
+
+def test_a_redirect_from_a_public_address_leads_to_no_other(server, elsewhere, folders, monkeypatch):
+    """Of the two addresses of this machine the first counts as public, then both, then none."""
+    url = server.url + "/train-000000.tar"
+    split = read(url)
+    wanted = split.read(0)
+    for public, refused in (("127.0.0.1", True), ("127.0.0.", False), ("none", False)):
+        monkeypatch.setattr(http, "is_public", lambda address, public=public: address.startswith(public))
+        server.moved = elsewhere.url
+        if refused:
+            with pytest.raises(UserError, match=rf"{url} is refused: it leads to 127.0.0.2, an address within"):
+                split.read(0)
+        else:
+            assert split.read(0) == wanted
+    assert sum(elsewhere.asked.values()) == 2
+
+
+def test_a_name_that_changes_its_address_meanwhile_is_refused_when_it_is_asked(server, elsewhere, folders, monkeypatch):
+    split = read(server.url + "/train-000000.tar")
+
+    async def public(url) -> bool:
+        return True
+
+    monkeypatch.setattr(http, "_is_public_host", public)
+    server.moved = elsewhere.url
+    with pytest.raises(UserError, match=r"a redirect is refused: it leads to 127\.0\.0\.2, an address within"):
+        split.read(0)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        *(("8.8.8.8", True), ("127.0.0.1", False), ("10.1.2.3", False), ("169.254.169.254", False), ("::1", False)),
+        *(("fe80::1%eth0", False), ("::ffff:10.0.0.1", False), ("::ffff:8.8.8.8", True), ("0.0.0.0", False)),
+        *(("2001:4860:4860::8888", True), ("fd00::1", False), ("100.64.0.1", False)),
+    ],
+)
+def test_which_addresses_anyone_can_reach(address, public):
+    assert http.is_public(address) is public
+
+
+@pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"])
+def test_redirects_are_followed_over_http_alone(server, folders, to):
+    split = read(server.url + "/train-000000.tar")
+    server.moved = to
+    with pytest.raises(UserError, match=r"train-000000\.tar cannot be read"):
+        split.read(0)
+
+
+def test_a_password_does_not_follow_to_another_host(server, elsewhere, folders, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    split = read(server.url + "/train-000000.tar")
+    assert set(server.authorised) == {"Basic bWU6c2VjcmV0"}
+    server.moved = elsewhere.url
+    split.read(0)
+    assert elsewhere.authorised == [None]
+
+
+def test_what_a_server_answers_is_bounded(server, folders, tmp_path, monkeypatch):
+    """A page that lists files, longer than any; and a range that is all of a large file."""
+    monkeypatch.setattr(http, "LARGEST_PAGE", 100_000)
+    (tmp_path / "served/index.html").write_text("<a href='train-000000.tar'>" + "x" * 100_000)
+    with pytest.raises(UserError, match="answers with more than 100,000 bytes, where a list of files was asked for"):
+        read(server.url + "/")
+    split = read(server.url + "/train-000000.tar")
+    with open(tmp_path / "served/train-000000.tar", "ab") as file:
+        file.truncate(1 << 30)
+    server.ranges = False
+    with pytest.raises(UserError, match="does not honour ranges"):
+        split.read(0)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:se@cret@host/{train,val}.tar", "s3://key:secret@bucket/", "http://h/x.tar?secret"]
+)
+def test_an_address_with_a_password_or_a_token_is_refused_and_not_repeated(command, tmp_path, address):
+    for words in (
+        ["train", f"data={address}", "run=one"],
+        ["data", "check", f"data={address}"],
+        ["train", f"weights={address}"],
+    ):
+        done = command(*words)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "***" in done.stderr
+        assert "cret" not in done.stderr + done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_token_of_the_environment_goes_to_the_server_and_nowhere_else(
+    server, folders, command, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CNNBENCH_URL_QUERY", "token=secret")
+    url = server.url + "/{train-{000000..000003},val-{000000..000001}}.tar"
+    done = command("train", f'data="{url}"', "recipe=quick", "epochs=1", "batch=9", "run=one", "data.workers=0")
+    assert done.returncode == 0, done.stderr
+    assert all(path.endswith(("?token=secret", "/classes.txt?token=secret")) for path in server.asked)
+    for file in (tmp_path / "runs/one").rglob("*"):
+        assert not file.is_file() or b"secret" not in file.read_bytes()
+    assert "secret" not in done.stdout + done.stderr
+    server.faults = 1000
+    done = command("eval", "run=one", "data.workers=0")
+    assert done.returncode == 2
+    assert "cannot be read: 503" in done.stderr
+    assert "secret" not in done.stdout + done.stderr
