@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 
 from cnnbench.archs.facts import all_facts, facts
 from cnnbench.config.arch import from_torchvision
+from cnnbench.runtime.cache import is_own
 from cnnbench.runtime.errors import UserError, first_sentence
 
 
@@ -54,4 +55,7 @@ def fetch_weights(name: str, source: str) -> Path:
         weights.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # anything between the network and the disk
         raise ValueError(f"cannot fetch {weights.url}: {first_sentence(error)}") from error
-    return Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(urlparse(weights.url).path)
+    file = Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(urlparse(weights.url).path)
+    if not is_own(file):
+        raise ValueError(f"{file}, which torch has kept, is not this user's own: remove it, or set TORCH_HOME")
+    return file

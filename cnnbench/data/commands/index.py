@@ -52,7 +52,5 @@ def _index(root: Path, split: str, layout: str, beside: bool) -> tuple[Listing, 
         listing = list_anew(root, split, layout)
     if beside:
         return listing, f"index: {index.keep_beside(listing, root, split, layout)}"
-    path = index.cache_file(root, split)
-    with writing(path, "set CNNBENCH_CACHE, or use beside=true"):
-        index.keep(path, listing, root, split, layout)
-    return listing, f"index: {path}"
+    with writing(index.cache_file(root, split), "set CNNBENCH_CACHE, or use beside=true"):
+        return listing, f"index: {index.keep_in_cache(listing, root, split, layout)}"

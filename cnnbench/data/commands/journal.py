@@ -14,7 +14,8 @@ from pathlib import Path
 from cnnbench.data.commands.inspection import Finding
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.files import Files
-from cnnbench.runtime.cache import cache_folder
+from cnnbench.runtime.cache import is_own, own_cache_folder
+from cnnbench.runtime.errors import UserError
 
 
 class Journal:
@@ -29,14 +30,16 @@ class Journal:
         content = names.encode(errors="surrogateescape") + split.labels.tobytes() + repr(split.max_megapixels).encode()
         self.first = hashlib.sha256(content).hexdigest().encode() + b"\n"
         key = f"{title} {os.path.dirname(split.name(0))}"
-        path = cache_folder() / f"check-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:16]}.jsonl"
+        name = f"check-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:16]}.jsonl"
         self.path: Path | None = None  # where it cannot be written
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = own_cache_folder() / name
             self.file = _opened(path)
+            if not is_own(path):
+                raise OSError(f"{path} is not this user's own")
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.path = path
-        except OSError:
+        except (OSError, UserError):
             self.file = _opened(os.devnull)
 
     def resume(self) -> Iterator[Finding]:
@@ -48,7 +51,7 @@ class Journal:
                 try:
                     stamp, values = json.loads(line)
                     finding = Finding(**{**values, "digest": bytes.fromhex(values["digest"])})
-                except (ValueError, TypeError):  # the end of the line is missing, or another version wrote it
+                except Exception:  # the end of the line is missing, or another version wrote it
                     break
                 if stamp != self._stamp(index):
                     break
@@ -89,4 +92,4 @@ class Journal:
 
 
 def _opened(path: str | os.PathLike) -> io.BufferedRandom:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")

@@ -19,6 +19,7 @@ from cnnbench.data.layouts.ilsvrc import IMAGES, IMAGES_PER_CLASS, official_orde
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.ranges import Ranges
+from cnnbench.runtime.cache import is_own
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import check_free_space, filling
 from cnnbench.runtime.parallel import map_images
@@ -106,6 +107,8 @@ def _unpack(plan: Plan, workers: int | None) -> None:
     if plan.target.exists():
         return
     plan.partial.mkdir(exist_ok=True)
+    if not is_own(plan.partial):
+        raise UserError(f"{plan.partial} is not this user's own and is not continued: remove it, or change output=")
     with _alone(plan.partial):
         classes = range(len(plan.split.classes))
         for _ in map_images(lambda label: _unpack_class(plan, label), classes, workers, plan.target.name, "classes"):

@@ -25,7 +25,7 @@ import numpy as np
 
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.scan import THREADS, fingerprint
-from cnnbench.runtime.cache import cache_folder
+from cnnbench.runtime.cache import cache_folder, is_own, own_cache_folder, remove_abandoned
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import replacing, writing
 
@@ -58,17 +58,21 @@ def cache_file(root: Path, split: str) -> Path:
 def find(root: Path, split: str, layout: str) -> tuple[Path, Listing] | None:
     """The index of a split that is up to date, and its listing, whose arrays are read-only maps of the file.
 
-    One that is damaged, or was written by another version, counts as none.
+    One that is damaged, that others can have written, or that was written by another version, counts as none.
     """
-    for path in (beside_file(root, split), cache_file(root, split)):
+    for place in (beside_file, cache_file):
         try:
+            path = place(root, split)
+            owns = [is_own(path, root)] if place is beside_file else [is_own(path), is_own(path.parent)]
+            if not all(owns):
+                continue
             header, start = _read_header(path)
             if header["of"] != _identity(root, split, layout) or header["stamps"] != _stamps(header["stamps"]):
                 continue
             listing = _restored(header["listing"], _arrays(path, header["arrays"], start))
             if times_tell(root, header["stamps"]) or names_are_same(listing):
                 return path, listing
-        except (OSError, struct.error, ValueError, KeyError, TypeError, ImportError, AttributeError):
+        except Exception:  # whatever a damaged one, or one that is not there, makes the reader raise
             continue
     return None
 
@@ -82,8 +86,18 @@ def is_settled(listing: Listing, since: float) -> bool:
     return newest / 1e9 < since - QUIET
 
 
-def keep(path: Path, listing: Listing, root: Path, split: str, layout: str) -> None:
-    """Write the index of `listing` to `path`: whole or not at all. OSError if it cannot be written."""
+def keep_in_cache(listing: Listing, root: Path, split: str, layout: str) -> Path:
+    """Write the index of `listing` to the cache folder; where it lies. OSError if it cannot be written, UserError if
+    the folder is not this user's own."""
+    path = own_cache_folder("index") / cache_file(root, split).name
+    remove_abandoned(path.parent, ".*")
+    keep(path, listing, root, split, layout)
+    return path
+
+
+def keep(path: Path, listing: Listing, root: Path, split: str, layout: str, mode: int = 0o600) -> None:
+    """Write the index of `listing` to `path`, whole or not at all, for those whom `mode` names. OSError if it cannot be
+    written."""
     arrays: list[np.ndarray] = []
     tree = _plain(listing, arrays)
     places, end = [], 0
@@ -100,6 +114,7 @@ def keep(path: Path, listing: Listing, root: Path, split: str, layout: str) -> N
     header += b" " * (-(PREFIX.size + len(header)) % ALIGNMENT)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as scratch, open(scratch, "wb") as file:
+        os.fchmod(file.fileno(), mode)
         file.write(PREFIX.pack(MAGIC, 0, len(header)))
         checksum = 0
         for block in (header, *_padded(arrays)):
@@ -115,7 +130,7 @@ def keep_beside(listing: Listing, root: Path, split: str, layout: str) -> Path:
     if str(root) in listing.depends or not root.is_dir():
         raise UserError(f"an index beside {root} would change what it depends on: leave out beside=true")
     with writing(path, "leave out beside=true for the cache folder"):
-        keep(path, listing, root, split, layout)
+        keep(path, listing, root, split, layout, 0o644)
     return path
 
 

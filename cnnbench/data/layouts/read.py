@@ -82,8 +82,8 @@ def read_listing(root: Path, split: str) -> Listing:
     since = time.time()
     listing = list_anew(root, split, layout)
     if listing.depends and index.is_settled(listing, since):
-        with suppress(OSError):  # it only saves time; `cnnbench data index` says why it cannot be written
-            index.keep(index.cache_file(root, split), listing, root, split, layout)
+        with suppress(OSError, UserError):  # it only saves time; `cnnbench data index` says why it cannot be written
+            index.keep_in_cache(listing, root, split, layout)
     return listing
 
 
