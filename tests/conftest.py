@@ -167,7 +167,10 @@ def _settings_kept(folder: Path) -> Iterator[None]:
 @contextmanager
 def _forked_groups() -> Iterator[None]:
     """Within this block the launcher forks this process, where it would start new ones that import torch again."""
+    import torch._dynamo  # noqa: F401 - which each would import for itself, when it makes its optimiser
+
     from cnnbench.runtime import launcher
+    from cnnbench.training import process  # noqa: F401 - likewise
 
     with mock.patch.object(launcher, "METHOD", "fork"):
         yield

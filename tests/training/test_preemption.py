@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from forking import CNNBENCH
 from sockets import listening as sockets
 
 from cnnbench.runtime.distributed import Process
@@ -61,13 +61,13 @@ def test_torchrun_does_not_restart_what_was_to_stop(monkeypatch):
 def test_two_processes_stop_together_and_continue_to_the_same_bits(command, tmp_path, small_data):
     """With batch normalisation, whose statistics differ between processes in the middle of an epoch."""
     words = [
-        "train", "arch=resnet20", f"data={small_data}", *SMALL, "epochs=5", "save_every=2", "processes=2",
+        "train", "arch=resnet20", f"data={small_data}", *SMALL, "epochs=3", "save_every=1", "processes=2",
         "keep_every=2",
     ]  # fmt: skip
     whole = command(*words, "run=whole")
     assert whole.returncode == 0, whole.stderr
     process = subprocess.Popen(
-        [sys.executable, "-m", "cnnbench", *words, "run=cut"],
+        [*CNNBENCH, *words, "run=cut"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -86,9 +86,9 @@ def test_two_processes_stop_together_and_continue_to_the_same_bits(command, tmp_
     assert status(cut)["state"] == "preempted"
     rest = command(*words, "run=cut", "save_every=3")
     assert rest.returncode == 0, rest.stderr
-    assert (status(cut)["state"], status(cut)["step"]) == ("complete", 25)
+    assert (status(cut)["state"], status(cut)["step"]) == ("complete", 15)
     assert sorted(path.name for path in (cut / "checkpoints").iterdir()) == [
-        "best.pt", "epoch-0002.pt", "epoch-0004.pt", "last.pt", "previous.pt",
+        "best.pt", "epoch-0002.pt", "last.pt", "previous.pt",
     ]  # fmt: skip
     models = [torch.load(tmp_path / f"runs/{run}/checkpoints/last.pt")["model"] for run in ("cut", "whole")]
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[1])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from forking import CNNBENCH
 
 from cnnbench.evaluation import evaluate
 from cnnbench.runs.results import CLOCK
@@ -90,7 +91,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(command, tmp_path, small
     whole = command(*words, "run=whole")
     assert whole.returncode == 0, whole.stderr
     started = subprocess.Popen(
-        [sys.executable, "-m", "cnnbench", *words, "run=killed"],
+        [*CNNBENCH, *words, "run=killed"],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
