@@ -17,7 +17,7 @@ from cnnbench.analysis.bench import loader as bench_loader
 from cnnbench.analysis.bench import memory as bench_memory
 from cnnbench.analysis.bench import model as bench_model
 from cnnbench.analysis.bench import timing as bench_time
-from cnnbench.analysis.bench.memory import largest, largest_on_cpu, peak_bytes
+from cnnbench.analysis.bench.memory import largest, largest_on_cpu, largest_on_gpu, peak_bytes
 from cnnbench.analysis.bench.timing import interval, time_rounds
 from cnnbench.cli.command import Command
 from cnnbench.cli.commands import COMMANDS
@@ -101,6 +101,33 @@ def test_largest_batch_on_a_cpu_keeps_within_the_available_memory(monkeypatch):
     monkeypatch.setattr(bench_memory, "available_memory", lambda: None)
     with pytest.raises(UserError, match="batch=NUMBER"):
         largest_on_cpu(lambda number: number)
+
+
+def test_largest_batch_on_a_gpu_is_the_last_that_does_not_run_out_of_memory(monkeypatch):
+    calls = []
+    for name in ("empty_cache", "synchronize"):
+        monkeypatch.setattr(torch.cuda, name, lambda name=name: calls.append(name))
+
+    def step(batch: int) -> None:
+        if batch > most:
+            raise torch.OutOfMemoryError
+
+    most = 37
+    assert largest_on_gpu(step)[0] == 37
+    assert calls[:3] == ["empty_cache", "synchronize", "empty_cache"], "what a step before left is given back first"
+    most = 1
+    with pytest.raises(UserError, match="not even 2 images fit into the GPU's memory"):
+        largest_on_gpu(step)
+
+
+def test_peak_memory_on_a_gpu_is_its_allocators_above_what_was_there(monkeypatch):
+    used, peak = 1000, [5000]
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: used)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: peak.__setitem__(0, used))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: peak[0])
+    resident = torch.empty(10)
+    assert peak_bytes(lambda: peak.__setitem__(0, 1700), [resident], torch.device("cuda")) == 700 + 40
 
 
 def test_peak_memory_counts_what_lives_at_the_same_time():
