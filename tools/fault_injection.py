@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -21,13 +22,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
 from composing import composed
-from faults import CUT, FOREVER, KILL, KILLED, REFUSALS, Ended, Faults, run
+from faults import CUT, FOREVER, FULL_AT_BYTE, KILL, KILL_AT_BYTE, KILLED, REFUSALS, Ended, Faults, run
 from outcome import Outcome, difference, outcome
 
 from cnnbench.config.train import TrainConfig
 
 WORDS = ("arch=lenet", "recipe=quick", "epochs=2", "batch=20", "data=synthetic:3x20", "save_every=2", "average=ema")
 ALONE = ("data.workers=0", "device=cpu", "processes=1", "log_every=0", "keep_every=1", "eval_batch=32")
+SIZES = [0, 1, 2, *(round(1.15**number) for number in range(10, 100))]  # bytes: up to that of a checkpoint, and more
 WAYS = (KILL, CUT, *REFUSALS, f"ENOSPC{FOREVER}")
 
 
@@ -44,6 +46,9 @@ def main() -> None:
         rows: Counter[tuple[str, str, str]] = Counter()
         for way in WAYS:
             for at in range(0, calls, options.every):
+                rows[trial(root / f"{way}-{at}", way, at, whole)] += 1
+        for way in (KILL_AT_BYTE, FULL_AT_BYTE):
+            for at in SIZES[:: options.every]:
                 rows[trial(root / f"{way}-{at}", way, at, whole)] += 1
         moments = random.Random(options.seed)
         for number in range(options.chains):
@@ -76,7 +81,7 @@ def trial(folder: Path, way: str, at: int, whole: Outcome) -> tuple[str, str, st
     ended = run(config, Faults(folder, at, way))
     if problem := wrong(ended, way, at):
         return way, ended.call, f"{problem}: {ended.said.strip()}"
-    return way, ended.call, continued(folder, whole)
+    return way, ended.call or f"status {ended.status}", continued(folder, whole)
 
 
 def chain(folder: Path, moments: random.Random, calls: int, whole: Outcome) -> tuple[str, str, str]:
@@ -91,7 +96,9 @@ def chain(folder: Path, moments: random.Random, calls: int, whole: Outcome) -> t
 
 def wrong(ended: Ended, way: str, at: int) -> str:
     """What is wrong with how a run ended to which this happened; "" if nothing is."""
-    if ended.calls <= at:
+    if way == KILL_AT_BYTE:
+        return "" if ended.status in (0, -signal.SIGXFSZ) else "WAS NOT ENDED"
+    if ended.calls <= at and way != FULL_AT_BYTE:
         return ""  # the calls of two threads are not always as many
     if way in (KILL, CUT):
         return "" if ended.status == KILLED else "WAS NOT ENDED"

@@ -1,9 +1,10 @@
-"""Ends a small training run at random moments, continues it, and compares it bitwise with the run that was left alone.
+"""Ends a small training run at random moments, continues it, and compares it bitwise, with its metrics, TensorBoard and
+status, with the run that was left alone.
 
     python tools/kill_matrix.py --kills 50 --terms 50             # SIGKILL and SIGTERM, one process
     python tools/kill_matrix.py --kills 5 --terms 5 --processes 2
 
-Prints a line per trial and a table; exit status 1 if a run did not end in the same weights and metrics.
+Prints a line per trial and a table; exit status 1 if a run did not end in the same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from outcome import outcome
+from outcome import Outcome, difference, outcome
 
 from cnnbench.runs import checkpoint
 from cnnbench.runtime.errors import UserError
@@ -92,7 +93,7 @@ def is_saving(run: Path) -> bool:
 
 
 def trial(
-    process: subprocess.Popen, root: Path, words: list[str], run: Path, kind: signal.Signals, whole: tuple
+    process: subprocess.Popen, root: Path, words: list[str], run: Path, kind: signal.Signals, whole: Outcome
 ) -> tuple[str, int, str]:
     """Where the run is as it is ended now, its exit status, and how it ends when continued."""
     where = phase(run) if process.poll() is None else "nothing (it was faster)"
@@ -106,7 +107,8 @@ def trial(
         return where, status, f"unreadable: {error}"
     for _ in range(3):  # a process that outlives the first for a moment holds the run's lock
         if start(root, words).wait() == 0:
-            return where, status, "the same bits" if outcome(run) == whole else "OTHER BITS"
+            other = difference(outcome(run), whole)
+            return where, status, f"OTHER {other}" if other else "the same bits"
         time.sleep(1)
     return where, status, "DOES NOT CONTINUE"
 

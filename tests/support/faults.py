@@ -9,6 +9,8 @@ from __future__ import annotations
 import builtins
 import errno
 import os
+import resource
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -24,6 +26,8 @@ from cnnbench.training.command import train
 
 KILLED = 137
 KILL, CUT = "kill", "cut"  # the process ends before the call, or when it has written the first half
+# At byte number `at` of whatever file the system itself ends the process, or refuses what follows.
+KILL_AT_BYTE, FULL_AT_BYTE = "kill at a byte", "full at a byte"
 REFUSALS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EROFS": errno.EROFS}
 FOREVER = "-"  # after the name of a refusal: that call and all after it
 ON_PATHS = ("replace", "rename", "link", "unlink", "mkdir", "rmdir", "utime")
@@ -42,6 +46,10 @@ class Faults:
 
     def install(self) -> None:
         """From now on, in this process."""
+        if self.what in (KILL_AT_BYTE, FULL_AT_BYTE):
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL if self.what == KILL_AT_BYTE else signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.at, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+            self.at = -1
         self.write, self.open, self.fsync = os.write, builtins.open, os.fsync
         os.write, os.fsync = self._write, self._fsync
         builtins.open = self._builtin_open
