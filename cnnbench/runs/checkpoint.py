@@ -22,8 +22,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cnnbench import __version__
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import sync
@@ -47,6 +45,8 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
     It goes to a temporary file, to the disk, and only then under its names. Raises UserError, with the checkpoints
     before untouched, if the disk is full or cannot be written.
     """
+    import torch  # here and in `load`: who only asks what a run has reached does without
+
     path, scratch = folder / LAST, folder / f".{LAST}.{os.getpid()}"
     try:
         with SealedFile(scratch) as file:
@@ -110,6 +110,8 @@ def load(path: Path) -> dict[str, Any]:
     Raises UserError if there is none, if a byte of it has changed, or if it is something else; OtherFormat if another
     version wrote it.
     """
+    import torch
+
     try:
         with open(path, "rb") as file:
             check_seal(file, path)

@@ -26,11 +26,11 @@ def write_status(folder: Path, state: str, why: str | None, epoch: int, step: in
 
 
 def load_status(folder: Path) -> dict[str, Any] | None:
-    """What status.json says, its keys state, why, epoch and step at least; None before the first start, or if it cannot
-    be read."""
+    """What status.json says, with the keys state, why, epoch and step; None before the first start, or if it cannot be
+    read."""
     said = read_json(folder / STATUS)
-    whole = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _TYPES.items())
-    return said if whole else None
+    said = {"why": None, "epoch": 0, "step": 0} | said if isinstance(said, dict) else {}
+    return said if all(isinstance(said.get(name), kind) for name, kind in _TYPES.items()) else None
 
 
 def current_status(folder: Path) -> dict[str, Any] | None:

@@ -52,7 +52,7 @@ def state_of(run: Run) -> str:
     if run.status is None:
         return f"not ended: {last} of {total} epochs, and no status.json"
     why = f" ({run.status['why']})" if run.status.get("why") else ""
-    words = {"running": "running, or killed", "preempted": "stopped and saved", "complete": "ended, without a result"}
+    words = {"preempted": "stopped and saved", "complete": "ended, without a result"}
     state = str(run.status.get("state"))
     state = words.get(state, state)
     return f"{state}{why}: {last} of {total} epochs, last heard of at {run.status.get('time', 'an unknown time')}"
