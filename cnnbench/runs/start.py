@@ -17,7 +17,7 @@ from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, 
 from cnnbench.runs.results import METRICS, RESULT, EpochMetrics, RunResult, load_metrics, load_result, metrics_text
 from cnnbench.runs.status import COMPLETE, RUNNING, STATUS, load_status, write_status
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import remove, remove_scratch, write_text, writing
+from cnnbench.runtime.files import remove, remove_scratch, sync, write_text, writing
 
 MADE_FIRST = (CONFIG, ENVIRONMENT, STATUS, lock.FILE)  # files of a run that has not begun to log
 SCRATCH = re.compile(r"\.\w+\.\d+(\.\w+)?")  # what a killed write leaves: runtime/files.py
@@ -109,6 +109,7 @@ def _folder(config: TrainConfig) -> tuple[Path, bool]:
             folder.mkdir()
         except FileExistsError:
             return folder, False
+        sync(folder.parent)
     return folder, True
 
 

@@ -19,7 +19,7 @@ from cnnbench.data.loading.sampler import ProcessShare, SampleKey, SampleOrder, 
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
-from cnnbench.runtime.files import write_text
+from cnnbench.runtime.files import read_text, write_text
 from cnnbench.runtime.limits import check_open_files, small_shared_memory
 from cnnbench.training.state import TrainState
 
@@ -93,10 +93,22 @@ def rest_of_run(config: TrainConfig, images: int, state: TrainState, process: Pr
     return training_batches(sample_order(config, images), config.epochs, (state.epoch, state.step), share)
 
 
+def record_broken(folder: Path, loader: Batches, process: Process) -> tuple[Path, int]:
+    """List the training images that were replaced, with the reason, for each process in a file of its own, after those
+    of earlier starts; the file, and how many there are, 0 without one. Before every save."""
+    file = folder / f"broken-images-{process.rank}.txt"
+    if not loader.broken:
+        return file, 0
+    before = read_text(file) or ""
+    lines = dict.fromkeys([*before.splitlines(), *(reason for _, reason in sorted(loader.broken.items()))])
+    text = "".join(f"{line}\n" for line in lines)
+    if text != before:
+        write_text(file, text)
+    return file, len(lines)
+
+
 def list_broken(folder: Path, loader: Batches, process: Process) -> None:
-    """List the training images that were replaced, with the reason, for each process in a file of its own."""
-    if loader.broken:
-        lines = [reason for _, reason in sorted(loader.broken.items())]
-        file = folder / f"broken-images-{process.rank}.txt"
-        write_text(file, "".join(f"{line}\n" for line in lines))
-        print(f"{len(lines)} broken training images were replaced: {file}")
+    """As `record_broken`, and say so."""
+    file, count = record_broken(folder, loader, process)
+    if count:
+        print(f"{count} broken training images were replaced: {file}")

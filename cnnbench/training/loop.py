@@ -26,7 +26,7 @@ from cnnbench.runtime.distributed import (
 from cnnbench.runtime.errors import Stopped
 from cnnbench.training import monitor, snapshot
 from cnnbench.training.context import TrainContext
-from cnnbench.training.data import sample_order
+from cnnbench.training.data import record_broken, sample_order
 from cnnbench.training.filter_radius import limit_filters
 from cnnbench.training.losses import training_loss
 from cnnbench.training.mixing import mix
@@ -280,6 +280,7 @@ def _names(context: TrainContext, state: TrainState) -> tuple[str, ...]:
 def _save(context: TrainContext, state: TrainState, also: tuple[str, ...] = ()) -> None:
     """Begin to save; called on every process."""
     content = snapshot.content(context, state)
+    record_broken(context.folder, context.data.training, context.process)
     if content is not None:
         where = state.epoch, state.epoch * context.steps_per_epoch + state.step
         context.checkpointer.save(content, where, also)

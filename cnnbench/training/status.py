@@ -59,6 +59,9 @@ class Status:
 
 def _for_the_user(error: BaseException, folder: Path) -> BaseException:
     """`error`, or a UserError in its place where a disk cannot be written."""
-    if isinstance(error, OSError) and error.errno in DISK:
-        return UserError(f"cannot write to {folder}: {error.strerror}; the last checkpoint is untouched")
-    return error
+    if not isinstance(error, OSError) or error.errno not in DISK:
+        return error
+    name = error.filename if isinstance(error.filename, str) else str(folder)
+    within = Path(name).absolute().is_relative_to(folder.absolute())
+    what = f"cannot write to {folder}" if within else f"cannot read or write {name}"
+    return UserError(f"{what}: {error.strerror}; the last checkpoint is untouched")

@@ -48,6 +48,19 @@ def test_a_full_disk_is_one_sentence_and_a_failed_run(tmp_path, told):
     assert told() == ("failed", 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("{run}/tensorboard/x", "cannot write to {run}: Input/output error; the last checkpoint is untouched"),
+        ("/data/1.jpg", "cannot read or write /data/1.jpg: Input/output error; the last checkpoint is untouched"),
+    ],
+)
+def test_a_folder_is_not_blamed_for_another_disk(tmp_path, name, said):
+    with pytest.raises(UserError) as failure, Status(tmp_path, Process()):
+        raise OSError(errno.EIO, "Input/output error", name.format(run=tmp_path))
+    assert str(failure.value) == said.format(run=tmp_path)
+
+
 def test_only_the_leader_writes(tmp_path):
     with Status(tmp_path, Process(1, 2, 1)):
         pass
