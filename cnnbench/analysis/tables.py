@@ -12,6 +12,8 @@ from itertools import zip_longest
 from typing import Any
 
 from cnnbench.config.analyse import FORMATS
+from cnnbench.runtime.cells import csv_cell
+from cnnbench.runtime.errors import printable
 
 TEXT_WIDTH = 120  # columns of plain text
 NARROWEST_TEXT = 12  # columns that a narrowed text column keeps
@@ -49,7 +51,10 @@ def render(tables: Table | Iterable[Table], form: str = "table", width: int = TE
     tables = [tables] if isinstance(tables, Table) else list(tables)
     if form == "json":
         contents = [_as_dict(table) for table in tables]
-        return json.dumps(contents[0] if len(contents) == 1 else contents, indent=2, ensure_ascii=False)
+        text = json.dumps(contents[0] if len(contents) == 1 else contents, indent=2, ensure_ascii=False)
+        return "".join(
+            letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text
+        )
     if form == "table":
         return "\n\n".join(_plain(table, width) for table in tables)
     if form == "markdown":
@@ -63,8 +68,7 @@ def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """A header and rows with commas, quoted where needed; None is empty. No final newline."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([csv_cell(cell) for cell in row] for row in (columns, *rows))
     return text.getvalue().rstrip("\n")
 
 
@@ -76,8 +80,8 @@ def _as_dict(table: Table) -> dict[str, Any]:
 def _plain(table: Table, width: int) -> str:
     cells, right = text_cells(table), numeric_columns(table)
     widths = _widths(table, cells, right, width)
-    lines = [table.title, ""] if table.title else []
-    for row in (list(table.columns), ["-" * w for w in widths], *cells):
+    lines = [printable(table.title), ""] if table.title else []
+    for row in ([printable(name) for name in table.columns], ["-" * w for w in widths], *cells):
         wrapped = [_wrap(cell, w) for cell, w in zip(row, widths, strict=True)]
         for parts in zip_longest(*wrapped, fillvalue=""):
             padded = (p.rjust(w) if r else p.ljust(w) for p, w, r in zip(parts, widths, right, strict=True))
@@ -85,7 +89,7 @@ def _plain(table: Table, width: int) -> str:
     if table.notes:
         lines.append("")
     for note in table.notes:
-        lines += textwrap.wrap(note, width, initial_indent="- ", subsequent_indent="  ")
+        lines += textwrap.wrap(printable(note), width, initial_indent="- ", subsequent_indent="  ")
     return "\n".join(lines)
 
 
@@ -117,10 +121,10 @@ def _markdown(table: Table) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
     rule = ["---:" if right else "---" for right in numeric_columns(table)]
-    lines = [f"**{table.title}**", ""] if table.title else []
-    lines += [line(table.columns), line(rule), *(line(row) for row in text_cells(table))]
+    lines = [f"**{printable(table.title)}**", ""] if table.title else []
+    lines += [line(map(printable, table.columns)), line(rule), *(line(row) for row in text_cells(table))]
     if table.notes:
-        lines += ["", *(f"- {note}" for note in table.notes)]
+        lines += ["", *(f"- {printable(note)}" for note in table.notes)]
     return "\n".join(lines)
 
 
@@ -134,7 +138,7 @@ def _text(cell: Cell, form: str) -> str:
     if cell is None:
         return "-"
     if isinstance(cell, str):
-        return cell
+        return printable(cell)
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     return format(cell, form or ("," if isinstance(cell, int) else ""))

@@ -13,11 +13,14 @@ from PIL import Image
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
 from cnnbench.data.decode.reference import read_image
 from cnnbench.data.layouts.ilsvrc import class_names
+from cnnbench.data.layouts.names import plain
 from cnnbench.data.layouts.relabel import image_name
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.counts import TOP
 from cnnbench.evaluation.predictions import Predictions, confusion, most_confident_mistakes
 from cnnbench.evaluation.statistics import wilson_interval
+from cnnbench.runtime.cells import csv_cell
+from cnnbench.runtime.errors import printable
 from cnnbench.runtime.files import write_text, writing
 
 ACROSS, DOWN, SIDE = 8, 5, 144  # the sheet of mistakes: images, images, pixels
@@ -69,7 +72,8 @@ def _every(predictions: Predictions, split: Split) -> Iterable[Sequence[object]]
     width = predictions.first.shape[1]
     yield ["image", "class", "rank", *(f"{what}{k + 1}" for k in range(width) for what in ("class", "probability"))]
     for row in range(len(split)):
-        line = [image_name(split, row), split.classes[split.labels[row]], predictions.rank[row]]
+        name = image_name(split, row)
+        line = [name if name.isprintable() else plain(name), split.classes[split.labels[row]], predictions.rank[row]]
         if not predictions.broken[row]:
             for label, probability in zip(predictions.first[row], predictions.probability[row], strict=True):
                 line += [split.classes[label], f"{probability:.6g}"]
@@ -86,15 +90,16 @@ def _picture(matrix: np.ndarray) -> Image.Image:
 
 def _tile(predictions: Predictions, split: Split, row: int) -> Tile:
     predicted, true = (split.classes[label] for label in (predictions.first[row, 0], split.labels[row]))
-    caption = f"{predictions.probability[row, 0]:.3f} {_short(predicted)}\nis {_short(true)}\n{image_name(split, row)}"
+    name = printable(image_name(split, row))
+    caption = f"{predictions.probability[row, 0]:.3f} {_short(predicted)}\nis {_short(true)}\n{name}"
     return Tile(read_image(split.read(row), split.name(row), split.max_megapixels), caption)
 
 
 def _short(name: str) -> str:
-    return class_names().get(name, name).partition(",")[0]
+    return printable(class_names().get(name, name).partition(",")[0])
 
 
 def _write(path: Path, lines: Iterable[Sequence[object]]) -> None:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    csv.writer(text, lineterminator="\n").writerows([csv_cell(cell) for cell in line] for line in lines)
     write_text(path, text.getvalue())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from cnnbench.analysis.tables import render
 from cnnbench.config.analyse import ReportConfig
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import write_text, writing
+from cnnbench.runtime.foreign import foreign, parse_json
 from cnnbench.runtime.provenance import now
 
 MOST_NAMES = 4  # runs that a heading names; more are counted
@@ -33,12 +33,19 @@ def report_command(config: ReportConfig) -> None:
     folder = Path(config.output).expanduser()
     with writing(folder):
         (folder / "plots").mkdir(parents=True, exist_ok=True)
-        pictures = draw_plots(found, folder / "plots", measured["rows"])
-        report = build_report(found, measured["tables"], pictures, title, unread)
-        write_text(folder / "report.html", page(report, foot))
-        write_text(folder / "report.md", markdown(report, folder, foot))
-        write_text(folder / "results.csv", results_csv(found))
-    print(render(summary_table([result for run in found for result in results_of(run)])))
+        with foreign(f"what the runs {', '.join(names)} have written", passing=(OSError,)):
+            pictures = draw_plots(found, folder / "plots", measured["rows"])
+            report = build_report(found, measured["tables"], pictures, title, unread)
+            lines = results_csv(found)
+            summary = render(summary_table([result for run in found for result in results_of(run)]))
+            texts = {
+                "report.html": page(report, foot),
+                "report.md": markdown(report, folder, foot),
+                "results.csv": lines,
+            }
+        for name, text in texts.items():
+            write_text(folder / name, text)
+    print(summary)
     print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, plots/")
     for sentence in unread:
         print(f"left out    {sentence}")
@@ -49,7 +56,7 @@ def _read_bench(name: str | None) -> dict[str, list[dict[str, Any]]]:
     if name is None:
         return {"tables": [], "rows": []}
     try:
-        content = json.loads(Path(name).expanduser().read_text())
+        content = parse_json(Path(name).expanduser().read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"bench={name} cannot be read: {reason(error)}") from error
     if not isinstance(content, dict) or not {"tables", "rows"} <= set(content):

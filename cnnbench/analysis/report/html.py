@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import base64
-from html import escape
+import html
 from importlib.resources import files
 from itertools import count
 
 from cnnbench.analysis.report.content import Code, Section, sections
 from cnnbench.analysis.report.picture import ReportPicture
 from cnnbench.analysis.tables import Table, numeric_columns, text_cells
+from cnnbench.runtime.errors import printable
+
+LINES = "\n\t"  # in texts of several lines
 
 WORDS = 24  # letters from which on a column of texts keeps the width of several words
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"  # a browser is to load nothing else
+
+
+def escape(text: str) -> str:
+    """`text` as HTML shows it, in printable letters: no other turns the direction of what follows, or ends the page."""
+    return html.escape("".join(letter if letter in LINES else printable(letter) for letter in text))
 
 
 def page(report: Section, foot: str) -> str:

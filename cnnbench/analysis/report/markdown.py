@@ -10,6 +10,7 @@ from urllib.parse import quote
 from cnnbench.analysis.report.content import Code, Section
 from cnnbench.analysis.report.picture import ReportPicture
 from cnnbench.analysis.tables import Table, render
+from cnnbench.runtime.errors import printable
 
 
 def markdown(report: Section, folder: Path, foot: str) -> str:
@@ -27,7 +28,7 @@ def _parts(section: Section, level: int, folder: Path) -> list[str]:
         elif isinstance(part, ReportPicture):
             lines.append(_picture(part, folder))
         elif isinstance(part, Code):
-            lines.append("\n".join(f"    {line}" for line in part.text.splitlines()))
+            lines.append("\n".join(f"    {printable(line)}" for line in part.text.splitlines()))
         else:
             lines.append(_plain(part))
     return lines
@@ -55,4 +56,4 @@ def _picture(picture: ReportPicture, folder: Path) -> str:
 
 def _plain(text: str) -> str:
     """`text` on one line, without what Markdown or HTML would take for more than text."""
-    return re.sub(r"([\\`*<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*<\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", printable(" ".join(text.split())))

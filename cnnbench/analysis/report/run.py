@@ -15,6 +15,7 @@ from cnnbench.runs.paths import RUNS, run_folder, run_name
 from cnnbench.runs.results import EpochMetrics, EvaluationResult, RunResult, load_evaluations, load_metrics, load_result
 from cnnbench.runs.status import current_status
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.foreign import foreign
 from cnnbench.runtime.shell import typed
 
 DETAILS = "details"  # folder in a run's folder, as `cnnbench eval run=NAME details=FOLDER` fills it
@@ -74,6 +75,11 @@ def read_run(run: str) -> Run:
 
 def read_folder(folder: Path) -> Run:
     """The run in `folder`. Raises UserError if there is none or its config is damaged."""
+    with foreign(folder):
+        return _read_folder(folder)
+
+
+def _read_folder(folder: Path) -> Run:
     config = load_config(folder)
     table, worst = _rows(folder / DETAILS / "confusion.csv"), _rows(folder / DETAILS / "per_class.csv")
     return Run(
@@ -110,5 +116,5 @@ def _rows(file: Path) -> list[list[str]]:
     """The rows of a CSV file, its header first; none if there is no such file."""
     if not file.exists():
         return []
-    with open(file, newline="") as lines:
+    with open(file, newline="") as lines, foreign(file):
         return list(csv.reader(lines))

@@ -21,6 +21,7 @@ from cnnbench.data.commands.findings import (
     wrong_counts,
 )
 from cnnbench.data.layouts.read import read_split
+from cnnbench.runtime.errors import printable
 from cnnbench.runtime.files import write_json, writing
 
 SHOWN = 5  # examples of each kind on the terminal
@@ -88,8 +89,8 @@ def _in_words(name: str, path: str, summary: dict[str, Any]) -> str:
     else:
         kind = "WordNet ids, not all of ILSVRC's" if summary["wordnet_ids"] else "own classes, not WordNet ids"
     lines = [
-        f"{name}: {summary['images']:,} images of {path}, {summary['bytes'] / 1e9:,.3f} GB",
-        f"  files       {summary['account']}",
+        f"{name}: {summary['images']:,} images of {printable(path)}, {summary['bytes'] / 1e9:,.3f} GB",
+        f"  files       {printable(summary['account'])}",
         f"  classes     {len(counts):,} ({kind}), {min(counts):,} to {max(counts):,} images in each",
     ]
     for title in ("formats", "modes"):
@@ -110,7 +111,7 @@ def _listed(title: str, kinds: dict[str, str], found: Found, report: str | None)
     for kind, sentence in kinds.items():
         if items := found[kind]:
             lines.append(f"  {len(items):,} {sentence}")
-            lines += [f"    {name}: {detail}" for name, detail in items[:SHOWN]]
+            lines += [f"    {printable(name)}: {printable(detail)}" for name, detail in items[:SHOWN]]
             if len(items) > SHOWN:
                 lines.append(f"    and {len(items) - SHOWN:,} more" + ("" if report else ": report=FILE lists them"))
     return "\n".join([f"{title}:", *lines, ""])

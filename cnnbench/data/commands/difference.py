@@ -25,7 +25,10 @@ def difference(split: Split, recipe: Recipe, workers: int | None) -> str:
     step = max(1, len(split) // IMAGES)
     work, chosen = partial(_errors, split, recipe), range(0, len(split), step)
     found = list(map_fenced(work, lambda _: None, split, chosen, workers, "comparing pixels"))
-    errors = np.array([pair for pair in found if pair is not None])  # (n, 2 kinds of crop, absolute and squared error)
+    pairs = [pair for pair in found if pair is not None]
+    if not pairs:
+        return "  pixels against the originals': none of those looked at can be decoded"
+    errors = np.array(pairs)  # (n, 2 kinds of crop, absolute and squared error)
     lines = [f"  pixels against the originals', in crops of {SIDE} of {len(errors)} images:"]
     for kind, name in enumerate(("random crops, as in training", "centre crops, as in evaluation")):
         lines.append(f"    {name + ':':<32}{_in_words(*errors[:, kind].T)}")

@@ -17,7 +17,7 @@ from cnnbench.data.decode.reference import read_image
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import TrainingTransform
-from cnnbench.runtime.errors import UserError, nearest
+from cnnbench.runtime.errors import UserError, nearest, printable
 
 
 def show(config: ShowConfig) -> None:
@@ -50,7 +50,7 @@ def _labels(split: Split, config: ShowConfig) -> list[int]:
 def _row(split: Split, label: int, count: int) -> Row:
     images = int((split.labels == label).sum())
     chosen = _chosen(split, label, count)
-    return Row(f"{split.classes[label]}  ({images:,} images)", [_tile(split, index) for index in chosen])
+    return Row(f"{printable(split.classes[label])}  ({images:,} images)", [_tile(split, index) for index in chosen])
 
 
 def _chosen(split: Split, label: int, count: int) -> list[int]:
@@ -62,7 +62,7 @@ def _chosen(split: Split, label: int, count: int) -> list[int]:
 def drawn(split: Split, index: int, transform: TrainingTransform, draws: int) -> Row:
     """The image, then what training makes of it: in its first epochs, where nothing repeats."""
     before, size = _tile(split, index), transform.size
-    title = f"{split.classes[split.labels[index]]}  (image {index}, {size} x {size} pixels after the crop)"
+    title = f"{printable(split.classes[split.labels[index]])}  (image {index}, {size} x {size} pixels after the crop)"
     if before.image is None:
         return Row(title, [before])
     # On a GPU the operations after the crop are the same but for rounding.
@@ -87,7 +87,7 @@ def evenly(length: int, count: int) -> list[int]:
 
 def _tile(split: Split, index: int) -> Tile:
     """The image with its size and the name of its file; an empty tile that says so if it is broken."""
-    name = os.path.basename(split.name(index))
+    name = printable(os.path.basename(split.name(index)))
     try:
         image = read_image(split.read(index), name, split.max_megapixels)
     except UserError:

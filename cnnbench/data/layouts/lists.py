@@ -32,6 +32,7 @@ from cnnbench.data.layouts.columns import (
     sample_of,
 )
 from cnnbench.runtime.errors import UserError, reason
+from cnnbench.runtime.foreign import parse_json
 
 Score = tuple[int, int]  # known names, and minus the number of rows: of two parses, the one with fewer others
 
@@ -246,10 +247,10 @@ def _in_order(rows: list[Row], chosen: int) -> list[Row]:
 def _json(text: str, what: str) -> Any:
     """What JSON, or a file of lines of JSON, holds."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError as error:
         try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+            return [parse_json(line) for line in text.splitlines() if line.strip()]
         except ValueError:
             raise UserError(f"{what} is not JSON: {error}") from error
 

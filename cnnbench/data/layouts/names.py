@@ -6,15 +6,18 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from cnnbench.runtime.errors import printable
+
 
 def plain(name: str) -> str:
-    """`name` in normal form C; bytes that are no UTF-8, which a file's name may have, are read as Latin-1."""
+    """`name` in normal form C and in letters that can be shown: others are escaped, and bytes that are no UTF-8, which
+    a file's name may have, are read as Latin-1."""
     if not name.isascii():
         try:
             name.encode()
         except UnicodeEncodeError:
             name = os.fsencode(name).decode("latin-1")
-    return unicodedata.normalize("NFC", name)
+    return printable(unicodedata.normalize("NFC", name))
 
 
 class Lookup:

@@ -33,6 +33,7 @@ from cnnbench.data.layouts.split import Split
 from cnnbench.data.layouts.subset import subset
 from cnnbench.data.sample.sample import sample_folder
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.foreign import foreign
 
 # In this order; the last one says what was looked for when nothing fits. Each module has
 #   recognises(root: Path) -> bool             a quick look, without reading images
@@ -67,11 +68,13 @@ def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = N
     """
     path = data.given_path
     if shards.is_pattern(path):
-        listing = shards.list_pattern(path, split)
+        with foreign(path):
+            listing = shards.list_pattern(path, split)
     else:
         root = data_folder(path)
         listing = list_anew(root, split, find_layout(root)) if anew else read_listing(root, split)
-    return subset(listing, data, split, classes)
+    with foreign(f"the classes of {path}"):
+        return subset(listing, data, split, classes)
 
 
 def read_listing(root: Path, split: str) -> Listing:
@@ -89,13 +92,13 @@ def read_listing(root: Path, split: str) -> Listing:
 
 def find_layout(root: Path) -> str:
     """The key in LAYOUTS of the layout of `root`."""
-    with _readable(root):
+    with foreign(root), _readable(root):
         return next((name for name, layout in LAYOUTS.items() if layout.recognises(root)), "class folders")
 
 
 def list_anew(root: Path, split: str, layout: str) -> Listing:
     """All images of `split` below `root`, by a look at every folder."""
-    with _readable(root):
+    with foreign(f"{root}, as {layout},"), _readable(root):
         return LAYOUTS[layout].list_images(root, split)
 
 

@@ -10,7 +10,6 @@ The shards' headers are read once; after that every image is read by itself, so 
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import re
@@ -26,6 +25,7 @@ from cnnbench.data.layouts.shard_cache import cached
 from cnnbench.data.storage import ranges, remote
 from cnnbench.data.storage.tars import TarMember, tar_members
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.foreign import parse_json
 
 FORM = "tar shards"
 LABEL_ENDINGS = (".cls", ".json", ".txt")  # the first that a sample has counts
@@ -183,7 +183,7 @@ def _label(path: str, member: TarMember, ending: str) -> str:
     text = member.content.decode(errors="replace").strip()
     if ending == ".json":
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
         except ValueError as error:
             raise UserError(f"{path}: '{member.name}' is not JSON: {error}") from error
         text = (

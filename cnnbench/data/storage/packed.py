@@ -13,7 +13,6 @@ that goes away is an error, not a signal.
 from __future__ import annotations
 
 import io
-import json
 import os
 import struct
 import zlib
@@ -28,6 +27,7 @@ import numpy as np
 
 from cnnbench.data.storage.files import Names
 from cnnbench.runtime.errors import UserError, reason
+from cnnbench.runtime.foreign import foreign, parse_json
 
 ENDING = ".cnnbench"
 MAGIC, VERSION = b"CNNBENCH", 1
@@ -154,6 +154,11 @@ def open_file(path: str) -> PackedFile:
 
     UserError if the file is not finished, damaged, or something else.
     """
+    with foreign(path):
+        return _opened(path)
+
+
+def _opened(path: str) -> PackedFile:
     header, after = read_header(path)
     with open(path, "rb") as file:
         start, length, stored = _index_place(file)
@@ -172,7 +177,7 @@ def open_file(path: str) -> PackedFile:
         arrays[name] = index[position : position + size].view(kind).reshape(count, *shape).view(np.ndarray)
         position += size
     names = Names(index[position : position + text_length].view(np.ndarray), arrays.pop("name_ends"))
-    left_out = json.loads(index[position + text_length :][:json_length].tobytes())
+    left_out = parse_json(index[position + text_length :][:json_length].tobytes())
     return PackedFile(path, header, mapped.view(np.ndarray), names=names, left_out=left_out, **arrays)
 
 
@@ -192,7 +197,7 @@ def read_header(path: str) -> tuple[dict[str, Any], int]:
     if len(text) != length or checksum(text) != stored:
         raise UserError(f"{path} is damaged: its header does not match its checksum; copy it again")
     try:
-        return json.loads(text), PREAMBLE.size + length
+        return parse_json(text), PREAMBLE.size + length
     except ValueError as error:
         raise UserError(f"{path} is damaged: {reason(error)}") from error
 

@@ -68,7 +68,9 @@ def told(path: str) -> Iterator[None]:
     """Within this block what pyarrow says of the file at `path` becomes a UserError."""
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's own exceptions are kinds of these
+    except UserError:
+        raise
+    except Exception as error:  # pyarrow's own exceptions, and what else a damaged file makes it raise
         raise UserError(f"{path} cannot be read as Parquet: {_why(path, error)}") from error
 
 
