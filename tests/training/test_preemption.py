@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import time
@@ -16,6 +17,7 @@ from sockets import listening as sockets
 
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped
+from cnnbench.training import loop
 from cnnbench.training import preemption as module
 from cnnbench.training.preemption import SIGNALS, listening
 
@@ -107,6 +109,20 @@ def test_a_step_that_is_not_finite_stops_the_run_or_is_skipped(command, tmp_path
     assert status(bad)["state"] == "failed"
     assert status(bad)["why"] in done.stderr
     assert list((bad / "checkpoints").iterdir()) == []
-    skipped = command(*words, "run=bad", "on_nonfinite=skip")
-    assert skipped.returncode == 0, skipped.stderr
-    assert "it was skipped" in skipped.stdout
+    lost = command(*words, "run=bad", "on_nonfinite=skip")
+    assert "it was skipped" in lost.stdout
+    assert (lost.returncode, status(bad)["state"]) == (2, "failed"), "a network that is lost is not a result"
+    assert "the validation loss after epoch 1 is nan" in lost.stderr
+
+
+def test_a_single_step_that_is_not_finite_is_skipped(command, tmp_path, small_data, monkeypatch):
+    real = loop._loss
+
+    def bad_once(*arguments):
+        return real(*arguments) * (math.nan if arguments[-1] == 2 else 1)
+
+    monkeypatch.setattr(loop, "_loss", bad_once)
+    done = command("train", f"data={small_data}", *SMALL, "epochs=1", "run=one", "on_nonfinite=skip")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("it was skipped") == 1
+    assert json.loads((tmp_path / "runs/one/nonfinite.jsonl").read_text())["step"] == 2

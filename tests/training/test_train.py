@@ -17,6 +17,7 @@ import yaml
 from forking import CNNBENCH
 
 from cnnbench.evaluation import evaluate
+from cnnbench.runs import checkpoint
 from cnnbench.runs.results import CLOCK
 from cnnbench.training import loop
 
@@ -190,7 +191,10 @@ def test_a_run_that_lacks_a_key_which_must_not_change_is_not_continued(command, 
     file = tmp_path / "runs/old/config.yaml"
     settings = yaml.safe_load(file.read_text())
     del settings["augment"]["crop"]["border"], settings["recipe_for"]
-    file.write_text(yaml.safe_dump(settings))
+    older = yaml.safe_dump(settings)
+    file.write_text(older)
+    checkpoints = tmp_path / "runs/old/checkpoints"
+    checkpoint.save(checkpoints, {**checkpoint.load(checkpoints / "last.pt"), "config_text": older})
     done = command(*words)
     assert done.returncode == 2
     assert "was begun by a version of cnnbench without augment.crop.border" in done.stderr
