@@ -2,7 +2,7 @@
 and compares it bitwise, with its metrics, TensorBoard and status, with the run that was left alone.
 
     python tools/fault_injection.py                     # every call, in every way: some 50 minutes
-    python tools/fault_injection.py --every 10 --chains 10
+    python tools/fault_injection.py --ways kill cut --every 10
 
 A chain is a run that is ended five times, each time at a call by chance. Prints a table; exit status 1 if a run did not
 end in the same, or said more than one sentence.
@@ -15,7 +15,6 @@ import random
 import signal
 import sys
 import tempfile
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,38 +29,39 @@ from cnnbench.config.train import TrainConfig
 WORDS = ("arch=lenet", "recipe=quick", "epochs=2", "batch=20", "data=synthetic:3x20", "save_every=2", "average=ema")
 ALONE = ("data.workers=0", "device=cpu", "processes=1", "log_every=0", "keep_every=1", "eval_batch=32")
 SIZES = [0, 1, 2, *(round(1.15**number) for number in range(10, 100))]  # bytes: up to that of a checkpoint, and more
+SAME = "the same"
+CHAIN = "five kills"
+AT_BYTES = (KILL_AT_BYTE, FULL_AT_BYTE)
 WAYS = (KILL, CUT, *REFUSALS, f"ENOSPC{FOREVER}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="calls from one that fails to the next")
+    parser.add_argument(
+        "--ways", nargs="+", default=[*WAYS, *AT_BYTES, CHAIN], help="in which it fails; one or several"
+    )
+    parser.add_argument("--every", type=int, default=1, help="calls, or sizes, from one that fails to the next")
     parser.add_argument("--chains", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the chains")
     options = parser.parse_args()
+    failed = 0
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
+        root, moments = Path(scratch), random.Random(options.seed)
         whole, calls = alone(root / "whole")
-        print(f"a run left alone changes its folder by {calls} calls", flush=True)
-        rows: Counter[tuple[str, str, str]] = Counter()
-        for way in WAYS:
-            for at in range(0, calls, options.every):
-                rows[trial(root / f"{way}-{at}", way, at, whole)] += 1
-        for way in (KILL_AT_BYTE, FULL_AT_BYTE):
-            for at in SIZES[:: options.every]:
-                rows[trial(root / f"{way}-{at}", way, at, whole)] += 1
-        moments = random.Random(options.seed)
-        for number in range(options.chains):
-            rows[chain(root / f"chain-{number}", moments, calls, whole)] += 1
-    print("\n| what | call | trials | outcome |\n|---|---|---:|---|")
-    for (way, call, result), count in sorted(rows.items()):
-        print(f"| {way} | {call} | {count} | {result} |")
-    totals = Counter({way: sum(n for (w, _, _), n in rows.items() if w == way) for way, _, _ in rows})
-    print("\n| what | trials | failures |\n|---|---:|---:|")
-    for way, count in totals.items():
-        failed = sum(n for (w, _, result), n in rows.items() if w == way and result != "the same")
-        print(f"| {way} | {count} | {failed} |")
-    sys.exit(any(result != "the same" for _, _, result in rows))
+        print(f"a run left alone changes its folder by {calls} calls\n\n| what | trials | failures |\n|---|---:|---:|")
+        for way in options.ways:
+            if way == CHAIN:
+                found = [chain(root / f"{way} {number}", moments, calls, whole) for number in range(options.chains)]
+            else:
+                places = SIZES if way in AT_BYTES else range(calls)
+                found = [trial(root / f"{way} {at}", way, at, whole) for at in places[:: options.every]]
+            wrong = [result for result in found if not result.endswith(SAME)]
+            failed += len(wrong)
+            print(
+                "\n".join([f"| {way} | {len(found)} | {len(wrong)} |", *(f"  {result}" for result in wrong)]),
+                flush=True,
+            )
+    sys.exit(failed > 0)
 
 
 def config_of(folder: Path) -> TrainConfig:
@@ -75,27 +75,23 @@ def alone(folder: Path) -> tuple[Outcome, int]:
     return outcome(folder), ended.calls
 
 
-def trial(folder: Path, way: str, at: int, whole: Outcome) -> tuple[str, str, str]:
-    """The way, the call and how the run ends that fails there and is continued."""
-    config = config_of(folder)
-    ended = run(config, Faults(folder, at, way))
-    if problem := wrong(ended, way, at):
-        return way, ended.call, f"{problem}: {ended.said.strip()}"
-    return way, ended.call or f"status {ended.status}", continued(folder, whole)
+def trial(folder: Path, way: str, at: int, whole: Outcome) -> str:
+    """The call, and how the run ends that fails there and is continued."""
+    ended = run(config_of(folder), Faults(folder, at, way))
+    return f"{at}, {ended.call}: {wrong(ended, way, at) or continued(folder, whole)}"
 
 
-def chain(folder: Path, moments: random.Random, calls: int, whole: Outcome) -> tuple[str, str, str]:
+def chain(folder: Path, moments: random.Random, calls: int, whole: Outcome) -> str:
     """As `trial`, for a run that is ended at five calls by chance."""
-    for _ in range(5):
-        run(
-            config_of(folder),
-            Faults(folder, moments.randrange(calls), moments.choice((KILL, CUT))),
-        )
-    return "five kills", "by chance", continued(folder, whole)
+    places = [(moments.randrange(calls), moments.choice((KILL, CUT))) for _ in range(5)]
+    for place in places:
+        run(config_of(folder), Faults(folder, *place))
+    return f"{places}: {continued(folder, whole)}"
 
 
 def wrong(ended: Ended, way: str, at: int) -> str:
     """What is wrong with how a run ended to which this happened; "" if nothing is."""
+    said = ended.said.strip()
     if way == KILL_AT_BYTE:
         return "" if ended.status in (0, -signal.SIGXFSZ) else "WAS NOT ENDED"
     if ended.calls <= at and way != FULL_AT_BYTE:
@@ -104,7 +100,7 @@ def wrong(ended: Ended, way: str, at: int) -> str:
         return "" if ended.status == KILLED else "WAS NOT ENDED"
     if ended.status == 0:  # a file that is gone is not missed, as that of a status
         return ""
-    return "" if ended.status == 2 and ended.said.count("\n") == 1 else "MORE THAN A SENTENCE"
+    return "" if ended.status == 2 and ended.said.count("\n") == 1 else f"MORE THAN A SENTENCE: {said}"
 
 
 def continued(folder: Path, whole: Outcome) -> str:
@@ -113,7 +109,7 @@ def continued(folder: Path, whole: Outcome) -> str:
     if ended.status != 0:
         return f"DOES NOT CONTINUE: {ended.said.strip()}"
     other = difference(outcome(folder), whole)
-    return f"OTHER {other}" if other else "the same"
+    return f"OTHER {other}" if other else SAME
 
 
 if __name__ == "__main__":
