@@ -14,7 +14,9 @@ import numpy as np
 from cnnbench.archs.weights import graphs, hdf5
 from cnnbench.archs.weights.pickles import BlockedName, load_pickle
 from cnnbench.runtime.errors import UserError, first_sentence
+from cnnbench.runtime.machine import available_memory
 from cnnbench.runtime.sealed import check_seal, is_sealed
+from cnnbench.runtime.shell import counted_bytes
 
 START = 512  # bytes by which a form is told
 BLOCK = 1 << 20  # bytes read at a time
@@ -98,6 +100,9 @@ def _is_safetensors(start: bytes) -> bool:
 
 def _read_zip(path: Path) -> Content:
     with zipfile.ZipFile(path) as archive:
+        size, free = sum(part.file_size for part in archive.infolist()), available_memory()
+        if free is not None and size > free:
+            raise Refused(f"it unpacks to {counted_bytes(size)}, and {counted_bytes(free)} of memory are free")
         names, wrong = archive.namelist(), _changed_parts(archive)
     if wrong:
         raise Refused(f"it is damaged: its part {wrong[0]} has changed since it was written")

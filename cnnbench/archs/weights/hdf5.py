@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from cnnbench.archs.weights.keras import PARTS, as_torch, numbered_variables
 from cnnbench.runtime.errors import UserError
 
+PACKED = 1032  # times as many bytes may come out of deflate as go in
 SIGN = b"\x89HDF\r\n\x1a\n"
 VARIABLE = re.compile(rf"^(?:.*?[/_])?({'|'.join(sorted(PARTS, key=len, reverse=True))})(?:_\d+)?(?::\d+)?$")
 
@@ -45,7 +47,7 @@ def _named(root: Any) -> dict[str, dict[str, np.ndarray]]:
         for variable in variables:
             # A model within the model: its layers are told by the names of their variables.
             layer = f"{name}.{variable.rpartition('/')[0].replace('/', '.')}" if several else name
-            layers[layer][_variable(variable)] = group[variable][()]
+            layers[layer][_variable(variable)] = _array(group[variable])
     return layers
 
 
@@ -75,10 +77,19 @@ def _numbered(groups: Any, above: str) -> dict[str, dict[str, np.ndarray]]:
 
 def _value(dataset: Any) -> np.ndarray:
     """An array; one of bfloat16 is stored as the upper halves of float32."""
-    value = dataset[()]
+    value = _array(dataset)
     if dataset.attrs.get("dtype") == "bfloat16":
         return (value.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
     return value
+
+
+def _array(dataset: Any) -> np.ndarray:
+    """The values of a dataset. ValueError if they are more than the file can hold, however it is packed: one that was
+    never written has any size."""
+    most = PACKED * os.path.getsize(dataset.file.filename)
+    if dataset.nbytes > most:
+        raise ValueError(f"{dataset.name} is of {dataset.nbytes:,} bytes, more than its file can hold")
+    return dataset[()]
 
 
 def _arrays(file: Any) -> dict[str, np.ndarray]:
@@ -88,7 +99,7 @@ def _arrays(file: Any) -> dict[str, np.ndarray]:
 
     def take(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf":
-            found[name.replace("/", ".")] = item[()]
+            found[name.replace("/", ".")] = _array(item)
 
     file.visititems(take)
     return found

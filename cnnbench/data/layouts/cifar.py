@@ -114,6 +114,7 @@ class _Form:
     read_names: Callable[[bytes], list[str]]
 
 
+LARGEST = 1 << 28  # bytes of a file in the archive; theirs have at most 154 million
 LEAST = 2  # files that tell a download, of which others may lack
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 FORMS = (
@@ -160,5 +161,7 @@ def _contents(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > LARGEST:
+        raise ValueError(f"its {member.name} is of {member.size:,} bytes, more than {LARGEST:,}")
     file = tar.extractfile(member)
     return b"" if file is None else file.read()  # None: not a file, which the caller has asked for

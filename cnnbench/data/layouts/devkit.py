@@ -15,6 +15,7 @@ from cnnbench.data.layouts import ilsvrc
 from cnnbench.runtime.errors import UserError
 
 KIT = "ILSVRC2012_devkit_t12"
+LARGEST = 1 << 24  # bytes of the ground truth, which has 200,000
 GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 
 
@@ -57,6 +58,8 @@ def read_ground_truth(devkit: Path) -> str:
             return devkit.read_text(errors="replace")
         with tarfile.open(devkit) as tar:
             for member in tar:
+                if Path(member.name).name == GROUND_TRUTH and member.size > LARGEST:
+                    raise UserError(f"{devkit}: its {GROUND_TRUTH} is of {member.size:,} bytes: download it again")
                 if Path(member.name).name == GROUND_TRUTH and (file := tar.extractfile(member)) is not None:
                     return file.read().decode(errors="replace")
         raise UserError(f"{devkit} has no {GROUND_TRUTH}: it is not the devkit of ILSVRC 2012")

@@ -16,6 +16,7 @@ from cnnbench.data.layouts.listing import Listing, sorted_classes
 from cnnbench.data.storage.files import Pixels
 from cnnbench.runtime.errors import UserError, reason
 
+LARGEST = 1 << 32  # bytes; MNIST has 47 million, and the largest set in its form 650 million
 STEMS = {"train": "train", "val": "t10k"}
 # The first labels of each split of Fashion-MNIST, and the names of its classes as in the bundled sample.
 FASHION_LABELS = {"train": bytes([9, 0, 0, 3, 0, 2, 7, 2]), "val": bytes([9, 2, 1, 1, 6, 1, 4, 6])}
@@ -54,14 +55,17 @@ def _find(root: Path, split: str, content: str, dimensions: int) -> Path | None:
 def _read(file: Path) -> np.ndarray:
     """The uint8 array in an idx file."""
     try:
-        content = file.read_bytes()
-        content = gzip.decompress(content) if file.suffix == ".gz" else content
-        if content[:3] != b"\0\0\x08":
-            raise ValueError("it is not an idx file of bytes")
-        shape = np.frombuffer(content, ">u4", content[3], 4).tolist()
-        needed, given = math.prod(shape), len(content) - 4 - 4 * content[3]
-        if given != needed:
-            raise ValueError(f"it should have {needed:,} bytes of values, and has {given:,}: fetch it anew")
-        return np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(shape)
+        with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as opened:
+            start = opened.read(4)
+            if start[:3] != b"\0\0\x08":
+                raise ValueError("it is not an idx file of bytes")
+            shape = np.frombuffer(opened.read(4 * start[3]), ">u4", start[3]).tolist()
+            if (needed := math.prod(shape)) > LARGEST:
+                raise ValueError(f"it says that it has {needed:,} bytes of values, more than {LARGEST:,}")
+            values = opened.read(needed + 1)  # and no further, however much a few packed bytes become
+        if (given := len(values)) != needed:
+            more = "more" if given > needed else f"{given:,}"
+            raise ValueError(f"it should have {needed:,} bytes of values, and has {more}: fetch it anew")
+        return np.frombuffer(values, np.uint8).reshape(shape)
     except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
         raise UserError(f"{file} cannot be read: {reason(error)}") from error
