@@ -36,8 +36,8 @@ BEGINNINGS = {
     b"%!ps": "PostScript",
     b"8bps": "a Photoshop document",
 }
-# How many times the usual 10 bytes of memory a pixel decoding takes, where it is more: measured on 62 megapixels.
-COSTS = {"WEBP": 1.7, "JPEG2000": 2.5, "AVIF": 1.5}
+# How many times the usual 10 bytes of memory a pixel decoding takes, where it is more: measured on 32 to 64 megapixels.
+COSTS = {"WEBP": 1.7, "JPEG2000": 2.5, "AVIF": 1.5, "JPEG CMYK": 1.5}
 BAND = 1 << 20  # pixels that are converted at a time
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says there, its exceptions say too
 Image.MAX_IMAGE_PIXELS = None  # pixels are counted before anything is decoded, by open_picture
@@ -74,7 +74,7 @@ def _cost(image: Image.Image) -> float:
     """How many times the usual 10 bytes of memory a pixel decoding takes. A tile of a TIFF file may be larger than the
     picture of which it is a part."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return COSTS.get(image.format or "", 1.0)
+        return COSTS.get(f"{image.format} {image.mode}", COSTS.get(image.format or "", 1.0))
     sides = [image.tag_v2.get(tag) for tag in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)]
     across, down = (side if isinstance(side, int) else 1 for side in sides)
     return max(1.0, across * down / max(1, image.width * image.height))
