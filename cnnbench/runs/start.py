@@ -16,10 +16,11 @@ from cnnbench.runs.environment import ENVIRONMENT, record_start
 from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, run_folder, run_name
 from cnnbench.runs.results import METRICS, RESULT, EpochMetrics, RunResult, load_metrics, load_result, metrics_text
 from cnnbench.runs.status import COMPLETE, RUNNING, STATUS, load_status, write_status
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, UserError
 from cnnbench.runtime.files import remove, remove_scratch, sync, write_text, writing
 
 MADE_FIRST = (CONFIG, ENVIRONMENT, STATUS, lock.FILE)  # files of a run that has not begun to log
+STOPPED = (TO_BE_CONTINUED, INTERRUPTED)  # exit statuses
 SCRATCH = re.compile(r"\.\w+\.\d+(\.\w+)?")  # what a killed write leaves: runtime/files.py
 
 
@@ -130,7 +131,9 @@ def _discarding(folder: Path) -> Iterator[None]:
         status = load_status(folder)
         if status is not None and status["state"] == RUNNING:  # its leader was killed before it could
             why = str(error) if isinstance(error, UserError) else "one of its processes was ended"
-            write_status(folder, "failed", why, status["epoch"], status["step"])
+            stopped = isinstance(error, SystemExit) and error.code in STOPPED
+            state = "preempted" if stopped else "failed"
+            write_status(folder, state, why, status["epoch"], status["step"], status["lost"])
         with suppress(OSError):
             _discard(folder, before)
         raise

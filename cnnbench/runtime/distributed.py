@@ -9,7 +9,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -24,25 +23,11 @@ from cnnbench.runtime.machine import usable_cores
 from cnnbench.runtime.meeting import NoAnswer, meet
 from cnnbench.runtime.messages import decode, encode
 from cnnbench.runtime.network import choose_interfaces
+from cnnbench.runtime.parting import Process, Ties, exchange
 
 GRACE = 3.0  # seconds in which a process that fails can say why before others report its loss
 # Keys of the store: who has come; how many have failed, and what the first of them said.
 JOINED, FAILURES, WHY = "joined", "failures", "why"
-
-
-@dataclass(frozen=True)
-class Process:
-    """This process among `world`; `local_rank` counts on its own machine and picks the GPU."""
-
-    rank: int = 0
-    world: int = 1
-    local_rank: int = 0
-    store: dist.Store | None = None  # small values that all processes of a group can read
-
-    @property
-    def leads(self) -> bool:
-        """Whether this is the one process that writes and prints."""
-        return self.rank == 0
 
 
 def started_by_launcher() -> bool:
@@ -97,9 +82,12 @@ def _join(place: Place, device: str, timeout: timedelta) -> Process:
         choose_interfaces(place)
         store = meet(place, timeout)
         backend = "nccl" if device == "cuda" else "gloo"
-        dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
+        ties = Ties()
+        with ties.growing():
+            dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
+        os.register_at_fork(after_in_child=ties.close_in_child)
         store.set(f"{JOINED}/{place.rank}", "")
-        return Process(place.rank, place.world, place.local_rank, store)
+        return Process(place.rank, place.world, place.local_rank, store, ties)
     except NoAnswer:
         sys.exit(2)
     except UserError as error:
@@ -121,13 +109,13 @@ def announce(error: BaseException, process: Process) -> str:
         return str(error)
     try:
         process.store.set(f"left/{process.rank}", "")
-        if _lost_another(error):
+        if lost_another(error):
             time.sleep(GRACE)
         if process.store.add(FAILURES, 1) == 1:
             sentence = _sentence(error, process, process.store)
             process.store.set(WHY, sentence)
             print(f"cnnbench: {sentence}", file=sys.stderr, flush=True)
-            if not isinstance(error, UserError | KeyboardInterrupt) and not _lost_another(error):
+            if not isinstance(error, UserError | KeyboardInterrupt) and not lost_another(error):
                 traceback.print_exception(error)
         process.store.wait([WHY], timedelta(seconds=GRACE))
         return process.store.get(WHY).decode()
@@ -135,7 +123,7 @@ def announce(error: BaseException, process: Process) -> str:
         return f"process {process.rank} of {process.world} lost process 0"
 
 
-def _lost_another(error: BaseException) -> bool:
+def lost_another(error: BaseException) -> bool:
     """Whether `error` says no more than that another process does not answer."""
     text = str(error)
     return isinstance(error, dist.DistError) or (
@@ -150,7 +138,7 @@ def _sentence(error: BaseException, process: Process, store: dist.Store) -> str:
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    if not _lost_another(error):
+    if not lost_another(error):
         return f"{who} failed: {reason(error)}"
     silent = [str(rank) for rank in range(process.world) if not store.check([f"left/{rank}"])]
     those = f"process {' and '.join(silent)}" if silent else "another process"
@@ -172,7 +160,8 @@ class Agreement:
     gave at one call is known at the next. It travels between the processors of the machines, also where GPUs train."""
 
     def __init__(self, process: Process) -> None:
-        group = dist.new_group(backend="gloo") if process.world > 1 else None
+        with process.ties.growing():
+            group = dist.new_group(backend="gloo") if process.world > 1 else None
         self.group = group if isinstance(group, dist.ProcessGroup) else None  # of all processes: each is a member
         self.under_way: tuple[torch.Tensor, dist.Work] | None = None
 
@@ -273,9 +262,12 @@ def average_buffers(model: nn.Module, process: Process) -> None:
 
 
 def gather_to_leader(value: Any, process: Process) -> list[Any]:
-    """The plain value of every process (see messages.py), by rank, on rank 0; elsewhere nothing."""
+    """The plain value of every process (see messages.py), by rank, on rank 0; elsewhere nothing. From processes that
+    have parted from each other: at most once, and raises Unanswered."""
     if process.world == 1:
         return [value]
+    if process.ties.cut:
+        return [decode(part) for part in exchange(process, "gathered", encode(value))]
     own = _as_tensor(encode(value))
     sizes = [torch.zeros(1, dtype=torch.int64, device=own.device) for _ in range(process.world)]
     dist.all_gather(sizes, torch.tensor([len(own)], device=own.device))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+FAILED = 1
 TO_BE_CONTINUED = 75  # EX_TEMPFAIL of sysexits.h, try again: the batch templates requeue the job
 INTERRUPTED = 130  # 128 + SIGINT: by hand, and not to be started again
 
@@ -17,12 +18,19 @@ class UserError(Exception):
         return printable(super().__str__())
 
 
-class Stopped(Exception):
-    """The run was asked to stop and has saved: the same command continues it. `status` is the exit status."""
+class Lost(UserError):
+    """A process was ended from outside, as the system does where memory runs out."""
 
-    def __init__(self, why: str, status: int) -> None:
+
+class Stopped(Exception):
+    """The run was asked to stop and has saved: the same command continues it. `status` is the exit status.
+
+    `lost`: the step at which a process was lost, if that is why; with status FAILED, it was not the first one there.
+    """
+
+    def __init__(self, why: str, status: int, lost: int | None = None) -> None:
         super().__init__(why)
-        self.status = status
+        self.status, self.lost = status, lost
 
 
 def printable(text: str) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 import torch.distributed as dist
 
 from cnnbench.runtime.distributed import FAILURES, JOINED, WHY
-from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, Stopped
+from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, Lost, Stopped
 from cnnbench.runtime.group import FILE
 from cnnbench.runtime.machine import is_stopped
 from cnnbench.runtime.meeting import group_store, meeting_file, own_path
@@ -39,7 +39,7 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
     """What `function(*arguments)` returns on rank 0, run in `processes` new processes of one group.
 
     If one of them fails, or all were asked to stop, this process leaves with the exit status of the first that left;
-    they have said why themselves.
+    they have said why themselves. Raises Lost if that one was killed from outside.
     """
     context: Any = multiprocessing.get_context(METHOD)
     receiver, sender = context.Pipe(duplex=False)
@@ -58,8 +58,10 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
     if first is None:
         return result
     status = first.exitcode or 0
-    if asked and status in (-signal.SIGTERM, -signal.SIGKILL):  # before it could answer by saving
+    if _was_asked(status, asked):
         raise _stopped(asked[0])
+    if status == -signal.SIGKILL:
+        raise Lost(_death(first))
     sys.exit(max(1, status))
 
 
@@ -121,15 +123,25 @@ def _wait_for(
 
 
 def _say_death(member: BaseProcess, store: dist.Store, asked: list[int]) -> None:
-    """Say of the first process that failed by which signal it was ended, which it could not do itself."""
+    """Have the group know of the first process that failed by which signal it was ended, which it could not say."""
     status = member.exitcode or 0
-    if status >= 0 or asked:
+    if status >= 0 or _was_asked(status, asked):
         return
-    memory = " (out of memory?)" if status == -signal.SIGKILL else ""
-    sentence = f"{member.name} was ended by {signal.Signals(-status).name}{memory}"
     if store.add(FAILURES, 1) == 1:
-        store.set(WHY, sentence)
-        _say(sentence)
+        store.set(WHY, _death(member))
+        if status != -signal.SIGKILL:  # of which `launch` tells
+            _say(_death(member))
+
+
+def _death(member: BaseProcess) -> str:
+    number = -(member.exitcode or 0)
+    memory = " (out of memory?)" if number == signal.SIGKILL else ""
+    return f"{member.name} was ended by {signal.Signals(number).name}{memory}"
+
+
+def _was_asked(status: int, asked: list[int]) -> bool:
+    """Whether a process left with `status` because it was asked to, before it could answer by saving."""
+    return bool(asked) and status in (-signal.SIGTERM, -signal.SIGKILL)
 
 
 def _say(sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.runs.results import load_result
 from cnnbench.runs.start import started
+from cnnbench.runs.status import load_status, write_status
 from cnnbench.runtime import distributed, stdout
+from cnnbench.runtime.errors import FAILED, Lost
 from cnnbench.runtime.launcher import launch
 from cnnbench.training.process import train_process
 from cnnbench.training.result import result_text
+from cnnbench.training.status import after_loss
 
 
 def train(config: TrainConfig) -> float:
@@ -40,7 +44,20 @@ def _train(config: TrainConfig) -> float:
     with started(config, processes) as folder:
         if processes == 1:
             return _train_unless_complete(folder, distributed.Process(), device)
-        return launch(_train_child, processes, folder, device, config.start_timeout)
+        return _launch(processes, folder, device, config.start_timeout)
+
+
+def _launch(processes: int, folder: Path, device: str, start_timeout: float) -> float:
+    """Train in new processes; if the system ends one, the run is to be continued, unless that was so before."""
+    try:
+        return launch(_train_child, processes, folder, device, start_timeout)
+    except Lost as loss:
+        saved = load_status(folder) or {"epoch": 0, "step": 0}
+        stop = after_loss(folder, loss, saved["step"])
+        state = "failed" if stop.status == FAILED else "preempted"
+        write_status(folder, state, str(stop), saved["epoch"], saved["step"], stop.lost)
+        print(f"cnnbench: {stop}", file=sys.stderr, flush=True)
+        raise stop from loss
 
 
 def _train_child(folder: Path, device: str, start_timeout: float) -> float:

@@ -20,14 +20,14 @@ from cnnbench.runtime.distributed import (
     average_buffers,
     shorten_timeout,
     sum_over_group,
-    wait_for_all,
     without_averaging,
 )
-from cnnbench.runtime.errors import Stopped
+from cnnbench.runtime.errors import Lost, Stopped
 from cnnbench.training import monitor, snapshot
 from cnnbench.training.context import TrainContext
 from cnnbench.training.data import record_broken, sample_order
 from cnnbench.training.filter_radius import limit_filters
+from cnnbench.training.leaving import leave, whole_step
 from cnnbench.training.losses import training_loss
 from cnnbench.training.mixing import mix
 from cnnbench.training.schedules import rate_factor
@@ -54,11 +54,8 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
             begun = time.perf_counter()
             _save(context, state, _names(context, state))
             state.saving_seconds += time.perf_counter() - begun
-    except Stopped:
-        _save(context, state)
-        context.checkpointer.finish()
-        wait_for_all(context.process)  # or launchers end those that still write when the first has left
-        raise
+    except (Stopped, Lost) as why:
+        raise leave(context, state, why, lambda: _save_last(context, state)) from why
     context.checkpointer.finish()
 
 
@@ -68,10 +65,11 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
     context.model.train()
     first, start, waited_before = state.step, time.perf_counter(), batches.waited
     for step in range(first, steps):
-        _boundary(context, state)
+        _boundary(context)
         global_step = state.epoch * steps + step
         rate = _rate(context, state, global_step)
-        loss = _step(context, batches, global_step, rate)
+        with whole_step(context):
+            loss = _step(context, batches, global_step, rate)
         state.step = step + 1
         if log is not None:
             elapsed = time.perf_counter() - start
@@ -111,14 +109,10 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
     }
 
 
-def _boundary(context: TrainContext, state: TrainState) -> None:
+def _boundary(context: TrainContext) -> None:
     """Between two steps: leave if a save has failed or somebody was asked to stop."""
     context.checkpointer.check()
-    try:
-        context.preemption.check()
-    except Stopped:
-        _ask_monitor(context, state, state.epoch * context.steps_per_epoch + state.step)
-        raise
+    context.preemption.check()
 
 
 def _rate(context: TrainContext, state: TrainState, global_step: int) -> float:
@@ -137,7 +131,8 @@ def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, ra
     statistics = [buffer.clone() for buffer in context.model.buffers()] if skips else []
     losses = []
     for part in range(config.accumulate):
-        ready = next(batches)
+        with context.preemption.waiting():
+            ready = next(batches)
         _seed(context, global_step, part)
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(context.network):
@@ -239,14 +234,15 @@ def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
 
     Raises UserError for a loss that is not finite."""
     begun = time.perf_counter()
-    (counts, loss), *others = evaluate(
-        [context.model, *([context.averaged.module] if context.averaged is not None else [])],
-        context.data.validation,
-        context.normalise,
-        context.precision,
-        context.process,
-        context.preemption.check,
-    )
+    with context.preemption.waiting(), context.preemption.together():
+        (counts, loss), *others = evaluate(
+            [context.model, *([context.averaged.module] if context.averaged is not None else [])],
+            context.data.validation,
+            context.normalise,
+            context.precision,
+            context.process,
+            context.preemption.check,
+        )
     losses = [loss, *(loss for _, loss in others)]
     if not all(map(math.isfinite, losses)):
         raise monitor.stop_after_evaluation(state.epoch + 1, losses)
@@ -284,6 +280,12 @@ def _save(context: TrainContext, state: TrainState, also: tuple[str, ...] = ()) 
     if content is not None:
         where = state.epoch, state.epoch * context.steps_per_epoch + state.step
         context.checkpointer.save(content, where, also)
+
+
+def _save_last(context: TrainContext, state: TrainState) -> None:
+    """Save between two steps, or from the midst of one that was given up."""
+    _ask_monitor(context, state, state.epoch * context.steps_per_epoch + state.step)
+    _save(context, state)
 
 
 def _seed(context: TrainContext, *place: int) -> None:

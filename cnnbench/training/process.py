@@ -49,7 +49,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     with (
         lock.held(folder, heir=True) if process.leads else nullcontext(),
         Status(folder, process) as status,
-        listening(process, config.max_hours) as preemption,
+        listening(process, config.max_hours, status.leaves) as preemption,
     ):
         train = read_split(config.data, "train")
         val = read_split(config.data, "val", train.classes)

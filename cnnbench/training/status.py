@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
+import sys
 from pathlib import Path
 from types import TracebackType
 
 from cnnbench.runs.paths import run_name
-from cnnbench.runs.status import COMPLETE, RUNNING, write_status
+from cnnbench.runs.status import COMPLETE, RUNNING, load_status, write_status
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
-from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.runtime.errors import FAILED, TO_BE_CONTINUED, Lost, Stopped, UserError
 from cnnbench.runtime.files import FULL
 from cnnbench.runtime.shell import typed
 from cnnbench.training.context import TrainContext
 
+LOST = "lost"  # key of status.json: the step at which a process was lost for the last time; null: never
 DISK = (*FULL, errno.EROFS, errno.EIO)  # errors of a disk, which only the user can solve
 
 
@@ -24,6 +26,7 @@ class Status:
     def __init__(self, folder: Path, process: Process) -> None:
         self.folder, self.process = folder, process
         self.context: TrainContext | None = None  # once it is made
+        self.lost = (load_status(folder) or {}).get(LOST)
 
     def __enter__(self) -> Status:
         self._write(RUNNING)
@@ -33,8 +36,11 @@ class Status:
         if error is None:
             self._write(COMPLETE)
         elif isinstance(error, Stopped):
-            self._write("preempted", str(error))
-            if self.process.leads:
+            self.lost = self.lost if error.lost is None else error.lost
+            self._write("failed" if error.status == FAILED else "preempted", str(error))
+            if self.process.leads and error.status == FAILED:
+                print(f"cnnbench: {error}", file=sys.stderr, flush=True)
+            elif self.process.leads:
                 epoch, step = self._saved()
                 print(
                     f"{error}, saved after step {step} (epoch {epoch} done): the same command with "
@@ -50,11 +56,25 @@ class Status:
     def _write(self, state: str, why: str | None = None) -> None:
         if self.process.leads:
             epoch, step = self._saved()
-            write_status(self.folder, state, why, epoch, step)
+            write_status(self.folder, state, why, epoch, step, self.lost)
+
+    def leaves(self, why: str) -> None:
+        """Called, in a thread of its own, when the run leaves at once, without its save."""
+        print(f"cnnbench: {why}", file=sys.stderr, flush=True)
+        self._write("preempted", why)
 
     def _saved(self) -> tuple[int, int]:
         """Epochs done and steps of the whole run in the last save; 0 before the first."""
         return self.context.checkpointer.saved if self.context is not None else (0, 0)
+
+
+def after_loss(folder: Path, loss: Lost, step: int) -> Stopped:
+    """What the run in `folder`, at `step`, does after the `loss` of a process: it is to be continued, unless one was
+    lost before and there has been no step since."""
+    before = (load_status(folder) or {}).get(LOST)
+    if before is None or before < step:
+        return Stopped(str(loss), TO_BE_CONTINUED, step)
+    return Stopped(f"{loss}, the second time at step {step}: give it more memory, or fewer data.workers", FAILED, step)
 
 
 def _for_the_user(error: BaseException, folder: Path) -> BaseException:

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from sockets import family, listening
 
 from cnnbench.runtime import distributed, launcher
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import Lost, UserError
 
 LOOPBACK = {"127.0.0.1"}
 
@@ -67,7 +67,6 @@ def ends(how: str) -> None:
     [
         ("before it meets", 5, ""),
         ("in a sentence", 2, "cnnbench: it is wrong\n"),
-        ("killed", 1, "cnnbench: process 1 of 2 was ended by SIGKILL (out of memory?)\n"),
         ("by a limit", 1, "cnnbench: process 1 of 2 was ended by SIGXCPU\n"),
     ],
 )
@@ -78,6 +77,13 @@ def test_one_that_ends_has_the_others_leave_soon_and_is_named_once(how, status, 
         launcher.launch(ends, 2, how)
     assert (left.value.code, capfd.readouterr().err) == (status, said)
     assert time.monotonic() - begun < 10
+
+
+def test_one_that_is_killed_from_outside_is_told_apart(monkeypatch, capfd):
+    monkeypatch.setattr(distributed, "GRACE", 0.3)
+    with pytest.raises(Lost, match=r"^process 1 of 2 was ended by SIGKILL \(out of memory\?\)$"):
+        launcher.launch(ends, 2, "killed")
+    assert capfd.readouterr().err == "", "who catches it says it"
 
 
 def stops(_: object) -> None:

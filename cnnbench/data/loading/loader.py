@@ -26,7 +26,7 @@ from cnnbench.data.loading.fence import Fence
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
 from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import Stopped, UserError
 
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
 BROKEN_LABEL = -1  # the label of an image that could not be decoded, where it must not be replaced
@@ -196,6 +196,10 @@ class Loader:
         ring, workers = self._start(len(first))
         try:
             yield from self._serve(itertools.chain([first], rest), ring, workers)
+        except Stopped as stop:  # while it waited
+            waited_for = workers.unanswered()
+            self.close()
+            raise Stopped(f"{stop} while waiting for {waited_for}", stop.status) from stop
         except BaseException:
             self.close()
             raise

@@ -6,6 +6,7 @@ A task goes to the worker with the least to do; results come in any order.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
 import multiprocessing.util
 import os
 import queue
@@ -22,10 +23,14 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import torch
 
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import Lost, UserError
+from cnnbench.runtime.machine import end_with_parent
 
 Task = TypeVar("Task")
 Value = TypeVar("Value")
+LEAVE = 2.0  # seconds in which workers leave by themselves
+DEATH = 2.0  # and in which they are gone once they are killed, unless the system holds them
+MOST_NAMED = 3  # workers
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the training process decides what they mean, and closes
 
 
@@ -60,6 +65,9 @@ class Workers(Protocol[Task, Value]):
     def close(self) -> None:
         """End the workers."""
 
+    def unanswered(self) -> str:
+        """What has been waited for in vain, in words."""
+
 
 class Inline(Generic[Task, Value]):
     """No worker: a task is done when its result is asked for."""
@@ -67,15 +75,20 @@ class Inline(Generic[Task, Value]):
     def __init__(self, function: Callable[[Task], Value]) -> None:
         self.function = function
         self.tasks: deque[Task] = deque()
+        self.task: Task | None = None  # that is being done
 
     def submit(self, task: Task) -> None:
         self.tasks.append(task)
 
     def receive(self) -> list[TaskResult[Task, Value]]:
-        return [_do(self.function, self.tasks.popleft())]
+        self.task = self.tasks.popleft()
+        return [_do(self.function, self.task)]
 
     def close(self) -> None:
         self.tasks.clear()
+
+    def unanswered(self) -> str:
+        return str(self.task)
 
 
 class Threads(Generic[Task, Value]):
@@ -109,8 +122,12 @@ class Threads(Generic[Task, Value]):
             self.tasks.get()
         for _ in self.threads:
             self.tasks.put(None)
+        end = time.monotonic() + LEAVE
         for thread in self.threads:
-            thread.join()
+            thread.join(max(0, end - time.monotonic()))  # one that is stuck is left: it ends with this process
+
+    def unanswered(self) -> str:
+        return f"{len(self.threads)} loader threads"
 
 
 class Processes(Generic[Task, Value]):
@@ -188,16 +205,31 @@ class Processes(Generic[Task, Value]):
         cause = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         memory = " (out of memory?)" if code == -signal.SIGKILL else ""
         doing = f", while it worked on {self.waiting[number][0]}" if self.waiting[number] else ""
-        raise RuntimeError(f"loader process {number} of {len(self.processes)} was ended {cause}{memory}{doing}")
+        text = f"loader process {number} of {len(self.processes)} was ended {cause}{memory}{doing}"
+        raise Lost(text) if code == -signal.SIGKILL else RuntimeError(text)
 
     def close(self) -> None:
         self.leave()
+        end = time.monotonic() + LEAVE
         for process in self.processes:
-            process.join(timeout=5)
-            if process.is_alive():
-                process.kill()
-                process.join()
-            process.close()
+            process.join(max(0, end - time.monotonic()))
+        stuck = [process for process in self.processes if process.is_alive()]
+        for process in stuck:
+            process.kill()
+        end = time.monotonic() + DEATH
+        for process in stuck:
+            process.join(max(0, end - time.monotonic()))
+        for process in self.processes:
+            if process.is_alive():  # the system holds it, as where a disk does not answer
+                multiprocessing.process._children.discard(process)  # type: ignore[attr-defined]  # else Python's end waits
+            else:
+                process.close()
+
+    def unanswered(self) -> str:
+        """In words, which workers have not done what they were asked to."""
+        busy = [(number, tasks[0]) for number, tasks in enumerate(self.waiting) if tasks]
+        found = [f"loader process {number} of {len(self.waiting)} (at {task})" for number, task in busy]
+        return " and ".join(found[:MOST_NAMED]) + ("" if len(found) <= MOST_NAMED else ", and others") or "nothing"
 
 
 def _close(connections: list[Connection]) -> None:
@@ -219,6 +251,7 @@ def _serve(
         other.close()
     for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
+    end_with_parent()
     if place is not None:
         place.enter(number)
     torch.set_num_threads(1)

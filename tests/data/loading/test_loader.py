@@ -40,7 +40,7 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleOrder, evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
 from cnnbench.data.storage.files import Files
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import Lost, UserError
 
 ARCH = ArchConfig(
     name="lenet", crop_ratio=1.0, interpolation="bilinear", mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
@@ -226,7 +226,7 @@ def with_storage(images: ImageMaker, **options: int) -> ImageMaker:
 
 def test_a_dead_worker_is_reported_with_its_cause(small_data):
     loader = Loader(with_storage(training_images(small_data), deadly=20), ORDER, 2)
-    with pytest.raises(RuntimeError, match=r"loader process \d of 2 was ended by SIGKILL .*images .*\b20\b"):
+    with pytest.raises(Lost, match=r"loader process \d of 2 was ended by SIGKILL .*images .*\b20\b"):
         copies(loader)
 
 

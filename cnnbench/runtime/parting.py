@@ -1,0 +1,137 @@
+"""Leaving a group that cannot go on together: one of it is stopped, waits for a disk in vain, or has lost a worker.
+
+Messages go through connections whose ends wait for each other. A process that has to leave cuts its own: that ends the
+waiting of the others, who find in the group's store why. From then on the store carries what they still have to tell
+each other, with a time-out, for one last save.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import torch.distributed as dist
+
+from cnnbench.runtime.errors import Stopped
+
+ANSWER = 5.0  # seconds in which a process that is not stuck answers by the store
+WORD = 1.0  # and in which one that has cut its connections has said why, since it says so first
+# Keys of the store: how many have parted, and why the first did; what each has given; whether rank 0 has saved.
+TEXT = "latin-1"  # a letter for each byte: values of a store are texts
+PARTING, PARTED, SHARE, SAVED = "parting", "parted", "share", "saved"
+
+
+class Unanswered(Exception):
+    """What is needed of all processes of the group cannot be had of some."""
+
+
+@dataclass
+class Ties:
+    """The connections of a process to its group, until it has cut them."""
+
+    sockets: set[int] = field(default_factory=set)
+    cut: bool = False
+
+    @contextmanager
+    def growing(self) -> Iterator[None]:
+        """Note the connections that are made within the block."""
+        before = _sockets()
+        yield
+        self.sockets |= _sockets() - before
+
+    def close_in_child(self) -> None:
+        """Close them in a process that has been forked: else the others would not notice the end of this one."""
+        for handle in self.sockets:
+            with suppress(OSError):
+                os.close(handle)
+
+
+@dataclass(frozen=True)
+class Process:
+    """This process among `world`; `local_rank` counts on its own machine and picks the GPU."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+    store: dist.Store | None = None  # small values that all processes of a group can read
+    ties: Ties = field(default_factory=Ties, compare=False)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one process that writes and prints."""
+        return self.rank == 0
+
+    def __str__(self) -> str:
+        return f"process {self.rank} of {self.world}"
+
+
+def part(process: Process, stop: Stopped) -> None:
+    """Leave the group because of `stop`: say so in the store, and end the waiting of this process and of the others."""
+    if process.ties.cut or process.store is None:
+        return
+    process.ties.cut = True
+    if process.store.add(PARTING, 1) == 1:
+        process.store.set(PARTED, json.dumps([str(stop), stop.status, stop.lost]))
+    for handle in process.ties.sockets:
+        with suppress(OSError), socket.socket(fileno=os.dup(handle)) as connection:
+            connection.getpeername()  # fails for one that listens, which gloo does not survive the end of
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+def why_parted(process: Process) -> Stopped | None:
+    """Why another process has left the group, if it has said so. This one parts as well then."""
+    if process.store is None:
+        return None
+    try:
+        process.store.wait([PARTED], timedelta(seconds=WORD))
+        why, status, lost = json.loads(process.store.get(PARTED))
+    except (dist.DistError, RuntimeError):
+        return None
+    stop = Stopped(why, status, lost)
+    part(process, stop)
+    return stop
+
+
+def exchange(process: Process, what: str, own: bytes) -> list[bytes]:
+    """What each process has given for `what`, by rank, over the store. Raises Unanswered."""
+    store = process.store
+    assert store is not None
+    store.set(f"{SHARE}/{what}/{process.rank}", own.decode(TEXT))
+    found, silent = [], list[int]()
+    for rank in range(process.world):
+        key = f"{SHARE}/{what}/{rank}"
+        try:
+            store.wait([key], timedelta(seconds=0.1 if silent else ANSWER))
+            found.append(store.get(key).decode().encode(TEXT))
+        except (dist.DistError, RuntimeError):
+            silent.append(rank)
+    if silent:
+        raise Unanswered(f"process {' and '.join(map(str, silent))} did not answer")
+    return found
+
+
+def wait_for_leader(process: Process, seconds: float) -> None:
+    """Return when rank 0 has come here, or has left, at the latest after `seconds`."""
+    if process.store is None:
+        return
+    with suppress(dist.DistError, RuntimeError):
+        if process.leads:
+            process.store.set(SAVED, "")
+        else:
+            process.store.wait([SAVED], timedelta(seconds=seconds))
+
+
+def _sockets() -> set[int]:
+    """This process's open sockets, where there is a /proc that tells."""
+    found = set()
+    with suppress(OSError):
+        for handle in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                if os.readlink(f"/proc/self/fd/{handle}").startswith("socket:"):
+                    found.add(int(handle))
+    return found
