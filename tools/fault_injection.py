@@ -55,10 +55,10 @@ def main() -> None:
             else:
                 places = SIZES if way in AT_BYTES else range(calls)
                 found = [trial(root / f"{way} {at}", way, at, whole) for at in places[:: options.every]]
-            wrong = [result for result in found if not result.endswith(SAME)]
-            failed += len(wrong)
+            bad = [result for result in found if not result.endswith(SAME)]
+            failed += len(bad)
             print(
-                "\n".join([f"| {way} | {len(found)} | {len(wrong)} |", *(f"  {result}" for result in wrong)]),
+                "\n".join([f"| {way} | {len(found)} | {len(bad)} |", *(f"  {result}" for result in wrong)]),
                 flush=True,
             )
     sys.exit(failed > 0)

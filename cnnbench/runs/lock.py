@@ -11,23 +11,20 @@ and gives it back. A lock that nobody can read holds for as long as an owner els
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cnnbench.runs.owner import GONE_AFTER, identity, is_child, is_gone, owner_of, runs, same
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import create_text, json_text, parse_json, remove, write_json, writing
-from cnnbench.runtime.group import number
+from cnnbench.runtime.files import create_text, json_text, remove, write_json, writing
 
 FILE = "lock.json"
 HEARTBEAT = 30.0  # seconds between two
-GONE_AFTER = 180.0  # seconds without a heartbeat
 TAKEN_OVER = 2  # exit status: not one that has a scheduler start this process again
 
 
@@ -36,9 +33,9 @@ def is_held(folder: Path) -> bool:
     path = folder / FILE
     try:
         owner = _read(path)
+        return owner is not None and not is_gone(owner, identity(), _age(path))
     except UserError:
         return True
-    return owner is not None and not is_gone(owner, identity(), _age(path))
 
 
 def refuse_if_held(folder: Path) -> None:
@@ -55,7 +52,7 @@ def held(folder: Path, heir: bool = False) -> Iterator[None]:
     `heir`, if one does that is neither this one nor its parent."""
     path, mine = folder / FILE, identity()
     owner = None if _create(path, mine) else _acquire(path, mine, heir)
-    if owner is not None and _same(owner, mine):  # this process has it already, and gives it back itself
+    if owner is not None and same(owner, mine):  # this process has it already, and gives it back itself
         yield
         return
     done = threading.Event()
@@ -68,33 +65,6 @@ def held(folder: Path, heir: bool = False) -> Iterator[None]:
         beat.join()
         with suppress(OSError, UserError):  # on a disk that is away: the lock of a process that is gone
             _give_back(path, mine, owner)
-
-
-def identity(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """What the lock says of its owner, this process. UserError for a count of restarts that is no number."""
-    pid = os.getpid()
-    slurm, group = environment.get("SLURM_JOB_ID"), environment.get("TORCHELASTIC_RUN_ID", "none")
-    job = f"slurm {slurm}" if slurm else f"torchrun {group}" if group != "none" else None
-    attempt = [number(environment, name, 0) for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")]
-    return {
-        "host": platform.node(),
-        "machine": _machine(),
-        "pid": pid,
-        "started": _started(pid),
-        "parent": os.getppid(),
-        "job": job,
-        "attempt": attempt,
-        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }
-
-
-def is_gone(owner: dict[str, Any], now: dict[str, Any], age: float) -> bool:
-    """Whether the process that `owner` describes has ended, as seen by `now`, `age` seconds after its heartbeat."""
-    if owner and owner["machine"] == now["machine"]:
-        return not _runs(owner["pid"], owner["started"])
-    if owner.get("job") is not None and owner["job"] == now["job"] and owner["attempt"] < now["attempt"]:
-        return True
-    return age > GONE_AFTER
 
 
 def _held(path: Path, owner: dict[str, Any]) -> str:
@@ -116,9 +86,9 @@ def _acquire(path: Path, mine: dict[str, Any], heir: bool) -> dict[str, Any] | N
     parent, which is returned; it may be its own already, and is returned then. UserError if it is another's."""
     while True:
         owner = _read(path)
-        if heir and owner and _same(owner, mine):
+        if heir and owner and same(owner, mine):
             return owner
-        if heir and owner and _is_child(mine, owner):
+        if heir and owner and is_child(mine, owner):
             with writing(path):
                 write_json(path, mine)
             return owner
@@ -136,23 +106,13 @@ def _give_back(path: Path, mine: dict[str, Any], before: dict[str, Any] | None) 
     owner = _read(path)
     if not owner:
         return
-    ended = _is_child(owner, mine) and not _runs(owner["pid"], owner["started"])
-    if not (_same(owner, mine) or ended):
+    ended = is_child(owner, mine) and not runs(owner["pid"], owner["started"])
+    if not (same(owner, mine) or ended):
         return
     if before is None:
         path.unlink(missing_ok=True)
     else:
         write_json(path, before)
-
-
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether both are of one process."""
-    return bool(one) and all(one[name] == other[name] for name in ("machine", "pid", "started"))
-
-
-def _is_child(child: dict[str, Any], parent: dict[str, Any]) -> bool:
-    """Whether the process `child` was started by `parent`."""
-    return bool(child) and child["machine"] == parent["machine"] and child.get("parent") == parent["pid"]
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -164,9 +124,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    said = parse_json(content.decode(errors="replace"))
-    whole = isinstance(said, dict) and all(name in said and check(said[name]) for name, check in _FIELDS.items())
-    return said if whole else {}
+    return owner_of(content.decode(errors="replace"))
 
 
 def _take_away(path: Path, owner: dict[str, Any]) -> None:
@@ -186,7 +144,7 @@ def _beat(path: Path, mine: dict[str, Any], done: threading.Event) -> None:
     while not done.wait(HEARTBEAT):
         with suppress(OSError, UserError):  # a disk that is away for a moment; the training notices if it stays so
             owner = _read(path)
-            if owner and not _same(owner, mine) and not _is_child(owner, mine):
+            if owner and not same(owner, mine) and not is_child(owner, mine):
                 _leave(path, owner)
             os.utime(path)
 
@@ -212,52 +170,3 @@ def _age(path: Path) -> float:
         return time.time() - beat
     finally:
         remove(probe)
-
-
-def _machine() -> str:
-    """Where a process number means the same process: this boot of this machine, and this container."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return platform.node()
-
-
-def _started(pid: int) -> int | None:
-    """When process `pid` began, in clock ticks since boot: a later process of the same number began at another time.
-    None for one that has ended, whether or not its parent has noticed, and where there is no /proc."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if state in "ZX" else int(fields[18])
-
-
-def _runs(pid: int, started: int | None) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _started(pid) == started
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_pid(value: Any) -> bool:
-    return type(value) is int and 0 < value < 1 << 31
-
-
-# What is needed of an owner, and what it has to be: anybody may have written the file.
-_FIELDS: dict[str, Callable[[Any], bool]] = {
-    "host": _is_text,
-    "machine": _is_text,
-    "pid": _is_pid,
-    "started": lambda value: value is None or type(value) is int,
-    "job": lambda value: value is None or isinstance(value, str),
-    "attempt": lambda value: isinstance(value, list) and all(type(item) is int for item in value),
-    "since": _is_text,
-}
