@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import os
@@ -11,12 +12,22 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.shell import counted_bytes
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a disk, a quota or a file that is full
+
+
+class SystemFile(io.FileIO):
+    """A file each of whose writes is one call of the system."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        return os.write(self.fileno(), data)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cnnbench import __version__
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import SystemFile
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -20,18 +21,11 @@ TRAILER = len(MARK) + 64  # bytes: the mark and the checksum in hexadecimal
 BLOCK = 1 << 20  # bytes read at a time
 
 
-class _SystemFile(io.FileIO):
-    """A file each of whose writes is one of os.write."""
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        return os.write(self.fileno(), data)
-
-
 class SealedFile(io.BufferedWriter):
     """A new file to write to, which `seal` ends with the checksum of what was written."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(_SystemFile(path, "w"))
+        super().__init__(SystemFile(path, "w"))
         self.hash = hashlib.sha256()
 
     def write(self, data: ReadableBuffer) -> int:

@@ -38,10 +38,18 @@ def begin(run: Path, *words: str) -> None:
         assert (run / lock.FILE).exists()
 
 
-def fail(run: Path, *words: str) -> str:
-    """Begin, and fail as a data set that is missing does; why it is refused before that, if it is."""
-    with pytest.raises(UserError) as refusal, started(config_of(run, *words), 1):
-        raise UserError("no such data")
+def fail(run: Path, *words: str, state: str | None = None) -> str:
+    """Begin, and fail as a data set that is missing does, with a status or without; why it is refused before that, if
+    it is."""
+
+    def begin_and_fail() -> None:
+        with started(config_of(run, *words), 1):
+            if state is not None:
+                write_status(run, state, "no such data", 0, 0)
+            raise UserError("no such data")
+
+    with pytest.raises(UserError) as refusal:
+        begin_and_fail()
     return str(refusal.value)
 
 
@@ -85,7 +93,12 @@ def test_a_failing_start_removes_nothing_that_it_did_not_make(run, tmp_path):
     begin(run)
     fail(run)
     assert names(run) == FRESH, "the config is of an earlier start"
-    (run / "config.yaml").unlink()
+    fail(run, state="failed")
+    assert names(run) == [*FRESH, "status.json"], "how it ended"
+    for name in ("config.yaml", "status.json"):
+        (run / name).unlink()
+    fail(run)
+    assert names(run) == ["checkpoints", "environment.json"]
     (run / "mine.txt").write_text("mine")
     fail(run)
     assert "mine.txt" in names(run)

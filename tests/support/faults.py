@@ -6,7 +6,6 @@ process of its own, forked for the purpose, so that its end is one: nothing is c
 
 from __future__ import annotations
 
-import builtins
 import errno
 import os
 import resource
@@ -50,9 +49,8 @@ class Faults:
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL if self.what == KILL_AT_BYTE else signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.at, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
             self.at = -1
-        self.write, self.open, self.fsync = os.write, builtins.open, os.fsync
+        self.write, self.fsync = os.write, os.fsync
         os.write, os.fsync = self._write, self._fsync
-        builtins.open = self._builtin_open
         system_open = os.open
         os.open = lambda path, flags, *rest, **keys: self._call(
             "open", path, bool(flags & CHANGES), lambda: system_open(path, flags, *rest, **keys)
@@ -71,12 +69,6 @@ class Faults:
 
     def _fsync(self, handle: int) -> None:
         self._call("fsync", _path_of(handle), True, lambda: self.fsync(handle))
-
-    def _builtin_open(self, file: Any, mode: str = "r", *rest: Any, **keys: Any) -> Any:
-        """TensorBoard opens its file anew for each point."""
-        changes = isinstance(file, str | bytes | os.PathLike) and not mode.startswith("r")
-        half = lambda: self.open(file, mode, *rest, **keys).write(b"\x18\x00\x00")  # noqa: E731
-        return self._call("append", file, changes, lambda: self.open(file, mode, *rest, **keys), half)
 
     def _call(self, name: str, path: Any, changes: bool, real: Callable, half: Callable | None = None) -> Any:
         if not changes or not self._is_within(path):

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard import summary
 
-from cnnbench.training.loggers.event_files import Place, rewrite
+from cnnbench.training.loggers.event_files import EventFile, Place, rewrite
 from cnnbench.training.loggers.logger import LoggedRun, Scope
 
 HPARAMS = "_hparams_/"  # how the tags of the config beside the final errors begin
@@ -46,8 +45,7 @@ class TensorBoard:
             return saved > 0 and step <= saved and not again
 
         rewrite(folder, keeps, {place: value for epoch in run.history for place, value in _points(epoch).items()})
-        # The mark is for a TensorBoard that has read the points which are dropped.
-        self.writer = SummaryWriter(folder, purge_step=saved + 1 if saved else 0)
+        self.events = EventFile(folder, saved + 1 if saved else 0)
 
     def scalars(self, scope: Scope, step: int, values: Mapping[str, Any]) -> None:
         if scope == "step" and step % STEP_EVERY:
@@ -55,20 +53,17 @@ class TensorBoard:
         tags = {"step": STEP_TAGS, "epoch": EPOCH_TAGS, "final": {name: name for name in values}}[scope]
         for name, tag in tags.items():
             if name in values:
-                self.writer.add_scalar(tag, float(values[name]), step)
-        if scope == "epoch":
-            self.writer.flush()  # before the save, after which the epoch does not come again
+                self.events.add(summary.scalar(tag, float(values[name])), step)
 
     def images(self, step: int, name: str, picture: np.ndarray) -> None:
-        self.writer.add_image(name, picture, step, dataformats="HWC"[: picture.ndim])
+        self.events.add(summary.image(name, picture, dataformats="HWC"[: picture.ndim]), step)
 
     def hparams(self, values: Mapping[str, str | float | bool], errors: Mapping[str, float]) -> None:
-        for summary in hparams(dict(values), dict(errors)):
-            # torch leaves the attribute's type to be None's, which it is only after close().
-            self.writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]
+        for part in summary.hparams(dict(values), dict(errors)):
+            self.events.add(part)
 
     def close(self) -> None:
-        self.writer.close()
+        self.events.close()
 
 
 def _points(epoch: Mapping[str, Any]) -> dict[Place, float]:
