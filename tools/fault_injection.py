@@ -58,7 +58,7 @@ def main() -> None:
             bad = [result for result in found if not result.endswith(SAME)]
             failed += len(bad)
             print(
-                "\n".join([f"| {way} | {len(found)} | {len(bad)} |", *(f"  {result}" for result in wrong)]),
+                "\n".join([f"| {way} | {len(found)} | {len(bad)} |", *(f"  {result}" for result in bad)]),
                 flush=True,
             )
     sys.exit(failed > 0)
