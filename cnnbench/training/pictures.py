@@ -15,7 +15,7 @@ from torch import nn
 from cnnbench.archs.filter_images import as_images, in_rows
 from cnnbench.config.fields import MAY_CHANGE, default_of, entries, plain, value_of
 from cnnbench.config.train import TrainConfig
-from cnnbench.data.commands.show import drawn, evenly
+from cnnbench.data.commands.show import drawn_apart, evenly
 from cnnbench.data.contact_sheet import draw_contact_sheet
 from cnnbench.data.loading.loader import ImageMaker
 from cnnbench.data.loading.transform import TrainingTransform
@@ -33,8 +33,8 @@ def show_start(context: TrainContext, log: Log, images: ImageMaker) -> None:
     with _tolerated(log, "augmented images"):
         assert isinstance(images.transform, TrainingTransform)
         draws = min(DRAWS, context.config.epochs * context.config.augment.repeats)
-        shown = evenly(len(images.split), IMAGES)
-        rows = [drawn(images.split, index, images.transform, draws) for index in shown]
+        shown, workers = evenly(len(images.split), IMAGES), 0 if context.config.data.workers == 0 else 1
+        rows = list(drawn_apart(images.split, shown, images.transform, draws, workers))
         log.images(0, "augmented", np.asarray(draw_contact_sheet(rows, TILE)))
     _show_filters(context.model, log, 0)
 

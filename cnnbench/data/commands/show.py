@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from cnnbench.config.data_commands import ShowConfig
 from cnnbench.config.image_size import input_size
+from cnnbench.data.commands.fenced import map_fenced
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
 from cnnbench.data.decode.picture import Picture, open_picture
 from cnnbench.data.decode.pillow_engine import pillow
@@ -24,16 +27,17 @@ def show(config: ShowConfig) -> None:
     """Write the sheet: a row per class, its images evenly over the class; or, with draws, a row per image."""
     split = read_split(config.data, config.split)
     labels = _labels(split, config)
+    chosen = {label: _chosen(split, label, config.count) for label in labels}
+    images = [index for label in labels for index in chosen[label]]
     if config.draws is None:
-        rows = [_row(split, label, config.count) for label in labels]
-        images = sum(len(row.tiles) for row in rows)
+        made = map_fenced(partial(_tile, split), _ended, split, images, 1, "drawing")
+        tiles = dict(zip(images, made, strict=True))
+        rows = [_row(split, label, [tiles[index] for index in chosen[label]]) for label in labels]
     else:
-        chosen = [index for label in labels for index in _chosen(split, label, config.count)]
         transform = TrainingTransform(config.arch, config.augment, input_size(config), config.seed)
-        rows = [drawn(split, index, transform, config.draws) for index in chosen]
-        images = len(rows)
+        rows = list(drawn_apart(split, images, transform, config.draws, 1))
     save_contact_sheet(draw_contact_sheet(rows, config.side), config.output)
-    print(f"{config.output}: {images} images of {len(labels)} classes of {config.data.path}")
+    print(f"{config.output}: {len(images)} images of {len(labels)} classes of {config.data.path}")
     if config.draws is not None and max(config.augment.mixup.p, config.augment.cutmix.p) > 0:
         print("not shown: mixup and cutmix, which act on whole batches")
 
@@ -47,16 +51,27 @@ def _labels(split: Split, config: ShowConfig) -> list[int]:
     return [split.classes.index(name) for name in config.classes]
 
 
-def _row(split: Split, label: int, count: int) -> Row:
+def _ended(_: str) -> Tile:
+    return Tile(None, "broken")
+
+
+def _row(split: Split, label: int, tiles: list[Tile]) -> Row:
     images = int((split.labels == label).sum())
-    chosen = _chosen(split, label, count)
-    return Row(f"{printable(split.classes[label])}  ({images:,} images)", [_tile(split, index) for index in chosen])
+    return Row(f"{printable(split.classes[label])}  ({images:,} images)", tiles)
 
 
 def _chosen(split: Split, label: int, count: int) -> list[int]:
     """At most `count` images of a class, evenly over it."""
     images = np.flatnonzero(split.labels == label)
     return [int(images[place]) for place in evenly(len(images), count)]
+
+
+def drawn_apart(
+    split: Split, images: list[int], transform: TrainingTransform, draws: int, workers: int
+) -> Iterator[Row]:
+    """`drawn` of each of `images`, by other processes: one that no decoder survives is an empty tile."""
+    draw = partial(drawn, split, transform=transform, draws=draws)
+    return map_fenced(draw, lambda why: Row(printable(why), [_ended(why)]), split, images, workers, "drawing")
 
 
 def drawn(split: Split, index: int, transform: TrainingTransform, draws: int) -> Row:

@@ -41,6 +41,8 @@ def list_images(root: Path, split: str) -> Listing:
         names = form.read_names(contents[form.names])
         pixels = np.concatenate([pixels for pixels, _ in parts]).reshape(-1, 3, 32, 32)
         labels = np.concatenate([labels for _, labels in parts])
+        if labels.shape != pixels.shape[:1]:
+            raise ValueError(f"it has {len(labels):,} labels for {len(pixels):,} images")
         if not np.all((labels >= 0) & (labels < len(names))):
             raise ValueError(
                 f"it has labels from {labels.min()} to {labels.max()}, but names {len(names)} classes, from 0"

@@ -28,6 +28,7 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.foreign import parse_json
 
 FORM = "tar shards"
+LARGEST = 1 << 24  # bytes of classes.txt
 LABEL_ENDINGS = (".cls", ".json", ".txt")  # the first that a sample has counts
 JSON_KEYS = ("label", "cls", "class", "wnid")  # likewise
 SPLIT_WORD = re.compile(rf"(?:^|[-_.])({'|'.join(sum(SPLIT_FOLDERS.values(), ()))})(?=$|[-_.0-9])")
@@ -200,7 +201,9 @@ def _listed_classes(shard: str) -> list[str] | None:
     for place in (folder, posixpath.dirname(folder)):
         path = f"{place}/classes.txt"
         if remote.exists(path) if remote.is_remote(path) else os.path.isfile(path):
-            return ranges.read_range(path, 0, ranges.size(path)).decode(errors="replace").split()
+            if (size := ranges.size(path)) > LARGEST:
+                raise UserError(f"{path} is of {size:,} bytes, and should be a list of classes")
+            return ranges.read_range(path, 0, size).decode(errors="replace").split()
     return None
 
 

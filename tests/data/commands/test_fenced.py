@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnbench.data.commands import encode, fenced, inspection
+from cnnbench.data.commands import show as show_command
 from cnnbench.data.commands import stats as stats_command
 
 DEADLY = "train_00008.png"
@@ -34,7 +35,7 @@ def sentence(request, monkeypatch) -> str:
 
     decode = inspection.inspect_file
     monkeypatch.setattr("cnnbench.data.commands.findings.inspect_file", deadly(decode))
-    for module in (encode, stats_command):
+    for module in (encode, stats_command, show_command):
         monkeypatch.setattr(module, "read_image", deadly(module.read_image))
     return rf"train_00008.png {words}"
 
@@ -71,3 +72,10 @@ def test_stats_needs_every_image(command, small_data, sentence):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "train_00008.png" in done.stderr
+
+
+@pytest.mark.parametrize("draws", ["null", 2])
+def test_show_has_an_empty_tile_in_its_place(command, small_data, sentence, draws):
+    done = command("data", "show", f"data={small_data}", "count=30", f"draws={draws}", "side=16")
+    assert done.returncode == 0, done.stderr
+    assert "sheet.png: 61 images of 3 classes" in done.stdout

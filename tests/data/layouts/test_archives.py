@@ -262,3 +262,11 @@ def test_members_are_found_in_place(tmp_path):
     content = (tmp_path / "outer.tar").read_bytes()
     assert [content[member.offset :][: member.length] for member in found] == [b"first", b"second"]
     assert WNIDS[1] == official_order()[0]
+
+
+def test_a_list_of_classes_that_is_none_is_not_taken_into_memory(tmp_path):
+    (tmp_path / "train-0.tar").write_bytes(CONTENT)
+    with open(tmp_path / "classes.txt", "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(UserError, match=r"classes\.txt is of 1,099,511,627,776 bytes, and should be a list of classes"):
+        read(tmp_path)

@@ -149,6 +149,16 @@ def test_cifar_that_python_3_pickled_again_and_labels_without_a_name(tmp_path, c
         read_split(DataConfig(path=str(tmp_path)), "train")
 
 
+def test_cifar_with_fewer_labels_than_images_is_refused(tmp_path, cache, pictures):
+    for name, content in cifar_files(pictures, False, False).items():
+        batch = pickle.loads(content, encoding="bytes")
+        if b"labels" in batch:
+            batch[b"labels"] = batch[b"labels"][:-1]
+        (tmp_path / name).write_bytes(pickle.dumps(batch, 2))
+    with pytest.raises(UserError, match=r"cannot be read as CIFAR: it has [\d,]+ labels for [\d,]+ images"):
+        read_split(DataConfig(path=str(tmp_path)), "train")
+
+
 def idx_file(array: np.ndarray) -> bytes:
     return (
         bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
