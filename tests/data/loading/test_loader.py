@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import os
 import re
 import signal
@@ -208,6 +209,7 @@ class Deadly(Files):
         if number == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
         if number == self.crashing:
+            faulthandler.disable()  # pytest's, which would print where it was
             os.kill(os.getpid(), signal.SIGSEGV)
         while number == self.endless:
             pass
