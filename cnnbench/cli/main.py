@@ -43,7 +43,8 @@ def _answer(words: list[str]) -> None:
         os.environ.update(slurm_environment(os.environ))
         if os.environ.get("RANK"):  # what torch's store warns of, with addresses of its code, is said in a sentence
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        _run(words)
+        with _at_home():
+            _run(words)
     except UserError as error:
         if speaks_for_machine(os.environ):
             print(f"cnnbench: {error}", file=sys.stderr)
@@ -53,6 +54,17 @@ def _answer(words: list[str]) -> None:
     except KeyboardInterrupt:
         print("cnnbench: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def _at_home() -> Iterator[None]:
+    """Within this block a ~ that leads nowhere, as for a user whom the system does not know, is a UserError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "home directory" not in str(error):  # pathlib has no exception of its own for it
+            raise
+        raise UserError("this user has no home folder: set HOME, or CNNBENCH_CACHE and paths without ~") from error
 
 
 def _run(words: list[str]) -> None:

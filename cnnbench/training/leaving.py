@@ -44,8 +44,7 @@ def leave(context: TrainContext, state: TrainState, why: Stopped | Lost, save: C
     stop = why if isinstance(why, Stopped) else after_loss(context.folder, why, _steps(context, state))
     if isinstance(why, Lost):
         part(process, stop)
-    if context.preemption.watch is not None:
-        context.preemption.watch.saves()
+    context.preemption.saves()
     if not process.ties.cut:
         save()
         context.checkpointer.finish()

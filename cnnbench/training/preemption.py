@@ -63,6 +63,7 @@ class Preemption:
             stop = self._reason(self.asked) if self.stuck else why_parted(self.process)
             if stop is None:
                 raise
+            self.saves()
             raise stop from error
 
     @contextmanager
@@ -79,6 +80,7 @@ class Preemption:
         if self.stuck and number == TORN:
             if self._interruptible:
                 self._interruptible = False
+                self.saves()
                 raise self._reason(self.asked)
             return
         if number == signal.SIGINT:
@@ -88,6 +90,11 @@ class Preemption:
                 os.write(2, b"\nstopping after this step; Ctrl-C again leaves at once\n")
         if self.asked != signal.SIGINT:  # a launcher passes Ctrl-C on as another signal
             self.asked, self.asked_at = number, time.monotonic()
+
+    def saves(self) -> None:
+        """The run is on its way to its last save: from now on the watch gives it the time for that."""
+        if self.watch is not None:
+            self.watch.saves()
 
     def tear(self, number: int) -> None:
         """Called by the watch, in its thread: end what the main thread waits for, as far as that can be done."""

@@ -52,8 +52,8 @@ class Watch:
         self._thread.start()
 
     def saves(self) -> None:
-        """Called by the run, once it begins to save for the last time."""
-        self._saving = time.monotonic()
+        """Called by the run, once it is on its way to its last save."""
+        self._saving = self._saving or time.monotonic()
 
     def close(self) -> None:
         """End the thread."""

@@ -150,6 +150,9 @@ def test_an_environment_that_is_left_over_is_never_answered_by_silence(command, 
 def test_one_of_a_group_leaves_the_sentence_to_the_first(command, monkeypatch):
     for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert "did you mean epochs" in command("train", "epochz=3").stderr, "nobody is known to have started the others"
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "job")
     done = command("train", "epochz=3")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
@@ -163,6 +166,14 @@ def test_a_file_of_ones_own_says_which_network_it_is_for(command, tmp_path):
     assert command(*words).stderr == f"cnnbench: {said}\n"
     file.write_text("defaults: [resnet20]\nname: resnet20\n")
     assert "269,722" in command(*words).stdout
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(command, monkeypatch):
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for a user whom the system does not know
+    monkeypatch.delenv("CNNBENCH_CACHE")
+    done = command("train", "recipe=quick")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "cnnbench: this user has no home folder: set HOME, or CNNBENCH_CACHE and paths without ~\n"
 
 
 def test_a_sweep_of_hydras_own_words_is_left_to_hydra(command, tmp_path):
