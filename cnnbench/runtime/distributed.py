@@ -80,9 +80,10 @@ def _join(place: Place, device: str, timeout: timedelta) -> Process:
     process 0 in one sentence, whichever it is otherwise."""
     try:
         choose_interfaces(place)
-        store = meet(place, timeout)
-        backend = "nccl" if device == "cuda" else "gloo"
         ties = Ties()
+        with ties.growing(to_store=True):
+            store = meet(place, timeout)
+        backend = "nccl" if device == "cuda" else "gloo"
         with ties.growing():
             dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
         os.register_at_fork(after_in_child=ties.close_in_child)

@@ -32,21 +32,22 @@ class Unanswered(Exception):
 
 @dataclass
 class Ties:
-    """The connections of a process to its group, until it has cut them."""
+    """The connections of a process to its group, until it has cut them, and those to the group's store, which stay."""
 
     sockets: set[int] = field(default_factory=set)
+    to_store: set[int] = field(default_factory=set)
     cut: bool = False
 
     @contextmanager
-    def growing(self) -> Iterator[None]:
+    def growing(self, to_store: bool = False) -> Iterator[None]:
         """Note the connections that are made within the block."""
         before = _sockets()
         yield
-        self.sockets |= _sockets() - before
+        (self.to_store if to_store else self.sockets).update(_sockets() - before)
 
     def close_in_child(self) -> None:
         """Close them in a process that has been forked: else the others would not notice the end of this one."""
-        for handle in self.sockets:
+        for handle in self.sockets | self.to_store:
             with suppress(OSError):
                 os.close(handle)
 
