@@ -8,7 +8,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -26,8 +26,9 @@ from cnnbench.runtime.network import choose_interfaces
 from cnnbench.runtime.parting import Process, Ties, exchange
 
 GRACE = 3.0  # seconds in which a process that fails can say why before others report its loss
-# Keys of the store: who has come; how many have failed, and what the first of them said.
-JOINED, FAILURES, WHY = "joined", "failures", "why"
+# Keys of the store: who has come; how many have failed, and what the first of them said; whether rank 0 leaves.
+JOINED, FAILURES, WHY, LEFT = "joined", "failures", "why", "left by the leader"
+LEADER_LEAVES = 10.0  # seconds that rank 0 may take to leave once all is saved
 
 
 def started_by_launcher() -> bool:
@@ -68,11 +69,23 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
             torch.cuda.set_device(_gpu(process))
         yield process
     except Stopped as stop:
+        _leave_after_leader(process, place)
         sys.exit(stop.status)
     except (Exception, KeyboardInterrupt) as error:
         announce(error, process)
         sys.exit({UserError: 2, KeyboardInterrupt: 130}.get(type(error), 1))
     dist.destroy_process_group()
+
+
+def _leave_after_leader(process: Process, place: Place) -> None:
+    """Leave together with rank 0, which writes the last of a run: srun and torchrun end all others when one leaves."""
+    if place.file is not None or process.store is None:
+        return  # launcher.py does not
+    with suppress(dist.DistError, RuntimeError):
+        if process.leads:
+            process.store.set(LEFT, "")
+        else:
+            process.store.wait([LEFT], timedelta(seconds=LEADER_LEAVES))
 
 
 def _join(place: Place, device: str, timeout: timedelta) -> Process:
