@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from cnnbench.runtime.errors import UserError, nearest
 
@@ -100,6 +101,21 @@ def from_dict(schema: type, values: dict[str, Any]) -> Any:
         for name, value in values.items()
     }
     return schema(**settings)
+
+
+def check_types(config: Any) -> None:
+    """Raise TypeError for the first value, in the config or in a group of it, of a type that its field does not take: a
+    file may hold anything. Of lists and dicts the items are not looked at."""
+    hints = get_type_hints(type(config))
+    for item in dataclasses.fields(config):
+        value, hint = getattr(config, item.name), hints[item.name]
+        if dataclasses.is_dataclass(value):
+            check_types(value)
+            continue
+        kinds = tuple(get_origin(each) or each for each in (get_args(hint) if isinstance(hint, UnionType) else [hint]))
+        kinds += (int,) if float in kinds else ()
+        if Any not in kinds and type(value) not in kinds:
+            raise TypeError(f"{item.name} is {value!r:.60}")
 
 
 def check_fields(config: Any, prefix: str = "") -> None:

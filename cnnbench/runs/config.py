@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from cnnbench import __version__
-from cnnbench.config.fields import MAY_CHANGE, entries, from_dict, value_of
+from cnnbench.config.fields import MAY_CHANGE, check_types, entries, from_dict, value_of
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint
 from cnnbench.runs.absolute import PATHS, typed, with_absolute_paths
@@ -63,7 +63,9 @@ def load_config(folder: Path) -> TrainConfig:
     """The config of the run in `folder`. Raises UserError if there is none, or it is of another version."""
     settings = _settings(folder)
     try:
-        return from_dict(TrainConfig, {name: value for name, value in settings.items() if name != TYPED})
+        config = from_dict(TrainConfig, {name: value for name, value in settings.items() if name != TYPED})
+        check_types(config)
+        return config
     except (TypeError, AttributeError) as error:
         raise UserError(f"{folder}/{CONFIG} is not a config of cnnbench {__version__}: {error}") from error
 

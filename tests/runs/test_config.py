@@ -76,3 +76,30 @@ def test_a_run_is_evaluated_from_another_folder(command, small_data, tmp_path, m
     result = json.loads((tmp_path / "out.json").read_text())
     assert (result["data"], result["typed"]["data"]) == (str(tmp_path / "data"), "data")
     assert result["typed"]["weights"] == "runs/r/checkpoints/last.pt"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("epochs", "x"), ("epochs", True), ("epochs", 1.5), ("optimizer.lr", "x"), ("optimizer.lr", [1]), ("run", 3)),
+        *(
+            ("arch", 5),
+            ("arch.mean", "x"),
+            ("channels_last", 1),
+            ("batch", "x"),
+            ("augment.flip", None),
+            ("optimizer", []),
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_one_sentence(tmp_path, name, value):
+    save_config(tmp_path, composed("arch=lenet", "recipe=quick"))
+    settings = holder = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    *groups, last = name.split(".")
+    for group in groups:
+        holder = holder[group]
+    assert last in holder
+    holder[last] = value
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    with pytest.raises(UserError, match=r"config.yaml is (not a config of cnnbench|damaged)"):
+        load_config(tmp_path)
