@@ -61,25 +61,22 @@ class _Errors(TypedDict):
     protocol: str
 
 
-class _Ended(_Errors):
-    arch: str
-    epoch: int
-    best_top1_error: float
-    best_epoch: int
-    images_per_second: float
-    training_seconds: float
-
-
-class RunResult(_Ended, total=False):
+class RunResult(_Errors, total=False):
     """result.json: a run that has ended, after its last epoch."""
 
+    arch: str
     top1_error: float
     top5_error: float
+    epoch: int
     averaged_top1_error: float
     averaged_top5_error: float
     averaged_wrong_top1: int
     averaged_wrong_top5: int
+    best_top1_error: float
+    best_epoch: int
     params: int
+    images_per_second: float
+    training_seconds: float
     waiting_seconds: float
     evaluation_seconds: float
     saving_seconds: float

@@ -16,6 +16,17 @@ from cnnbench.runtime.shell import counted, typed
 from cnnbench.training.context import TrainContext
 from cnnbench.training.state import TrainState
 
+FIGURES = {  # a line of the summary -> the keys of result.json that it needs
+    "best        top-1 error {best_top1_error:.2f} % after epoch {best_epoch}, chosen on these same images\n": (
+        "best_top1_error",
+        "best_epoch",
+    ),
+    "speed       {images_per_second:,.0f} training images per second, {training_seconds:,.0f} s of training\n": (
+        "images_per_second",
+        "training_seconds",
+    ),
+}
+
 
 def save_result(context: TrainContext, state: TrainState) -> None:
     """Write result.json, the errors of the network after the last epoch, and print its table."""
@@ -65,22 +76,21 @@ def _device_name(device: torch.device) -> str:
 
 
 def result_text(folder: Path, result: RunResult) -> str:
-    """What is printed of a run's result: the errors, and where its files are."""
+    """What is printed of a run's result: the errors, and where its files are; a line whose figures an earlier version, or
+    somebody else, did not write is left out."""
     counts = Counts(result["wrong_top1"], result["wrong_top5"], result["n"])
-    best, epoch = result["best_top1_error"], result["best_epoch"]
     averaged = ""
     if "averaged_wrong_top1" in result:
         with_average = Counts(result["averaged_wrong_top1"], result["averaged_wrong_top5"], result["n"])
         averaged = f"\nwith the averaged weights:\n{error_table(with_average)}\n"
     again = f"cnnbench eval {typed('run', run_name(folder))}"
-    speed, seconds = result["images_per_second"], result["training_seconds"]
+    epochs = f" after {counted(result['epoch'], 'epoch')}" if "epoch" in result else ""
+    figures = "".join(line.format(**result) for line, keys in FIGURES.items() if all(key in result for key in keys))
     return f"""
-{result["arch"]} after {counted(result["epoch"], "epoch")}, {counts.n:,} validation images, one centre crop:
+{result.get("arch", "the network")}{epochs}, {counts.n:,} validation images, one centre crop:
 {error_table(counts)}
 {averaged}
-best        top-1 error {best:.2f} % after epoch {epoch}, chosen on these same images
-speed       {speed:,.0f} training images per second, {seconds:,.0f} s of training
-result      {folder}/result.json
+{figures}result      {folder}/result.json
 weights     {folder}/checkpoints/last.pt, best.pt
 curves      tensorboard --logdir {folder}
 again       {again}{_papers_protocol(result, again)}"""

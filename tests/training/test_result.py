@@ -20,3 +20,14 @@ def test_the_papers_protocol_is_named_with_its_command_where_it_is_another():
     assert said.splitlines()[-1] == line
     averaged = {"recipe_protocol": "multiscale_dense", "averaged_wrong_top1": 2, "averaged_wrong_top5": 1}
     assert result_text(folder, RESULT | averaged).splitlines()[-1] == f"{line} weights_kind=averaged"
+
+
+def test_a_line_whose_figures_are_not_there_is_left_out():
+    folder, required = Path("runs/vgg"), {"wrong_top1": 3, "wrong_top5": 1, "n": 10}
+    whole, bare = (result_text(folder, result).splitlines() for result in (RESULT, required))
+    assert [line for line in whole if line not in bare] == [
+        "vgg16 after 74 epochs, 10 validation images, one centre crop:",
+        "best        top-1 error 30.00 % after epoch 70, chosen on these same images",
+        "speed       1 training images per second, 2 s of training",
+    ]
+    assert bare[1] == "the network, 10 validation images, one centre crop:"
