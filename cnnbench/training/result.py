@@ -76,8 +76,8 @@ def _device_name(device: torch.device) -> str:
 
 
 def result_text(folder: Path, result: RunResult) -> str:
-    """What is printed of a run's result: the errors, and where its files are; a line whose figures an earlier version, or
-    somebody else, did not write is left out."""
+    """What is printed of a run's result: the errors, and where its files are; a line whose figures nobody wrote is left
+    out."""
     counts = Counts(result["wrong_top1"], result["wrong_top5"], result["n"])
     averaged = ""
     if "averaged_wrong_top1" in result:
