@@ -66,7 +66,7 @@ def _at_home() -> Iterator[None]:
     except RuntimeError as error:
         if "home directory" not in str(error):  # pathlib has no exception of its own for it
             raise
-        raise UserError("this user has no home folder: set HOME, or CNNBENCH_CACHE and paths without ~") from error
+        raise UserError("this user has no home folder: set HOME, or use paths without ~") from error
 
 
 def _run(words: list[str]) -> None:

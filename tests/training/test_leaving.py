@@ -19,7 +19,7 @@ from cnnbench.runtime.errors import Lost
 from cnnbench.training import watch
 from cnnbench.training.status import after_loss
 
-WORDS = ("train", "arch=resnet20", "recipe=quick", "batch=12", "epochs=8", "save_every=2", "log_every=0")
+WORDS = ("train", "arch=resnet20", "recipe=quick", "batch=12", "epochs=4", "save_every=2", "log_every=0")
 WORDS += ("data.workers=1", "data.prefetch=1", "logger=[]")
 
 
