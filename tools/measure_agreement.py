@@ -18,6 +18,7 @@ from torch import nn
 
 from cnnbench.archs.registry import build
 from cnnbench.runtime import distributed
+from cnnbench.runtime.devices import share_cores
 from cnnbench.runtime.distributed import Agreement, Process
 from cnnbench.runtime.launcher import launch
 
@@ -43,7 +44,7 @@ def main() -> None:
 def measure(turns: int) -> dict[str, list[float]]:
     """Milliseconds per step of every turn, of every way; the ways take turns, so that the machine's mood is shared."""
     with distributed.joined("cpu") as process:
-        distributed.share_cores(process, "cpu")
+        share_cores(process.world, "cpu")
         step = training_step(process)
         asking, waiting = Agreement(process), Agreement(process)
         ways = {

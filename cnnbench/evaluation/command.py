@@ -29,6 +29,7 @@ from cnnbench.evaluation.predictions import Predictions, gather, make_prediction
 from cnnbench.evaluation.probabilities import OverViews
 from cnnbench.evaluation.result import Report, report_evaluation
 from cnnbench.runtime import distributed
+from cnnbench.runtime.devices import choose_device, choose_processes, choose_workers, device_of, share_cores
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.launcher import launch
 from cnnbench.runtime.precision import choose_precision
@@ -42,7 +43,7 @@ def evaluate_command(config: EvalConfig) -> float:
 def evaluate_and_report(config: EvalConfig, report: Report) -> float:
     """Evaluate what `config` names, in as many processes as the devices call for, and `report` it; its top-1 error in
     percent."""
-    device = distributed.choose_device(config.device)
+    device = choose_device(config.device)
     if distributed.started_by_launcher():
         with distributed.joined(device) as process:
             return _evaluate(config, process, device, report)
@@ -50,7 +51,7 @@ def evaluate_and_report(config: EvalConfig, report: Report) -> float:
     for member in ensemble_members(config):
         data_folder(member.data)
         weights_file(member.arch.name, member.trained_model.weights.name)
-    processes = distributed.choose_processes(config.processes, device)
+    processes = choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device, report)
     return launch(_evaluate_child, processes, config, device, report)
@@ -62,8 +63,8 @@ def _evaluate_child(config: EvalConfig, device: str, report: Report) -> float:
 
 
 def _evaluate(config: EvalConfig, process: Process, device_name: str, report: Report) -> float:
-    group, device = ensemble_members(config), distributed.device_of(process, device_name)
-    distributed.share_cores(process, device_name)
+    group, device = ensemble_members(config), device_of(process.local_rank, device_name)
+    share_cores(process.world, device_name)
     split, targets = split_and_targets(group[0])
     if process.leads:
         print(f"files       val: {split.account.in_words(len(split))}", flush=True)
@@ -102,7 +103,7 @@ def _passes(
     """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
     settings, arch = member.settings, member.arch
     data, size, protocol = settings.data, input_size(settings), PROTOCOLS[settings.protocol]
-    workers = distributed.choose_workers(data.workers, process)
+    workers = choose_workers(data.workers, process.world)
     if protocol.whole:
         order = list(evaluation_batches(len(split), 1, process.rank, process.world))
         for scale in member.scales:

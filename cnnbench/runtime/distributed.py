@@ -17,9 +17,9 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from cnnbench.runtime.devices import device_of
 from cnnbench.runtime.errors import Stopped, UserError, reason
 from cnnbench.runtime.group import Place, place_in_group
-from cnnbench.runtime.machine import usable_cores
 from cnnbench.runtime.meeting import NoAnswer, meet
 from cnnbench.runtime.messages import decode, encode
 from cnnbench.runtime.network import choose_interfaces
@@ -34,21 +34,6 @@ LEADER_LEAVES = 10.0  # seconds that rank 0 may take to leave once all is saved
 def started_by_launcher() -> bool:
     """Whether torchrun, srun or our own launch started this process as one of a group."""
     return place_in_group(os.environ) is not None
-
-
-def choose_device(name: str) -> str:
-    """ "cpu" or "cuda" for a configured device: "auto" is cuda where there is a GPU. UserError where it is missing."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise UserError("device=cuda, but torch sees no GPU here: use device=cpu, or a torch built for this GPU")
-    return ("cuda" if available else "cpu") if name == "auto" else name
-
-
-def choose_processes(configured: int | None, device: str) -> int:
-    """How many processes to start on this machine: as configured, else one per GPU, or one on a CPU."""
-    if configured is not None:
-        return configured
-    return torch.cuda.device_count() if device == "cuda" else 1
 
 
 @contextmanager
@@ -66,7 +51,7 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
     process = _join(place, device, timedelta(minutes=start_timeout))
     try:
         if device == "cuda":
-            torch.cuda.set_device(_gpu(process))
+            torch.cuda.set_device(device_of(process.local_rank, device))
         yield process
     except Stopped as stop:
         _leave_after_leader(process, place)
@@ -199,41 +184,6 @@ class Agreement:
         work = dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self.group, async_op=True)
         assert work is not None  # as it is for a member of the group
         return numbers, work
-
-
-def share_cores(process: Process, device: str) -> None:
-    """Give each of several processes on CPUs its share of this machine's cores; alone, torch's own choice stands."""
-    if device == "cpu" and process.world > 1:
-        torch.set_num_threads(_share_of_cores(process))
-
-
-def choose_workers(configured: int | None, process: Process) -> int:
-    """Loader processes for each process: as configured, else this machine's usable cores shared out, at least one."""
-    return configured if configured is not None else _share_of_cores(process)
-
-
-def _share_of_cores(process: Process) -> int:
-    """This machine's usable cores for each of the group's processes on it."""
-    place = place_in_group(os.environ)
-    return max(1, usable_cores() // (process.world if place is None else place.local_world))
-
-
-def device_of(process: Process, device: str) -> torch.device:
-    """The torch device on which `process` computes."""
-    return torch.device("cuda", _gpu(process)) if device == "cuda" else torch.device("cpu")
-
-
-def _gpu(process: Process) -> int:
-    """Number of the GPU of `process`. Where the launcher shows each process only its own, it is the first."""
-    visible = torch.cuda.device_count()
-    if visible == 1:
-        return 0
-    if process.local_rank >= visible:
-        raise UserError(
-            f"process {process.local_rank} of this machine has no GPU: the machine has {visible}, so start at most "
-            f"{visible} processes on it"
-        )
-    return process.local_rank
 
 
 def wrap(model: nn.Module, process: Process, device: torch.device) -> nn.Module:

@@ -13,6 +13,7 @@ from cnnbench.runs.results import load_result
 from cnnbench.runs.start import started
 from cnnbench.runs.status import load_status, write_status
 from cnnbench.runtime import distributed, stdout
+from cnnbench.runtime.devices import choose_device, choose_processes
 from cnnbench.runtime.errors import FAILED, Lost
 from cnnbench.runtime.launcher import launch
 from cnnbench.training.process import train_process
@@ -31,12 +32,12 @@ def train(config: TrainConfig) -> float:
 
 
 def _train(config: TrainConfig) -> float:
-    device = distributed.choose_device(config.device)
+    device = choose_device(config.device)
     if distributed.started_by_launcher():
         with distributed.joined(device, config.start_timeout) as process, ExitStack() as owned:
             folder = distributed.from_leader(lambda: owned.enter_context(started(config, process.world)), process)
             return _train_unless_complete(folder, process, device)
-    processes = distributed.choose_processes(config.processes, device)
+    processes = choose_processes(config.processes, device)
     # Unpacks the sample, and fetches torchvision's weights, once, before several processes ask for them.
     data_folder(config.data.given_path)
     if config.weights is not None:

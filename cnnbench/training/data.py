@@ -17,7 +17,7 @@ from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, Loader, loader_of
 from cnnbench.data.loading.sampler import ProcessShare, SampleKey, SampleOrder, evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
-from cnnbench.runtime import distributed
+from cnnbench.runtime.devices import choose_workers
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.files import read_text, write_text
 from cnnbench.runtime.limits import check_open_files, small_shared_memory
@@ -60,7 +60,7 @@ def open_loaders(
 ) -> Iterator[tuple[TrainData, Loader]]:
     """The images of a run, and the loader of the training images, whose order comes later: its workers are started,
     and so are those of evaluation."""
-    size, workers = input_size(config), distributed.choose_workers(config.data.workers, process)
+    size, workers = input_size(config), choose_workers(config.data.workers, process.world)
     check_open_files(2 * workers)
     if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
         print(warning)

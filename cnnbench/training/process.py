@@ -22,6 +22,7 @@ from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime import distributed
+from cnnbench.runtime.devices import device_of, share_cores
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.training.banner import banner
@@ -44,7 +45,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     Raises Stopped, saved, once one of the processes was asked to stop. status.json says how it ended.
     """
     config = load_config(folder)
-    device = distributed.device_of(process, device_name)
+    device = device_of(process.local_rank, device_name)
     _set_up_torch(config, process, device_name)
     with (
         lock.held(folder, heir=True) if process.leads else nullcontext(),
@@ -160,7 +161,7 @@ def _check_fits_data(config: TrainConfig, train: Split) -> None:
 
 
 def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:
-    distributed.share_cores(process, device)
+    share_cores(process.world, device)
     torch.use_deterministic_algorithms(config.deterministic)
     torch.backends.cudnn.benchmark = not config.deterministic
     torch.set_float32_matmul_precision("high")  # TensorFloat-32 for float32 on GPUs that have it

@@ -19,7 +19,7 @@ from cnnbench.runtime.distributed import Process
 def test_as_many_processes_as_are_chosen_and_none_more_for_one(processes, started, monkeypatch):
     launched, alone = [], []
     monkeypatch.setattr(command, "ensemble_members", lambda config: [])
-    monkeypatch.setattr(command.distributed, "choose_processes", lambda *_: processes)
+    monkeypatch.setattr(command, "choose_processes", lambda *_: processes)
     monkeypatch.setattr(command, "launch", lambda function, count, *_: launched.append(count))
     monkeypatch.setattr(command, "_evaluate", lambda config, process, *_: alone.append(process))
     command.evaluate_command(EvalConfig(device="cpu"))

@@ -28,7 +28,6 @@ WORDS = ("arch=lenet", "recipe=quick", "epochs=2", "batch=12", "data.workers=0",
 @pytest.fixture
 def trained(small_data, tmp_path, monkeypatch):
     """A function that trains a small run in this process, as the command would; its folder."""
-    monkeypatch.setattr("cnnbench.runtime.distributed.share_cores", lambda *_: None)
     monkeypatch.setattr("cnnbench.training.process._set_up_torch", lambda *_: None)
 
     def train(*words: str) -> Path:

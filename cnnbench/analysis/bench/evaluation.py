@@ -23,7 +23,8 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import EvaluationTransform
 from cnnbench.evaluation.evaluate import evaluate
-from cnnbench.runtime.distributed import Process, choose_device, choose_workers
+from cnnbench.runtime.devices import choose_device, choose_workers
+from cnnbench.runtime.distributed import Process
 
 EVALUATION_COLUMNS = {
     "network": "",
@@ -66,7 +67,7 @@ def eval_tables(config: BenchConfig) -> list[Table]:
                 | dict(zip(("of_the_smaller", "of_one_after_the_other"), ratios, strict=True))
                 | {"seconds": {name: seconds}}
             )
-    workers = choose_workers(config.data.workers, Process())
+    workers = choose_workers(config.data.workers, 1)
     notes = [
         f"{passes.images} images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of "
         f"{bench_halves.batch_of(config)}, from the system's cache after the first pass; network alone: normalisation "
@@ -84,7 +85,7 @@ def measure_evaluation(config: BenchConfig, split: Split) -> Passes:
     order = _order(len(split), config)
     transform, workers = (
         EvaluationTransform(config.arch, bench_size(config)),
-        choose_workers(config.data.workers, Process()),
+        choose_workers(config.data.workers, 1),
     )
     with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:
         loader.start(len(order[0]))

@@ -12,7 +12,7 @@ from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
 from cnnbench.config.bench import BenchConfig, bench_size
 from cnnbench.config.train import TrainConfig
-from cnnbench.runtime import distributed
+from cnnbench.runtime.devices import choose_device
 from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.losses import training_loss
 
@@ -65,7 +65,7 @@ class BenchNetwork:
 
 def choose(config: BenchConfig) -> tuple[torch.device, Precision]:
     """Device and arithmetic for the config. Sets torch up as `cnnbench train` does."""
-    device = torch.device(distributed.choose_device(config.device))
+    device = torch.device(choose_device(config.device))
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     return device, choose_precision(config.precision, device.type)

@@ -38,7 +38,7 @@ from cnnbench.data.loading.loader import Batch, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform
-from cnnbench.runtime.distributed import Process, choose_device, choose_workers
+from cnnbench.runtime.devices import choose_device, choose_workers
 from cnnbench.training.context import build_context
 from cnnbench.training.data import TrainData
 from cnnbench.training.log import Log
@@ -114,7 +114,7 @@ TimedWork = Callable[[], dict[str, Any] | None]  # the figures of the epoch, whe
 def train_tables(config: BenchConfig) -> list[Table]:
     """The loop beside a bare loop on images in the device's memory, and training on files beside its two halves."""
     split = read_split(config.data, "train")
-    workers = choose_workers(config.data.workers, Process())
+    workers = choose_workers(config.data.workers, 1)
     last = [rounds_note(config.rounds), machine_line()]
     loops = [
         f"both train the same network on the same uint8 images in the device's memory, normalised at each step; bare: "
@@ -241,7 +241,7 @@ def measure_parts(config: BenchConfig, split: Split) -> LoopMeasurement:
     on_gpu = choose_device(config.device) == "cuda"
     order = _order(len(split), config)
     transform = TrainingTransform(config.arch, config.augment, bench_size(config), 0, config.data.pixels == "loose")
-    workers = choose_workers(config.data.workers, Process())
+    workers = choose_workers(config.data.workers, 1)
     with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:
         loader.start(len(order[0]))
         network = build_bench_network(config, len(split.classes))
