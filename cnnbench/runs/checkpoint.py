@@ -104,6 +104,15 @@ def newest(folder: Path) -> dict[str, Any] | None:
     return None
 
 
+def saved(folder: Path) -> tuple[int, int]:
+    """Epochs, and steps of the whole run, that the newest whole checkpoint in `folder` holds; (0, 0) without one."""
+    content = newest(folder)
+    if content is None:
+        return 0, 0
+    state = content["state"]
+    return state["epoch"], state["step"] + (state["metrics"][-1]["step"] if state["metrics"] else 0)
+
+
 def load(path: Path) -> dict[str, Any]:
     """A checkpoint of cnnbench on the CPU. Only tensors and plain values are read: a pickle cannot run code.
 

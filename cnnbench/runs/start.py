@@ -133,7 +133,7 @@ def _discarding(folder: Path) -> Iterator[None]:
             why = str(error) if isinstance(error, UserError) else "one of its processes was ended"
             stopped = isinstance(error, SystemExit) and error.code in STOPPED
             state = "preempted" if stopped else "failed"
-            write_status(folder, state, why, status["epoch"], status["step"], status["lost"])
+            write_status(folder, state, why, *checkpoint.saved(folder / CHECKPOINTS), status["lost"])
         with suppress(OSError):
             _discard(folder, before)
         raise

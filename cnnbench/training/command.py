@@ -9,9 +9,11 @@ from pathlib import Path
 from cnnbench.archs.from_config import weights_file
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import data_folder
+from cnnbench.runs import checkpoint
+from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runs.results import load_result
 from cnnbench.runs.start import started
-from cnnbench.runs.status import load_status, write_status
+from cnnbench.runs.status import write_status
 from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.devices import choose_device, choose_processes
 from cnnbench.runtime.errors import FAILED, Lost
@@ -53,10 +55,10 @@ def _launch(processes: int, folder: Path, device: str, start_timeout: float) -> 
     try:
         return launch(_train_child, processes, folder, device, start_timeout)
     except Lost as loss:
-        saved = load_status(folder) or {"epoch": 0, "step": 0}
-        stop = after_loss(folder, loss, saved["step"])
+        epoch, step = checkpoint.saved(folder / CHECKPOINTS)
+        stop = after_loss(folder, loss, step)
         state = "failed" if stop.status == FAILED else "preempted"
-        write_status(folder, state, str(stop), saved["epoch"], saved["step"], stop.lost)
+        write_status(folder, state, str(stop), epoch, step, stop.lost)
         print(f"cnnbench: {stop}", file=sys.stderr, flush=True)
         raise stop from loss
 

@@ -58,7 +58,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         with open_loaders(config, train, val, process, device) as (data, loader):
             context = build_context(config, _model(config, train, process, device), data, folder, process, preemption)
             state = _continue(context)
-            status.context = context
+            status.continues(context)
             if process.leads:
                 print(banner(context, state, val, loader), flush=True)
                 context.log = _open_log(context, state)

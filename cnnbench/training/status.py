@@ -32,6 +32,12 @@ class Status:
         self._write(RUNNING)
         return self
 
+    def continues(self, context: TrainContext) -> None:
+        """Say where the run stands, now that its last save has been read."""
+        self.context = context
+        if self._saved() != (0, 0):
+            self._write(RUNNING)
+
     def __exit__(self, _: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
             self._write(COMPLETE)

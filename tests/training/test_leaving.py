@@ -14,8 +14,10 @@ import pytest
 import torch
 from sockets import family
 
+from cnnbench.runs import checkpoint
 from cnnbench.runs.status import write_status
-from cnnbench.runtime.errors import Lost
+from cnnbench.runtime.errors import Lost, Stopped
+from cnnbench.training import command as training_command
 from cnnbench.training import watch
 from cnnbench.training.status import after_loss
 
@@ -89,6 +91,24 @@ def test_a_loss_is_continued_once_at_each_step(tmp_path):
     assert (again.status, again.lost) == (1, 7)
     assert str(again).endswith("the second time at step 7: give it more memory, or fewer data.workers")
     assert after_loss(tmp_path, loss, 8).status == 75, "there was progress"
+
+
+def test_a_leader_that_is_killed_each_time_is_started_again_as_long_as_there_are_steps(tmp_path, monkeypatch):
+    """It cannot say how far it came: the front process reads it from the last save."""
+
+    def launch(*_: object) -> float:
+        raise Lost("process 0 of 2 was ended by SIGKILL (out of memory?)")
+
+    monkeypatch.setattr(training_command, "launch", launch)
+    (tmp_path / "checkpoints").mkdir()
+    for epochs, step, expected in ((1, 2, 75), (2, 0, 75), (2, 0, 1)):
+        state = {"epoch": epochs, "step": step, "metrics": [{"epoch": epochs, "step": 5 * epochs}]}
+        checkpoint.save(tmp_path / "checkpoints", {"model": {}, "state": state})
+        with pytest.raises(Stopped) as stopped:
+            training_command._launch(2, tmp_path, "cpu", 1.0)
+        assert stopped.value.status == expected
+        said = json.loads((tmp_path / "status.json").read_text())
+        assert (said["epoch"], said["step"], said["lost"]) == (epochs, 5 * epochs + step, 5 * epochs + step)
 
 
 def test_a_run_that_waits_in_vain_is_torn_away_and_then_leaves(impatient, monkeypatch):

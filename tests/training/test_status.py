@@ -28,8 +28,11 @@ def told(tmp_path):
 def test_a_run_is_running_and_then_complete(tmp_path, told):
     with Status(tmp_path, Process()) as status:
         assert told() == ("running", 0, 0)
-        status.context = SimpleNamespace(checkpointer=AsyncCheckpointer(tmp_path))
-        status.context.checkpointer.saved = 3, 42
+        context = SimpleNamespace(checkpointer=AsyncCheckpointer(tmp_path))
+        context.checkpointer.saved = 2, 30
+        status.continues(context)
+        assert told() == ("running", 2, 30), "where the run continues, not where this start began"
+        context.checkpointer.saved = 3, 42
     assert told() == ("complete", 3, 42)
 
 
