@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from cnnbench.evaluation.evaluate import predict, warn_of_broken
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
 from cnnbench.evaluation.result import Report, report_evaluation
-from cnnbench.runtime import distributed
+from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.devices import choose_device, choose_processes, choose_workers, device_of, share_cores
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.launcher import launch
@@ -66,13 +67,15 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str, report: Re
     group, device = ensemble_members(config), device_of(process.local_rank, device_name)
     share_cores(process.world, device_name)
     split, targets = split_and_targets(group[0])
-    if process.leads:
-        print(f"files       val: {split.account.in_words(len(split))}", flush=True)
-    own = predictions_of(group, split, targets, process, device)
-    counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
-    predictions = gather(own, process)
-    if predictions is not None:
-        report(group, config, predictions, split, targets)
+    in_a_file = config.output is not None or config.run is not None
+    with stdout.may_be_lost("the evaluation") if in_a_file else nullcontext():
+        if process.leads:
+            print(f"files       val: {split.account.in_words(len(split))}", flush=True)
+        own = predictions_of(group, split, targets, process, device)
+        counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
+        predictions = gather(own, process)
+        if predictions is not None:
+            report(group, config, predictions, split, targets)
     return Counts(*counts.tolist()).top1_error
 
 

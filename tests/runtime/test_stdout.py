@@ -75,10 +75,14 @@ def test_a_command_without_output_is_one_sentence(how):
     assert (done.returncode, done.stderr) == (2, f"cnnbench: cannot write to standard output: {why}\n")
 
 
-def test_training_goes_on_without_output(command, small_data, tmp_path, monkeypatch):
+def test_what_has_its_result_in_a_file_goes_on_without_output(command, small_data, tmp_path, monkeypatch):
     monkeypatch.setattr(stdout, "open_closed", lambda: setattr(sys, "stdout", Full()))
     words = f"train data={small_data} arch=lenet recipe=quick batch=20 epochs=1 data.workers=0 logger=[] run=r"
     done = command(*words.split())
     said = "cnnbench: the training is done, but standard output could not be written: No space left on device\n"
     assert (done.returncode, done.stderr) == (2, said)
     assert '"state": "complete"' in (tmp_path / "runs/r/status.json").read_text()
+    assert command("eval", "run=r").stderr == said.replace("training", "evaluation")
+    assert '"wrong_top1"' in (tmp_path / "runs/r/eval-center.json").read_text()
+    done = command("eval", "arch=lenet", f"data={small_data}", "weights=runs/r/checkpoints/last.pt")
+    assert done.stderr == "cnnbench: cannot write to standard output: No space left on device\n"
