@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a disk, a quota or a file that is full
+DISK = (*FULL, errno.EROFS, errno.EIO)  # errors of a disk, which only the user can solve
 
 
 class SystemFile(io.FileIO):

@@ -20,6 +20,7 @@ from cnnbench.data.contact_sheet import draw_contact_sheet
 from cnnbench.data.loading.loader import ImageMaker
 from cnnbench.data.loading.transform import TrainingTransform
 from cnnbench.evaluation.counts import Counts
+from cnnbench.runtime.files import DISK
 from cnnbench.training.context import TrainContext
 from cnnbench.training.log import Log
 from cnnbench.training.state import TrainState
@@ -87,8 +88,10 @@ def _show_filters(model: nn.Module, log: Log, step: int) -> None:
 
 @contextmanager
 def _tolerated(log: Log, what: str) -> Iterator[None]:
-    """A block that draws `what`; whatever goes wrong in it becomes a warning."""
+    """A block that draws `what`; whatever goes wrong in it becomes a warning, but for a disk that takes no more."""
     try:
         yield
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise
         log.say(f"warning: the log gets no {what}: {error or type(error).__name__}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -12,12 +11,11 @@ from cnnbench.runs.status import COMPLETE, RUNNING, load_status, write_status
 from cnnbench.runtime import distributed
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import FAILED, TO_BE_CONTINUED, Lost, Stopped, UserError
-from cnnbench.runtime.files import FULL
+from cnnbench.runtime.files import DISK
 from cnnbench.runtime.shell import typed
 from cnnbench.training.context import TrainContext
 
 LOST = "lost"  # key of status.json: the step at which a process was lost for the last time; null: never
-DISK = (*FULL, errno.EROFS, errno.EIO)  # errors of a disk, which only the user can solve
 
 
 class Status:

@@ -39,6 +39,13 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_what_was_saved(tmp_path,
     assert continued(folder, expected) == "the same"
 
 
+def test_the_last_points_of_a_run_are_not_left_out_where_the_disk_refuses_them(tmp_path, whole):
+    folder, (expected, calls) = tmp_path / "run", whole
+    ended = run(config_of(folder), Faults(folder, calls - 15, "ENOSPC"))
+    assert (ended.call, ended.status) == ("write tensorboard", 2)
+    assert continued(folder, expected) == "the same"
+
+
 def newest_step(folder: Path) -> int:
     content = checkpoint.newest(folder / "checkpoints")
     return -1 if content is None else content["state"]["epoch"]
