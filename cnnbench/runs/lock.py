@@ -21,7 +21,7 @@ from typing import Any
 
 from cnnbench.runs.owner import GONE_AFTER, identity, is_child, is_gone, owner_of, runs, same
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import create_text, json_text, remove, write_json, writing
+from cnnbench.runtime.files import answered, create_text, json_text, remove, write_json, writing
 
 FILE = "lock.json"
 HEARTBEAT = 30.0  # seconds between two
@@ -62,9 +62,13 @@ def held(folder: Path, heir: bool = False) -> Iterator[None]:
         yield
     finally:
         done.set()
-        beat.join()
-        with suppress(OSError, UserError):  # on a disk that is away: the lock of a process that is gone
-            _give_back(path, mine, owner)
+
+        def give_back() -> None:
+            beat.join()
+            with suppress(UserError):
+                _give_back(path, mine, owner)
+
+        answered(give_back)  # else it is the lock of a process that is gone
 
 
 def _held(path: Path, owner: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, 
 from cnnbench.runs.results import METRICS, RESULT, EpochMetrics, RunResult, load_metrics, load_result, metrics_text
 from cnnbench.runs.status import COMPLETE, RUNNING, STATUS, load_status, write_status
 from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, UserError
-from cnnbench.runtime.files import remove, remove_scratch, sync, write_text, writing
+from cnnbench.runtime.files import answered, remove, remove_scratch, sync, write_text, writing
 
 MADE_FIRST = (CONFIG, ENVIRONMENT, STATUS, lock.FILE)  # files of a run that has not begun to log
 STOPPED = (TO_BE_CONTINUED, INTERRUPTED)  # exit statuses
@@ -128,15 +129,20 @@ def _discarding(folder: Path) -> Iterator[None]:
     try:
         yield
     except (UserError, SystemExit) as error:
-        status = load_status(folder)
-        if status is not None and status["state"] == RUNNING:  # its leader was killed before it could
-            why = str(error) if isinstance(error, UserError) else "one of its processes was ended"
-            stopped = isinstance(error, SystemExit) and error.code in STOPPED
-            state = "preempted" if stopped else "failed"
-            write_status(folder, state, why, *checkpoint.saved(folder / CHECKPOINTS), status["lost"])
-        with suppress(OSError):
-            _discard(folder, before)
+        ended = error
+        if not answered(lambda: _last_words(folder, ended, before)):
+            print(f"cnnbench: the disk of {folder} does not answer: how the run ended is not written", file=sys.stderr)
         raise
+
+
+def _last_words(folder: Path, error: UserError | SystemExit, before: set[str]) -> None:
+    status = load_status(folder)
+    if status is not None and status["state"] == RUNNING:  # its leader was killed before it could
+        why = str(error) if isinstance(error, UserError) else "one of its processes was ended"
+        stopped = isinstance(error, SystemExit) and error.code in STOPPED
+        state = "preempted" if stopped else "failed"
+        write_status(folder, state, why, *checkpoint.saved(folder / CHECKPOINTS), status["lost"])
+    _discard(folder, before)
 
 
 def _discard(folder: Path, before: set[str]) -> None:

@@ -9,7 +9,8 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a disk, a quota or a file that is full
+ANSWER = 2.0  # seconds for the last words of a process that leaves
 DISK = (*FULL, errno.EROFS, errno.EIO)  # errors of a disk, which only the user can solve
 
 
@@ -132,6 +134,22 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def answered(work: Callable[[], object]) -> bool:
+    """Whether `work`, which a disk is needed for, came to its end within ANSWER seconds, by an OSError or not. Where
+    the disk does not answer, a thread is left that waits for it, and ends with this process."""
+    done: list[bool] = []
+
+    def doing() -> None:
+        with suppress(OSError):
+            work()
+        done.append(True)
+
+    thread = threading.Thread(target=doing, daemon=True)
+    thread.start()
+    thread.join(ANSWER)
+    return bool(done)
 
 
 def remove_scratch(folder: Path, names: Iterable[str]) -> None:

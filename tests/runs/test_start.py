@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ import yaml
 from composing import composed
 
 from cnnbench.config.train import TrainConfig
-from cnnbench.runs import checkpoint, lock
+from cnnbench.runs import checkpoint, lock, start
 from cnnbench.runs.config import load_config
 from cnnbench.runs.environment import load_starts
 from cnnbench.runs.results import load_metrics
 from cnnbench.runs.start import started
 from cnnbench.runs.status import write_status
+from cnnbench.runtime import files
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -102,6 +104,17 @@ def test_a_failing_start_removes_nothing_that_it_did_not_make(run, tmp_path):
     (run / "mine.txt").write_text("mine")
     fail(run)
     assert "mine.txt" in names(run)
+
+
+def test_a_disk_that_does_not_answer_does_not_hold_up_the_end(run, monkeypatch, capsys):
+    begin(run)
+    back = threading.Event()
+    monkeypatch.setattr(files, "ANSWER", 0.05)
+    monkeypatch.setattr(start, "load_status", lambda _: back.wait(10) and None)
+    with pytest.raises(SystemExit), started(config_of(run), 1):
+        raise SystemExit(75)
+    assert capsys.readouterr().err == f"cnnbench: the disk of {run} does not answer: how the run ended is not written\n"
+    back.set()
 
 
 def test_a_folder_of_something_else_is_refused_and_left_as_it_is(run):

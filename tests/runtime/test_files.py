@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import math
 import os
+import threading
 
 import pytest
 
+from cnnbench.runtime import files
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import (
     create_text,
@@ -108,3 +110,16 @@ def test_what_killed_writes_have_left_is_removed_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     remove_scratch(tmp_path, ("a.json", "b"))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".a.json", ".a.x.json", ".c.17.json", "a.17.json"]
+
+
+def test_a_disk_that_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(files, "ANSWER", 0.05)
+    back = threading.Event()
+    assert not files.answered(lambda: back.wait(10))
+    back.set()
+    assert files.answered(lambda: None)
+
+    def refuses() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    assert files.answered(refuses), "that is an answer"
