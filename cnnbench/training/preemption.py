@@ -21,6 +21,7 @@ from cnnbench.runtime.parting import part, why_parted
 from cnnbench.training.watch import TIME_IS_UP, Watch
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+LAUNCHERS = (signal.SIGTERM, signal.SIGUSR1)  # those of them that do not come from a keyboard
 TORN = signal.SIGUSR1  # what the watch sends the main thread, so that a wait for data ends
 
 
@@ -117,13 +118,21 @@ class Preemption:
 def listening(
     process: Process, max_hours: float | None, tell: Callable[[str], None] = lambda _: None
 ) -> Iterator[Preemption]:
-    """Within this block the signals ask the run to stop. `tell` is told why a run leaves that cannot be saved."""
+    """Within this block the signals ask the run to stop. `tell` is told why a run leaves that cannot be saved.
+
+    After Stopped a process of a group ignores them: once one has left, srun and torchrun send SIGTERM to the others,
+    and one that this ended on its way out would give the job another status, with which it is not continued.
+    """
     preemption = Preemption(process, max_hours)
     before = {number: signal.signal(number, preemption.ask) for number in SIGNALS}
     watch = Watch(SIGNALS, preemption.end, preemption.tear, lambda number, waits: preemption.leave(number, waits, tell))
     preemption.watch = watch
     try:
         yield preemption
+    except Stopped:
+        if process.world > 1:
+            before |= dict.fromkeys(LAUNCHERS, signal.SIG_IGN)
+        raise
     finally:
         watch.close()
         for number, handler in before.items():

@@ -42,6 +42,23 @@ def test_signals_and_time_stop_and_handlers_are_given_back():
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
+def test_a_process_of_a_group_is_not_ended_on_its_way_out(monkeypatch):
+    """srun and torchrun send SIGTERM to the others when the first has left, whose exit status is to be 75 as well."""
+    monkeypatch.setattr(module, "Agreement", lambda _: SimpleNamespace(largest=lambda wish: wish))
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    with listening(Process(1, 2), None):
+        pass
+    assert {number: signal.getsignal(number) for number in SIGNALS} == before, "it was not stopped"
+    try:
+        with pytest.raises(Stopped), listening(Process(1, 2), 1e-9) as stopping:
+            stopping.check()
+        ignored = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_IGN]
+        assert ignored == [signal.SIGTERM, signal.SIGUSR1], "not Ctrl-C"
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_max_hours_are_hours_and_stop_at_their_end(monkeypatch):
     now = [500.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
