@@ -18,6 +18,8 @@ from sockets import family, listening
 from cnnbench.runtime import distributed, launcher
 from cnnbench.runtime.errors import Lost, UserError
 
+pytestmark = pytest.mark.slow
+
 LOOPBACK = {"127.0.0.1"}
 
 

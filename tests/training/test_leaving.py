@@ -21,6 +21,8 @@ from cnnbench.training import command as training_command
 from cnnbench.training import watch
 from cnnbench.training.status import after_loss
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("train", "arch=resnet20", "recipe=quick", "batch=12", "epochs=4", "save_every=2", "log_every=0")
 WORDS += ("data.workers=1", "data.prefetch=1", "logger=[]")
 

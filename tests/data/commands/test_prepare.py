@@ -40,6 +40,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_raw_tars_become_class_folders(raw, folders, tmp_path, capsys):
     prepare(settings(raw, tmp_path / "output", workers=2))
     assert content(tmp_path / "output") == content(folders)

@@ -18,6 +18,8 @@ from cnnbench.config.data import SourceConfig
 from cnnbench.data.layouts.read import read_split
 from cnnbench.runtime.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 ZEROS = 400_000_000  # bytes, of which gzip makes 400 kB
 
 

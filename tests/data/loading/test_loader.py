@@ -238,6 +238,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ENDS)
 @pytest.mark.parametrize("workers", [1, 3])
 def test_an_image_that_ends_a_worker_is_replaced_in_training_and_listed_once(small_data, kind, workers):
@@ -284,6 +285,7 @@ def test_a_bug_in_a_worker_keeps_its_traceback(small_data, workers, kind):
     assert "a bug" in str(caught.value) + str(caught.value.__cause__)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_and_memory_does_not_grow(small_data):
     """Workers end with their iteration, also one that is given up; descriptors and memory stay as they were."""
     images = training_images(small_data)
@@ -299,6 +301,7 @@ def test_nothing_is_left_behind_and_memory_does_not_grow(small_data):
     assert not [child for child in children if "loader" in Path(f"/proc/{child}/comm").read_text()]
 
 
+@pytest.mark.slow
 def test_a_process_that_leaves_in_the_middle_does_not_wait_for_its_workers(small_data):
     script = f"""
 import sys
@@ -316,6 +319,7 @@ sys.exit(3)
     assert done.returncode == 3, done.stderr
 
 
+@pytest.mark.slow
 def test_workers_leave_when_their_parent_is_killed(small_data, tmp_path):
     script = f"""
 import os, sys

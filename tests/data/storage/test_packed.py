@@ -289,6 +289,7 @@ def test_a_pack_with_other_settings_is_not_continued(photos, tmp_path):
     assert len(packed(photos, tmp_path, "val", form="raw", splits=["val"])) == 6, "killed before the last name"
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_or_gets_full_is_one_sentence(photos, tmp_path, monkeypatch):
     class Usage:
         free = 1000
