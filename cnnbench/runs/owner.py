@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cnnbench.runtime.files import parse_json
+from cnnbench.runtime.files import json_or_none
 from cnnbench.runtime.group import number
 
 GONE_AFTER = 180.0  # seconds without a heartbeat
@@ -54,7 +54,7 @@ def is_child(child: dict[str, Any], parent: dict[str, Any]) -> bool:
 
 def owner_of(text: str) -> dict[str, Any]:
     """The owner that a lock names; {} for one that is cut, torn or something else."""
-    said = parse_json(text)
+    said = json_or_none(text)
     whole = isinstance(said, dict) and all(name in said and check(said[name]) for name, check in _FIELDS.items())
     return said if whole else {}
 

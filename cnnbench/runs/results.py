@@ -11,7 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
-from cnnbench.runtime.files import json_text, parse_json, read_json, read_text
+from cnnbench.runtime.files import json_or_none, json_text, read_json, read_text
 
 METRICS, RESULT, EVALUATIONS = "metrics.jsonl", "result.json", "eval-*.json"
 
@@ -129,7 +129,7 @@ def load_metrics(folder: Path) -> list[EpochMetrics]:
     """The epochs of the run in `folder`, up to the first line that is cut or something else."""
     found: list[EpochMetrics] = []
     for line in (read_text(folder / METRICS) or "").splitlines():
-        content = _checked(parse_json(line), EpochMetrics)
+        content = _checked(json_or_none(line), EpochMetrics)
         if content is None:
             break
         found.append(content)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.foreign import parse_json
 from cnnbench.runtime.shell import counted_bytes
 
 if TYPE_CHECKING:
@@ -99,14 +100,14 @@ def read_text(path: Path) -> str | None:
 
 def read_json(path: Path) -> Any:
     """The content of the JSON file `path`; None if it cannot be read, or is cut, torn or something else."""
-    return parse_json(read_text(path) or "")
+    return json_or_none(read_text(path) or "")
 
 
-def parse_json(text: str) -> Any:
+def json_or_none(text: str) -> Any:
     """What `text` says as JSON; None if it is cut, torn, nested too deep or something else."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return None
 
 

@@ -7,7 +7,6 @@ others leave by themselves; those that cannot, because they still wait to meet i
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.process
 import os
 import signal
 import sys
@@ -25,7 +24,7 @@ import torch.distributed as dist
 from cnnbench.runtime.distributed import FAILURES, JOINED, WHY
 from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, Lost, Stopped
 from cnnbench.runtime.group import FILE
-from cnnbench.runtime.machine import is_stopped
+from cnnbench.runtime.machine import is_stopped, leave_behind
 from cnnbench.runtime.meeting import group_store, meeting_file, own_path
 
 METHOD = "spawn"  # each begins anew: torch's threads and a GPU's driver do not survive a fork
@@ -157,7 +156,7 @@ def _ended(member: BaseProcess, rank: int, store: dist.Store, end: float) -> boo
     member.kill()
     member.join(DEATH)
     if member.is_alive():
-        multiprocessing.process._children.discard(member)  # type: ignore[attr-defined]  # else Python's end waits for it
+        leave_behind(member)
         _say(f"{member.name} (process {member.pid}) cannot be ended: it is left")
     elif stuck:
         _say(f"{member.name} did not answer, and was ended")

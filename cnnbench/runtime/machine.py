@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing.process
 import os
 import platform
 import signal
 import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
@@ -55,3 +57,8 @@ def end_with_parent() -> None:
     """Have the system end this process, also a stopped one, when the thread that has forked it ends. Linux does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def leave_behind(process: BaseProcess) -> None:
+    """Let this process end without `process`, which cannot be ended: Python's end would wait for it."""
+    multiprocessing.process._children.discard(process)  # type: ignore[attr-defined]

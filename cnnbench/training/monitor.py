@@ -12,7 +12,7 @@ from torch import nn
 
 from cnnbench.data.loading.sampler import SampleOrder, epoch_order, global_batch
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import json_text, parse_json, read_text, write_text
+from cnnbench.runtime.files import json_or_none, json_text, read_text, write_text
 from cnnbench.runtime.shell import counted
 
 EVERY = 50  # steps between two questions to the device
@@ -106,7 +106,7 @@ def record_nonfinite(folder: Path | None, bad: BadStep, images: list[int]) -> st
     figures = {"loss": str(loss), "gradient_norm": str(norm), "gradient_norm_before": str(before)}
     if folder is not None:
         line = json_text({"step": step, **figures, "images": images})
-        kept = [each for each in (read_text(folder / NONFINITE) or "").splitlines() if parse_json(each) is not None]
+        kept = [each for each in (read_text(folder / NONFINITE) or "").splitlines() if json_or_none(each) is not None]
         write_text(folder / NONFINITE, "".join(f"{each}\n" for each in dict.fromkeys([*kept, line])))
     rest = f" and {len(images) - SHOWN} more in nonfinite.jsonl" if len(images) > SHOWN else ""
     return (

@@ -6,7 +6,6 @@ A task goes to the worker with the least to do; results come in any order.
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.process
 import multiprocessing.util
 import os
 import queue
@@ -24,7 +23,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 import torch
 
 from cnnbench.runtime.errors import Lost, UserError
-from cnnbench.runtime.machine import end_with_parent
+from cnnbench.runtime.machine import end_with_parent, leave_behind
 
 Task = TypeVar("Task")
 Value = TypeVar("Value")
@@ -43,7 +42,7 @@ class TaskResult(Generic[Task, Value]):
     seconds: float
 
 
-class Place(Protocol):
+class Guard(Protocol):
     """What has a say in a worker process, and on its end."""
 
     def enter(self, worker: int) -> None:
@@ -133,8 +132,8 @@ class Threads(Generic[Task, Value]):
 class Processes(Generic[Task, Value]):
     """Forked processes, which share the index with this one and have imported what they need already."""
 
-    def __init__(self, function: Callable[[Task], Value], count: int, place: Place | None = None) -> None:
-        self.function, self.place = function, place
+    def __init__(self, function: Callable[[Task], Value], count: int, guard: Guard | None = None) -> None:
+        self.function, self.guard = function, guard
         self.connections: list[Connection] = []
         self.processes: list[BaseProcess] = []
         self.waiting: list[deque[Task]] = [deque() for _ in range(count)]  # tasks of each that have no result yet
@@ -149,7 +148,7 @@ class Processes(Generic[Task, Value]):
         ours, theirs = context.Pipe()
         self.connections[number : number + 1] = [ours]
         # A child that kept our ends of the pipes would never see them close when this process dies.
-        arguments = (self.function, theirs, list(self.connections), number, self.place)
+        arguments = (self.function, theirs, list(self.connections), number, self.guard)
         process = context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}")
         self.processes[number : number + 1] = [process]
         process.start()
@@ -191,7 +190,7 @@ class Processes(Generic[Task, Value]):
         """Have another process do the tasks of worker `number`, which has ended, if a task is to blame."""
         self.processes[number].join()
         code = self.processes[number].exitcode or 0
-        if self.place is None or not self.place.blames(number, code):
+        if self.guard is None or not self.guard.blames(number, code):
             self._raise_death(number)
         self.connections[number].close()
         self.processes[number].close()
@@ -221,7 +220,7 @@ class Processes(Generic[Task, Value]):
             process.join(max(0, end - time.monotonic()))
         for process in self.processes:
             if process.is_alive():  # the system holds it, as where a disk does not answer
-                multiprocessing.process._children.discard(process)  # type: ignore[attr-defined]  # else Python's end waits
+                leave_behind(process)
             else:
                 process.close()
 
@@ -243,7 +242,7 @@ def _serve(
     connection: Connection,
     others: list[Connection],
     number: int,
-    place: Place | None,
+    guard: Guard | None,
 ) -> None:
     """Do one task after the other until the other end closes; of one that fails the UserError, or the traceback, is
     sent."""
@@ -252,8 +251,8 @@ def _serve(
     for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
     end_with_parent()
-    if place is not None:
-        place.enter(number)
+    if guard is not None:
+        guard.enter(number)
     torch.set_num_threads(1)
     try:
         while True:

@@ -26,7 +26,7 @@ FILES = "events.out.tfevents.*"
 HISTORY = "events.out.tfevents.0000000000.history"  # stands before all others, which bear the time
 
 VERSION = "brain.Event:2"
-Place = tuple[str, int]  # of a point: its tag and step
+PointKey = tuple[str, int]  # of a point: its tag and step
 
 
 class EventFile:
@@ -55,7 +55,7 @@ class EventFile:
         self.file.flush()
 
 
-def rewrite(folder: Path, keeps: Callable[[str, int], bool], scalars: Mapping[Place, float]) -> None:
+def rewrite(folder: Path, keeps: Callable[[str, int], bool], scalars: Mapping[PointKey, float]) -> None:
     """Bring the event files in `folder` into one, with `scalars` and those other points that `keeps` (tag, step) keeps.
 
     A kill leaves the points before or after. Raises OSError.
@@ -86,7 +86,7 @@ def _values(file: Path) -> Iterator[tuple[Event, Summary.Value]]:
             yield event, value
 
 
-def _write(path: Path, points: Mapping[Place, tuple[float, Summary.Value]]) -> None:
+def _write(path: Path, points: Mapping[PointKey, tuple[float, Summary.Value]]) -> None:
     with io.BufferedWriter(SystemFile(path, "w")) as file:
         writer = RecordWriter(file)
         writer.write(Event(wall_time=time.time(), file_version=VERSION).SerializeToString())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.tensorboard import summary
 
-from cnnbench.training.loggers.event_files import EventFile, Place, rewrite
+from cnnbench.training.loggers.event_files import EventFile, PointKey, rewrite
 from cnnbench.training.loggers.logger import LoggedRun, Scope
 
 HPARAMS = "_hparams_/"  # how the tags of the config beside the final errors begin
@@ -66,6 +66,6 @@ class TensorBoard:
         self.events.close()
 
 
-def _points(epoch: Mapping[str, Any]) -> dict[Place, float]:
+def _points(epoch: Mapping[str, Any]) -> dict[PointKey, float]:
     """What the curves show of an epoch, a line of metrics.jsonl."""
     return {(tag, epoch["step"]): float(epoch[name]) for name, tag in EPOCH_TAGS.items() if name in epoch}

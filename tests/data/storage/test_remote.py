@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -67,17 +68,26 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threadin
     """Serves tmp_path / "served"; its cache of shards is empty."""
     monkeypatch.setenv("CNNBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(remote, "PAUSES", (0.01, 0.01))
-    served = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path / "served")))
+    with serving(tmp_path / "served", "127.0.0.1") as served:
+        yield served
+
+
+@contextmanager
+def serving(folder: Path, address: str) -> Iterator[ThreadingHTTPServer]:
+    """A server of the files in `folder`, which counts what it is asked for."""
+    served = ThreadingHTTPServer((address, 0), partial(Handler, directory=str(folder)))
     served.asked, served.faults, served.ranges = Counter(), 0, True
     served.moved, served.authorised = None, []
     served.handle_error = lambda *_: None  # of a client that has heard enough
-    served.url = f"http://127.0.0.1:{served.server_port}"
+    served.url = f"http://{address}:{served.server_port}"
     thread = threading.Thread(target=partial(served.serve_forever, poll_interval=0.02))
     thread.start()
-    yield served
-    served.shutdown()
-    served.server_close()
-    thread.join()
+    try:
+        yield served
+    finally:
+        served.shutdown()
+        served.server_close()
+        thread.join()
 
 
 @pytest.fixture
@@ -232,15 +242,8 @@ def test_s3(server, folders, tmp_path, monkeypatch):
 @pytest.fixture
 def elsewhere(server, tmp_path) -> Iterator[ThreadingHTTPServer]:
     """Serves the same files at another address, which is of this machine too."""
-    other = ThreadingHTTPServer(("127.0.0.2", 0), partial(Handler, directory=str(tmp_path / "served")))
-    other.asked, other.faults, other.ranges, other.moved, other.authorised = Counter(), 0, True, None, []
-    other.url = f"http://127.0.0.2:{other.server_port}"
-    thread = threading.Thread(target=partial(other.serve_forever, poll_interval=0.02))
-    thread.start()
-    yield other
-    other.shutdown()
-    other.server_close()
-    thread.join()
+    with serving(tmp_path / "served", "127.0.0.2") as other:
+        yield other
 
 
 def test_a_redirect_from_a_public_address_leads_to_no_other(server, elsewhere, folders, monkeypatch):
