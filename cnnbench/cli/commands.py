@@ -84,13 +84,13 @@ COMMANDS = {
     ),
     "describe recipe": Command(
         "describe recipe",
-        "a recipe: its values, and rate and image size epoch by epoch; `describe recipe=NAME` is short for it",
+        "a recipe: its values and their sources, rate and image size epoch by epoch; short: `describe recipe=NAME`",
         (
             "cnnbench describe recipe=resnet",
             "cnnbench describe recipe=modern arch=resnet50 batch=512 plot=modern.png",
         ),
         DescribeRecipeConfig,
-        "analysis.describe.recipe:show_recipe",
+        "cli.composed:show_recipe_with_sources",
         ("config.checks:check_describe_recipe",),
     ),
     "recipes": Command(

@@ -38,7 +38,7 @@ def register() -> None:
 
 def recipes_of_networks() -> dict[str, str | None]:
     """Each network with its paper's recipe; Hydra has to be initialised."""
-    return {name: _stated(f"arch/{name}", "recipe") for name in _repository().get_group_options("arch")}
+    return {name: _stated(f"arch/{name}", "recipe") for name in repository().get_group_options("arch")}
 
 
 def _own_recipe(_root_: DictConfig) -> str:
@@ -46,7 +46,7 @@ def _own_recipe(_root_: DictConfig) -> str:
     if "arch" not in _root_:
         raise UserError(f"recipe={PAPER} is the network's own: name the network too, as in arch=resnet50")
     name = _root_["arch"]
-    if not _repository().config_exists(f"arch/{name}"):  # in a folder that only hydra.searchpath= names
+    if not repository().config_exists(f"arch/{name}"):  # in a folder that only hydra.searchpath= names
         raise UserError(
             f"cannot find the file of arch={name} to read its recipe: give recipe=NAME, or use --config-dir"
         )
@@ -59,7 +59,7 @@ def _own_recipe(_root_: DictConfig) -> str:
 def _first_network(_root_: DictConfig) -> str:
     """The first network that the chosen recipe is for."""
     first = (_stated(f"recipe/{_root_['recipe']}", "recipe_for") or [ANY_NETWORK])[0]
-    return next((name for name in _repository().get_group_options("arch") if fnmatchcase(name, first)), first)
+    return next((name for name in repository().get_group_options("arch") if fnmatchcase(name, first)), first)
 
 
 def _whole(group: str, _root_: DictConfig) -> str:
@@ -73,7 +73,7 @@ def _by_weights(weights: Any, theirs: list[float], own: list[float]) -> list[flo
     return theirs if any(from_torchvision(str(each)) for each in named) else own
 
 
-def _repository() -> IConfigRepository:
+def repository() -> IConfigRepository:
     """Where Hydra finds files: in conf/, in the user's own folder and in other packages on its search path."""
     loader = GlobalHydra.instance().config_loader()
     assert isinstance(loader, ConfigLoaderImpl)  # the only kind that Hydra has
@@ -82,7 +82,7 @@ def _repository() -> IConfigRepository:
 
 def _stated(path: str, key: str) -> Any:
     """The value of `key` in the file `path`, or in one that it builds on; None where none states it."""
-    file = _repository().load_config(path)
+    file = repository().load_config(path)
     if file is None or key in file.config:
         return None if file is None else file.config[key]
     for below in reversed(file.defaults_list or []):

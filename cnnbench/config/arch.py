@@ -32,12 +32,14 @@ class ArchConfig:
         "dropout probability in [0, 1); null: the paper's",
         None,
         range=Range(at_least=0, below=1),
+        source="the network's own, of its paper",
     )
     stochastic_depth: float | None = key(
         "residual networks: probability in [0, 1) of leaving out the last block in training, falling linearly towards "
         "the input; null: none",
         None,
         range=Range(at_least=0, below=1),
+        source="none is named",
     )
     options: dict[str, Any] = key("the network's own switches", {})
 

@@ -16,7 +16,10 @@ AVERAGES = {
 @dataclass(frozen=True)
 class AverageConfig:
     kind: str = key(
-        "average of the weights over the steps, evaluated beside the weights themselves", "none", kinds=AVERAGES
+        "average of the weights over the steps, evaluated beside the weights themselves",
+        "none",
+        kinds=AVERAGES,
+        source="none is named",
     )
     decay: float = key(
         "ema: share of the average that stays at each update, in [0, 1)",

@@ -61,10 +61,13 @@ def key(
     kinds: Mapping[str, Kind] | None = None,
     range: Range | None = None,
     note: str = "",
+    source: str = "",
 ) -> Any:
     """A field of the schema. `help` names the unit; "???" means that the YAML files give the value. `kinds` are
-    choices with a line of help each; of a list `choices` and `range` are for its items."""
-    metadata = {"help": help, "choices": tuple(choices or kinds or ()), "kinds": kinds, "range": range, "note": note}
+    choices with a line of help each; of a list `choices` and `range` are for its items. `source`: why a recipe that
+    does not state the key has its default; "": each recipe has to state it."""
+    choices = tuple(choices or kinds or ())
+    metadata = {"help": help, "choices": choices, "kinds": kinds, "range": range, "note": note, "source": source}
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)

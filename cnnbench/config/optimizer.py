@@ -27,13 +27,14 @@ class OptimizerConfig:
         "how the rate follows the batch: lr x batch / base_batch, lr x the root of that, or lr as it is",
         "linear",
         choices=("linear", "sqrt", "none"),
+        source="ours: at the recipe's batch the rate is its paper's, at others it follows Goyal et al. 2017, 2.1",
     )
     momentum: float = key(
         "sgd, alexnet_sgd, both rmsprop, lars: momentum in [0, 1)",
         0.0,
         range=Range(at_least=0, below=1),
     )
-    dampening: float = key("sgd: dampening of momentum in [0, 1]", 0.0, range=SHARE)
+    dampening: float = key("sgd: dampening of momentum in [0, 1]", 0.0, range=SHARE, source="none is named")
     nesterov: bool = key("sgd: Nesterov momentum", False)
     alpha: float = key(
         "both rmsprop: share of the mean square that stays at each step, in [0, 1)",

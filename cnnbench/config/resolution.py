@@ -9,11 +9,17 @@ from cnnbench.config.fields import Range, key, require
 
 @dataclass(frozen=True)
 class ResolutionConfig:
-    train: float = key("side of training images, as a share of image_size", 1.0, range=Range(above=0, at_most=2))
+    train: float = key(
+        "side of training images, as a share of image_size",
+        1.0,
+        range=Range(above=0, at_most=2),
+        source="trained at the side that is tested, as where no other is named",
+    )
     first: float | None = key(
         "share in the first epochs, from which it grows to `train`; null: no growth",
         None,
         range=Range(above=0, at_most=2),
+        source="one side throughout, as where no other is named",
     )
     grow_from: float = key("first: epoch after which the side grows, in a straight line", 0.0, range=Range(at_least=0))
     grow_until: float = key("first: epoch from which on the share is `train`", 1.0)

@@ -27,7 +27,7 @@ class ScheduleConfig:
         "linear",
         choices=("linear", "constant"),
     )
-    warmup_epochs: float = key("warm-up in front, epochs", 0.0, range=Range(at_least=0))
+    warmup_epochs: float = key("warm-up in front, epochs", 0.0, range=Range(at_least=0), source="none is named")
     warmup_start: float = key("factor on the rate at the first step of warm-up", 0.0, range=SHARE)
     step_epochs: float = key(
         "step, exponential: epochs in which the rate is multiplied by gamma once",
@@ -49,7 +49,12 @@ class ScheduleConfig:
         5,
         range=Range(at_least=1),
     )
-    threshold: float = key("plateau: percentage points that make an error better", 0.0, range=Range(at_least=0))
+    threshold: float = key(
+        "plateau: percentage points that make an error better",
+        0.0,
+        range=Range(at_least=0),
+        source="our choice: any lower error counts, for it was done by hand",
+    )
     most: int | None = key(
         "plateau: largest number of times that the rate is multiplied; null: no limit",
         None,

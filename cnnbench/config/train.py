@@ -75,11 +75,14 @@ class TrainConfig:
         range=Range(at_least=1),
     )
     resolution: ResolutionConfig = group(ResolutionConfig, "training at other sides than image_size")
-    loss: str = key("training loss", "cross_entropy", kinds=LOSSES)
+    loss: str = key(
+        "training loss", "cross_entropy", kinds=LOSSES, source="softmax regression, as where no other is named"
+    )
     label_smoothing: float = key(
         "share of the target spread over all classes, in [0, 1)",
         0.0,
         range=Range(at_least=0, below=1),
+        source="none is named",
     )
     bce_threshold: float | None = key(
         "bce: a class with more than this share of the target, mixed and smoothed, in [0, 1), counts in full; "
@@ -91,8 +94,11 @@ class TrainConfig:
         "largest root mean square of a convolution's filter, restored after each step (ZFNet: 0.1); null: any",
         None,
         range=Range(above=0),
+        source="none is named: ZFNet's alone",
     )
-    clip_norm: float | None = key("largest norm of the gradient; null: no clipping", None, range=Range(above=0))
+    clip_norm: float | None = key(
+        "largest norm of the gradient; null: no clipping", None, range=Range(above=0), source="none is named"
+    )
     weights: str | None = key(
         "file whose weights the run starts from, with a new classifier if its classes are others in number; or "
         "torchvision, or torchvision:IMAGENET1K_V2; null: fresh",

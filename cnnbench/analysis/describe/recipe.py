@@ -1,21 +1,17 @@
-"""`cnnbench describe recipe=NAME`: what a recipe sets, and the rate and the image size over its epochs."""
+"""`cnnbench describe recipe=NAME`: a recipe's values and their sources, its rate and image size over the epochs."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.analyse import DescribeRecipeConfig
-from cnnbench.config.average import AVERAGES
 from cnnbench.config.batch import expected_batch
-from cnnbench.config.fields import Kind, shown
+from cnnbench.config.fields import shown, value_of
 from cnnbench.config.image_size import keeps_to_one_size, training_image_sizes
-from cnnbench.config.optimizer import OPTIMIZERS
-from cnnbench.config.schedule import SCHEDULES
+from cnnbench.config.recipe_keys import operations
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.files import replacing, writing
 from cnnbench.training.optimizers.build import scaled_learning_rate
@@ -25,37 +21,37 @@ ROWS = 24  # most rows of the table of epochs
 POINTS_PER_EPOCH = 20  # points of the plot per epoch
 
 
-def show_recipe(config: DescribeRecipeConfig) -> None:
-    """Print the values of a recipe and its course, and draw the course if `plot` is given."""
-    tables = [values_table(config), course_table(config)]
+Ledger = Callable[[TrainConfig], dict[str, str]]  # config -> the source of each key that acts
+
+
+def show_recipe(config: DescribeRecipeConfig, ledger: Ledger) -> None:
+    """Print the values of a recipe, each with its source, and its course, and draw the course if `plot` is given."""
+    tables = [values_table(config, ledger(config)), course_table(config)]
     if config.plot is not None:
         _plot(config, config.plot)
     print(render(tables, config.format))
 
 
-def values_table(config: TrainConfig) -> Table:
-    """Every value that acts."""
-    rows = [
-        ("epochs", shown(config.epochs)),
-        ("batch", shown(expected_batch(config))),
-        *((name, shown(getattr(config, name))) for name in ("loss", "label_smoothing")),
-        *((name, shown(value)) for name in LIMITS if (value := getattr(config, name)) is not None),
-        *_acting("optimizer", config.optimizer, OPTIMIZERS, OPTIMIZER_ALWAYS),
-        *_acting("schedule", config.schedule, SCHEDULES, ("warmup", "warmup_epochs", "warmup_start")),
-        *_acting("average", config.average, AVERAGES),
-        *((f"arch.{name}", shown(getattr(config.arch, name))) for name in ARCH),
-        ("augment", " -> ".join(_operations(config))),
-    ]
+def values_table(config: TrainConfig, sources: dict[str, str]) -> Table:
+    """Every value that acts, with its source."""
+    rows = [(name, _value(config, name), source or None) for name, source in sources.items()]
     title = f"recipe {config.recipe} for {config.arch.name}"
-    source = [f"source: {config.recipe_source}"] if config.recipe_source else []
-    rate, optimizer = scaled_learning_rate(config.optimizer, expected_batch(config)), config.optimizer
-    scale = f"full rate {rate:g}: {optimizer.lr:g} at batch {optimizer.base_batch}, scaling {optimizer.scaling}"
-    return Table(title, {"key": "", "value": ""}, rows, [*source, scale])
+    about = [f"a section without a paper is of: {config.recipe_source}"] if config.recipe_source else []
+    batch, optimizer = expected_batch(config), config.optimizer
+    rate = f"full rate {scaled_learning_rate(optimizer, batch):g} at batch {batch}: {optimizer.lr:g} at "
+    rate += f"{optimizer.base_batch}, scaling {optimizer.scaling}"
+    return Table(title, {"key": "", "value": "", "source": ""}, rows, [*about, rate])
 
 
-LIMITS = ("bce_threshold", "clip_norm", "filter_radius")
-OPTIMIZER_ALWAYS = ("lr", "base_batch", "scaling", "weight_decay", "decay_norms", "decay_biases")
-ARCH = ("crop_ratio", "dropout", "stochastic_depth")
+def _value(config: TrainConfig, name: str) -> str:
+    if name == "augment":
+        return " -> ".join(operations(config.augment))
+    if name.startswith(OPTIONS):
+        return shown(config.arch.options[name.removeprefix(OPTIONS)])
+    return shown(value_of(config, name))
+
+
+OPTIONS = "arch.options."
 
 
 def course_table(config: TrainConfig) -> Table:
@@ -80,27 +76,6 @@ def _rates(config: TrainConfig, points: int) -> list[float]:
     """The rate at `points` points of every epoch, the first at its start."""
     full, steps = scaled_learning_rate(config.optimizer, expected_batch(config)), range(config.epochs * points)
     return [full * rate_factor(config.schedule, step, points, config.epochs) for step in steps]
-
-
-def _acting(group: str, values: Any, kinds: Mapping[str, Kind], always: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """The keys of a group that act with its kind, each with its value."""
-    names = ("kind", *always, *kinds[values.kind].keys)
-    return [(f"{group}.{name}", shown(getattr(values, name))) for name in names]
-
-
-def _operations(config: TrainConfig) -> list[str]:
-    """The operations that act, in their order, and then the mixing of images."""
-    augment = config.augment
-    fields = [
-        item.name for item in dataclasses.fields(augment) if dataclasses.is_dataclass(getattr(augment, item.name))
-    ]
-    names = [*augment.order, *(name for name in fields if name not in augment.order)]
-    acting = [f"crop({augment.crop.kind})" if name == "crop" else name for name in names if _acts(augment, name)]
-    return [*acting, *([f"{augment.repeats} repeats"] if getattr(augment, "repeats", 1) > 1 else [])]
-
-
-def _acts(augment: Any, name: str) -> bool:
-    return name == "crop" or getattr(getattr(augment, name), "p", 0) > 0
 
 
 def _plot(config: DescribeRecipeConfig, file: str) -> None:
