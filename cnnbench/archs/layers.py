@@ -176,6 +176,11 @@ def he_normal(weight: torch.Tensor) -> None:
     nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
 
 
+def he_normal_in(weight: torch.Tensor) -> None:
+    """He initialisation over the fan-in, N(0, 2 / (k k c_in)), as Wide ResNet's code has it (models/utils.lua:5)."""
+    nn.init.kaiming_normal_(weight, mode="fan_in", nonlinearity="relu")
+
+
 def fan_in_uniform(weight: torch.Tensor) -> None:
     """Uniform in +-1 / sqrt(fan-in): Torch's start of a linear layer, which fb.resnet.torch leaves as it is.
 
@@ -183,3 +188,17 @@ def fan_in_uniform(weight: torch.Tensor) -> None:
     """
     bound = weight[0].numel() ** -0.5
     nn.init.uniform_(weight, -bound, bound)
+
+
+RESIDUAL_STARTS = {"fan_out": he_normal, "fan_in": he_normal_in, "wrn": he_normal_in}
+
+
+def initialise_residual(name: str, network: nn.Module, form: str) -> None:
+    """Initialise a residual network. `form`: "fan_out" (fb.resnet.torch), "fan_in" (Wide ResNet's code for ILSVRC), or
+    "wrn" (its code for CIFAR: over the fan-in too, and scales of batch normalisation uniform in [0, 1), Torch's start,
+    which fb.resnet.torch sets to 1)."""
+    require_choice(name, "init", form, RESIDUAL_STARTS)
+    initialise(network, RESIDUAL_STARTS[form], linear=fan_in_uniform)
+    for layer in network.modules():
+        if form == "wrn" and isinstance(layer, nn.BatchNorm2d) and not layer.weight.is_meta:
+            nn.init.uniform_(layer.weight)

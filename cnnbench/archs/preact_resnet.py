@@ -2,28 +2,35 @@
 
 Stages and depths are those of ResNet (resnet.py, Table 1); the order inside differs (Figure 4e and appendix):
 
-| part     | specification                                                                    |
-|----------|----------------------------------------------------------------------------------|
-| stem     | 7x7 / 2, 64, directly followed by max pool 3x3 / 2                               |
-| block    | BN, ReLU, conv; BN, ReLU, conv (bottleneck: once more); added to the shortcut    |
-| shortcut | identity of the block's input; where the shape changes, a 1x1 convolution        |
-| head     | BN, ReLU, global average, fully connected                                        |
+| part       | specification                                                                      |
+|------------|------------------------------------------------------------------------------------|
+| stem       | 7x7 / 2, 64; BN, ReLU; max pool 3x3 / 2                                            |
+| first unit | conv; BN, ReLU, conv (bottleneck: once more); added to what the stem gives         |
+| unit       | BN, ReLU, conv; BN, ReLU, conv (bottleneck: once more); added to its input         |
+| ... where the shape changes | the same; added to a 1x1 convolution of the input after BN and ReLU |
+| head       | BN, ReLU, global average, fully connected                                          |
 
-For CIFAR (section 4.1, appendix) the stem is a 3x3 convolution alone, and three stages at 32x32, 16x16 and 8x8 have n
-blocks each:
+"For the first Residual Unit, we adopt the first activation right after conv1 and before splitting into two paths"
+(appendix; models/preresnet.lua of fb.resnet.torch has it before the pooling).
 
-| network           | n   | blocks of the three stages                | shortcuts that widen           |
+For CIFAR (section 4.1, appendix) the stem is a 3x3 convolution with BN and ReLU, and three stages at 32x32, 16x16 and
+8x8 have n units each:
+
+| network           | n   | units of the three stages                 | shortcuts that widen           |
 |-------------------|-----|-------------------------------------------|--------------------------------|
 | preact_resnet110  | 18  | [3x3 w]x2 for w = 16, 32, 64              | option A: zeros, no parameters |
 | preact_resnet164  | 18  | [1x1 w, 3x3 w, 1x1 4w] for w = 16, 32, 64 | option B: 1x1 convolution      |
 | preact_resnet1001 | 111 | the same                                  | option B                       |
 
 cifar_preact_resnet18 is preact_resnet18 with that stem, so that its four stages see 32x32 to 4x4: pytorch-cifar's, in
-which most weights are published (github.com/kuangliu/pytorch-cifar).
+which most weights are published (github.com/kuangliu/pytorch-cifar). Wide ResNet and ResNeXt for CIFAR are this class
+with other arguments: wide_resnet.py, resnext.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -33,9 +40,7 @@ from cnnbench.archs.conventions import set_norms
 from cnnbench.archs.layers import (
     Networks,
     StochasticDepth,
-    fan_in_uniform,
-    he_normal,
-    initialise,
+    initialise_residual,
     require_choice,
     set_stochastic_depth,
     stage_widths,
@@ -45,17 +50,19 @@ from cnnbench.archs.resnet import DEPTHS, WIDTHS, PaddedIdentity
 
 
 class PreActResNet(nn.Module):
-    """Residual network of pre-activation blocks; nothing but additions on the way between shape changes.
+    """Residual network of pre-activation units; nothing but additions on the way between shape changes.
 
-    `depths`, `widths`, `widen`, `stem`: as in resnet.ResNet. `dropout` (not in the paper) acts before the classifier,
-    `block_dropout` before the last convolution of each block (Wide ResNet, section 2.4). `stochastic_depth` (not in the
-    paper) is the probability of leaving out the last block in training (layers.StochasticDepth).
+    `depths`, `widths`, `widen`, `stem`, `groups`, `base_width`, `init`: as in resnet.ResNet. `kernels`: sides, 1 or 3,
+    of the convolutions of a unit, the last of which gives `expansion` times its stage's width. `dropout` (not in the
+    paper) acts before the classifier, `block_dropout` before the last convolution of each unit (Wide ResNet, section
+    2.4). `stochastic_depth` (not in the paper) is the probability of leaving out the last unit in training
+    (layers.StochasticDepth).
 
-    `stride_in`: the convolution of a block that halves the map, "conv1" or "conv2"; null is the block's own, the first
-    of two and the second of three (fb.resnet.torch). `shortcut`: "B" (default) or "A", as in resnet.ResNet.
-    `shortcut_from`: a convolution in a shortcut sees the "activated" tensor (default; the paper) or the "input".
-    `first_activation`: in the first block only the "branch" is activated (default) or, as in the paper's appendix,
-    "both" it and the shortcut. `last_norm=False` leaves out BN and ReLU before the average. `conv_bias`, `epsilon`:
+    `stride_in`: the convolution of a unit that halves the map, "conv1" or "conv2"; null is the first 3x3
+    (fb.resnet.torch). `shortcut`: "B" (default) or "A", as in resnet.ResNet. `shortcut_from`: a shortcut that changes
+    the shape sees the "activated" tensor (default; the paper) or the "input". `first_activation`: BN and ReLU come
+    after the first convolution, before the pooling, for "both" ways of the first unit (default; the paper's appendix),
+    or in its "branch" alone. `last_norm=False` leaves out BN and ReLU before the average. `conv_bias`, `epsilon`:
     biases of all convolutions, and the epsilon of batch normalisation.
     """
 
@@ -63,128 +70,132 @@ class PreActResNet(nn.Module):
 
     def __init__(
         self,
-        block: type[Basic] | type[Bottleneck],
         depths: tuple[int, ...],
         num_classes: int = 1000,
         in_channels: int = 3,
         dropout: float = 0.0,
         widths: tuple[int, ...] = WIDTHS,
         widen: float = 1.0,
+        kernels: Sequence[int] = (3, 3),
+        expansion: int = 1,
+        groups: int = 1,
+        base_width: int = 64,
         stem: str = "imagenet",
         block_dropout: float = 0.0,
         stochastic_depth: float = 0.0,
         stride_in: str | None = None,
         shortcut: str = "B",
         shortcut_from: str = "activated",
-        first_activation: str = "branch",
+        first_activation: str = "both",
         last_norm: bool = True,
         conv_bias: bool = False,
         epsilon: float = 1e-5,
+        init: str = "fan_out",
     ) -> None:
         super().__init__()
-        require_choice("preact_resnet", "stride_in", stride_in or block.STRIDE_IN, ("conv1", "conv2"))
         require_choice("preact_resnet", "shortcut", shortcut, ("A", "B"))
         require_choice("preact_resnet", "shortcut_from", shortcut_from, ("activated", "input"))
         require_choice("preact_resnet", "first_activation", first_activation, ("branch", "both"))
+        if (groups, base_width) != (1, 64) and expansion == 1:
+            raise ValueError("groups and base_width are of bottleneck units, which have an expansion")
+        form = _Form(tuple(kernels), _strided(kernels, stride_in), groups, block_dropout, shortcut, shortcut_from)
         channels = widths[0]
+        both = first_activation == "both"
         self.conv1, self.maxpool = stem_layers("preact_resnet", stem, in_channels, channels)
+        self.bn1 = nn.BatchNorm2d(channels) if both else nn.Identity()
+        self.relu1 = nn.ReLU(inplace=True) if both else nn.Identity()
         self.stages = [f"layer{i + 1}" for i in range(len(depths))]
         scaled = stage_widths("preact_resnet", depths, widths, widen)
         for stage, width, depth in zip(self.stages, scaled, depths, strict=True):
-            blocks = []
+            units = []
             for j in range(depth):
                 stride = 2 if stage != "layer1" and j == 0 else 1
-                strides = (stride, 1) if (stride_in or block.STRIDE_IN) == "conv1" else (1, stride)
-                way = _shortcut(shortcut, channels, width * block.expansion, stride)
-                activated = isinstance(way, nn.Conv2d) and shortcut_from == "activated"
-                activated |= first_activation == "both" and stage == "layer1" and j == 0
-                blocks.append(block(channels, width, strides, block_dropout, way, activated))
-                channels = width * block.expansion
-            self.add_module(stage, nn.Sequential(*blocks))
-        set_stochastic_depth([block for stage in self.stages for block in getattr(self, stage)], stochastic_depth)
+                way = (channels, _inner_width(width, groups, base_width), width * expansion)
+                units.append(Unit(form, way, stride, both and stage == "layer1" and j == 0))
+                channels = width * expansion
+            self.add_module(stage, nn.Sequential(*units))
+        set_stochastic_depth([unit for stage in self.stages for unit in getattr(self, stage)], stochastic_depth)
         self.bn = nn.BatchNorm2d(channels) if last_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True) if last_norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         set_norms(self, epsilon, conv_bias)
-        initialise(self, he_normal, linear=fan_in_uniform)
+        initialise_residual("preact_resnet", self, init)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.maxpool(self.conv1(x))
+        x = self.maxpool(self.relu1(self.bn1(self.conv1(x))))
         for stage in self.stages:
             x = getattr(self, stage)(x)
         return self.fc(self.dropout(self.relu(self.bn(x)).mean((2, 3))))
 
 
-class Basic(nn.Module):
-    """BN, ReLU, 3x3; BN, ReLU, 3x3; and a shortcut."""
+@dataclass(frozen=True)
+class _Form:
+    """What the units of a network have in common. `strided`: number of the convolution that halves, from 1 on."""
 
-    expansion = 1
-    STRIDE_IN = "conv1"
+    kernels: tuple[int, ...]
+    strided: int
+    groups: int
+    dropout: float
+    shortcut: str
+    shortcut_from: str
 
-    def __init__(
-        self,
-        channels: int,
-        width: int,
-        strides: tuple[int, int],
-        dropout: float,
-        shortcut: nn.Module | None,
-        activated_shortcut: bool,
-    ) -> None:
+
+class Unit(nn.Module):
+    """BN, ReLU, convolution, as many times as there are kernels; and a shortcut.
+
+    `way`: channels of the input, of the inner convolutions and of the output. `activated`: the input is activated
+    already, so the unit begins with its first convolution.
+    """
+
+    def __init__(self, form: _Form, way: tuple[int, int, int], stride: int, activated: bool) -> None:
         super().__init__()
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv1 = nn.Conv2d(channels, width, 3, stride=strides[0], padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=strides[1], padding=1, bias=False)
+        channels, inner, out = way
+        shortcut = _shortcut(form.shortcut, channels, out, stride)
+        self.last = len(form.kernels)
+        self.activated = activated
+        self.activated_shortcut = shortcut is not None and form.shortcut_from == "activated"
+        for i, kernel in enumerate(form.kernels, start=1):
+            if not (activated and i == 1):
+                self.add_module(f"bn{i}", nn.BatchNorm2d(channels))
+            to = out if i == self.last else inner
+            step, groups = stride if i == form.strided else 1, form.groups if kernel == 3 else 1
+            conv = nn.Conv2d(channels, to, kernel, step, padding=kernel // 2, groups=groups, bias=False)
+            self.add_module(f"conv{i}", conv)
+            channels = to
         self.relu = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(form.dropout)
         self.downsample = shortcut
-        self.activated_shortcut = activated_shortcut
         self.stochastic_depth = StochasticDepth(0.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.relu(self.bn1(x))
+        y = x if self.activated else self._activated(1, x)
         shortcut = y if self.activated_shortcut else x
         shortcut = shortcut if self.downsample is None else self.downsample(shortcut)
-        y = self.relu(self.bn2(self.conv1(y)))
-        return self.stochastic_depth(self.conv2(self.dropout(y))) + shortcut
+        for i in range(1, self.last):
+            y = self._activated(i + 1, getattr(self, f"conv{i}")(y))
+        return self.stochastic_depth(getattr(self, f"conv{self.last}")(self.dropout(y))) + shortcut
+
+    def _activated(self, i: int, x: torch.Tensor) -> torch.Tensor:
+        return self.relu(getattr(self, f"bn{i}")(x))
 
 
-class Bottleneck(nn.Module):
-    """BN, ReLU, 1x1; BN, ReLU, 3x3; BN, ReLU, 1x1; and a shortcut."""
+def _strided(kernels: Sequence[int], stride_in: str | None) -> int:
+    """Number, from 1 on, of the convolution that halves the map; ValueError for kernels that no unit has."""
+    if not 2 <= len(kernels) <= 3 or not set(kernels) <= {1, 3} or 3 not in kernels:
+        raise ValueError(f"no unit has kernels {list(kernels)}: give two or three, each 1 or 3, with a 3 among them")
+    if stride_in is None:
+        return list(kernels).index(3) + 1
+    require_choice("preact_resnet", "stride_in", stride_in, ("conv1", "conv2"))
+    return int(stride_in.removeprefix("conv"))
 
-    expansion = 4
-    STRIDE_IN = "conv2"
 
-    def __init__(
-        self,
-        channels: int,
-        width: int,
-        strides: tuple[int, int],
-        dropout: float,
-        shortcut: nn.Module | None,
-        activated_shortcut: bool,
-    ) -> None:
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv1 = nn.Conv2d(channels, width, 1, stride=strides[0], bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=strides[1], padding=1, bias=False)
-        self.bn3 = nn.BatchNorm2d(width)
-        self.dropout = nn.Dropout(dropout)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = shortcut
-        self.activated_shortcut = activated_shortcut
-        self.stochastic_depth = StochasticDepth(0.0)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.relu(self.bn1(x))
-        shortcut = y if self.activated_shortcut else x
-        shortcut = shortcut if self.downsample is None else self.downsample(shortcut)
-        y = self.relu(self.bn2(self.conv1(y)))
-        y = self.relu(self.bn3(self.conv2(y)))
-        return self.stochastic_depth(self.conv3(self.dropout(y))) + shortcut
+def _inner_width(width: int, groups: int, base_width: int) -> int:
+    """Channels of the convolutions before the last one of a unit, as in resnet.Bottleneck."""
+    inner = groups * (width * base_width // 64)
+    if groups < 1 or inner < 1:
+        raise ValueError(f"no unit of width {width} has {groups} groups of base width {base_width}: too small")
+    return inner
 
 
 def _shortcut(option: str, channels: int, out: int, stride: int) -> nn.Module | None:
@@ -198,21 +209,22 @@ def _shortcut(option: str, channels: int, out: int, stride: int) -> nn.Module | 
     return PaddedIdentity(stride, out - channels)
 
 
-def _cifar(block: type[Basic] | type[Bottleneck], n: int, **options: Any) -> tuple[type[PreActResNet], dict[str, Any]]:
-    return PreActResNet, dict(
-        block=block, depths=(n, n, n), widths=(16, 32, 64), stem="cifar", first_activation="both", **options
-    )
-
+BOTTLENECK: dict[str, Any] = dict(kernels=(1, 3, 1), expansion=4)
+# resnet-1k-layers, the authors' code, halves in the first 1x1
+CIFAR_BOTTLENECK = dict(**BOTTLENECK, widths=(16, 32, 64), stem="cifar", stride_in="conv1")
 
 NETWORKS: Networks = {
-    "preact_resnet18": (PreActResNet, dict(block=Basic, depths=DEPTHS[18])),
-    "preact_resnet34": (PreActResNet, dict(block=Basic, depths=DEPTHS[34])),
-    "preact_resnet50": (PreActResNet, dict(block=Bottleneck, depths=DEPTHS[50])),
-    "preact_resnet101": (PreActResNet, dict(block=Bottleneck, depths=DEPTHS[101])),
-    "preact_resnet152": (PreActResNet, dict(block=Bottleneck, depths=DEPTHS[152])),
-    "preact_resnet110": _cifar(Basic, 18, shortcut="A"),
-    "preact_resnet164": _cifar(Bottleneck, 18, stride_in="conv1"),  # resnet-1k-layers, the authors' code
-    "preact_resnet1001": _cifar(Bottleneck, 111, stride_in="conv1"),
-    # pytorch-cifar averages the last block's sum as it is, the paper after BN and ReLU
-    "cifar_preact_resnet18": (PreActResNet, dict(block=Basic, depths=DEPTHS[18], stem="cifar", last_norm=False)),
+    "preact_resnet18": (PreActResNet, dict(depths=DEPTHS[18])),
+    "preact_resnet34": (PreActResNet, dict(depths=DEPTHS[34])),
+    "preact_resnet50": (PreActResNet, dict(**BOTTLENECK, depths=DEPTHS[50])),
+    "preact_resnet101": (PreActResNet, dict(**BOTTLENECK, depths=DEPTHS[101])),
+    "preact_resnet152": (PreActResNet, dict(**BOTTLENECK, depths=DEPTHS[152])),
+    "preact_resnet110": (PreActResNet, dict(depths=(18, 18, 18), widths=(16, 32, 64), stem="cifar", shortcut="A")),
+    "preact_resnet164": (PreActResNet, dict(**CIFAR_BOTTLENECK, depths=(18, 18, 18))),
+    "preact_resnet1001": (PreActResNet, dict(**CIFAR_BOTTLENECK, depths=(111, 111, 111))),
+    # pytorch-cifar activates in the first unit's branch alone, and averages the last unit's sum as it is
+    "cifar_preact_resnet18": (
+        PreActResNet,
+        dict(depths=DEPTHS[18], stem="cifar", first_activation="branch", last_norm=False),
+    ),
 }

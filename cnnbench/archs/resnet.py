@@ -26,9 +26,7 @@ from cnnbench.archs.conventions import set_norms
 from cnnbench.archs.layers import (
     Networks,
     StochasticDepth,
-    fan_in_uniform,
-    he_normal,
-    initialise,
+    initialise_residual,
     require_choice,
     set_stochastic_depth,
     stage_widths,
@@ -51,7 +49,8 @@ class ResNet(nn.Module):
     `dropout` (not in the paper) acts before the classifier. `zero_gamma` starts the last scale of each block at 0
     (Goyal et al. 2017); the paper does not. `stochastic_depth` (not in the paper) is the probability of leaving out the
     last block in training (layers.StochasticDepth). `conv_bias`, `epsilon`: biases under batch normalisation, and its
-    epsilon; Keras's ResNets have them and 1.001e-5, with the stride in the 1x1.
+    epsilon; Keras's ResNets have them and 1.001e-5, with the stride in the 1x1. `init`: a start of
+    layers.initialise_residual.
     """
 
     CLASSIFIER = "fc"
@@ -74,6 +73,7 @@ class ResNet(nn.Module):
         stochastic_depth: float = 0.0,
         conv_bias: bool = False,
         epsilon: float = 1e-5,
+        init: str = "fan_out",
     ) -> None:
         super().__init__()
         require_choice("resnet", "shortcut", shortcut, ("A", "B", "C", "none"))
@@ -98,7 +98,7 @@ class ResNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         set_norms(self, epsilon, conv_bias)
-        initialise(self, he_normal, linear=fan_in_uniform)
+        initialise_residual("resnet", self, init)
         if zero_gamma:
             for module in self.modules():
                 if isinstance(module, Basic | Bottleneck):

@@ -26,24 +26,29 @@ CIFAR (Table 1): WRN-n-k, the pre-activation network of preact_resnet.py, N = (n
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnnbench.archs.layers import Networks
-from cnnbench.archs.preact_resnet import Basic, PreActResNet
+from cnnbench.archs.preact_resnet import PreActResNet
 from cnnbench.archs.resnet import BASIC, BOTTLENECK, ResNet
 
+# pretrained/wide-resnet.lua:162: over the fan-in; models/utils.lua:5 for CIFAR, where nothing sets BN's scales to 1
+ILSVRC, CIFAR = dict(init="fan_in"), dict(stem="cifar", first_activation="branch", stride_in="conv1", init="wrn")
 
-def _wrn(depth: int, widen: float) -> tuple[type[PreActResNet], dict]:
+
+def _wrn(depth: int, widen: float) -> tuple[type[PreActResNet], dict[str, Any]]:
     n = (depth - 4) // 6
-    return PreActResNet, dict(block=Basic, depths=(n, n, n), widths=(16, 32, 64), widen=widen, stem="cifar")
+    return PreActResNet, dict(**CIFAR, depths=(n, n, n), widths=(16, 32, 64), widen=widen)
 
 
 NETWORKS: Networks = {
-    "wide_resnet18_1p5": (ResNet, {**BASIC[18], "widen": 1.5}),
-    "wide_resnet18_2": (ResNet, {**BASIC[18], "widen": 2}),
-    "wide_resnet18_3": (ResNet, {**BASIC[18], "widen": 3}),
-    "wide_resnet34_1p5": (ResNet, {**BASIC[34], "widen": 1.5}),
-    "wide_resnet34_2": (ResNet, {**BASIC[34], "widen": 2}),
-    "wide_resnet50_2": (ResNet, {**BOTTLENECK[50], "base_width": 128}),
-    "wide_resnet101_2": (ResNet, {**BOTTLENECK[101], "base_width": 128}),
+    "wide_resnet18_1p5": (ResNet, {**BASIC[18], **ILSVRC, "widen": 1.5}),
+    "wide_resnet18_2": (ResNet, {**BASIC[18], **ILSVRC, "widen": 2}),
+    "wide_resnet18_3": (ResNet, {**BASIC[18], **ILSVRC, "widen": 3}),
+    "wide_resnet34_1p5": (ResNet, {**BASIC[34], **ILSVRC, "widen": 1.5}),
+    "wide_resnet34_2": (ResNet, {**BASIC[34], **ILSVRC, "widen": 2}),
+    "wide_resnet50_2": (ResNet, {**BOTTLENECK[50], **ILSVRC, "base_width": 128}),
+    "wide_resnet101_2": (ResNet, {**BOTTLENECK[101], **ILSVRC, "base_width": 128}),
     "wrn16_4": _wrn(16, 4),
     "wrn28_10": _wrn(28, 10),
 }

@@ -90,12 +90,12 @@ def blocks(depths: tuple[int, ...]) -> list[tuple[str, int]]:
     return names
 
 
-def images() -> torch.Tensor:
-    return torch.randn(2, 3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+def images(side: int = 16) -> torch.Tensor:
+    return torch.randn(2, 3, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
-def assert_equal(network: nn.Module, expected: torch.Tensor) -> None:
-    torch.testing.assert_close(network(images()), expected, rtol=1e-9, atol=1e-9)
+def assert_equal(network: nn.Module, expected: torch.Tensor, side: int = 16) -> None:
+    torch.testing.assert_close(network(images(side)), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -123,22 +123,24 @@ def test_a_residual_network_is_the_public_one(name, depths, strided):
 
 
 def preactivated(state: State, depths: tuple[int, ...], strided: int, projects: str, both: bool) -> torch.Tensor:
-    """The sum that the last block gives. `strided`: which convolution halves; `projects`: what a projection sees;
-    `both`: the first block's shortcut is activated too."""
+    """The sum that the last unit gives. `strided`: which convolution halves; `projects`: what a shortcut that changes
+    the shape sees; `both`: BN and ReLU stand before both ways of the first unit, and before the pooling if there is."""
     use = Layers(state)
-    x = use.conv("conv1", images())
+    pooled = state["conv1.weight"].shape[-1] == 7
+    x = use.conv("conv1", images(64 if pooled else 16), 2 if pooled else 1)
+    x = use.activated("bn1", x) if both else x
+    x = functional.max_pool2d(x, 3, 2, 1) if pooled else x
     for number, (at, stride) in enumerate(blocks(depths)):
-        first = use.activated(f"{at}.bn1", x)
+        first = x if both and number == 0 else use.activated(f"{at}.bn1", x)
         y = use.conv(f"{at}.conv1", first, stride if strided == 1 else 1)
         y = use.conv(f"{at}.conv2", use.activated(f"{at}.bn2", y), stride if strided == 2 else 1)
         if f"{at}.conv3.weight" in state:
             y = use.conv(f"{at}.conv3", use.activated(f"{at}.bn3", y))
+        seen = first if projects == "activated" else x
         if f"{at}.downsample.weight" in state:
-            x = use.conv(f"{at}.downsample", first if projects == "activated" else x, stride)
-        elif both and number == 0:
-            x = first
+            x = use.conv(f"{at}.downsample", seen, stride)
         elif x.shape[1] < y.shape[1]:  # option A
-            x = torch.cat([x[:, :, ::2, ::2], torch.zeros_like(x[:, :, ::2, ::2])], 1)
+            x = torch.cat([seen[:, :, ::2, ::2], torch.zeros_like(seen[:, :, ::2, ::2])], 1)
         x = x + y
     return x
 
@@ -152,18 +154,22 @@ BEARPAW = dict(stride_in="conv2", shortcut_from="input", first_activation="branc
     [
         ("wrn16_4", {}, 1, "activated", False),  # the paper's code, and xternalz/WideResNet-pytorch
         ("wrn16_4", MELIKETOY, 2, "input", False),
-        ("preact_resnet110", {}, 1, "activated", True),  # the paper's appendix
+        ("preact_resnet18", {}, 1, "activated", True),  # the paper's appendix, and fb.resnet.torch's preresnet.lua
+        ("preact_resnet50", {}, 2, "activated", True),
+        ("preact_resnet110", {}, 1, "activated", True),
         ("preact_resnet164", {}, 1, "activated", True),
+        ("preact_resnet50", {"stride_in": "conv1", "first_activation": "branch"}, 1, "activated", False),
         ("preact_resnet164", BEARPAW, 2, "input", False),
         ("cifar_preact_resnet18", {}, 1, "activated", False),
     ],
 )
 def test_a_pre_activation_network_is_the_public_one(name, options, strided, projects, both):
-    depths = (1, 2, 1, 2) if name.startswith("cifar") else (2, 1, 2)
+    four_stages = name in ("cifar_preact_resnet18", "preact_resnet18", "preact_resnet50")
+    depths = (1, 2, 1, 2) if four_stages else (2, 1, 2)
     network, state = drawn(name, depths=depths, **options)
     use, x = Layers(state), preactivated(state, depths, strided, projects, both)
     x = x if name.startswith("cifar") else use.activated("bn", x)  # pytorch-cifar averages the sum as it is
-    assert_equal(network, use.classify("fc", x))
+    assert_equal(network, use.classify("fc", x), 64 if network.conv1.stride == (2, 2) else 16)
     assert ("layer2.0.conv1.bias" in state) == ("conv_bias" in options)
 
 
@@ -189,6 +195,10 @@ def test_densenet_bc_is_the_public_one():
         ({"shortcut": "C"}, "preact_resnet has no shortcut 'C': choose one of A, B"),
         ({"shortcut_from": "output"}, "preact_resnet has no shortcut_from 'output': choose one of activated, input"),
         ({"first_activation": "none"}, "preact_resnet has no first_activation 'none': choose one of branch, both"),
+        ({"kernels": (1, 5)}, r"no unit has kernels \[1, 5\]: give two or three, each 1 or 3, with a 3 among them"),
+        ({"init": "xavier"}, "preact_resnet has no init 'xavier': choose one of fan_out, fan_in, wrn"),
+        ({"groups": 65, "base_width": 1}, "no unit of width 16 has 65 groups of base width 1: too small"),
+        ({"groups": 8, "expansion": 1}, "groups and base_width are of bottleneck units, which have an expansion"),
         ({"last_norm": "no"}, "preact_resnet164 has last_norm=no, which is neither true nor false"),
         ({"shortcut": "A", "widths": (64, 8, 8)}, "shortcut A only adds channels: it cannot lead 256 channels to 32"),
     ],

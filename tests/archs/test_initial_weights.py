@@ -75,3 +75,35 @@ def test_the_start_of_the_inception_networks_is_that_of_their_code():
         assert weight.abs().max().item() <= 2 * deviation
     after = module.branch2[1].conv.weight
     assert after.std().item() == pytest.approx((2 / after[0].numel()) ** 0.5, rel=0.03)
+
+
+def deviations(network: nn.Module, kind: type[nn.Module]) -> list[float]:
+    """Of the weights of each layer of that kind, in units of He's over the fan-in."""
+    layers = [m for m in network.modules() if isinstance(m, kind)]
+    return [layer.weight.std().item() / (2 / layer.weight[0].numel()) ** 0.5 for layer in layers]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "over_fan_in"),
+    [
+        ("wrn16_4", {}, True),  # wide-residual-networks, models/utils.lua:5
+        ("wide_resnet18_2", {}, True),  # pretrained/wide-resnet.lua:162
+        ("resnet18", {}, False),  # fb.resnet.torch, models/resnet.lua:169
+        ("preact_resnet18", {}, False),  # models/preresnet.lua:199
+        ("preact_resnet164", {"depths": (2, 2, 2)}, False),  # resnet-1k-layers, resnet-pre-act.lua:129
+    ],
+)
+def test_a_residual_network_starts_over_the_fan_its_authors_code_takes(name, options, over_fan_in):
+    torch.manual_seed(0)
+    network = build(name, 100, **options)
+    convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    share = [1.0 if over_fan_in else (conv.in_channels / conv.out_channels) ** 0.5 for conv in convs]
+    assert deviations(network, nn.Conv2d) == pytest.approx(share, rel=0.1)  # of 256 numbers and more
+    assert deviations(network, nn.Linear) == pytest.approx([6**-0.5], rel=0.05)  # Torch's linear layer
+    assert not network.fc.bias.any()
+    scales = torch.cat([m.weight for m in network.modules() if isinstance(m, nn.BatchNorm2d)])
+    if name == "wrn16_4":  # Torch's start, uniform in [0, 1), which its code leaves
+        assert (scales.mean().item(), scales.std().item()) == pytest.approx((1 / 2, 12**-0.5), rel=0.05)
+        assert 0 <= scales.min() < 0.01 < 0.99 < scales.max() < 1
+    else:
+        assert (scales == 1).all()
