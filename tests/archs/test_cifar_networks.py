@@ -158,6 +158,7 @@ BEARPAW = dict(stride_in="conv2", shortcut_from="input", first_activation="branc
         ("preact_resnet50", {}, 2, "activated", True),
         ("preact_resnet110", {}, 1, "activated", True),
         ("preact_resnet164", {}, 1, "activated", True),
+        ("resnext29_8x64d", {"groups": 1, "base_width": 8}, 2, "activated", True),  # preresnet.lua
         ("preact_resnet50", {"stride_in": "conv1", "first_activation": "branch"}, 1, "activated", False),
         ("preact_resnet164", BEARPAW, 2, "input", False),
         ("cifar_preact_resnet18", {}, 1, "activated", False),

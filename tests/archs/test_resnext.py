@@ -29,7 +29,7 @@ SERIES = {
     (32, 4): (25_028_904, 4_230_479_872),
 }
 
-# resnext29_8x64d with 10 classes by hand; D = 512, 1024, 2048 inner, o = 256, 512, 1024 outer channels, i into a stage.
+# resnext29_8x64d_post with 10 classes by hand; D = 512, 1024, 2048 inner, o = 256, 512, 1024 outer channels, i input.
 #   block   i D + 9 D D / 8 + D o, the first one i o more for its projection
 #   stages  1589248, 6553600, 26214400; stem 9 * 3 * 64 = 1728
 #   normalisation 2 * (64 + 3 (2 * 512 + 256) + 256 + 3 (2 * 1024 + 512) + 512 + 3 (2 * 2048 + 1024) + 1024) = 57472
@@ -37,6 +37,9 @@ SERIES = {
 RESNEXT29_PARAMETERS = (
     1_589_248 + 6_553_600 + 26_214_400 + 1_728 + 57_472 + 10_250
 )  # 34,426,698; the paper: 34.4 million
+# Pre-activated: projections have no normalisation, less 2 * (256 + 512 + 1024); a unit normalises what enters it, not
+# what leaves it, which shifts them by one unit, so that the stem's comes first and the head's last: 2 * (64 - 64).
+PREACTIVATED_PARAMETERS = RESNEXT29_PARAMETERS - 2 * (256 + 512 + 1024)  # 34,423,114
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -52,7 +55,8 @@ def test_figures_of_the_cardinality_series(cardinality, width):
 
 
 def test_parameters_of_resnext29():
-    assert parameters(build_meta("resnext29_8x64d", num_classes=10)) == RESNEXT29_PARAMETERS == 34_426_698
+    assert parameters(build_meta("resnext29_8x64d_post", num_classes=10)) == RESNEXT29_PARAMETERS == 34_426_698
+    assert parameters(build_meta("resnext29_8x64d", num_classes=10)) == PREACTIVATED_PARAMETERS == 34_423_114
 
 
 @pytest.mark.parametrize(
@@ -73,10 +77,13 @@ def test_stages_are_those_of_table_1(name, inner):
     assert shapes(build_meta(name), 224, names) == expected
 
 
-def test_stages_of_resnext29():
+@pytest.mark.parametrize("name", ["resnext29_8x64d", "resnext29_8x64d_post"])
+def test_stages_of_resnext29(name):
     names = ["conv1", "layer1.2.conv2", "layer1", "layer2.2.conv2", "layer2", "layer3.2.conv2", "layer3"]
     expected = [(64, 32, 32), (512, 32, 32), (256, 32, 32), (1024, 16, 16), (512, 16, 16), (2048, 8, 8), (1024, 8, 8)]
-    assert shapes(build_meta("resnext29_8x64d", num_classes=10), 32, names) == expected
+    network = build_meta(name, num_classes=10)
+    assert shapes(network, 32, names) == expected
+    assert {block.conv2.groups for stage in (network.layer1, network.layer2, network.layer3) for block in stage} == {8}
 
 
 @pytest.mark.parametrize("name", ["resnext50_32x4d", "resnext101_64x4d", "resnext101_32x8d"])
@@ -86,7 +93,7 @@ def test_equals_torchvision(name):
     assert_same(build_meta(name, num_classes=7), reference)
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "resnext29_8x64d"])
+@pytest.mark.parametrize("name", [*FIGURES, "resnext29_8x64d", "resnext29_8x64d_post"])
 def test_gradients(name):
     assert_gradients(name)
 

@@ -42,13 +42,14 @@ OF_A1 = {"stochastic_depth": 0.05, "crop_ratio": 0.95, "interpolation": "bicubic
 def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
     assert sorted(OWN) == sorted(names())
     assert set(OWN.values()) <= set(RECIPES)
-    assert len(PAPERS) == 20
+    assert len(PAPERS) == 21
     assert all(OWN[goldens.first_network(recipe)] == recipe for recipe in PAPERS)
     expected = {
         "resnet50": "resnet",
         "plain34": "resnet",
         "plain20": "cifar_resnet",
         "resnext29_8x64d": "cifar_resnext",
+        "resnext29_8x64d_post": "cifar_resnext_post",
     }
     assert {name: OWN[name] for name in expected} == expected
 
@@ -98,7 +99,7 @@ def test_the_default_is_the_networks_own_and_paper_names_it():
     assert composed("arch=resnet20").schedule.milestones == [82, 123]
 
 
-@pytest.mark.parametrize("recipe", PAPERS)
+@pytest.mark.parametrize("recipe", sorted({*PAPERS} - {"cifar_resnext_post"}))  # of which its authors print no figure
 def test_a_paper_has_an_error_by_its_recipes_protocol(recipe):
     config = composed(f"recipe={recipe}", f"arch={goldens.first_network(recipe)}")
     assert config.protocol in protocols_of(config)
