@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnbench.archs.norms import apply_norm_keys
 from cnnbench.archs.registry import build, names, options_of
+from cnnbench.archs.residual import apply_block_keys
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.archs.weights.torchvision import fetch_weights
 from cnnbench.config.arch import ArchConfig, from_torchvision
@@ -37,6 +39,8 @@ def build_network(
         )
     try:
         model = build(arch.name, num_classes, **_options(arch, image_size))
+        apply_block_keys(model, arch)
+        apply_norm_keys(model, arch)
         notes = [] if weights is None else _load(model, arch, weights, new_classifier)
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from cnnbench.config.fields import MAY_CHANGE, Range, key, require
+from cnnbench.config.fields import MAY_CHANGE, SHARE, Range, key, require
 
 INTERPOLATIONS = ("bilinear", "bicubic")
+DEPTH_FROM = ("input", "first_block")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,26 @@ class ArchConfig:
         range=Range(at_least=0, below=1),
         source="none is named",
     )
+    stochastic_depth_from: str = key(
+        "where that line is at 0: input: block l of L has a share of l / L; first_block: (l - 1) / (L - 1)",
+        "input",
+        choices=DEPTH_FROM,
+    )
+    zero_init: bool = key(
+        "residual networks: the last scale of each block starts at 0, or its last convolution where none follows; "
+        "other networks have none",
+        False,
+    )
+    bn_momentum: float | None = key(
+        "batch normalisation: share of a batch in the running mean and variance after it (TensorFlow's and Keras's "
+        "momentum is one less it), for each part of a step; null: the network's own",
+        None,
+        range=SHARE,
+    )
+    bn_epsilon: float | None = key(
+        "batch normalisation: added to the variance; null: the network's own", None, range=Range(above=0)
+    )
+    bn_scale: bool = key("batch normalisation learns a scale; false: it stays as it begins, at 1", True)
     options: dict[str, Any] = key("the network's own switches", {})
 
 

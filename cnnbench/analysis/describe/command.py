@@ -6,6 +6,7 @@ from cnnbench.analysis.describe.network import describe, published_classes
 from cnnbench.analysis.describe.table import render_description
 from cnnbench.archs.facts import facts
 from cnnbench.archs.from_config import build_on_meta
+from cnnbench.archs.norms import about_norms
 from cnnbench.config.analyse import DescribeConfig
 from cnnbench.runtime.errors import UserError
 
@@ -17,8 +18,11 @@ def show_description(config: DescribeConfig) -> None:
     size = config.image_size if config.image_size is not None else arch.image_size
     classes = config.num_classes if config.num_classes is not None else published_classes(arch.name)
     try:
-        description = describe(build_on_meta(arch, classes, size), size, arch.in_channels)
+        model = build_on_meta(arch, classes, size)
+        description = describe(model, size, arch.in_channels)
     except ValueError as error:
         raise UserError(str(error)) from error
     title = f"{arch.name}, input {arch.in_channels}x{size}x{size}, {classes} classes"
+    norms = about_norms(model)
+    title += f", batch normalisations: {norms}" if norms else ""
     print(render_description(description, config.format, title, facts(arch.name)))

@@ -12,7 +12,9 @@ def record(arch: ArchConfig, size: int, num_classes: int, classes: tuple[str, ..
     """The network, its images of side `size` and its classes as text; lists as JSON. `classes`: their names, if they
     are known. archs/weights/read.py reads it back."""
     mean, std = normalised_by(arch)
+    epsilon = {} if arch.bn_epsilon is None else {"bn_epsilon": str(arch.bn_epsilon)}
     return {
+        **epsilon,
         "arch": arch.name,
         "options": json.dumps(arch.options),
         "num_classes": str(num_classes),

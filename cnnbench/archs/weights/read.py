@@ -146,5 +146,6 @@ STATED: dict[str, Callable[[Any], bool]] = {
     "mean": _is_of_channels,
     "std": _is_of_channels,
     "in_channels": lambda value: value in (1, 3),
+    "bn_epsilon": lambda value: isinstance(value, float) and value > 0,
     "options": lambda value: isinstance(value, dict),
 }
