@@ -24,10 +24,10 @@ def apply_block_keys(model: nn.Module, arch: ArchConfig) -> None:
 
 
 @torch.no_grad()
-def _start_at_zero(block: nn.Module) -> None:
+def _start_at_zero(block: Any) -> None:
     """Let the branch of a block start at 0: by the scale that ends it, or the convolution that does in a
     pre-activation block. A plain network's block has no shortcut and is left as it is."""
-    norm: Any = getattr(block, "last_norm", None)
+    norm = getattr(block, "last_norm", None)
     if norm is None:
         last = [layer for name, layer in block.named_children() if name.startswith("conv")][-1]
     elif getattr(block, "downsample", None) is None:

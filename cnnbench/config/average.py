@@ -8,8 +8,8 @@ from cnnbench.config.fields import Kind, Range, check_acting, key, require
 
 AVERAGES = {
     "none": Kind("no average"),
-    "ema": Kind("one that decays exponentially", ("decay", "warmup", "start_epoch", "every")),
-    "polyak": Kind("all steps with the same weight", ("start_epoch", "every")),
+    "ema": Kind("one that decays exponentially", ("decay", "follows", "warmup", "start_epoch", "every", "precise_bn")),
+    "polyak": Kind("all steps with the same weight", ("start_epoch", "every", "precise_bn")),
 }
 
 
@@ -26,9 +26,21 @@ class AverageConfig:
         0.9999,
         range=Range(at_least=0, below=1),
     )
+    follows: str = key(
+        "ema: what decay is stated for: step: one update; run: an update takes off (1 - decay) x batch x every / "
+        "epochs, as in torchvision's references",
+        "step",
+        choices=("step", "run"),
+    )
     warmup: bool = key("ema: shorter memory at the start: decay at most (1 + n) / (10 + n) after n updates", True)
     start_epoch: float = key("epoch from which on weights are averaged", 0.0, range=Range(at_least=0))
     every: int = key("optimiser steps between two updates", 1, range=Range(at_least=1))
+    precise_bn: int | None = key(
+        "training images over which the statistics of batch normalisation are computed for the averaged weights, anew "
+        "for each evaluation; null: they are averaged like the weights",
+        None,
+        range=Range(at_least=1),
+    )
 
 
 def check_average(average: AverageConfig, epochs: int) -> None:

@@ -54,6 +54,10 @@ def check_train(config: TrainConfig) -> None:
         "sync_batchnorm=true needs GPUs: leave it out with device=cpu",
     )
     require(
+        config.bn_group is None or not config.sync_batchnorm,
+        "bn_group and sync_batchnorm=true exclude each other: groups of images, or all of them; leave one out",
+    )
+    require(
         config.bce_threshold is None or config.loss == "bce", "bce_threshold acts with loss=bce only: set it to null"
     )
     check_optimizer(config.optimizer)

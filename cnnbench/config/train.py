@@ -157,6 +157,18 @@ class TrainConfig:
         note=MAY_CHANGE,
     )
     sync_batchnorm: bool = key("batch normalisation over the images of all processes (GPUs only)", False)
+    bn_group: int | None = key(
+        "most images over which batch normalisation takes one mean and variance in training, as if each group had a "
+        "device of its own; null: all that a process computes at once",
+        None,
+        range=Range(at_least=1),
+    )
+    precise_bn: int | None = key(
+        "training images over which the statistics of batch normalisation are computed anew for the last evaluation; "
+        "null: the running ones are taken",
+        None,
+        range=Range(at_least=1),
+    )
     start_timeout: float = key(
         "how long processes wait for each other up to the first step, minutes",
         30.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -16,17 +17,21 @@ class AveragedWeights:
     Buffers in floating point (batch normalisation's running mean and variance) are averaged by the same rule, as in the
     released code of the Inception papers; integers are copied. The average is linear in them, so that in a group of
     processes the mean over the group may be taken of the averaged buffers, before they are used. Parameters are the
-    same on every process, and so is their average.
+    same on every process, and so is their average. With `precise_bn` buffers are copied, and what evaluation takes in
+    their place is computed before each: precise_norms.py.
     """
 
     def __init__(self, model: nn.Module, config: AverageConfig) -> None:
         """Starts as a copy of `model`, to which it stays bound."""
         self.config = config
         self.module = copy.deepcopy(model).eval().requires_grad_(False)
-        own, live = _tensors(self.module), _tensors(model)
-        self.averaged = [tensor for tensor in own if tensor.is_floating_point()]
-        self.live = [tensor for tensor in live if tensor.is_floating_point()]
-        self.counters = [pair for pair in zip(own, live, strict=True) if not pair[0].is_floating_point()]
+        own, live = [*self.module.parameters()], [*model.parameters()]
+        buffers = [*zip(self.module.buffers(), model.buffers(), strict=True)]
+        copies = [pair for pair in buffers if config.precise_bn is not None or not pair[0].is_floating_point()]
+        averaged = [pair for pair in buffers if config.precise_bn is None and pair[0].is_floating_point()]
+        self.averaged = [*own, *(mine for mine, _ in averaged)]
+        self.live = [*live, *(its for _, its in averaged)]
+        self.copied = copies
 
     @torch.no_grad()
     def update(self, step: int, steps_per_epoch: int) -> None:
@@ -38,8 +43,18 @@ class AveragedWeights:
             torch._foreach_copy_(self.averaged, self.live)
         else:
             torch._foreach_lerp_(self.averaged, self.live, share)
-        for own, live in self.counters:
+        for own, live in self.copied:
             own.copy_(live)
+
+
+def of_run(config: AverageConfig, batch: int, epochs: int) -> AverageConfig:
+    """`config` with the decay of one update in a run of `epochs` epochs by a global batch of `batch` images. Stated for
+    a run, 1 - decay is taken batch x every / epochs times, and at most 1 (torchvision, references/classification/
+    train.py, "adjust": the number of updates without the number of images, which they take as given)."""
+    if config.kind != "ema" or config.follows == "step":
+        return config
+    taken = min(1.0, (1 - config.decay) * batch * config.every / epochs)
+    return replace(config, decay=1 - taken, follows="step")
 
 
 def share_of_new(config: AverageConfig, step: int, steps_per_epoch: int) -> float:
@@ -53,7 +68,3 @@ def share_of_new(config: AverageConfig, step: int, steps_per_epoch: int) -> floa
         return 1 / n
     # tf.train.ExponentialMovingAverage with `num_updates`, as in the released code of the Inception papers
     return 1 - (min(config.decay, (1 + n) / (10 + n)) if config.warmup else config.decay)
-
-
-def _tensors(model: nn.Module) -> list[torch.Tensor]:
-    return [*model.parameters(), *model.buffers()]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from cnnbench import __version__
+from cnnbench.archs.norms import about_norms, batch_norms
 from cnnbench.config.augment import POLICIES, AugmentConfig
 from cnnbench.config.average import AVERAGES, AverageConfig
 from cnnbench.config.batch import nearest_multiple
@@ -20,9 +21,12 @@ from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Loader
 from cnnbench.runtime.shell import counted
+from cnnbench.training.averages import of_run
 from cnnbench.training.context import TrainContext
 from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.state import TrainState
+
+SETTLED = 3  # times its memory after which a running mean has forgotten its start but for 5 %
 
 
 def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader) -> str:
@@ -38,17 +42,15 @@ def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader)
         "rate": _rate(config),
         "optimiser": _optimizer(config),
         "loss": _loss(config),
-        "average": _acting(config.average, AVERAGES),
+        "norms": _norms(context),
+        "average": _average(config),
         "augment": describe_augment(config.augment),
         "resolution": _resolution(config),
         "loader": _loader(loader, context.data.about),
         "device": _device(context),
     }
-    if rows["resolution"] is None:
-        del rows["resolution"]
-    if config.average.kind == "none":
-        del rows["average"]
-    return f"cnnbench {__version__} train\n" + "\n".join(f"  {name:<12}{text}" for name, text in rows.items())
+    lines = [f"  {name:<12}{text}" for name, text in rows.items() if text is not None]
+    return f"cnnbench {__version__} train\n" + "\n".join(lines)
 
 
 def _state(config: TrainConfig, state: TrainState) -> str:
@@ -136,6 +138,34 @@ def _optimizer(config: TrainConfig) -> str:
     parts += [f"gradients clipped at norm {config.clip_norm:g}"] if config.clip_norm is not None else []
     parts += [f"filters held at RMS {config.filter_radius:g}"] if config.filter_radius is not None else []
     return ", ".join(parts)
+
+
+def _norms(context: TrainContext) -> str | None:
+    """Batch normalisation: what its statistics are of, and whether the run is long enough for running ones."""
+    config, text = context.config, about_norms(context.model)
+    if text is None:
+        return None
+    text += f"; over at most {config.bn_group} images" if config.bn_group is not None else ""
+    if config.precise_bn is not None:
+        images = min(config.precise_bn, context.data.images)
+        text += f"; computed anew over {images:,} training images for the last evaluation"
+    steps = config.epochs * context.steps_per_epoch * config.accumulate
+    memory = max(1 / (norm.momentum or 1) for norm in batch_norms(context.model).values())
+    if steps < SETTLED * memory:
+        text += (
+            f"; warning: running statistics remember {memory:,.0f} batches, and the run has {steps:,}: errors by them "
+            f"say little (arch.bn_momentum={min(1.0, round(SETTLED / steps, 2)):g}"
+            + (" or precise_bn=8192)" if config.precise_bn is None else ")")
+        )
+    return text
+
+
+def _average(config: TrainConfig) -> str | None:
+    average = of_run(config.average, config.chosen_batch, config.epochs)
+    if average.kind == "none":
+        return None
+    text = _acting(average, AVERAGES)
+    return text + f" (decay: {config.average.decay:g} stated for a run)" * (average != config.average)
 
 
 def _loss(config: TrainConfig) -> str:

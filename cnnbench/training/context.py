@@ -18,7 +18,7 @@ from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.files import read_text
 from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.async_checkpointer import AsyncCheckpointer
-from cnnbench.training.averages import AveragedWeights
+from cnnbench.training.averages import AveragedWeights, of_run
 from cnnbench.training.data import TrainData
 from cnnbench.training.log import Log
 from cnnbench.training.monitor import NonFiniteMonitor
@@ -73,6 +73,7 @@ def build_context(
     process = process or Process()
     device = next(model.parameters()).device
     precision = choose_precision(config.precision, device.type)
+    average = of_run(config.average, config.chosen_batch, config.epochs)
     return TrainContext(
         config=config,
         folder=folder,
@@ -80,7 +81,7 @@ def build_context(
         data=data,
         model=model,
         network=distributed.wrap(_compiled(model) if config.compile else model, process, device),
-        averaged=AveragedWeights(model, config.average) if config.average.kind != "none" else None,
+        averaged=AveragedWeights(model, average) if average.kind != "none" else None,
         optimizer=build_optimizer(model, config.optimizer, config.chosen_batch),
         scaler=precision.scaler(),
         precision=precision,

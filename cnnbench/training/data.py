@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,12 +15,20 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.data.decode.engines import choose_engine
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Batch, Loader, loader_of
-from cnnbench.data.loading.sampler import ProcessShare, SampleKey, SampleOrder, evaluation_batches, training_batches
+from cnnbench.data.loading.sampler import (
+    ProcessShare,
+    SampleKey,
+    SampleOrder,
+    epoch_order,
+    evaluation_batches,
+    training_batches,
+)
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
 from cnnbench.runtime.devices import choose_workers
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.files import read_text, write_text
 from cnnbench.runtime.limits import check_open_files, small_shared_memory
+from cnnbench.training.precise_norms import GROUP
 from cnnbench.training.state import TrainState
 
 
@@ -44,7 +52,8 @@ class Batches(Protocol):
 @dataclass(frozen=True)
 class TrainData:
     """The images of a run. `images`: number of training images; `about`: form, decoder and pixels, for results;
-    `files`: in words, what was taken of the data set and what was left out."""
+    `files`: in words, what was taken of the data set and what was left out; `statistics`: training images by lists of
+    their keys, where a run asks for them beside its order (precise_norms.py)."""
 
     classes: Sequence[str]
     images: int
@@ -52,6 +61,7 @@ class TrainData:
     validation: Batches
     about: dict[str, str]
     files: str = ""
+    statistics: Callable[[list[list[SampleKey]]], Iterator[Batch]] | None = None
 
 
 @contextmanager
@@ -72,14 +82,35 @@ def open_loaders(
     with (
         loader_of(train, augmented, config.data, [], workers, pin) as loader,
         loader_of(val, plain, config.data, order, workers, pin) as validation,
+        ExitStack() as opened,
     ):
         loader.start(config.chosen_batch // process.world // config.accumulate)
         if order:
             validation.start(len(order[0]))
+        statistics = None
+        if needs_statistics(config):
+            apart = opened.enter_context(loader_of(train, augmented, config.data, [], workers, pin))
+            apart.start(config.bn_group or GROUP)
+            statistics = apart.batches
         engine = choose_engine(config.data.engine)
         about = {"form": train.storage.form, "engine": engine, "pixels": config.data.pixels}
         files = f"train: {train.account.in_words(len(train))} | val: {val.account.in_words(len(val))}"
-        yield TrainData(train.classes, len(train), loader, validation, about, files), loader
+        yield TrainData(train.classes, len(train), loader, validation, about, files, statistics), loader
+
+
+def needs_statistics(config: TrainConfig) -> bool:
+    """Whether statistics of batch normalisation are to be computed anew for an evaluation."""
+    of_average = config.average.precise_bn if config.average.kind != "none" else None
+    return config.precise_bn is not None or of_average is not None
+
+
+def statistics_order(config: TrainConfig, images: int, count: int, epoch: int) -> list[list[SampleKey]]:
+    """The first `count` of the `images` training images in the order of `epoch`, as drawn in it, in the groups over
+    which batch normalisation takes its statistics: the same whatever the number of processes, which share them."""
+    chosen, size = epoch_order(images, config.seed, epoch)[:count].tolist(), config.bn_group or GROUP
+    keys = [SampleKey(epoch * config.augment.repeats, image) for image in chosen]
+    groups = [keys[start : start + size] for start in range(0, len(keys), size)]
+    return groups[:-1] if len(groups) > 1 and len(groups[-1]) < size else groups  # a short one has other statistics
 
 
 def sample_order(config: TrainConfig, images: int) -> SampleOrder:

@@ -30,6 +30,7 @@ from cnnbench.training.filter_radius import limit_filters
 from cnnbench.training.leaving import leave, whole_step
 from cnnbench.training.losses import training_loss
 from cnnbench.training.mixing import mix
+from cnnbench.training.renewal import renew_statistics
 from cnnbench.training.schedules import rate_factor
 from cnnbench.training.state import TrainState
 
@@ -234,6 +235,7 @@ def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
 
     Raises UserError for a loss that is not finite."""
     begun = time.perf_counter()
+    renew_statistics(context, state)
     with context.preemption.waiting(), context.preemption.together():
         (counts, loss), *others = evaluate(
             [context.model, *([context.averaged.module] if context.averaged is not None else [])],

@@ -12,6 +12,7 @@ from torch import nn
 
 from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
+from cnnbench.archs.norms import batch_norms, with_ghost_batches
 from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.config.weights import chosen_weights
@@ -88,10 +89,20 @@ def _model(config: TrainConfig, train: Split, process: Process, device: torch.de
     size = input_size(config)
     model = build_network(config.arch, len(train.classes), size, chosen_weights(config), new_classifier=True, tell=tell)
     model.to(device).to(memory_format=memory_format)
+    _check_norms(config, model)
+    if config.bn_group is not None:
+        with_ghost_batches(model, config.bn_group)
     if config.sync_batchnorm:
         model = distributed.with_sync_batchnorm(model, process)
     apply_memory(model, config.memory)
     return model
+
+
+def _check_norms(config: TrainConfig, model: nn.Module) -> None:
+    """Raise UserError for keys of batch normalisation where there is none."""
+    for name in ("bn_group", "precise_bn"):
+        if getattr(config, name) is not None and not batch_norms(model):
+            raise UserError(f"{name} acts on batch normalisation, and {config.arch.name} has none: leave it out")
 
 
 def _open_log(context: TrainContext, state: TrainState) -> Log:

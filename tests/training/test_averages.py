@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cnnbench.config.average import AverageConfig
-from cnnbench.training.averages import AveragedWeights, share_of_new
+from cnnbench.training.averages import AveragedWeights, of_run, share_of_new
 
 STEPS_PER_EPOCH = 5
 
@@ -93,3 +93,28 @@ def test_averaged_weights_are_a_copy_that_does_not_train():
     assert not average.module.training
     assert model.training
     assert average.module[0].weight.data_ptr() != model[0].weight.data_ptr()
+
+
+def test_statistics_that_are_computed_anew_are_copied_not_averaged():
+    found = averaged(AverageConfig("polyak", precise_bn=8), 12)
+    states = history(12)
+    for name in ("1.running_mean", "1.running_var", "1.num_batches_tracked"):
+        assert torch.equal(found[name], states[-1][name])
+    torch.testing.assert_close(found["0.weight"], torch.stack([state["0.weight"] for state in states[1:]]).mean(0))
+
+
+def torchvisions_decay(world_size: int, batch_size: int, epochs: int) -> float:
+    """references/classification/train.py, main, with --model-ema-steps 32 --model-ema-decay 0.99998."""
+    adjust = world_size * batch_size * 32 / epochs
+    alpha = 1.0 - 0.99998
+    alpha = min(1.0, alpha * adjust)
+    return 1.0 - alpha
+
+
+@pytest.mark.parametrize(("batch", "epochs"), [(1024, 600), (256, 600), (1024, 100), (64, 8), (100_000, 1)])
+def test_a_decay_of_a_run_follows_batch_and_epochs_as_torchvisions(batch, epochs):
+    config = AverageConfig("ema", decay=0.99998, follows="run", every=32, warmup=False)
+    assert of_run(config, batch, epochs).decay == torchvisions_decay(1, batch, epochs)
+    assert of_run(of_run(config, batch, epochs), batch, epochs) == of_run(config, batch, epochs)
+    step = AverageConfig("ema", decay=0.9)
+    assert of_run(step, batch, epochs) is step

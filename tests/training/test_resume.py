@@ -20,6 +20,7 @@ from cnnbench.config.schedule import ScheduleConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch
+from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.runs import checkpoint
 from cnnbench.runs.results import CLOCK
 from cnnbench.training import loop
@@ -69,6 +70,11 @@ class Validation:
         return (batch(10_000 + i) for i in self.order)
 
 
+def of_groups(groups: list[list[SampleKey]]) -> Iterator[Batch]:
+    """A batch for each group, by its first image and draw."""
+    return (batch(20_000 + 100 * group[0].draw + group[0].image) for group in groups)
+
+
 def batches(state: TrainState, until: int) -> Iterator[Batch]:
     for step in range(state.epoch * STEPS + state.step, 10_000):
         if step == until:
@@ -83,7 +89,7 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, 3)
     )
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    data = TrainData(["a", "b", "c"], 8 * STEPS, Validation(), Validation(), {})
+    data = TrainData(["a", "b", "c"], 8 * STEPS, Validation(), Validation(), {}, statistics=of_groups)
     context = build_context(config, model, data, folder)
     context.log = log
     path = checkpoint.find_last(folder / "checkpoints")
@@ -99,7 +105,7 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
 @pytest.mark.parametrize(
     ("kind", "average"),
     [
-        ("sgd", AverageConfig("ema", decay=0.95)),
+        ("sgd", AverageConfig("ema", decay=0.95, precise_bn=20)),
         ("alexnet_sgd", AverageConfig("polyak", start_epoch=2, every=3)),
         ("tensorflow_rmsprop", AverageConfig("ema", decay=0.9, warmup=False, every=2)),
         ("lamb", AverageConfig("none")),
@@ -115,6 +121,8 @@ def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
         optimizer=OptimizerConfig(kind=kind, lr=0.1, base_batch=8, momentum=0.9),
         schedule=ScheduleConfig(kind="plateau", patience=2, gamma=0.5, warmup_epochs=1),
         average=average,
+        bn_group=8,
+        precise_bn=30,
         filter_radius=0.2,
         loss="bce",
         label_smoothing=0.1,
