@@ -46,22 +46,32 @@ class ArchConfig:
         "where that line is at 0: input: block l of L has a share of l / L; first_block: (l - 1) / (L - 1)",
         "input",
         choices=DEPTH_FROM,
+        source="Huang et al. 2016 (Stochastic Depth), equation 4",
     )
     zero_init: bool = key(
         "residual networks: the last scale of each block starts at 0, or its last convolution where none follows; "
         "other networks have none",
         False,
+        source="none is named",
     )
     bn_momentum: float | None = key(
         "batch normalisation: share of a batch in the running mean and variance after it (TensorFlow's and Keras's "
         "momentum is one less it), for each part of a step; null: the network's own",
         None,
         range=SHARE,
+        source="0.1: Torch's, in nn/BatchNormalization.lua; where there is batch normalisation",
     )
     bn_epsilon: float | None = key(
-        "batch normalisation: added to the variance; null: the network's own", None, range=Range(above=0)
+        "batch normalisation: added to the variance; null: the network's own",
+        None,
+        range=Range(above=0),
+        source="the network's own: arch.options.epsilon, or Torch's 1e-5; where there is batch normalisation",
     )
-    bn_scale: bool = key("batch normalisation learns a scale; false: it stays as it begins, at 1", True)
+    bn_scale: bool = key(
+        "batch normalisation learns a scale; false: it stays as it begins, at 1",
+        True,
+        source="Ioffe, Szegedy 2015, section 3; where there is batch normalisation",
+    )
     options: dict[str, Any] = key("the network's own switches", {})
 
 

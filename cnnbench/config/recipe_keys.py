@@ -12,9 +12,15 @@ from cnnbench.config.resolution import ResolutionConfig
 from cnnbench.config.schedule import ScheduleConfig
 from cnnbench.config.train import TrainConfig
 
-TOP = ("epochs", "recipe_batch", "loss", "bce_threshold", "label_smoothing", "clip_norm", "filter_radius", "protocol")
+TOP = (
+    *("epochs", "recipe_batch", "loss", "bce_threshold", "label_smoothing", "clip_norm", "filter_radius"),
+    *("bn_group", "precise_bn", "protocol"),
+)
 GROUPS = ("optimizer", "schedule", "average", "resolution")
-NETWORK = ("image_size", "crop_ratio", "interpolation", "mean", "std", "dropout", "stochastic_depth")
+NETWORK = (
+    *("image_size", "crop_ratio", "interpolation", "mean", "std", "dropout", "stochastic_depth"),
+    *("stochastic_depth_from", "zero_init", "bn_momentum", "bn_epsilon", "bn_scale"),
+)
 SPEED = ("optimizer.fused", "augment.device")  # decide how fast, not what
 
 
@@ -25,7 +31,7 @@ def acting_keys(config: TrainConfig) -> list[str]:
     for group in GROUPS:
         names += [f"{group}.{name}" for name in _of_group(getattr(config, group))]
     names += ["augment", *(f"augment.{name}" for name in _of_augment(config.augment))]
-    names += [f"arch.{name}" for name in NETWORK]
+    names += [f"arch.{name}" for name in NETWORK if name != "stochastic_depth_from" or config.arch.stochastic_depth]
     names += [f"arch.options.{name}" for name in config.arch.options]
     return [name for name in names if name not in SPEED]
 

@@ -162,12 +162,14 @@ class TrainConfig:
         "device of its own; null: all that a process computes at once",
         None,
         range=Range(at_least=1),
+        source="ours: all images of a device, as many as it takes; bn_group=32 is 32 images per GPU on any",
     )
     precise_bn: int | None = key(
         "training images over which the statistics of batch normalisation are computed anew for the last evaluation; "
         "null: the running ones are taken",
         None,
         range=Range(at_least=1),
+        source="the running ones: none is named",
     )
     start_timeout: float = key(
         "how long processes wait for each other up to the first step, minutes",
