@@ -49,5 +49,5 @@ def test_a_page_with_a_command_that_is_none_fails(words, second, cache, tmp_path
 
 @pytest.mark.parametrize("name", write_docs.PAGES)
 def test_generated_pages_are_what_the_program_says(name, command):
-    done = command(write_docs.PAGES[name][1], "format=markdown")
+    done = command(*write_docs.PAGES[name][1], "format=markdown")
     assert (ROOT / "docs" / name).read_text() == write_docs.page(name, done.stdout), "run `make docs`"

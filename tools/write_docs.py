@@ -10,18 +10,21 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {"networks.md": ("Networks", "zoo"), "recipes.md": ("Recipes", "recipes")}  # -> title, command
+PAGES = {  # -> title, command
+    "networks.md": ("Networks", ["zoo"]),
+    "recipes.md": ("Recipes", ["recipes", "sources=true"]),
+}
 
 
 def page(name: str, table: str) -> str:
     """The page `name` with the Markdown `table` that its command prints."""
     title, command = PAGES[name]
-    return f"# {title}\n\nWritten by `make docs` (`cnnbench {command} format=markdown`).\n\n{table}"
+    return f"# {title}\n\nWritten by `make docs` (`cnnbench {' '.join(command)} format=markdown`).\n\n{table}"
 
 
 def main() -> None:
     for name, (_, command) in PAGES.items():
-        words = [sys.executable, "-m", "cnnbench", command, "format=markdown"]
+        words = [sys.executable, "-m", "cnnbench", *command, "format=markdown"]
         (DOCS / name).write_text(page(name, subprocess.run(words, check=True, capture_output=True, text=True).stdout))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from cnnbench.analysis.tables import Cell, Table
+from cnnbench.config.schedule import ScheduleConfig
+from cnnbench.config.train import TrainConfig
 
 SHOWN_NETWORKS = 4  # networks of a recipe, where there are many
 
@@ -25,19 +26,18 @@ RECIPE_COLUMNS = {
 }
 
 
-def recipe_table(names: Iterable[str], own: dict[str, str | None], compose: Callable[[str], dict[str, Any]]) -> Table:
-    """A row for each recipe, those of papers first; `own` is each network's recipe, and `compose` gives the value of
-    every key for a recipe, with a network of it."""
+def recipe_table(recipes: Iterable[TrainConfig], own: dict[str, str | None]) -> Table:
+    """A row for each of `recipes`, composed with a network of it; `own` is each network's recipe."""
     rows = []
-    for name in papers_first(names, own):
-        networks = [network for network, recipe in own.items() if recipe == name]
-        rows.append(_row(name, _few(networks), compose(name)))
+    for config in recipes:
+        networks = [network for network, recipe in own.items() if recipe == config.recipe]
+        rows.append(_row(config, _few(networks)))
     notes = [
         "the rate is that at the batch beside it, and follows the batch that is trained with, in proportion or as the "
         "optimiser's scaling says",
         "the batch is global; where it does not split evenly over processes x accumulate, and no batch= is given, the "
         "nearest that does takes its place",
-        "conf/recipe/NAME.yaml has every value with its source, and says which the paper does not state",
+        "every value with its source: `cnnbench recipes sources=true`, or of one `cnnbench describe recipe=NAME`",
     ]
     return Table("", RECIPE_COLUMNS, rows, notes)
 
@@ -53,29 +53,29 @@ def _few(networks: list[str]) -> str:
     return ", ".join(networks) if more <= 1 else f"{', '.join(networks[:SHOWN_NETWORKS])} and {more} more"
 
 
-def _row(name: str, networks: str, values: dict[str, Any]) -> tuple[Cell, ...]:
+def _row(config: TrainConfig, networks: str) -> tuple[Cell, ...]:
+    optimizer = config.optimizer
     return (
-        name,
+        config.recipe,
         networks,
-        values["optimizer.kind"] + ", Nesterov" * values["optimizer.nesterov"],
-        values["optimizer.lr"],
-        values["optimizer.base_batch"],
-        _schedule(values),
-        values["optimizer.weight_decay"],
-        values["epochs"],
-        values["recipe_batch"],
-        values["augment.crop.kind"],
-        values["protocol"],
-        values["recipe_source"],
+        optimizer.kind + ", Nesterov" * optimizer.nesterov,
+        optimizer.lr,
+        optimizer.base_batch,
+        _schedule(config.schedule),
+        optimizer.weight_decay,
+        config.epochs,
+        config.recipe_batch,
+        config.augment.crop.kind,
+        config.protocol,
+        config.recipe_source,
     )
 
 
-def _schedule(values: dict[str, Any]) -> str:
-    kind, gamma, every = (values[f"schedule.{name}"] for name in ("kind", "gamma", "step_epochs"))
+def _schedule(schedule: ScheduleConfig) -> str:
     forms = {
-        "step": f"x {gamma:g} every {every:.3g}",
-        "multi_step": f"x {gamma:g} at {', '.join(f'{epoch:g}' for epoch in values['schedule.milestones'])}",
-        "plateau": f"x {gamma:g} at plateaus, {values['schedule.most']} times",
+        "step": f"x {schedule.gamma:g} every {schedule.step_epochs:.3g}",
+        "multi_step": f"x {schedule.gamma:g} at {', '.join(f'{epoch:g}' for epoch in schedule.milestones)}",
+        "plateau": f"x {schedule.gamma:g} at plateaus, {schedule.most} times",
     }
-    warmup = values["schedule.warmup_epochs"]
-    return forms.get(kind, kind) + (f", warm-up {warmup:g}" if warmup else "")
+    warmup = schedule.warmup_epochs
+    return forms.get(schedule.kind, schedule.kind) + (f", warm-up {warmup:g}" if warmup else "")

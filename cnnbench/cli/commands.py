@@ -96,7 +96,7 @@ COMMANDS = {
     "recipes": Command(
         "recipes",
         "all recipes: rate, schedule, length and source of each",
-        ("cnnbench recipes", "cnnbench recipes format=markdown"),
+        ("cnnbench recipes", "cnnbench recipes sources=true format=json", "cnnbench recipes format=markdown"),
         RecipesConfig,
         "cli.composed:show_recipes",
         ("config.checks:check_keys",),

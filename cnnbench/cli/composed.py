@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from cnnbench.analysis.describe.recipe import show_recipe
+from cnnbench.analysis.describe.recipe import show_recipe, values_table
 from cnnbench.analysis.papers.verify import verify
 from cnnbench.analysis.papers.verify_weights import verify_weights
-from cnnbench.analysis.recipe_table import recipe_table
+from cnnbench.analysis.recipe_table import papers_first, recipe_table
 from cnnbench.analysis.tables import render
 from cnnbench.cli.commands import COMMANDS
-from cnnbench.cli.compose import composing, defaults, own_recipes
+from cnnbench.cli.compose import compose, composing, defaults, own_recipes, typed_config
 from cnnbench.cli.help import groups
 from cnnbench.cli.ledger import ledger
 from cnnbench.config.analyse import DescribeRecipeConfig, RecipesConfig, VerifyConfig
 
 
 def show_recipes(settings: RecipesConfig) -> None:
-    """Print every recipe in a line."""
-    names, describe = groups(COMMANDS["train"])["recipe"], COMMANDS["describe recipe"]
-    table = recipe_table(names, own_recipes(), lambda name: defaults(describe, [f"recipe={name}"]))
-    print(render(table, settings.format))
+    """Print every recipe in a line, and with `sources` every value of each with its source."""
+    own, describe = own_recipes(), COMMANDS["describe recipe"]
+    names = papers_first(groups(COMMANDS["train"])["recipe"], own)
+    with composing(describe):
+        recipes = [typed_config(describe, compose(describe, [f"recipe={name}"])) for name in names]
+        tables = [recipe_table(recipes, own)]
+        if settings.sources:
+            tables += [values_table(recipe, ledger(recipe)) for recipe in recipes]
+    print(render(tables, settings.format))
 
 
 def show_recipe_with_sources(settings: DescribeRecipeConfig) -> None:

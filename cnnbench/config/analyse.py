@@ -40,6 +40,7 @@ class DescribeRecipeConfig(TrainConfig):
 
 @dataclass(frozen=True)
 class RecipesConfig:
+    sources: bool = key("after the list, every value of every recipe with its source", False)
     format: str = key("form of the output", "table", choices=FORMATS)
 
 
