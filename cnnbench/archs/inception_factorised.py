@@ -2,7 +2,7 @@
 
 Shared by inception_v2 (the paper's Table 1) and inception_v3 (the released network). The filter numbers are those of
 the released code: the paper's text file with them is not public. Submodule names are torchvision's. `count_padding`:
-whether average pools count the padding, as torchvision's do (default), or not, as TensorFlow's and Keras's.
+whether average pools count the padding, as torchvision's do, or not (default), as TensorFlow's and Keras's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SMALLEST_IMAGE_WITH_AUX = 107  # the 5x5 average pool of the auxiliary head need
 class InceptionA(nn.Module):
     """35x35 module (Figure 5): `channels` -> 224 + `projection`. `middle`: kernel of the middle branch, 3 or 5."""
 
-    def __init__(self, channels: int, projection: int, middle: int, count_padding: bool = True) -> None:
+    def __init__(self, channels: int, projection: int, middle: int, count_padding: bool = False) -> None:
         super().__init__()
         self.count_padding = count_padding
         self.branch1x1 = BasicConv(channels, 64, 1)
@@ -56,7 +56,7 @@ class ReductionA(nn.Module):
 class InceptionB(nn.Module):
     """17x17 module (Figure 6, n = 7): `channels` -> 768. `width`: channels of the factorised convolutions."""
 
-    def __init__(self, channels: int, width: int, count_padding: bool = True) -> None:
+    def __init__(self, channels: int, width: int, count_padding: bool = False) -> None:
         super().__init__()
         self.count_padding = count_padding
         self.branch1x1 = BasicConv(channels, 192, 1)
@@ -100,7 +100,7 @@ class ReductionB(nn.Module):
 class InceptionC(nn.Module):
     """8x8 module with expanded filter bank (Figure 7): `channels` -> 2048."""
 
-    def __init__(self, channels: int, count_padding: bool = True) -> None:
+    def __init__(self, channels: int, count_padding: bool = False) -> None:
         super().__init__()
         self.count_padding = count_padding
         self.branch1x1 = BasicConv(channels, 320, 1)

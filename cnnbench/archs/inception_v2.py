@@ -67,7 +67,7 @@ class InceptionV2(nn.Module):
         modules_17: int = 5,
         stem: str = "factorised",
         reduction_b: str = "figure10",
-        count_padding: bool = True,
+        count_padding: bool = False,
     ) -> None:
         super().__init__()
         require_size("inception_v2", image_size, SMALLEST_IMAGE)

@@ -39,8 +39,8 @@ class InceptionV3(nn.Module):
     """Inception-v3; torchvision's state dict loads as it is, auxiliary head included.
 
     `image_size` only sizes the auxiliary head: with it at least 107, without it 75. `dropout`: 0.5 as in torchvision;
-    TensorFlow-slim has 0.2, the paper none. `count_padding`: average pooling counts the padding (default, as
-    in torchvision; timm does so with every weights file) or not (the authors' code, Keras); the paper does not say.
+    TensorFlow-slim has 0.2, the paper none. `count_padding`: average pooling counts the padding (torchvision;
+    timm does so with every weights file) or not (default; the authors' code, Keras); the paper does not say.
     """
 
     CLASSIFIER = "fc"
@@ -56,7 +56,7 @@ class InceptionV3(nn.Module):
         image_size: int = 299,
         dropout: float = 0.5,
         aux_heads: bool = True,
-        count_padding: bool = True,
+        count_padding: bool = False,
     ) -> None:
         super().__init__()
         require_size("inception_v3", image_size, SMALLEST_IMAGE)

@@ -102,8 +102,8 @@ class PreActResNet(nn.Module):
         channels = widths[0]
         both = first_activation == "both"
         self.conv1, self.maxpool = stem_layers("preact_resnet", stem, in_channels, channels)
-        self.bn1 = nn.BatchNorm2d(channels) if both else nn.Identity()
-        self.relu1 = nn.ReLU(inplace=True) if both else nn.Identity()
+        self.bn0 = nn.BatchNorm2d(channels) if both else nn.Identity()
+        self.relu0 = nn.ReLU(inplace=True) if both else nn.Identity()
         self.stages = [f"layer{i + 1}" for i in range(len(depths))]
         scaled = stage_widths("preact_resnet", depths, widths, widen)
         for stage, width, depth in zip(self.stages, scaled, depths, strict=True):
@@ -123,7 +123,7 @@ class PreActResNet(nn.Module):
         initialise_residual("preact_resnet", self, init)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.maxpool(self.relu1(self.bn1(self.conv1(x))))
+        x = self.maxpool(self.relu0(self.bn0(self.conv1(x))))
         for stage in self.stages:
             x = getattr(self, stage)(x)
         return self.fc(self.dropout(self.relu(self.bn(x)).mean((2, 3))))

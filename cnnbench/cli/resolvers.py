@@ -31,6 +31,7 @@ def register() -> None:
         "first_network": _first_network,
         "whole": _whole,
         "by_weights": _by_weights,
+        "with_weights": _with_weights,
     }
     for name, function in functions.items():
         OmegaConf.register_new_resolver(name, function, replace=True)
@@ -71,6 +72,11 @@ def _by_weights(weights: Any, theirs: list[float], own: list[float]) -> list[flo
     """`theirs` if `weights`, the key, names torchvision's, else `own`."""
     named = weights if OmegaConf.is_list(weights) else [weights]
     return theirs if any(from_torchvision(str(each)) for each in named) else own
+
+
+def _with_weights(weights: Any, theirs: Any, own: Any) -> Any:
+    """`theirs` if `weights`, the key, names any, else `own`."""
+    return own if weights is None else theirs
 
 
 def repository() -> IConfigRepository:

@@ -128,7 +128,7 @@ def preactivated(state: State, depths: tuple[int, ...], strided: int, projects: 
     use = Layers(state)
     pooled = state["conv1.weight"].shape[-1] == 7
     x = use.conv("conv1", images(64 if pooled else 16), 2 if pooled else 1)
-    x = use.activated("bn1", x) if both else x
+    x = use.activated("bn0", x) if both else x
     x = functional.max_pool2d(x, 3, 2, 1) if pooled else x
     for number, (at, stride) in enumerate(blocks(depths)):
         first = x if both and number == 0 else use.activated(f"{at}.bn1", x)

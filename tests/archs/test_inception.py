@@ -261,7 +261,8 @@ def test_same_as_torchvision_googlenet():
 def test_same_as_torchvision_inception_v3():
     with torch.device("meta"):
         reference = models.Inception3(num_classes=10, init_weights=False, dropout=0.0)
-    check_same_outputs("inception_v3", reference, 299, eval_size=107, num_classes=10, dropout=0.0)
+    options = dict(num_classes=10, dropout=0.0, count_padding=True)
+    check_same_outputs("inception_v3", reference, 299, eval_size=107, **options)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +404,7 @@ def test_inception_v3_without_the_padding_in_the_mean_is_torchvisions_with_other
     for name, module in reference.named_modules():
         if name.endswith("branch_pool"):  # what torchvision's modules pool goes into it
             module.register_forward_pre_hook(lambda _, pooled: mean_of_the_image(*pooled))
-    options = dict(num_classes=10, dropout=0.0, aux_heads=False, count_padding=False)
+    options = dict(num_classes=10, dropout=0.0, aux_heads=False)
     check_same_outputs("inception_v3", reference, 107, **options)
 
 

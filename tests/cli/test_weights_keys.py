@@ -41,6 +41,22 @@ def test_switches_follow_the_weights():
 
 
 @pytest.mark.parametrize(
+    ("words", "counts"),
+    [
+        ([], False),  # TensorFlow's, in which the authors trained it
+        (["weights=torchvision"], True),
+        (["weights=w.pth", "weights_from=timm:tf_in1k"], True),
+        (["weights=w.pth", "weights_from=keras"], False),
+        (["weights=w.pth"], True),  # of an unknown publisher: the network's names are torchvision's
+        (["weights=w.pth", "arch.options.count_padding=false"], False),
+    ],
+)
+def test_a_fresh_inception_v3_pools_as_its_authors_and_public_weights_as_their_publisher(words, counts):
+    config, _ = composed("arch=inception_v3", *words)
+    assert config.arch.options.count_padding is counts
+
+
+@pytest.mark.parametrize(
     ("words", "kept"),
     [
         (

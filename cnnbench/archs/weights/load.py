@@ -34,7 +34,8 @@ def load_weights(
     differ the classifier keeps its start, or with `new_classifier=False` that is an error too.
 
     A file cannot tell a ResNet with the stride in the 3x3 convolution ("v1.5", as all of torchvision's are) from one
-    with the stride in the 1x1 ("v1"), nor where a parameterless shortcut puts its zeros: the caller has to know.
+    with the stride in the 1x1 ("v1"), nor where a parameterless shortcut puts its zeros, nor whether average pools
+    count their padding (as those of Inception-v3 by torchvision do): the caller has to know.
 
     With `match` "shapes", tensors of unknown names are paired by their order and shapes (match.py).
 
