@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from cnnbench.archs.inception_blocks import BasicConv
-from cnnbench.archs.layers import initialise, output_size
+from cnnbench.archs.layers import initialise, output_size, require_size
 
+SMALLEST_IMAGE = 75
 SMALLEST_IMAGE_WITH_AUX = 107  # the 5x5 average pool of the auxiliary head needs a 5x5 map
 
 
@@ -146,6 +147,14 @@ class AuxiliaryHead(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv1(self.conv0(self.pool(x)))
         return self.fc(x.mean((2, 3)))  # one pixel at 299; a larger image leaves more, which torchvision averages too
+
+
+def require_aux_size(network: str, image_size: int, aux_heads: bool) -> None:
+    """Raise ValueError if images of side `image_size` are too small for `network`, or for its auxiliary head."""
+    require_size(network, image_size, SMALLEST_IMAGE)
+    if aux_heads:
+        head = f"{network} with its auxiliary head (aux_heads=False leaves it out)"
+        require_size(head, image_size, SMALLEST_IMAGE_WITH_AUX)
 
 
 def _pool(x: torch.Tensor, count_padding: bool) -> torch.Tensor:

@@ -20,30 +20,40 @@ It is not the one of the paper's figures (inception_resnet.py): another stem, on
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_projection, reduction_a, variance_scaling
+from cnnbench.archs.inception_factorised import AuxiliaryHead, require_aux_size
 from cnnbench.archs.inception_resnet import FILTERS, SCALES, Residual, reduction_b, residual_blocks
 from cnnbench.archs.layers import Networks, initialise
 
 
 class InceptionResNetV2(nn.Module):
-    """The released Inception-ResNet-v2, with timm's names, so that its public weights load. Images of at least 75x75.
+    """The released Inception-ResNet-v2, with timm's names, so that its public weights load.
 
-    `scales`: what the residuals of A, B, C are multiplied by before the sum.
+    Images of at least 75x75, with the auxiliary head 107x107.
+
+    `scales`: what the residuals of A, B, C are multiplied by before the sum. `aux_heads`, `image_size`: as in
+    inception_v4.InceptionV4, after the 20 B.
     """
 
     CLASSIFIER = "classif"
+    AUXILIARY_CLASSIFIERS: ClassVar = {"AuxLogits": "AuxLogits.fc"}
 
     def __init__(
         self,
         num_classes: int = 1000,
         in_channels: int = 3,
+        image_size: int = 299,
         dropout: float = 0.2,
         scales: tuple[float, float, float] = SCALES,
+        aux_heads: bool = False,
     ) -> None:
         super().__init__()
+        require_aux_size("inception_resnet_v2", image_size, aux_heads)
         filters = FILTERS["v2"]
         self.conv2d_1a = BasicConv(in_channels, 32, 3, stride=2, padding=0)
         self.conv2d_2a = BasicConv(32, 32, 3, padding=0)
@@ -61,6 +71,9 @@ class InceptionResNetV2(nn.Module):
         self.repeat = residual_blocks(10, 320, filters.a, scales[0])
         self.mixed_6a = reduction_a(320, *filters.reduction_a)
         self.repeat_1 = residual_blocks(20, 1088, filters.b, scales[1])
+        self.aux_weights = (0.4,) if aux_heads else ()
+        if aux_heads:
+            self.AuxLogits = AuxiliaryHead(1088, num_classes, True, image_size)
         self.mixed_7a = reduction_b(1088, filters.reduction_b)
         self.repeat_2 = residual_blocks(9, 2080, filters.c, scales[2])
         self.block8 = Residual(2080, filters.c, scale=1.0, relu=False)
@@ -69,14 +82,16 @@ class InceptionResNetV2(nn.Module):
         self.classif = nn.Linear(1536, num_classes)
         initialise(self, variance_scaling)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         x = self.maxpool_3a(self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(x))))
         x = self.maxpool_5a(self.conv2d_4a(self.conv2d_3b(x)))
         x = self.repeat(self.mixed_5b(x))
         x = self.repeat_1(self.mixed_6a(x))
+        aux = (self.AuxLogits(x),) if self.training and self.aux_weights else ()
         x = self.block8(self.repeat_2(self.mixed_7a(x)))
         x = self.conv2d_7b(x)
-        return self.classif(self.dropout(x.mean((2, 3))))
+        logits = self.classif(self.dropout(x.mean((2, 3))))
+        return (logits, *aux) if aux else logits
 
 
 NETWORKS: Networks = {"inception_resnet_v2": (InceptionResNetV2, {})}

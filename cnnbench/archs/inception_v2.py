@@ -25,7 +25,6 @@ from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain
 from cnnbench.archs.inception_factorised import (
-    SMALLEST_IMAGE_WITH_AUX,
     AuxiliaryHead,
     InceptionA,
     InceptionB,
@@ -33,10 +32,9 @@ from cnnbench.archs.inception_factorised import (
     ReductionA,
     ReductionB,
     initialise_factorised,
+    require_aux_size,
 )
-from cnnbench.archs.layers import Networks, require_choice, require_size
-
-SMALLEST_IMAGE = 75
+from cnnbench.archs.layers import Networks, require_choice
 
 # Widths of the 17x17 modules by their number. Four are those of the released Inception-v3; the fifth is an assumption.
 WIDTHS = {4: (128, 160, 160, 192), 5: (128, 160, 160, 160, 192)}
@@ -70,13 +68,7 @@ class InceptionV2(nn.Module):
         count_padding: bool = False,
     ) -> None:
         super().__init__()
-        require_size("inception_v2", image_size, SMALLEST_IMAGE)
-        if aux_heads:
-            require_size(
-                "inception_v2 with its auxiliary head (aux_heads=False leaves it out)",
-                image_size,
-                SMALLEST_IMAGE_WITH_AUX,
-            )
+        require_aux_size("inception_v2", image_size, aux_heads)
         require_choice("inception_v2", "number of 17x17 modules", modules_17, WIDTHS)
         require_choice("inception_v2", "stem", stem, STEMS)
         require_choice("inception_v2", "second reduction", reduction_b, REDUCTIONS)

@@ -21,7 +21,6 @@ from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv
 from cnnbench.archs.inception_factorised import (
-    SMALLEST_IMAGE_WITH_AUX,
     AuxiliaryHead,
     InceptionA,
     InceptionB,
@@ -29,10 +28,9 @@ from cnnbench.archs.inception_factorised import (
     ReductionA,
     ReductionB,
     initialise_factorised,
+    require_aux_size,
 )
-from cnnbench.archs.layers import Networks, require_size
-
-SMALLEST_IMAGE = 75
+from cnnbench.archs.layers import Networks
 
 
 class InceptionV3(nn.Module):
@@ -59,13 +57,7 @@ class InceptionV3(nn.Module):
         count_padding: bool = False,
     ) -> None:
         super().__init__()
-        require_size("inception_v3", image_size, SMALLEST_IMAGE)
-        if aux_heads:
-            require_size(
-                "inception_v3 with its auxiliary head (aux_heads=False leaves it out)",
-                image_size,
-                SMALLEST_IMAGE_WITH_AUX,
-            )
+        require_aux_size("inception_v3", image_size, aux_heads)
         self.Conv2d_1a_3x3 = BasicConv(in_channels, 32, 3, stride=2, padding=0)
         self.Conv2d_2a_3x3 = BasicConv(32, 32, 3, padding=0)
         self.Conv2d_2b_3x3 = BasicConv(32, 64, 3)

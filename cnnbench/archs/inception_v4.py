@@ -17,11 +17,16 @@ Connections on Learning, AAAI 2017, Figures 3 to 9.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_projection, reduction_a, variance_scaling
+from cnnbench.archs.inception_factorised import AuxiliaryHead, require_aux_size
 from cnnbench.archs.layers import Networks, initialise, require_choice
+
+MODULES_BEFORE_HEAD = 18  # 6 of the stem, 4 A, reduction A, 7 B: "Mixed_6h" of the authors' code
 
 # Which of two factorised kernels comes first, in the stem, in the long branch of B and in the long branch of C.
 KERNEL_ORDERS = {
@@ -31,18 +36,28 @@ KERNEL_ORDERS = {
 
 
 class InceptionV4(nn.Module):
-    """Inception-v4. Images of at least 75x75.
+    """Inception-v4. Images of at least 75x75, with the auxiliary head 107x107.
 
     `kernel_order`: a key of KERNEL_ORDERS; "paper" (default) follows the figures, "released" the authors' code. With
     "released" the names and shapes are those of timm's inception_v4, so that its public weights load as they are.
+    `aux_heads`: the auxiliary head of the authors' code on the last 17x17 map, with weight 0.4 in the loss; the paper
+    has none (default). `image_size` sizes that head alone.
     """
 
     CLASSIFIER = "last_linear"
+    AUXILIARY_CLASSIFIERS: ClassVar = {"AuxLogits": "AuxLogits.fc"}
 
     def __init__(
-        self, num_classes: int = 1000, in_channels: int = 3, dropout: float = 0.2, kernel_order: str = "paper"
+        self,
+        num_classes: int = 1000,
+        in_channels: int = 3,
+        image_size: int = 299,
+        dropout: float = 0.2,
+        kernel_order: str = "paper",
+        aux_heads: bool = False,
     ) -> None:
         super().__init__()
+        require_aux_size("inception_v4", image_size, aux_heads)
         require_choice("inception_v4", "kernel order", kernel_order, KERNEL_ORDERS)
         order = KERNEL_ORDERS[kernel_order]
         self.features = nn.Sequential(
@@ -53,12 +68,21 @@ class InceptionV4(nn.Module):
             _reduction_b(),
             *(_InceptionC(order["c"]) for _ in range(3)),
         )
+        self.aux_weights = (0.4,) if aux_heads else ()
+        if aux_heads:
+            self.AuxLogits = AuxiliaryHead(1024, num_classes, True, image_size)
         self.dropout = nn.Dropout(dropout)
         self.last_linear = nn.Linear(1536, num_classes)
         initialise(self, variance_scaling)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last_linear(self.dropout(self.features(x).mean((2, 3))))
+    def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        if not (self.training and self.aux_weights):
+            return self._logits(self.features(x))
+        x = self.features[:MODULES_BEFORE_HEAD](x)
+        return self._logits(self.features[MODULES_BEFORE_HEAD:](x)), self.AuxLogits(x)
+
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last_linear(self.dropout(x.mean((2, 3))))
 
 
 def stem(in_channels: int, order: list[tuple[int, int]]) -> list[nn.Module]:

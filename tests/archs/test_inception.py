@@ -317,12 +317,39 @@ def test_gradients_of_variants(key, options, size):
     assert_trains(build(key, num_classes=4, **options), size)
 
 
-@pytest.mark.parametrize(("key", "smallest"), [("googlenet", 79), ("inception_v2", 107), ("inception_v3", 107)])
+# The head that the authors' code has beside the paper's network: 1x1, 128; 5x5, 768; fully connected.
+ADDED_HEADS = {"inception_v4": 1024, "inception_resnet_v2": 1088}  # channels of the map that it sees
+
+
+@pytest.mark.parametrize("key", ADDED_HEADS)
+def test_the_auxiliary_head_of_the_authors_code_is_an_option(key):
+    plain, network = build_meta(key), build_meta(key, aux_heads=True)
+    head = ADDED_HEADS[key] * 128 + 2 * 128 + 25 * 128 * 768 + 2 * 768 + 768 * 1000 + 1000
+    assert parameters(network) == parameters(plain) + head
+    assert (plain.aux_weights, network.aux_weights) == ((), (0.4,))
+    assert [tuple(logits.shape) for logits in on_meta(network.train(), 299, images=2)] == [(2, 1000)] * 2
+    assert on_meta(network.eval(), 299).shape == (1, 1000)
+
+
+def test_the_auxiliary_head_of_inception_v4_sees_the_last_map_of_17():
+    network = build_meta("inception_v4", aux_heads=True).train()
+    seen = []
+    network.AuxLogits.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    network.features[17].register_forward_hook(lambda _, __, output: seen.append(output))
+    on_meta(network, 299, images=2)
+    assert seen[0] is seen[1]
+    assert seen[0].shape == (2, 1024, 17, 17)
+
+
+@pytest.mark.parametrize(
+    ("key", "smallest"),
+    [("googlenet", 79), ("inception_v2", 107), ("inception_v3", 107), *((key, 107) for key in ADDED_HEADS)],
+)
 def test_too_small_an_image_for_auxiliary_heads(key, smallest):
-    build_meta(key, image_size=smallest)
+    build_meta(key, image_size=smallest, aux_heads=True)
     build_meta(key, image_size=smallest - 1, aux_heads=False)
     with pytest.raises(ValueError, match=f"too small for {key} with .* at least {smallest}"):
-        build_meta(key, image_size=smallest - 1)
+        build_meta(key, image_size=smallest - 1, aux_heads=True)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from cnnbench.archs.classifiers import auxiliary_of, classifier_of
 from cnnbench.archs.facts import all_facts
-from cnnbench.archs.registry import build, names
+from cnnbench.archs.registry import build, names, options_of
 from cnnbench.archs.weights.keymaps.tables import KEYMAPS
 from cnnbench.archs.weights.load import load_weights
 from cnnbench.archs.weights.torchvision import fetch_weights, published_weights
@@ -345,7 +345,7 @@ def test_auxiliary_heads_on_one_side_only(file):
 
 @pytest.mark.parametrize("name", names())
 def test_tables_are_of_the_networks(name):
-    model = build_meta(name, 77)
+    model = build_meta(name, 77, **({"aux_heads": True} if "aux_heads" in options_of(name) else {}))
     kind, layers = type(model).__name__, dict(model.named_modules())
     wide = {key for key, layer in layers.items() if isinstance(layer, nn.Linear) and layer.out_features == 77}
     assert {classifier_of(model), *auxiliary_of(model).values()} == wide
