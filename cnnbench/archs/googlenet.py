@@ -113,6 +113,7 @@ class GoogLeNet(nn.Module):
         table = MODULES[modules]
         # torchvision inherited a 3x3 where the paper has the 5x5, and a 2x2 for the last strided pooling.
         wide, last_pool = (3, 2) if torchvision else (5, 3)
+        # Caffe's 3 on each side; TensorFlow's, same_padding, are 2 before and 3 after, which changes 3 of 100 answers
         self.conv1 = BasicConv(in_channels, 64, 7, 2, "same" if same_padding else 3, batch_norm)
         self.maxpool1 = _halving(same_padding)
         self.norm1 = nn.Identity() if batch_norm else LocalResponseNorm(**form)
