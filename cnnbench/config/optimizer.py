@@ -8,7 +8,7 @@ from cnnbench.config.fields import SHARE, Kind, Range, check_acting, key, requir
 
 OPTIMIZERS = {
     "sgd": Kind("gradient descent with momentum, as in torch", ("momentum", "dampening", "nesterov", "fused")),
-    "alexnet_sgd": Kind("momentum as AlexNet's and Caffe's, with the rate inside the velocity", ("momentum",)),
+    "caffe_sgd": Kind("momentum as in Caffe and cuda-convnet, with the rate inside the velocity", ("momentum",)),
     "rmsprop": Kind("torch's RMSProp", ("alpha", "eps", "momentum")),
     "tensorflow_rmsprop": Kind("RMSProp of the Inception papers, TensorFlow's", ("alpha", "eps", "momentum")),
     "adam": Kind("Adam", ("betas", "eps", "fused")),
@@ -30,7 +30,7 @@ class OptimizerConfig:
         source="ours: at the recipe's batch the rate is its paper's, at others it follows Goyal et al. 2017, 2.1",
     )
     momentum: float = key(
-        "sgd, alexnet_sgd, both rmsprop, lars: momentum in [0, 1)",
+        "sgd, caffe_sgd, both rmsprop, lars: momentum in [0, 1)",
         0.0,
         range=Range(at_least=0, below=1),
     )
@@ -63,6 +63,11 @@ class OptimizerConfig:
     )
     decay_norms: bool = key("decay scales and shifts of normalisation layers too (lars, lamb: and adapt them)", True)
     decay_biases: bool = key("decay biases too (lars, lamb: and adapt them)", True)
+    bias_lr: float = key(
+        "factor on the rate of biases, but for those of normalisation layers (Caffe, cuda-convnet: 2)",
+        1.0,
+        range=Range(at_least=0),
+    )
     fused: bool = key("sgd, adam, adamw: update all weights in one kernel", False)
 
 

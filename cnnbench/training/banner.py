@@ -135,6 +135,7 @@ def _optimizer(config: TrainConfig) -> str:
     without_decay = [name for name in ("norms", "biases") if not getattr(optimizer, f"decay_{name}")]
     exceptions = f" (not on {' and '.join(without_decay)})" if without_decay else ""
     parts.append(f"weight decay {optimizer.weight_decay:g}{exceptions}")
+    parts += [f"biases at {optimizer.bias_lr:g} times the rate"] if optimizer.bias_lr != 1 else []
     parts += [f"gradients clipped at norm {config.clip_norm:g}"] if config.clip_norm is not None else []
     parts += [f"filters held at RMS {config.filter_radius:g}"] if config.filter_radius is not None else []
     return ", ".join(parts)

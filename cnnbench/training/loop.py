@@ -30,6 +30,7 @@ from cnnbench.training.filter_radius import limit_filters
 from cnnbench.training.leaving import leave, whole_step
 from cnnbench.training.losses import training_loss
 from cnnbench.training.mixing import mix
+from cnnbench.training.optimizers.build import set_rate
 from cnnbench.training.renewal import renew_statistics
 from cnnbench.training.schedules import rate_factor
 from cnnbench.training.state import TrainState
@@ -125,8 +126,7 @@ def _rate(context: TrainContext, state: TrainState, global_step: int) -> float:
 def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, rate: float) -> torch.Tensor:
     """One optimiser step: the mean loss over this process's share of the batch, on the device."""
     config, optimizer, scaler = context.config, context.optimizer, context.scaler
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    set_rate(optimizer, rate)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     skips = config.on_nonfinite == "skip"
     statistics = [buffer.clone() for buffer in context.model.buffers()] if skips else []

@@ -67,7 +67,7 @@ def test_dropout_depends_on_seed_step_part_and_process():
 
 
 @pytest.mark.parametrize("bad", [math.inf, math.nan])
-@pytest.mark.parametrize("kind", ["sgd", "adamw", "alexnet_sgd", "lamb"])
+@pytest.mark.parametrize("kind", ["sgd", "adamw", "caffe_sgd", "lamb"])
 def test_a_step_that_is_not_finite_is_stopped_before_the_optimiser_has_seen_it(kind, bad):
     """Weights, their average and what the optimiser keeps are those of the step before, to the last bit."""
     one = context_of(average=AverageConfig("ema", decay=0.5))

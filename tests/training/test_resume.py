@@ -106,7 +106,7 @@ def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | No
     ("kind", "average"),
     [
         ("sgd", AverageConfig("ema", decay=0.95, precise_bn=20)),
-        ("alexnet_sgd", AverageConfig("polyak", start_epoch=2, every=3)),
+        ("caffe_sgd", AverageConfig("polyak", start_epoch=2, every=3)),
         ("tensorflow_rmsprop", AverageConfig("ema", decay=0.9, warmup=False, every=2)),
         ("lamb", AverageConfig("none")),
     ],
@@ -118,7 +118,7 @@ def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
         batch=8,
         save_every=3,
         arch=ARCH,
-        optimizer=OptimizerConfig(kind=kind, lr=0.1, base_batch=8, momentum=0.9),
+        optimizer=OptimizerConfig(kind=kind, lr=0.1, base_batch=8, momentum=0.9, bias_lr=2.0),
         schedule=ScheduleConfig(kind="plateau", patience=2, gamma=0.5, warmup_epochs=1),
         average=average,
         bn_group=8,
@@ -145,6 +145,7 @@ def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
     assert len(before["errors"]) == 8
     assert whole["optimizer"]["param_groups"] == killed["optimizer"]["param_groups"]
     assert whole["optimizer"]["param_groups"][0]["lr"] < 0.1, "the plateau has acted"
+    assert {group["rate_factor"] for group in whole["optimizer"]["param_groups"]} == {1.0, 2.0}
     if average.kind != "none":
         assert any(not torch.equal(whole["averaged"][name], whole["model"][name]) for name in whole["model"])
         assert before["averaged_counts"][2] == 24

@@ -1,16 +1,18 @@
-"""Optimisers, and which parameters decay: decided by the type of the module, never by a parameter's name."""
+"""Optimisers, and which parameters decay or have another rate: decided by the type of the module, and within it by what
+is its bias, never by a parameter's full name."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import torch
 from torch import nn
 
 from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.runtime.implementations import Implementations
-from cnnbench.training.optimizers.alexnet_sgd import AlexNetSGD
+from cnnbench.training.optimizers.caffe_sgd import CaffeSGD
 from cnnbench.training.optimizers.lamb import LAMB
 from cnnbench.training.optimizers.lars import LARS
 from cnnbench.training.optimizers.tensorflow_rmsprop import TensorFlowRMSProp
@@ -20,7 +22,15 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig, batch: int) -> torch.optim.Optimizer:
     """The configured optimiser, at its full learning rate for a global batch of `batch` images."""
-    return UPDATE_RULES[config.kind](_groups(model, config), scaled_learning_rate(config, batch), config)
+    optimizer = UPDATE_RULES[config.kind](_groups(model, config), scaled_learning_rate(config, batch), config)
+    set_rate(optimizer, scaled_learning_rate(config, batch))
+    return optimizer
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give each group of parameters `rate` times its own factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("rate_factor", 1.0)  # checkpoints from before bias_lr have none
 
 
 def scaled_learning_rate(config: OptimizerConfig, batch: int) -> float:
@@ -30,21 +40,26 @@ def scaled_learning_rate(config: OptimizerConfig, batch: int) -> float:
 
 
 def _groups(model: nn.Module, config: OptimizerConfig) -> list[dict]:
-    """Parameters with weight decay, and those without it."""
-    decayed: list[nn.Parameter] = []
-    exempt: list[nn.Parameter] = []
+    """Parameters by whether they decay and by the factor on their rate, `rate_factor`; groups that hold any."""
+    found: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    factors = (1.0, config.bias_lr) if config.bias_lr != 1 else (1.0,)
+    for place in product((True, False), factors):
+        found[place] = []
     for module in model.modules():
+        norm = isinstance(module, NORMS)
         for name, parameter in module.named_parameters(recurse=False):
-            if isinstance(module, NORMS):
-                decays = config.decay_norms
-            else:
-                decays = config.decay_biases or name != "bias"
-            (decayed if decays else exempt).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay, "no_decay": False},
-        {"params": exempt, "weight_decay": 0.0, "no_decay": True},
+            decays = config.decay_norms if norm else config.decay_biases or name != "bias"
+            found[decays, config.bias_lr if name == "bias" and not norm else 1.0].append(parameter)
+    return [
+        {
+            "params": parameters,
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "no_decay": not decays,
+            "rate_factor": factor,
+        }
+        for (decays, factor), parameters in found.items()
+        if parameters
     ]
-    return [group for group in groups if group["params"]]
 
 
 def _betas(config: OptimizerConfig) -> tuple[float, float]:
@@ -70,7 +85,7 @@ UPDATE_RULES: Implementations[Callable[[list[dict], float, OptimizerConfig], tor
             nesterov=config.nesterov,
             fused=config.fused or None,
         ),
-        "alexnet_sgd": lambda groups, lr, config: AlexNetSGD(groups, lr, config.momentum),
+        "caffe_sgd": lambda groups, lr, config: CaffeSGD(groups, lr, config.momentum),
         "rmsprop": lambda groups, lr, config: torch.optim.RMSprop(
             groups, lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum
         ),

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
-from cnnbench.training.optimizers.build import UPDATE_RULES, build_optimizer
+from cnnbench.training.optimizers.build import UPDATE_RULES, build_optimizer, set_rate
 
 RATES = (0.1, 0.1, 0.1, 0.01, 0.01, 0.02)
 DECAY = 0.05
@@ -49,7 +49,7 @@ def nesterov(w, g, rate, decay, state, spared):
     return w - rate * (g + 0.9 * state["v"])
 
 
-def alexnet_sgd(w, g, rate, decay, state, spared):
+def caffe_sgd(w, g, rate, decay, state, spared):
     state["v"] = 0.9 * state.get("v", 0) - decay * rate * w - rate * g
     return w + state["v"]
 
@@ -103,7 +103,7 @@ CASES = {
     "sgd": (sgd, dict(kind="sgd", momentum=0.9, dampening=0.25)),
     "sgd fused": (sgd, dict(kind="sgd", momentum=0.9, dampening=0.25, fused=True)),
     "nesterov": (nesterov, dict(kind="sgd", momentum=0.9, nesterov=True)),
-    "alexnet_sgd": (alexnet_sgd, dict(kind="alexnet_sgd", momentum=0.9)),
+    "caffe_sgd": (caffe_sgd, dict(kind="caffe_sgd", momentum=0.9)),
     "rmsprop": (rmsprop, dict(kind="rmsprop", momentum=0.9, alpha=0.95, eps=1e-3)),
     "tensorflow_rmsprop": (tensorflow_rmsprop, dict(kind="tensorflow_rmsprop", momentum=0.9, alpha=0.9, eps=1.0)),
     "adam": (adam, dict(kind="adam", **ADAM)),
@@ -155,9 +155,9 @@ def test_a_saved_state_continues_exactly(name, tmp_path):
         assert torch.equal(rest.state_dict()[name], value)
 
 
-def test_alexnets_form_is_torchs_while_the_rate_is_constant_and_not_after():
+def test_caffes_form_is_torchs_while_the_rate_is_constant_and_not_after():
     ours, theirs = model_at_start(), model_at_start()
-    a = build_optimizer(ours, configured(dict(kind="alexnet_sgd", momentum=0.9), True), 256)
+    a = build_optimizer(ours, configured(dict(kind="caffe_sgd", momentum=0.9), True), 256)
     b = torch.optim.SGD(theirs.parameters(), RATES[0], momentum=0.9, weight_decay=DECAY)
     for optimizer, model in ((a, ours), (b, theirs)):
         take_steps(optimizer, model, last=3)
@@ -165,6 +165,34 @@ def test_alexnets_form_is_torchs_while_the_rate_is_constant_and_not_after():
     for optimizer, model in ((a, ours), (b, theirs)):
         take_steps(optimizer, model, first=3)
     assert (ours.weight - theirs.weight).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("decay_biases", [True, False])
+@pytest.mark.parametrize("name", ["sgd", "caffe_sgd", "adamw"])
+def test_biases_have_a_rate_of_their_own(name, decay_biases):
+    """As Caffe's lr_mult of 2: the whole trajectory of biases at twice the rate, of weights as before."""
+    by_hand, keys = CASES[name]
+    model = model_at_start()
+    optimizer = build_optimizer(model, configured({**keys, "bias_lr": 2.0}, decay_biases), 256)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.1, 0.2}
+    for rate, gradients in zip(RATES, GRADIENTS, strict=True):
+        set_rate(optimizer, rate)
+        for part, parameter in model.named_parameters():
+            parameter.grad = torch.from_numpy(gradients[part].copy())
+        optimizer.step()
+    for part, value in START.items():
+        spared, state, factor = part == "bias" and not decay_biases, {}, 2 if part == "bias" else 1
+        for rate, gradients in zip(RATES, GRADIENTS, strict=True):
+            value = by_hand(value, gradients[part], factor * rate, 0.0 if spared else DECAY, state, spared)
+        np.testing.assert_allclose(model.get_parameter(part).detach().numpy(), value, rtol=1e-10)
+
+
+def test_shifts_of_normalisation_layers_have_the_rate_of_weights():
+    model = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3))
+    groups = build_optimizer(model, OptimizerConfig(kind="sgd", lr=0.1, bias_lr=3.0), 256).param_groups
+    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    found = {name: rates[id(parameter)] for name, parameter in model.named_parameters()}
+    assert found == pytest.approx({"0.weight": 0.1, "0.bias": 0.3, "1.weight": 0.1, "1.bias": 0.1})
 
 
 @pytest.mark.parametrize("kind", ["lars", "lamb"])

@@ -1,4 +1,5 @@
-"""Momentum as AlexNet was trained: Krizhevsky, Sutskever, Hinton, NIPS 2012, section 5; also Caffe's form."""
+"""Momentum in Caffe's form (src/caffe/solvers/sgd_solver.cpp, ComputeUpdateValue), which is also AlexNet's (Krizhevsky,
+Sutskever, Hinton, NIPS 2012, section 5; cuda-convnet2)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from torch.optim.optimizer import ParamsT
 from cnnbench.training.optimizers.shared import Optimizer, add_decay, kept, with_gradients
 
 
-class AlexNetSGD(Optimizer):
+class CaffeSGD(Optimizer):
     """v <- momentum v - weight_decay lr w - lr g;  w <- w + v.
 
     The rate acts on what enters the velocity, not on the velocity itself as in torch's SGD: when the rate is divided,
