@@ -18,11 +18,14 @@ CROPS = {
     "center": Kind("as in evaluation"),
 }
 POLICIES = {
-    "randaugment": Kind("random operations of one strength", ("count", "magnitude", "magnitude_std", "each_p")),
+    "randaugment": Kind(
+        "random operations of one strength", ("count", "magnitude", "magnitude_std", "each_p", "operations")
+    ),
     "autoaugment": Kind("the policy that was learnt on ILSVRC"),
     "trivialaugment": Kind("one random operation of random strength"),
     "augmix": Kind("a mixture of chains of operations", ("severity", "width", "depth", "alpha")),
 }
+OPERATION_SETS = ("torchvision", "timm")  # of randaugment
 BORDERS = ("mean", "black", "reflect")
 AT = 224  # the side of images that papers' scales are for
 FILLS = ("zero", "mean", "noise")
@@ -132,6 +135,22 @@ class PolicyConfig:
         range=Range(at_least=0),
     )
     each_p: float = key("randaugment: probability that each of the `count` acts", 1.0, range=SHARE)
+    operations: str = key(
+        "randaugment: torchvision's 14, or timm's 15 of increasing strength: invert and solarize_add in place of "
+        "identity, posterize to fewer bits, translations not by whole pixels",
+        "torchvision",
+        choices=OPERATION_SETS,
+    )
+    fill: str = key(
+        "black, or mean: the mean colour of ILSVRC, where rotation, shear and translation leave nothing",
+        "black",
+        choices=("black", "mean"),
+    )
+    resampling: str = key(
+        "of rotation, shear and translation: bilinear, or drawn: each time bilinear or bicubic",
+        "bilinear",
+        choices=("bilinear", "drawn"),
+    )
     severity: int = key(
         "augmix: greatest strength of an operation, from 1 to 10",
         3,

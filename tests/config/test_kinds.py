@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from cnnbench.config.arch import ArchConfig
-from cnnbench.config.augment import BATCH, CROPS, POLICIES, AugmentConfig, CropConfig
+from cnnbench.config.augment import BATCH, CROPS, OPERATION_SETS, POLICIES, AugmentConfig, CropConfig
 from cnnbench.config.average import AVERAGES, AverageConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.config.fields import entries
@@ -36,7 +36,7 @@ WITH_P = {name.removesuffix(".p") for name in entries(AugmentConfig) if name.end
         (UPDATE_RULES, OPTIMIZERS),
         ({*FACTORS, "plateau"}, SCHEDULES),  # which goes by the errors, not by the time
         (LOSS_FUNCTIONS, LOSSES),
-        (STRENGTHS, POLICIES),
+        (STRENGTHS, {*POLICIES, *OPERATION_SETS} - {"torchvision"}),  # which is RandAugment's own
         ({*DRAWS, "augmix"}, POLICIES),  # which is of several chains
         ({*ENGINES, "auto"}, entries(DataConfig)["engine"].metadata["choices"]),
         (CHOSEN, LOGGERS),

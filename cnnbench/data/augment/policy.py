@@ -2,7 +2,7 @@
 TrivialAugment, wide (Mueller and Hutter 2021), and AugMix (Hendrycks et al. 2019), with torchvision's scales.
 
 Numbers: the share of the image itself in the result, then for each chain of effects its share, its length, and for
-each effect its number and its value. All but AugMix are one chain with a share of 1.
+each effect its number, which says its form too, and its value. All but AugMix are one chain with a share of 1.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 
 from cnnbench.config.augment import PolicyConfig
-from cnnbench.data.augment.effects import EFFECTS, NUMBERS, SIGNED, STRENGTHS, value
+from cnnbench.data.augment.effects import SIGNED, STRENGTHS, Form, applied, number_of, value
 from cnnbench.data.augment.operation import VARYING, Operation
 
-Chain = list[tuple[str, float]]  # (effect, value), in the order in which they act
+Chain = list[tuple[int, float]]  # (number of an effect, value), in the order in which they act
 BINS = 30  # the greatest magnitude of RandAugment and TrivialAugment; AutoAugment's and AugMix's is 9
 
 # AutoAugment's policy for ILSVRC: pairs of (effect, probability, magnitude), of which one is drawn. As printed: some
@@ -91,27 +91,35 @@ def _augmix(policy: PolicyConfig, random: Random) -> tuple[float, ...]:
     return tuple(numbers)
 
 
-def _any(policy: PolicyConfig, strength: float, random: Random) -> tuple[str, float]:
-    return _effect(policy, random.choice(list(STRENGTHS[policy.kind])), strength, random)
+def _any(policy: PolicyConfig, strength: float, random: Random) -> tuple[int, float]:
+    return _effect(policy, random.choice(list(STRENGTHS[_strengths(policy)])), strength, random)
 
 
-def _effect(policy: PolicyConfig, name: str, strength: float, random: Random) -> tuple[str, float]:
-    size = value(policy.kind, name, strength)
-    return name, -size if name in SIGNED and random.random() < 0.5 else size
+def _strengths(policy: PolicyConfig) -> str:
+    """The key of the policy's effects and their strengths."""
+    return "timm" if policy.kind == "randaugment" and policy.operations == "timm" else policy.kind
+
+
+def _effect(policy: PolicyConfig, name: str, strength: float, random: Random) -> tuple[int, float]:
+    size = value(_strengths(policy), name, strength)
+    size = -size if name in SIGNED and random.random() < 0.5 else size
+    drawn = policy.resampling == "drawn" and random.random() < 0.5
+    form = Form(policy.fill == "mean", Image.Resampling.BICUBIC if drawn else Image.Resampling.BILINEAR)
+    return number_of(name, form), size
 
 
 def _flat(share: float, chain: Chain) -> list[float]:
-    return [share, float(len(chain)), *(number for name, size in chain for number in (float(NUMBERS[name]), size))]
+    return [share, float(len(chain)), *(each for number, size in chain for each in (float(number), size))]
 
 
 def apply(image: np.ndarray, numbers: tuple[float, ...]) -> np.ndarray:
     picture = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
-    effects, rest = list(EFFECTS.values()), iter(numbers)
+    rest = iter(numbers)
     mixed = next(rest) * image.astype(np.float32)
     for share in rest:
         changed = picture
         for _ in range(int(next(rest))):
-            changed = effects[int(next(rest))](changed, next(rest))
+            changed = applied(int(next(rest)), changed, next(rest))
         mixed += share * np.asarray(changed, np.float32).reshape(image.shape)
     return np.rint(mixed).astype(np.uint8)
 

@@ -53,7 +53,10 @@ def test_the_table_of_autoaugment_is_torchvisions():
     assert ours == [tuple((name, p, magnitude or 0) for name, p, magnitude in pair) for pair in expected]
 
 
-@pytest.mark.parametrize("name", effects.EFFECTS)
+OF_TIMM = ("shift_x", "shift_y", "solarize_add")  # torchvision has none of them
+
+
+@pytest.mark.parametrize("name", [name for name in effects.EFFECTS if name not in OF_TIMM])
 def test_each_effect_is_torchvisions(photo, name):
     for size in {"posterize": (2, 7), "solarize": (0.0, 60.5)}.get(name, (-0.4, 0.3)):
         scale = {"rotate": 90, "slide_x": 30, "slide_y": 30}.get(name, 1)
@@ -66,6 +69,78 @@ def test_each_effect_is_torchvisions(photo, name):
             assert np.array_equal(np.asarray(changed), np.asarray(expected))
             if name != "identity" and (name, image.mode) != ("color", "L"):
                 assert not np.array_equal(np.asarray(changed), np.asarray(image))
+
+
+# What timm 1.0.31 (timm/data/auto_augment.py, LEVEL_TO_ARG) gives at magnitudes 0, 3, 6, 7 and 9 of 10.
+TIMM = {
+    "posterize": (4, 3, 2, 2, 1),  # bits that stay
+    "solarize": (256, 180, 103, 77, 26),
+    "solarize_add": (0, 33, 66, 77, 99),
+    "rotate": (0, 9, 18, 21, 27),
+    "shear_x": (0, 0.09, 0.18, 0.21, 0.27),
+    "shift_y": (0, 0.135, 0.27, 0.315, 0.405),
+    "color": (0, 0.27, 0.54, 0.63, 0.81),
+    "invert": (0, 0, 0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_strengths_of_timms_set_are_timms(name):
+    found = [effects.value("timm", name, magnitude / 10) for magnitude in (0, 3, 6, 7, 9)]
+    assert found == pytest.approx(TIMM[name])
+
+
+def test_timms_set_is_drawn_in_its_own_form():
+    """15 operations; on the mean colour; half of those that interpolate by cubics."""
+    config = PolicyConfig(count=2, magnitude=21, operations="timm", fill="mean", resampling="drawn")
+    drawn = Counter()
+    for seed in range(3000):
+        _, _, _, *rest = policy.draw(config, Random(seed))
+        drawn.update(map(int, rest[::2]))
+    forms, names = Counter(), Counter()
+    for number, count in drawn.items():
+        form, which = divmod(number, len(effects.EFFECTS))
+        names[list(effects.EFFECTS)[which]] += count
+        forms[effects.FORMS[form]] += count
+    assert set(names) == set(effects.STRENGTHS["timm"])
+    assert len(names) == 15
+    assert all(abs(count - 6000 / 15) < 80 for count in names.values())
+    assert {form.mean for form in forms} == {True}
+    assert forms[effects.FORMS[2]] / 6000 == pytest.approx(0.5, abs=0.03)
+
+
+def test_what_geometry_leaves_open_is_of_the_forms_colour(photo):
+    black, mean = effects.PLAIN, effects.Form(mean=True)
+    for name, size in (("rotate", 30.0), ("shear_x", 0.3), ("shift_y", 0.4), ("translate_x", 0.4)):
+        corners = []
+        for image in (photo, photo.convert("L")):
+            first, second = (np.asarray(effects.EFFECTS[name](image, size, form)) for form in (black, mean))
+            changed = (first != second).reshape(*first.shape[:2], -1).any(2)
+            corners.append(
+                {
+                    tuple(np.atleast_1d(pixel))
+                    for pixel in second[changed & (first == 0).reshape(*changed.shape, -1).all(2)]
+                }
+            )
+        assert (124, 116, 104) in corners[0]
+        assert (117,) in corners[1]
+
+
+def test_forms_interpolate_otherwise_and_solarize_add_is_by_hand(photo):
+    cubic = effects.Form(resampling=Image.Resampling.BICUBIC)
+    changed = np.asarray(effects.applied(effects.number_of("rotate", cubic), photo, 10.0))
+    assert np.array_equal(changed, np.asarray(photo.rotate(10.0, Image.Resampling.BICUBIC)))
+    image = np.asarray(photo).astype(int)
+    expected = np.where(image < 128, np.minimum(image + 77, 255), image)
+    assert np.array_equal(np.asarray(effects.EFFECTS["solarize_add"](photo, 77.0)), expected)
+
+
+def test_the_greatest_strengths_leave_no_bits(photo):
+    """Pillow itself refuses 0 bits, which ended training."""
+    for kind in ("augmix", "timm"):
+        assert effects.value(kind, "posterize", 1.0) == 0
+    for image in (photo, photo.convert("L")):
+        assert not np.asarray(effects.EFFECTS["posterize"](image, 0.0)).any()
 
 
 def chain_of(numbers: tuple[float, ...]) -> list[tuple[str, float]]:
