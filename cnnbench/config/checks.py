@@ -29,7 +29,7 @@ from cnnbench.config.evaluate import EvalConfig, weights_of
 from cnnbench.config.fields import check_fields, given, plain, require
 from cnnbench.config.image_size import check_image_sizes, input_size, training_image_sizes
 from cnnbench.config.optimizer import check_optimizer
-from cnnbench.config.protocols import CENTER, PROTOCOLS
+from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.config.recipes import check_recipe
 from cnnbench.config.resolution import check_resolution
 from cnnbench.config.runs import check_runs
@@ -106,9 +106,15 @@ def check_eval(config: EvalConfig) -> None:
 def check_protocol(config: EvalConfig) -> None:
     """Raise UserError if the network of `config` cannot be tested by its protocol at these sizes."""
     _check_whole(config)
+    protocol = PROTOCOLS[config.protocol]
     require(
-        not config.scales or PROTOCOLS[config.protocol].crops != CENTER,
+        not config.scales or protocol.takes_scales,
         f"scales={plain(config.scales)} does nothing with protocol={config.protocol}: set crop_ratio",
+    )
+    require(
+        config.interpolation is None or protocol.takes_interpolation,
+        f"interpolation={config.interpolation} does nothing with protocol={config.protocol}, which is bilinear without "
+        "antialiasing: leave it out, or use protocol=center",
     )
     for scale in config.scales:
         require(

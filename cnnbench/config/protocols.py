@@ -7,31 +7,54 @@ from dataclasses import dataclass
 
 from cnnbench.config.augment import AT
 
-CENTER, WHOLE = "center", "whole"
+CENTER, WHOLE, BOTH_SIDES = "center", "whole", "both_sides"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """`crops`: CENTER, a key of data.views.CROPS, or WHOLE: the uncropped image. `scales`: short sides to which images
-    are resized, pixels, for image_size 224 (others in proportion); (): image_size / crop_ratio. `mirrored`: each view
-    also mirrored left to right. `what`: the crops in words."""
+    """`crops`: CENTER, a key of evaluation_crops.CROP_SETS, WHOLE: the uncropped image, or BOTH_SIDES: the central
+    share crop_ratio of each side, resized to a square. `scales`: short sides to which images are resized, pixels, for
+    image_size 224 (others in proportion); (): image_size / crop_ratio. `mirrored`: each view also mirrored left to
+    right. `what`: the crops in words. `crop_ratio`: its own, in place of the network's."""
 
     crops: str
     scales: tuple[int, ...]
     mirrored: bool
     what: str
+    crop_ratio: float | None = None
 
     @property
     def whole(self) -> bool:
         return self.crops == WHOLE
+
+    @property
+    def single_crop(self) -> bool:
+        """Whether an image is seen once, in one crop, as papers say "single crop"."""
+        return self.crops in (CENTER, BOTH_SIDES) and not self.mirrored
+
+    @property
+    def takes_scales(self) -> bool:
+        """Whether the key `scales` acts: else crop_ratio alone says how much of an image is seen."""
+        return self.crops not in (CENTER, BOTH_SIDES)
+
+    @property
+    def takes_interpolation(self) -> bool:
+        """Whether images are resampled as the network's or the command's `interpolation` says."""
+        return self.crops != BOTH_SIDES
 
 
 # The papers average probabilities too; exceptions and what they leave open are at the line.
 PROTOCOLS: dict[str, Protocol] = {
     "center": Protocol(CENTER, (), False, "one centre crop"),
     "flip": Protocol(CENTER, (), True, "the centre crop"),
-    # Krizhevsky et al. 2012, section 4.1
+    # TensorFlow slim, preprocessing/inception_preprocessing.py, preprocess_for_eval
+    "inception": Protocol(BOTH_SIDES, (), False, "one crop, the centre of both sides", 0.875),
+    # He et al. 2016, section 3.4: of the whole image, as fb.resnet.torch cuts them (datasets/transforms.lua:78).
     "ten_crop": Protocol("corners", (), True, "the four corner crops and the centre crop"),
+    # Krizhevsky et al. 2012, sections 2 and 4.1: the central square is cut first, and no more of the image is seen.
+    "ten_crop_square": Protocol(
+        "square_corners", (), True, "of the central square the four corner crops and the centre crop"
+    ),
     # Szegedy et al. 2014 (GoogLeNet), section 7
     "crops144": Protocol(
         "squares",
@@ -50,6 +73,8 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
 }
 
+SINGLE_CROP = tuple(name for name, protocol in PROTOCOLS.items() if protocol.single_crop)
+
 
 def short_sides(protocol: Protocol, size: int, crop_ratio: float, scales: list[int]) -> list[int]:
     """The short sides to which `protocol` resizes images for crops of `size`; `scales` in place of its own, if any."""
@@ -58,8 +83,10 @@ def short_sides(protocol: Protocol, size: int, crop_ratio: float, scales: list[i
     return [round(scale * size / AT) for scale in protocol.scales] or [round(size / crop_ratio)]
 
 
-def protocol_in_words(protocol: Protocol, size: int, sides: list[int], interpolation: str) -> str:
+def protocol_in_words(protocol: Protocol, size: int, sides: list[int], crop_ratio: float, interpolation: str) -> str:
     """The whole protocol, for results."""
+    if protocol.crops == BOTH_SIDES:
+        return f"{protocol.what}: {crop_ratio:g} of each, resized to {size} x {size}, bilinear, not antialiased"
     shorts = f"short side{'s' * (len(sides) > 1)} {', '.join(map(str, sides))}"
     of = "" if protocol.whole else f" of {size}"
     words = f"{protocol.what}{of} from {shorts}, {interpolation}, antialiased"

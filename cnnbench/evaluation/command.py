@@ -15,14 +15,14 @@ from cnnbench.archs.from_config import build_network, weights_file
 from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.image_size import input_size
-from cnnbench.config.protocols import CENTER, PROTOCOLS
+from cnnbench.config.protocols import BOTH_SIDES, CENTER, PROTOCOLS
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.full_images import FullImages
 from cnnbench.data.loading.loader import Loader, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
-from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, Transform
+from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, InceptionTransform, Transform
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.evaluate import predict, warn_of_broken
@@ -105,7 +105,7 @@ def _passes(
 ) -> Iterator[tuple[nn.Module, Loader | FullImages]]:
     """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
     settings, arch = member.settings, member.arch
-    data, size, protocol = settings.data, input_size(settings), PROTOCOLS[settings.protocol]
+    data, protocol = settings.data, PROTOCOLS[settings.protocol]
     workers = choose_workers(data.workers, process.world)
     if protocol.whole:
         order = list(evaluation_batches(len(split), 1, process.rank, process.world))
@@ -115,13 +115,22 @@ def _passes(
                 FullImages(split, arch, scale, data, order, workers),
             )
         return
-    transform: Transform = EvaluationTransform(arch, size)
-    if protocol.crops != CENTER:
-        transform = CropsTransform(arch, size, protocol.crops, tuple(member.scales))
+    transform = _transform(member)
     batch = max(1, settings.batch // transform.views)
     order = list(evaluation_batches(len(split), batch, process.rank, process.world))
-    form = OverViews(model, transform.views, protocol.mirrored) if settings.protocol != "center" else model
+    several = transform.views > 1 or protocol.mirrored
+    form = OverViews(model, transform.views, protocol.mirrored) if several else model
     yield form, loader_of(split, transform, data, order, workers, device.type == "cuda")
+
+
+def _transform(member: EnsembleMember) -> Transform:
+    """What makes the views of an image for a protocol of crops."""
+    arch, size, crops = member.arch, input_size(member.settings), PROTOCOLS[member.settings.protocol].crops
+    if crops == CENTER:
+        return EvaluationTransform(arch, size)
+    if crops == BOTH_SIDES:
+        return InceptionTransform(arch, size)
+    return CropsTransform(arch, size, crops, tuple(member.scales))
 
 
 def _network(member: EnsembleMember, split: Split, process: Process, device: torch.device) -> nn.Module:

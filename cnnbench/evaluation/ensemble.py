@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -48,10 +49,8 @@ class EnsembleMember:
     @property
     def protocol(self) -> str:
         """How it is tested, in words."""
-        settings = self.settings
-        return protocol_in_words(
-            PROTOCOLS[settings.protocol], input_size(settings), self.scales, self.arch.interpolation
-        )
+        protocol, size = PROTOCOLS[self.settings.protocol], input_size(self.settings)
+        return protocol_in_words(protocol, size, self.scales, self.arch.crop_ratio, self.arch.interpolation)
 
 
 def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
@@ -101,7 +100,8 @@ def _numbered(split: Split) -> bool:
 
 def _member(config: EvalConfig, trained_model: TrainedModel) -> EnsembleMember:
     """`trained_model` with the settings of its test. UserError if it cannot be tested with them."""
-    given = {name: getattr(config, name) for name in ("crop_ratio", "interpolation")}
+    ratio = config.crop_ratio if config.crop_ratio is not None else PROTOCOLS[config.protocol].crop_ratio
+    given: dict[str, Any] = {"crop_ratio": ratio, "interpolation": config.interpolation}
     arch = dataclasses.replace(
         trained_model.arch, **{name: value for name, value in given.items() if value is not None}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import CropsTransform
 from cnnbench.evaluation.command import predictions_of
-from cnnbench.evaluation.ensemble import EnsembleMember, split_and_targets
+from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
@@ -55,8 +56,18 @@ def test_scales_are_the_papers_at_224_and_in_proportion_elsewhere():
     assert short_sides(PROTOCOLS["multiscale_dense"], 224, 0.875, []) == [256, 384, 512]
     assert short_sides(PROTOCOLS["multiscale_dense_resnet"], 224, 0.875, []) == [224, 256, 384, 480, 640]
     assert short_sides(PROTOCOLS["dense"], 224, 0.875, [384]) == [384]
-    words = protocol_in_words(PROTOCOLS["center"], 224, [256], "bilinear")
+
+
+def test_words():
+    words = protocol_in_words(PROTOCOLS["center"], 224, [256], 0.875, "bilinear")
     assert words == "one centre crop of 224 from short side 256, bilinear, antialiased"
+    words = protocol_in_words(PROTOCOLS["ten_crop_square"], 224, [256], 0.875, "bicubic")
+    assert words == (
+        "of the central square the four corner crops and the centre crop of 224 from short side 256, bicubic, "
+        "antialiased, each also mirrored, probabilities averaged"
+    )
+    words = protocol_in_words(PROTOCOLS["inception"], 299, [342], 0.875, "bicubic")
+    assert words == "one crop, the centre of both sides: 0.875 of each, resized to 299 x 299, bilinear, not antialiased"
 
 
 def photo(width: int, height: int, seed: int) -> np.ndarray:
@@ -89,12 +100,13 @@ def test_crops_are_pillows_and_torchvisions(shape):
     image = Image.fromarray(pixels)
     for crops, scales, expected in (
         ("corners", [128], v2.FiveCrop(size)(v2.Resize(128)(image))),
+        ("square_corners", [128], v2.FiveCrop(size)(v2.CenterCrop(128)(v2.Resize(128)(image)))),
         ("squares", [128, 144, 160, 176], googlenet_by_pillow(image, size, [128, 144, 160, 176])),
     ):
         transform = CropsTransform(ARCH, size, crops, tuple(scales))
         slot = np.zeros((transform.views, size, size, 3), np.uint8)
         transform(from_pixels(pixels), 0, 0, slot, np.zeros(0))
-        assert transform.views == len(expected) == {"corners": 5, "squares": 72}[crops]
+        assert transform.views == len(expected) == {"squares": 72}.get(crops, 5)
         for view, wanted in zip(slot, expected, strict=True):  # each resizing rounds, Pillow's between its two passes
             difference = np.abs(view.astype(int) - np.asarray(wanted))
             assert difference.max() <= 2
@@ -159,11 +171,20 @@ def slowly(model: torch.nn.Module, pixels: np.ndarray, protocol: str) -> np.ndar
     interpolation = ARCH.interpolation
     whole = {"dense": [40], "multiscale_dense": [37, 55, 73], "multiscale_dense_resnet": [32, 37, 55, 69, 91]}
 
+    def between(row: float, column: float) -> np.ndarray:
+        """The colour of `pixels` at a place between four of them, which beyond the last are repeated."""
+        height, width = pixels.shape[:2]
+        found = np.zeros(3)
+        for y, x in itertools.product((int(row), int(row) + 1), (int(column), int(column) + 1)):
+            share = (1 - abs(row - y)) * (1 - abs(column - x))
+            found += share * pixels[min(y, height - 1), min(x, width - 1)]
+        return found
+
     def at(short: int) -> np.ndarray:
         return resized(pixels, *scaled(pixels.shape[1], pixels.shape[0], short), interpolation)
 
     def logits(view: np.ndarray) -> torch.Tensor:
-        x = torch.from_numpy(view.copy()).permute(2, 0, 1) / 255
+        x = torch.from_numpy(view.copy()).permute(2, 0, 1).float() / 255
         x = ((x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1))[None]
         return model(x)[0]
 
@@ -192,10 +213,21 @@ def slowly(model: torch.nn.Module, pixels: np.ndarray, protocol: str) -> np.ndar
                 views.append(resized(np.asarray(square), SIZE, SIZE, interpolation))
         assert len(views) * 2 == 144
         found = [logits(side) for view in views for side in (view, view[:, ::-1])]
+    elif protocol == "inception":
+        height, width = pixels.shape[:2]
+        top, left = int(height * 0.1), int(width * 0.1)  # of both ends: crop_ratio is 0.8
+        down, across = (height - 2 * top) / SIZE, (width - 2 * left) / SIZE
+        pixels = pixels[top : height - top, left : width - left]
+        view = [[between(row * down, column * across) for column in range(SIZE)] for row in range(SIZE)]
+        found = [logits(np.round(view))]
     else:
         # Not TenCrop: it mirrors the image, not the crops, which shifts the central one where a margin is odd.
-        views = [np.asarray(view) for view in v2.FiveCrop(SIZE)(Image.fromarray(at(40)))]
-        views = views if protocol == "ten_crop" else views[4:]
+        image = Image.fromarray(at(40))
+        if protocol == "ten_crop_square":
+            left, top = round((image.width - 40) / 2), round((image.height - 40) / 2)
+            image = image.crop((left, top, left + 40, top + 40))
+        views = [np.asarray(view) for view in v2.FiveCrop(SIZE)(image)]
+        views = views if protocol.startswith("ten_crop") else views[4:]
         found = [logits(side) for view in views for side in (view, view[:, ::-1])[: 1 + (protocol != "center")]]
     return torch.stack(found).softmax(1).mean(0).numpy()
 
@@ -214,6 +246,18 @@ def test_a_protocol_is_what_its_words_say(networks, protocol):
         np.testing.assert_allclose(got["probability"][place], expected[order[:5]], atol=2e-6)
         assert got["rank"][place] == np.flatnonzero(order == SPLIT.labels[place])
         assert got["loss"][place] == pytest.approx(-np.log(expected[SPLIT.labels[place]]), abs=1e-4)
+
+
+def test_inception_has_its_own_share_but_what_is_asked_for(networks):
+    asked = dict(arch=ARCH, weights=str(networks[0]), data=DataConfig(path="sample"), image_size=SIZE)
+    for keys, ratio in (
+        ({}, 0.8),
+        ({"protocol": "inception"}, 0.875),
+        ({"protocol": "inception", "crop_ratio": 1.0}, 1.0),
+    ):
+        [one] = ensemble_members(EvalConfig(**asked, **keys))
+        assert one.arch.crop_ratio == ratio
+        assert (f": {ratio:g} of each" in one.protocol) == ("protocol" in keys)
 
 
 def test_protocols_differ(networks):
@@ -294,6 +338,11 @@ REFUSED = [
         "protocol=dense cannot be done with alexnet_tv: its pooling; use protocol=ten_crop",
     ),
     (dict(protocol="flip", scales=[40]), "scales=[40] does nothing with protocol=flip: set crop_ratio"),
+    (dict(protocol="inception", scales=[40]), "scales=[40] does nothing with protocol=inception: set crop_ratio"),
+    (
+        dict(protocol="inception", interpolation="bicubic"),
+        "interpolation=bicubic does nothing with protocol=inception, which is bilinear without antialiasing: leave it",
+    ),
     (dict(protocol="ten_crop", scales=[40, 31]), "scales=31 is out of range: it must be at least 32"),
     (dict(protocol="denses"), "did you mean dense"),
     (dict(crop_ratio=1.5), "crop_ratio=1.5 is out of range"),

@@ -9,16 +9,25 @@ from typing import Any
 from cnnbench.analysis.papers.measured import MeasuredErrors
 from cnnbench.archs.facts import facts
 from cnnbench.config.fields import plain
+from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.config.train import TrainConfig
 
-# Our protocols in the words of facts.json.
+# Our protocols in the words of facts.json: what a paper's word for its test means, where OF_FAMILY says nothing else.
 IN_WORDS = {
     "center": ("single crop", "whole image"),
-    "ten_crop": ("10 crops", "not stated"),  # the latter: ZFNet, whose paper has ten crops in training
+    "ten_crop": ("10 crops",),
     "crops144": ("144 crops",),
     "dense": ("dense",),
     "multiscale_dense": ("multi-scale dense",),
     "multiscale_dense_resnet": ("multi-scale dense",),
+}
+
+# (family, word of facts.json) -> the protocol that these papers mean by the word.
+OF_FAMILY = {
+    ("alexnet", "10 crops"): "ten_crop_square",  # Krizhevsky et al. 2012, sections 2 and 4.1
+    ("zfnet", "not stated"): "ten_crop_square",  # the ten crops of its training: Zeiler, Fergus 2014, section 3
+    ("inception", "single crop"): "inception",  # the released code, as the next
+    ("xception", "single crop"): "inception",
 }
 
 # Split of facts.json -> images tested, classes, training images (None: not asked for).
@@ -108,7 +117,7 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
     results = [
         result
         for result in facts(name)["results"]
-        if _is_by(result, protocol, scales) and result["split"] in PUBLISHED_SPLITS
+        if _is_by(name, result, protocol, scales) and result["split"] in PUBLISHED_SPLITS
         if all(result.get(key) == value for key, value in wanted.items()) and (wanted or "of" not in result)
     ]
     results.sort(key=lambda result: result["split"] != split)  # of the same images first; stable
@@ -120,20 +129,24 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
 
 def protocols_of(config: TrainConfig) -> list[str]:
     """The protocols by which the network has a published error."""
-    results = [result for result in facts(config.arch.name)["results"] if "of" not in result]
-    return [protocol for protocol in IN_WORDS if any(_is_by(result, protocol) for result in results)]
+    name = config.arch.name
+    results = [result for result in facts(name)["results"] if "of" not in result]
+    return [protocol for protocol in PROTOCOLS if any(_is_by(name, result, protocol) for result in results)]
 
 
-def _is_by(result: dict[str, Any], protocol: str, scales: Sequence[int] = ()) -> bool:
-    """Whether an entry of facts.json was counted by our `protocol`, at `scales` if there are any."""
+def _is_by(name: str, result: dict[str, Any], protocol: str, scales: Sequence[int] = ()) -> bool:
+    """Whether an entry of facts.json, of the network `name`, was counted by our `protocol`, at `scales` if there are
+    any."""
     tested = result.get("detail", "").rpartition("Q")[2]  # VGG's tests: "=256", "=384" or " in {256, 384, 512}"
     if scales and (len(scales) > 1 or tested != f"={scales[0]}"):
         return False
     if protocol == "dense" and not scales and tested not in ("", "=256"):
         return False
-    if result["protocol"] == "multi-scale dense" and bool(tested) != (protocol == "multiscale_dense"):
+    word = result["protocol"]
+    if word == "multi-scale dense" and bool(tested) != (protocol == "multiscale_dense"):
         return False  # VGG's scales, not ResNet's, or the other way about
-    return result["protocol"] in IN_WORDS.get(protocol, ())
+    meant = OF_FAMILY.get((facts(name)["family"], word))
+    return protocol == meant if meant else word in IN_WORDS.get(protocol, ())
 
 
 def _of(result: dict[str, Any], recipe: str, source: str) -> Published:

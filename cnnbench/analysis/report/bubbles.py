@@ -17,6 +17,7 @@ from cnnbench.analysis.report.intervals import main_result
 from cnnbench.analysis.report.labels import place_names
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import all_facts
+from cnnbench.config.protocols import SINGLE_CROP
 
 ILSVRC = ("val", "val_non_blacklisted")
 FAMILY_MARKERS = {
@@ -51,7 +52,7 @@ class Bubble:
 
 
 def published_bubbles() -> list[Bubble]:
-    """The networks with a published top-1 error by one centre crop, each with the first that is its own."""
+    """The networks with a published top-1 error by a single crop, each with the first that is its own."""
     return [network for entry in all_facts() if (network := _network(entry))]
 
 
@@ -124,13 +125,13 @@ def _chart(runs: Sequence[Run], places: dict[str, float], label: str, sized: boo
 
 
 def _measured(runs: Sequence[Run], keys: set[str]) -> dict[str, list[float]]:
-    """Top-1 errors of runs on ILSVRC by one centre crop, by network."""
+    """Top-1 errors of runs on ILSVRC by a single crop, by network."""
     found: dict[str, list[float]] = {}
     for run in runs:
         result, key = main_result(run), run.config.arch.name
         if (
             result
-            and result.protocol == "center"
+            and result.protocol in SINGLE_CROP
             and key in keys
             and result.published
             and result.published.split in ILSVRC
@@ -170,7 +171,7 @@ def _legend(figure: Figure, axes: Axes, sized: bool) -> None:
 def _caption(shown: Sequence[Bubble], measured: bool, sized: bool) -> str:
     details = "; ".join(f"{network.key}: {network.detail}" for network in shown if network.detail)
     caption = (
-        "Light: published top-1 errors of one network by one centre crop on the ILSVRC-2012 validation images; "
+        "Light: published top-1 errors of one network by a single crop on the ILSVRC-2012 validation images; "
         "networks without such an error are left out. "
     )
     caption += "Filled in: measured by runs here, joined to the published error. " if measured else ""

@@ -12,6 +12,7 @@ from cnnbench.analysis.papers.published import PUBLISHED_SPLITS, Published, publ
 from cnnbench.analysis.report import style
 from cnnbench.analysis.report.results import CountedResult, results_of
 from cnnbench.analysis.report.run import Run
+from cnnbench.config.protocols import SINGLE_CROP
 
 MEASURED, PAPER = style.COLOURS[0], style.COLOURS[1]
 TARGET: dict[str, Any] = dict(marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", zorder=2)
@@ -58,10 +59,10 @@ def published_beside_measured(runs: Sequence[Run]) -> tuple[Figure | None, str]:
 
 
 def main_result(run: Run) -> CountedResult | None:
-    """The result of a run that says most: one that can be compared with a published error, else by one centre crop;
+    """The result of a run that says most: one that can be compared with a published error, else by a single crop;
     None if the run has not ended and was not evaluated."""
     results = results_of(run) if run.result or run.evaluations else []
-    return min(results, key=lambda result: (result.published is None, result.protocol != "center"), default=None)
+    return min(results, key=lambda result: (result.published is None, result.protocol not in SINGLE_CROP), default=None)
 
 
 def spread(result: CountedResult, top: int) -> list[list[float]]:

@@ -14,6 +14,7 @@ from cnnbench.analysis.report.curves import EPOCH, MARKS, points
 from cnnbench.analysis.report.intervals import main_result, spread
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import facts, headline, published
+from cnnbench.config.protocols import SINGLE_CROP
 
 COMPARED_NETWORKS = {
     "DenseNet": ("densenet121", "densenet169", "densenet201", "densenet264"),
@@ -91,7 +92,7 @@ def inception_ladder(runs: Sequence[Run]) -> tuple[Figure, str]:
         (STEP_OF[run.config.ladder], result)
         for run in runs
         if run.config.ladder in STEP_OF
-        if (result := main_result(run)) and result.published and result.protocol == "center"
+        if (result := main_result(run)) and result.published and result.protocol in SINGLE_CROP
     ]
     results = [published(name, **{"protocol": "single crop", **wanted}) for _, name, wanted in LADDER_STEPS]
     figure = style.new_figure(3.9)
@@ -108,7 +109,7 @@ def inception_ladder(runs: Sequence[Run]) -> tuple[Figure, str]:
     panels[0].set_yticks(range(len(LADDER_STEPS)), [step for step, *_ in LADDER_STEPS])
     missing = [step for (step, *_), result in zip(LADDER_STEPS, results, strict=True) if result["top5_err"] is None]
     return figure, (
-        "Published errors, one centre crop, on the 48,238 images of ILSVRC-2012 validation that are not blacklisted "
+        "Published errors, a single crop, on the 48,238 images of ILSVRC-2012 validation that are not blacklisted "
         "(BN-Inception: on all 50,000). Rows with + add to the row above; the last three are networks of their own. "
         f"No top-5 error is printed of {', '.join(missing)}."
         + (" Diamonds: measured by runs here, with 95 % intervals." if measured else "")

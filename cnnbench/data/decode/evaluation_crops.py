@@ -15,10 +15,18 @@ def center(width: int, height: int, size: int) -> list[Square]:
 
 
 def corners(width: int, height: int, size: int) -> list[Square]:
-    """The four corner crops (upper left, upper right, lower left, lower right) and the central one (Krizhevsky et al.
-    2012, section 4.1)."""
+    """The four corner crops (upper left, upper right, lower left, lower right) and the central one, of the whole
+    image (He et al. 2016, section 3.4)."""
     right, bottom = width - size, height - size
     return [(0, 0, size), (right, 0, size), (0, bottom, size), (right, bottom, size), *center(width, height, size)]
+
+
+def square_corners(width: int, height: int, size: int) -> list[Square]:
+    """The five crops of `corners`, of the central square of the short side (Krizhevsky et al. 2012, sections 2 and
+    4.1)."""
+    short = min(width, height)
+    left, top, _ = center(width, height, short)[0]
+    return [(left + x, top + y, side) for x, y, side in corners(short, short, size)]
 
 
 def squares(width: int, height: int, size: int) -> list[Square]:
@@ -38,6 +46,7 @@ CROP_SETS: Implementations[Callable[[int, int, int], list[Square]]] = Implementa
     "CROP_SETS in cnnbench/data/decode/evaluation_crops.py",
     {
         "corners": corners,
+        "square_corners": square_corners,
         "squares": squares,
     },
 )

@@ -16,6 +16,7 @@ from cnnbench.config.augment import AugmentConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row, row_width
 from cnnbench.data.decode.evaluation_crops import CROP_SETS
+from cnnbench.data.decode.inception_crop import central_share, squashed
 from cnnbench.data.decode.picture import Picture, from_pixels
 from cnnbench.data.decode.region import central_window, cut, resized, scaled
 from cnnbench.data.loading.sampler import image_random
@@ -92,6 +93,23 @@ class EvaluationTransform:
     def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
         part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)
         slot[:] = in_channels(cut(picture, part, self.arch.interpolation), slot.shape[2])
+
+
+@dataclass(frozen=True)
+class InceptionTransform:
+    """The central share, arch.crop_ratio, of both sides, resized to a square without antialiasing."""
+
+    arch: ArchConfig
+    size: int
+    parameters: int = 0
+    views: int = 1
+
+    def side(self, draw: int) -> int:
+        return self.size
+
+    def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
+        part = central_share(picture.width, picture.height, self.arch.crop_ratio)
+        slot[:] = in_channels(squashed(picture.region(*part), self.size), slot.shape[2])
 
 
 @dataclass(frozen=True)

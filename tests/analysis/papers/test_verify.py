@@ -122,12 +122,32 @@ def test_each_protocol_is_held_against_its_own_error_and_the_recipe_against_its_
         (["arch=resnet50", "recipe=modern"], 19.142),
         (["arch=resnet50", "recipe=a3"], 21.9),
         (["ladder=plain_residual", "step=resnet34"], None),  # published by ten crops alone
-        (["ladder=inception_v3", "step=rmsprop"], 23.1),
     ):
         run = make_run(tmp_path / "-".join(words), *words, error=expected or 25, **imagenet)
         _, content, _ = verdict(run)
         assert content["judgements"][0]["published"] == expected, words
-    assert content["causes"][0].startswith("result.json: published on val_non_blacklisted, measured on val")
+
+
+def test_a_papers_word_for_its_test_is_one_protocol(tmp_path):
+    """AlexNet's ten crops are of the central square, a single crop of Inception's is squashed."""
+    base = {"wrong_top1": 12_000, "wrong_top5": 4_000, "n": 50_000}
+    for words, expected in (
+        (["arch=alexnet"], {"center": 42.9, "ten_crop": None, "ten_crop_square": 40.7}),
+        (["arch=zfnet"], {"center": None, "ten_crop": None, "ten_crop_square": 38.4}),
+        (["arch=vgg16"], {"center": 28.5, "ten_crop": 28.07, "ten_crop_square": None}),
+        (["arch=inception_v3"], {"center": None, "inception": 21.2, "crops144": 18.9}),
+        (["arch=inception_v3", "recipe=simple90"], {"center": 22.706, "inception": 21.2}),
+        (["arch=xception"], {"center": None, "inception": 21.0}),
+        (["arch=resnet50"], {"center": 24.01, "inception": None}),
+        (["ladder=inception_v3", "step=rmsprop"], {"center": None, "inception": 23.1}),
+    ):
+        run = make_run(tmp_path / "-".join(words), *words, error=25, n=50_000, classes=1000)
+        for protocol in expected:
+            (run / f"eval-{protocol}.json").write_text(json.dumps(base | {"protocol": protocol}))
+        content = verdict(run)[1]
+        found = {row["protocol"]: row["published"] for row in content["judgements"] if row["top"] == 1}
+        assert found == {"center": None} | expected, words
+    assert "eval-inception.json: published on val_non_blacklisted, measured on val" in " ".join(content["causes"])
 
 
 def test_a_result_by_the_papers_protocol_is_asked_for(tmp_path):

@@ -205,7 +205,7 @@ def test_a_name_takes_the_free_side():
 
 def test_ladders_show_the_published_steps(run):
     step = composed("ladder=inception_v3/rmsprop", "recipe=inception_v3")
-    exact = result(n=48_238, wrong=11_577, arch="inception_v2", exclude="blacklist")
+    exact = result(n=48_238, wrong=11_577, arch="inception_v2", exclude="blacklist", protocol="inception")
     figure, caption = ladders.inception_ladder([run("step", config=step, evaluations=[exact])])
     measured = [bar.lines[0].get_xydata().tolist() for bar in figure.axes[0].containers]
     assert measured == [[[pytest.approx(24, abs=0.01), 2]]]
