@@ -31,6 +31,8 @@ class Stated:
 def ledger(config: TrainConfig) -> dict[str, str]:
     """The source of each key that acts in `config`, by its dotted name; "" where none is stated. Hydra has to be
     initialised."""
+    if not repository().config_exists(f"recipe/{config.recipe}"):  # in a folder that only --config-dir names
+        return dict.fromkeys(acting_keys(config), "")
     known, fields = stated(config.arch.name, config.recipe, config.ladder), entries(TrainConfig)
     return {name: _source(name, config, known, fields) for name in acting_keys(config)}
 

@@ -67,6 +67,7 @@ class OptimizerConfig:
         "factor on the rate of biases, but for those of normalisation layers (Caffe, cuda-convnet: 2)",
         1.0,
         range=Range(at_least=0),
+        source="one rate for all, as where no other is named",
     )
     fused: bool = key("sgd, adam, adamw: update all weights in one kernel", False)
 

@@ -58,10 +58,11 @@ def test_what_is_given_besides_is_not_the_recipes():
     assert CHANGED not in (found["recipe_batch"], found["optimizer.momentum"])
 
 
-def test_a_value_that_no_file_states_and_no_schema_explains_has_no_source(tmp_path, command):
+def test_a_recipe_of_ones_own_is_shown_without_sources(tmp_path, command):
     (tmp_path / "recipe").mkdir()
-    own = "# @package _global_\nepochs: 3 # ours\nrecipe_batch: 64\noptimizer: {kind: sgd, lr: 0.1}\nschedule: {kind: constant} # ours\n"
+    own = "# @package _global_\nepochs: 3 # ours\nrecipe_batch: 64\n"
+    own += "optimizer: {kind: sgd, lr: 0.1}\nschedule: {kind: constant}\n"
     (tmp_path / "recipe/own.yaml").write_text(own)
     shown = command("describe", "recipe=own", "arch=resnet18", "--config-dir", tmp_path, "format=csv").stdout
-    assert "epochs,3,ours" in shown
-    assert "optimizer.lr,0.1,\n" in shown
+    assert "epochs,3,\n" in shown
+    assert CHANGED not in shown
