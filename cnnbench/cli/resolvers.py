@@ -32,6 +32,7 @@ def register() -> None:
         "whole": _whole,
         "by_weights": _by_weights,
         "with_weights": _with_weights,
+        "recipe_parts": _recipe_parts,
     }
     for name, function in functions.items():
         OmegaConf.register_new_resolver(name, function, replace=True)
@@ -77,6 +78,11 @@ def _by_weights(weights: Any, theirs: list[float], own: list[float]) -> list[flo
 def _with_weights(weights: Any, theirs: Any, own: Any) -> Any:
     """`theirs` if `weights`, the key, names any, else `own`."""
     return own if weights is None else theirs
+
+
+def _recipe_parts(parts: int, _root_: DictConfig) -> int:
+    """Into how many parts each process cuts its share of the recipe's batch; 1 of a batch that is given."""
+    return parts if _root_.get("batch") is None else 1
 
 
 def repository() -> IConfigRepository:

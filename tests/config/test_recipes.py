@@ -24,6 +24,7 @@ from cnnbench.config.fields import entries, value_of
 from cnnbench.config.image_size import training_image_sizes
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
+from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.schedules import rate_factor
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,10 @@ OWN = own_recipes()
 PAPERS = sorted(set(OWN.values()))
 GROUPS = ("augment", "optimizer", "schedule", "average", "resolution")
 OPTIONS = {group: groups(TRAIN)[group] for group in GROUPS}
-OF_A1 = {"stochastic_depth": 0.05, "crop_ratio": 0.95, "interpolation": "bicubic"}
+OF_A1 = {
+    **{"stochastic_depth": 0.05, "stochastic_depth_from": "first_block", "zero_init": True},
+    **{"crop_ratio": 0.95, "interpolation": "bicubic"},
+}
 
 
 def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
@@ -137,12 +141,27 @@ def test_each_row_of_the_inception_table_changes_one_thing():
         {key: below[key] for key in below if below[key] != above[key] and key not in ("ladder", "arch.options")}
         for above, below in pairwise(rows)
     ]
-    rmsprop = {f"optimizer.{key}" for key in ("kind", "lr", "base_batch", "alpha", "eps")}
-    assert {*changes[0]} == rmsprop
-    assert rows[1]["optimizer.kind"] == "tensorflow_rmsprop"
-    assert changes[1:] == [
+    assert changes == [
+        {"optimizer.kind": "tensorflow_rmsprop", "optimizer.alpha": 0.9, "optimizer.eps": 1.0},
         {"label_smoothing": 0.1}, {"arch.options.stem": "factorised"}, {"arch.options.aux_batch_norm": True},
     ]  # fmt: skip
+
+
+def test_the_rate_of_the_inception_papers_is_of_1600_images_and_the_scripts_of_256():
+    """J. Shlens, tensorflow/models issue 119; inception_train.py. A batch that is given is cut into no parts."""
+    paper, released = composed("arch=inception_v3"), composed("recipe=inception_released", "arch=inception_v3")
+    assert (paper.recipe_batch, paper.accumulate, paper.bn_group) == (1600, 5, 32)
+    assert scaled_learning_rate(paper.optimizer, 1600) == 0.045
+    assert scaled_learning_rate(released.optimizer, 256) == 0.1
+    rates = [rate_factor(released.schedule, epoch, 1, released.epochs) for epoch in (0, 29, 30, 60)]
+    assert rates == pytest.approx([1, 1, 0.16, 0.0256])
+    assert [composed("arch=inception_v3", *words).accumulate for words in (["batch=64"], ["accumulate=10"])] == [1, 10]
+    changed = {
+        *("recipe", "recipe_source", "recipe_batch", "accumulate", "clip_norm"),
+        *("optimizer.lr", "optimizer.base_batch", "schedule.step_epochs", "schedule.gamma"),
+    }
+    first, second = goldens.values(paper), goldens.values(released)
+    assert {key for key in first if first[key] != second[key]} == changed
 
 
 def test_resnext_and_resnet_110_have_recipes_of_their_own():
