@@ -9,7 +9,9 @@ from cnnbench.config.fields import SHARE, Kind, Range, check_acting, group, key,
 from cnnbench.runtime.errors import nearest
 
 CROPS = {
-    "random_resized": Kind("random area and aspect", ("scale", "ratio")),
+    "random_resized": Kind("random area and aspect, as torchvision draws them", ("scale", "ratio")),
+    "random_sized": Kind("the same as fb.resnet.torch draws them", ("scale", "ratio")),
+    "distorted_box": Kind("random height and aspect, as TensorFlow slim draws them", ("scale", "ratio")),
     "random": Kind("short side to image_size / crop_ratio, then a random square"),
     "fixed_random": Kind("the same within the central square of that side"),
     "ten_fixed": Kind("one of the corners or the centre of that square (mirrored by flip.p=0.5)"),
@@ -35,8 +37,8 @@ BATCH = ("mixup", "cutmix")  # on whole batches, after all of augment.order
 @dataclass(frozen=True)
 class CropConfig:
     kind: str = key("the part of the image", "random_resized", kinds=CROPS)
-    scale: list[float] = key("random_resized: share of the image's area, from and to", [0.08, 1.0])
-    ratio: list[float] = key("random_resized: width / height, from and to", [3 / 4, 4 / 3])
+    scale: list[float] = key("crops of random area: share of the image's area, from and to", [0.08, 1.0])
+    ratio: list[float] = key("crops of random area: width / height, from and to", [3 / 4, 4 / 3])
     short_side: list[int] = key(
         "scale_jitter: short side of the resized image, from and to, pixels, for training images of 224; in proportion "
         "for others",

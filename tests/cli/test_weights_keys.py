@@ -29,9 +29,20 @@ def test_images_follow_the_weights(command):
     assert said == ["from torchvision:IMAGENET1K_V2: arch.crop_ratio=0.965517 follows from it"]
     config, said = composed("arch=inception_v3", "weights=torchvision", command=command)
     assert (round(299 / config.arch.crop_ratio), config.arch.interpolation) == (342, "bilinear")
-    assert said[0].startswith("from torchvision:IMAGENET1K_V1: arch.interpolation=bilinear")
+    assert said == ["from torchvision:IMAGENET1K_V1: images and switches of the network are expected as they are"]
+    config, said = composed("arch=inception_v3", "weights=w.pth", "weights_from=timm:gluon_in1k", command=command)
+    assert said[0].startswith("from timm:gluon_in1k: arch.crop_ratio=0.876833, arch.interpolation=bicubic")
     config, said = composed("arch=resnet50", "weights=torchvision", command=command)
     assert said == ["from torchvision:IMAGENET1K_V1: images and switches of the network are expected as they are"]
+
+
+def test_torchvisions_weights_keep_their_images_under_a_recipe_that_has_others():
+    """fb.resnet.torch resamples bicubically, by whose recipe DenseNet trains; torchvision's weights are bilinear."""
+    config, _ = composed("arch=densenet121", command="train")
+    assert (config.recipe, config.arch.interpolation) == ("fb_resnet", "bicubic")
+    config, said = composed("arch=densenet121", "weights=torchvision", command="train")
+    assert (config.recipe, config.arch.interpolation) == ("fb_resnet", "bilinear")
+    assert said == ["from torchvision:IMAGENET1K_V1: arch.interpolation=bilinear follows from it"]
 
 
 def test_switches_follow_the_weights():

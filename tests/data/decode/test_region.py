@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import CropConfig
-from cnnbench.data.augment.crop import random_box, training_part
+from cnnbench.data.augment.crop import distorted_box, random_box, random_sized_box, training_part
 from cnnbench.data.decode import region
 from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.picture import Picture, from_pixels, open_picture
@@ -129,7 +129,41 @@ def test_random_box_that_never_fits_is_the_largest_central_one():
     assert random_box(1, 1, config, Random(0)) == (0, 0, 1, 1)
 
 
-@pytest.mark.parametrize("kind", ["random_resized", "random", "center"])
+def test_random_sized_boxes_are_fb_resnet_torchs():
+    """The aspect is uniform and turned half of the time: of [1/2, 2] beyond 3/2, or below 2/3, in 4/9 of the boxes, not
+    in the 0.415 of a uniform logarithm. What never fits is the central square."""
+    config, random = CropConfig(kind="random_sized", scale=[0.05, 0.2], ratio=[0.5, 2.0]), Random(0)
+    boxes = np.array([random_sized_box(4000, 4000, config, random) for _ in range(20_000)])
+    aspect, area = boxes[:, 2] / boxes[:, 3], boxes[:, 2] * boxes[:, 3] / 4000**2
+    assert np.mean((aspect > 1.5) | (aspect < 1 / 1.5)) == pytest.approx(4 / 9, abs=0.012)
+    assert np.mean(aspect > 1) == pytest.approx(0.5, abs=0.012)
+    assert np.quantile(area, [0.01, 0.5, 0.99]) == pytest.approx([0.0515, 0.125, 0.1985], abs=0.002)
+    never = CropConfig(kind="random_sized", scale=[1.0, 1.0])
+    assert random_sized_box(1000, 10, never, random) == (495, 0, 10, 10)
+    assert random_sized_box(10, 1000, never, random) == (0, 495, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "area", "spread", "height"),
+    [((500, 375), 0.3877, 0.2075, 255.8), ((333, 500), 0.3409, 0.1721, 230.0), ((700, 200), 0.1913, 0.0635, 158.4)],
+)
+def test_distorted_boxes_are_tensorflows(shape, area, spread, height):
+    """Means over 20,000 boxes of TensorFlow 2.21's own sample_distorted_bounding_box with slim's arguments."""
+    config, random = CropConfig(kind="distorted_box", scale=[0.05, 1.0], ratio=[0.75, 1.33]), Random(0)
+    boxes = np.array([distorted_box(*shape, config, random) for _ in range(20_000)])
+    share = boxes[:, 2] * boxes[:, 3] / (shape[0] * shape[1])
+    assert share.mean() == pytest.approx(area, abs=4 * spread / 100)  # a standard error is 1/141 of the spread, of both
+    assert share.std() == pytest.approx(spread, abs=0.004)
+    assert share.min() >= 0.1
+    assert boxes[:, 3].mean() == pytest.approx(height, abs=2)
+    assert boxes.min() >= 0
+    assert (boxes[:, :2] + boxes[:, 2:]).max(0).tolist() <= [*shape]
+    aspect = boxes[:, 2] / boxes[:, 3]
+    assert (aspect.min(), aspect.max()) == pytest.approx((0.75, 1.33), abs=0.01)
+    assert distorted_box(1000, 10, config, random) == (0, 0, 1000, 10)
+
+
+@pytest.mark.parametrize("kind", ["random_resized", "random_sized", "distorted_box", "random", "center"])
 @pytest.mark.parametrize("shape", [(301, 203), (1, 1), (3, 500), (29, 29)])
 def test_every_crop_gives_the_square_asked_for(photo, kind, shape):
     image = picture(photo.resize(shape))
