@@ -121,8 +121,13 @@ class JitterConfig:
         "turn of the hue, drawn from - this to + this, in full turns",
         0.0,
         range=Range(at_least=0, at_most=0.5),
+        source="none is named",
     )
-    random_order: bool = key("the four in random order; else as they are listed here", True)
+    random_order: bool = key(
+        "the four in random order; else as they are listed here",
+        True,
+        source="in random order: fb.resnet.torch, datasets/transforms.lua:289",
+    )
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,15 @@ class AverageConfig:
         "epochs, as in torchvision's references",
         "step",
         choices=("step", "run"),
+        source="one update, as where no other is named",
     )
     warmup: bool = key("ema: shorter memory at the start: decay at most (1 + n) / (10 + n) after n updates", True)
-    start_epoch: float = key("epoch from which on weights are averaged", 0.0, range=Range(at_least=0))
+    start_epoch: float = key(
+        "epoch from which on weights are averaged",
+        0.0,
+        range=Range(at_least=0),
+        source="from the first step on, as where no other is named",
+    )
     every: int = key("optimiser steps between two updates", 1, range=Range(at_least=1))
     precise_bn: int | None = key(
         "training images over which the statistics of batch normalisation are computed for the averaged weights, anew "

@@ -27,7 +27,7 @@ class OptimizerConfig:
         "how the rate follows the batch: lr x batch / base_batch, lr x the root of that, or lr as it is",
         "linear",
         choices=("linear", "sqrt", "none"),
-        source="ours: at the recipe's batch the rate is its paper's, at others it follows Goyal et al. 2017, 2.1",
+        source="our choice: at the recipe's batch the rate is its paper's, at others it follows Goyal et al. 2017, 2.1",
     )
     momentum: float = key(
         "sgd, caffe_sgd, both rmsprop, lars: momentum in [0, 1)",

@@ -162,7 +162,7 @@ class TrainConfig:
         "device of its own; null: all that a process computes at once",
         None,
         range=Range(at_least=1),
-        source="ours: all images of a device, as many as it takes; bn_group=32 is 32 images per GPU on any",
+        source="our choice: all images of a device, as many as it takes; bn_group=32 is 32 images per GPU on any",
     )
     precise_bn: int | None = key(
         "training images over which the statistics of batch normalisation are computed anew for the last evaluation; "
