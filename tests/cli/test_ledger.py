@@ -48,7 +48,7 @@ def test_every_key_of_a_network_has_a_source():
 
 def test_a_source_is_that_of_the_file_that_states_the_value_last():
     found = of("arch=resnet50", "recipe=a3")
-    assert found["epochs"] != of("arch=resnet50", "recipe=a1")["epochs"]
+    assert found["label_smoothing"] != of("arch=resnet50", "recipe=a1")["label_smoothing"]
     assert found["arch.mean"] == of("arch=resnet18", "recipe=resnet")["arch.mean"]
 
 
