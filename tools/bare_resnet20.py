@@ -1,8 +1,8 @@
 """ResNet-20 on CIFAR-10 by the command against a bare PyTorch script of the same recipe (He et al. 2016, section 4.2).
 
     python tools/bare_resnet20.py steps FOLDER                   # the same start and batches: 200 steps, equal weights?
-    python tools/bare_resnet20.py train FOLDER --runs runs/bare  # whole runs, errors beside each other; goes on where it
-                                                                 # stopped
+    python tools/bare_resnet20.py train FOLDER --runs runs/bare  # whole runs, errors beside each other; goes on where
+                                                                 # it stopped
 
 FOLDER holds CIFAR-10 (cifar-10-batches-bin or -py). Everything below `# bare` is plain PyTorch and torchvision; of
 cnnbench it takes the decoded images alone, and in `steps` the batches that the command trained on.
