@@ -182,8 +182,8 @@ class Unit(nn.Module):
 
 def _strided(kernels: Sequence[int], stride_in: str | None) -> int:
     """Number, from 1 on, of the convolution that halves the map; ValueError for kernels that no unit has."""
-    if not 2 <= len(kernels) <= 3 or not set(kernels) <= {1, 3} or 3 not in kernels:
-        raise ValueError(f"no unit has kernels {list(kernels)}: give two or three, each 1 or 3, with a 3 among them")
+    if not 1 <= len(kernels) <= 4 or not set(kernels) <= {1, 3} or 3 not in kernels:
+        raise ValueError(f"no unit has kernels {list(kernels)}: give one to four, each 1 or 3, with a 3 among them")
     if stride_in is None:
         return list(kernels).index(3) + 1
     require_choice("preact_resnet", "stride_in", stride_in, ("conv1", "conv2"))

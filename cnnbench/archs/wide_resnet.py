@@ -21,6 +21,17 @@ CIFAR (Table 1): WRN-n-k, the pre-activation network of preact_resnet.py, N = (n
 | conv4 | 8x8            | [3x3 64k]x2 xN, first stride 2        |
 | head  | 1x1            | BN, ReLU, average, fully connected    |
 
+`kernels` makes the blocks of Table 2, for k = 2 with N of that formula whatever the block has, and of Table 3, [3]*l:
+
+| block    | kernels   | depth d | parameters (M) |
+|----------|-----------|---------|----------------|
+| B(1,3,1) | [1, 3, 1] | 40      | 1.4            |
+| B(3,1)   | [3, 1]    | 40      | 1.2            |
+| B(1,3)   | [1, 3]    | 40      | 1.3            |
+| B(3,1,1) | [3, 1, 1] | 40      | 1.3            |
+| B(3,3)   | [3, 3]    | 28      | 1.5            |
+| B(3,1,3) | [3, 1, 3] | 22      | 1.1            |
+
 `block_dropout` of 0.3 is the paper's for CIFAR with dropout (section 3); without is its main result and the default.
 """
 
@@ -51,4 +62,5 @@ NETWORKS: Networks = {
     "wide_resnet101_2": (ResNet, {**BOTTLENECK[101], **ILSVRC, "base_width": 128}),
     "wrn16_4": _wrn(16, 4),
     "wrn28_10": _wrn(28, 10),
+    **{f"wrn40_{k}": _wrn(40, k) for k in (1, 2, 4, 8)},
 }

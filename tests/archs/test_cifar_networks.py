@@ -196,7 +196,7 @@ def test_densenet_bc_is_the_public_one():
         ({"shortcut": "C"}, "preact_resnet has no shortcut 'C': choose one of A, B"),
         ({"shortcut_from": "output"}, "preact_resnet has no shortcut_from 'output': choose one of activated, input"),
         ({"first_activation": "none"}, "preact_resnet has no first_activation 'none': choose one of branch, both"),
-        ({"kernels": (1, 5)}, r"no unit has kernels \[1, 5\]: give two or three, each 1 or 3, with a 3 among them"),
+        ({"kernels": (1, 5)}, r"no unit has kernels \[1, 5\]: give one to four, each 1 or 3, with a 3 among them"),
         ({"init": "xavier"}, "preact_resnet has no init 'xavier': choose one of fan_out, fan_in, wrn"),
         ({"groups": 65, "base_width": 1}, "no unit of width 16 has 65 groups of base width 1: too small"),
         ({"groups": 8, "expansion": 1}, "groups and base_width are of bottleneck units, which have an expansion"),

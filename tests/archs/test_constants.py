@@ -34,6 +34,8 @@ DROPOUT = {
     "inception_resnet_v2": [0.2],
     "inception_resnet_v2_paper": [0.2],
     "xception": [0.5],  # section 4.4
+    "nin": [0.5],  # nin_imagenet/train_val.prototxt
+    "cifar_nin": [0.5, 0.5],  # NIN/cifar-10_def
 }
 
 # Weights of the losses of the auxiliary heads: GoogLeNet, section 5; Inception-v2 and v3, the authors' code.

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torchvision
 from checks import assert_gradients, assert_same, build_meta, multiply_adds, parameters, shapes
+from meta import on_meta
 
 from cnnbench.archs.registry import build
 
@@ -29,7 +30,22 @@ FIGURES = {
 CIFAR_PARAMETERS = {
     "wrn16_4": 432 + (120_832 + 524_288 + 2_097_152) + 3_616 + 2_570,  # 2,748,890; the paper: 2.7 million
     "wrn28_10": 432 + (1_638_400 + 6_963_200 + 27_852_800) + 17_952 + 6_410,  # 36,479,194; the paper: 36.5 million
+    # as many of the paper, and of Table 4: 0.6, 2.2, 8.9 and 35.7 million
+    "wrn40_1": 563_930,
+    "wrn40_2": 2_243_546,
+    "wrn40_4": 8_949_210,
+    "wrn40_8": 35_748_314,
 }
+
+# The paper's Table 2, k = 2: kernels of a block, depth, parameters in millions.
+BLOCKS = [
+    ([1, 3, 1], 40, 1.4),
+    ([3, 1], 40, 1.2),
+    ([1, 3], 40, 1.3),
+    ([3, 1, 1], 40, 1.3),
+    ([3, 3], 28, 1.5),
+    ([3, 1, 3], 22, 1.1),
+]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -75,14 +91,38 @@ def test_parameters_for_cifar(name):
     assert parameters(build_meta(name, num_classes=10)) == CIFAR_PARAMETERS[name]
 
 
-@pytest.mark.parametrize(("name", "k"), [("wrn16_4", 4), ("wrn28_10", 10)])
+@pytest.mark.parametrize(("kernels", "depth", "millions"), BLOCKS)
+def test_the_blocks_of_table_2(kernels, depth, millions):
+    n = (depth - 4) // 6
+    network = build_meta("wrn40_2", num_classes=10, kernels=kernels, depths=(n, n, n))
+    assert round(parameters(network) / 1e6, 1) == millions
+    unit = network.layer2[0]
+    convs = [getattr(unit, f"conv{i + 1}") for i in range(len(kernels))]
+    assert [conv.kernel_size[0] for conv in convs] == kernels
+    assert [conv.out_channels for conv in convs] == [64] * len(kernels)
+    assert [conv.stride[0] for conv in convs] == [2] + [1] * (len(kernels) - 1)  # models/wide-resnet.lua:43
+    assert on_meta(network, 32).shape == (1, 10)
+
+
+def test_a_unit_of_other_kernels_is_bn_relu_conv_in_that_order():
+    torch.manual_seed(0)
+    unit = build("wrn40_1", num_classes=10, kernels=[3, 1, 3], depths=(2, 2, 2)).eval().layer1[1]
+    x = torch.randn(2, 16, 6, 6)
+    y = x
+    for i, kernel in enumerate((3, 1, 3), start=1):
+        y = torch.relu(getattr(unit, f"bn{i}")(y))
+        y = torch.nn.functional.conv2d(y, getattr(unit, f"conv{i}").weight, padding=kernel // 2)
+    torch.testing.assert_close(unit(x), x + y)
+
+
+@pytest.mark.parametrize(("name", "k"), [("wrn16_4", 4), ("wrn28_10", 10), *((f"wrn40_{k}", k) for k in (1, 2, 4, 8))])
 def test_stages_for_cifar(name, k):
     names = ["conv1", "layer1", "layer2", "layer3", "fc"]
     stages = [(16 * k, 32, 32), (32 * k, 16, 16), (64 * k, 8, 8)]
     assert shapes(build_meta(name, num_classes=10), 32, names) == [(16, 32, 32), *stages, (10,)]
 
 
-@pytest.mark.parametrize("name", [*FIGURES, *CIFAR_PARAMETERS])
+@pytest.mark.parametrize("name", [*FIGURES, "wrn16_4", "wrn28_10", "wrn40_1"])
 def test_gradients(name):
     assert_gradients(name)
 

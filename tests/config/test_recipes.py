@@ -46,7 +46,7 @@ OF_A1 = {
 def test_every_network_has_its_papers_recipe_and_every_papers_recipe_a_file():
     assert sorted(OWN) == sorted(names())
     assert set(OWN.values()) <= set(RECIPES)
-    assert len(PAPERS) == 21
+    assert len(PAPERS) == 23
     assert all(OWN[goldens.first_network(recipe)] == recipe for recipe in PAPERS)
     expected = {
         "resnet50": "resnet",

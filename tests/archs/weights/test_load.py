@@ -347,7 +347,9 @@ def test_auxiliary_heads_on_one_side_only(file):
 def test_tables_are_of_the_networks(name):
     model = build_meta(name, 77, **({"aux_heads": True} if "aux_heads" in options_of(name) else {}))
     kind, layers = type(model).__name__, dict(model.named_modules())
-    wide = {key for key, layer in layers.items() if isinstance(layer, nn.Linear) and layer.out_features == 77}
+    wide = {
+        key for key, layer in layers.items() if 77 in (vars(layer).get("out_features"), vars(layer).get("out_channels"))
+    }
     assert {classifier_of(model), *auxiliary_of(model).values()} == wide
     for naming in KEYMAPS.get(kind, ()):
         assert not [key for key in model.state_dict() for pattern in naming.renames if re.search(pattern, key)]
