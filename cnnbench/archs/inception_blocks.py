@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -88,5 +89,6 @@ def truncated_normal(weight: torch.Tensor, std: float) -> None:
 
 
 def variance_scaling(weight: torch.Tensor) -> None:
-    """He initialisation over the fan-in, N(0, 2 / fan_in), the default of the authors' published code."""
-    nn.init.kaiming_normal_(weight, mode="fan_in", nonlinearity="relu")
+    """He initialisation over the fan-in, of deviation sqrt(2 / fan_in) after a cut at two (tf_slim,
+    layers/initializers.py:146), which the scope of slim's Inception networks gives convolutions."""
+    truncated_normal(weight, math.sqrt(1.3 * 2 / weight[0].numel()))

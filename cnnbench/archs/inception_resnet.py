@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from cnnbench.archs.inception_blocks import BasicConv, Concat, Conv, chain, reduction_a, variance_scaling
+from cnnbench.archs.inception_blocks import BasicConv, Concat, Conv, chain, reduction_a
 from cnnbench.archs.inception_v4 import KERNEL_ORDERS, stem
 from cnnbench.archs.layers import Networks, initialise, require_choice
 
@@ -98,7 +98,7 @@ class InceptionResNet(nn.Module):
         self.block_c = residual_blocks(depths[2], channels, filters.c, scales[2])
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        initialise(self, variance_scaling)
+        initialise(self, nn.init.xavier_uniform_)  # slim's own: the scope of this network sets none
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.block_a(self.stem(x))

@@ -25,7 +25,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_projection, reduction_a, variance_scaling
+from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_projection, reduction_a
 from cnnbench.archs.inception_factorised import AuxiliaryHead, require_aux_size
 from cnnbench.archs.inception_resnet import FILTERS, SCALES, Residual, reduction_b, residual_blocks
 from cnnbench.archs.layers import Networks, initialise
@@ -80,7 +80,7 @@ class InceptionResNetV2(nn.Module):
         self.conv2d_7b = BasicConv(2080, 1536, 1)
         self.dropout = nn.Dropout(dropout)
         self.classif = nn.Linear(1536, num_classes)
-        initialise(self, variance_scaling)
+        initialise(self, nn.init.xavier_uniform_)  # slim's own: the scope of this network sets none
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         x = self.maxpool_3a(self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(x))))

@@ -73,13 +73,17 @@ class InceptionV4(nn.Module):
             self.AuxLogits = AuxiliaryHead(1024, num_classes, True, image_size)
         self.dropout = nn.Dropout(dropout)
         self.last_linear = nn.Linear(1536, num_classes)
-        initialise(self, variance_scaling)
+        initialise(self, variance_scaling, linear=nn.init.xavier_uniform_)  # slim's, of layers without a scope
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         if not (self.training and self.aux_weights):
             return self._logits(self.features(x))
-        x = self.features[:MODULES_BEFORE_HEAD](x)
-        return self._logits(self.features[MODULES_BEFORE_HEAD:](x)), self.AuxLogits(x)
+        for module in self.features[:MODULES_BEFORE_HEAD]:
+            x = module(x)
+        aux = self.AuxLogits(x)
+        for module in self.features[MODULES_BEFORE_HEAD:]:
+            x = module(x)
+        return self._logits(x), aux
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
         return self.last_linear(self.dropout(x.mean((2, 3))))
