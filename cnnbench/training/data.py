@@ -71,7 +71,7 @@ def open_loaders(
     """The images of a run, and the loader of the training images, whose order comes later: its workers are started,
     and so are those of evaluation."""
     size, workers = input_size(config), choose_workers(config.data.workers, process.world)
-    check_open_files(2 * workers)
+    check_open_files((3 if needs_statistics(config) else 2) * workers)
     if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
         print(warning)
     sizes, loose = training_image_sizes(config), config.data.pixels == "loose"

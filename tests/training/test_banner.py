@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from composing import composed
+from types import SimpleNamespace
 
-from cnnbench.training.banner import describe_augment
+from composing import composed
+from torch import nn
+
+from cnnbench.training.banner import _average, _norms, describe_augment
 
 
 def test_augmentation_is_told_as_it_acts():
@@ -14,3 +17,32 @@ def test_augmentation_is_told_as_it_acts():
     )
     said = describe_augment(composed("recipe=quick", "augment.repeats=3", "augment.mixup.p=0.5").augment)
     assert said.endswith(" -> batches: mixup(p=0.5, alpha=0.2); every image 3 times in a batch")
+
+
+def test_a_run_too_short_for_its_running_statistics_is_told_so():
+    def told(images: int, *words: str, momentum: float = 0.01) -> str:
+        config = composed("recipe=quick", "batch=64", "epochs=3", *words)
+        model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, momentum=momentum))
+        data = SimpleNamespace(images=images)
+        return _norms(SimpleNamespace(config=config, model=model, data=data, steps_per_epoch=images // 64))
+
+    assert told(64 * 100) == "1 of momentum 0.01, epsilon 1e-05"
+    short = told(64 * 99)
+    assert "remember 100 batches, and the run has 297" in short
+    assert short.endswith("say little (arch.bn_momentum=0.01 or precise_bn=8192)")
+    assert "warning" not in told(64 * 50, "accumulate=2"), "each part counts"
+    said = told(64 * 10, "precise_bn=8192", "bn_group=32", momentum=0.1)
+    assert said == (
+        "1 of momentum 0.1, epsilon 1e-05; over at most 32 images; computed anew over 640 training images for the last "
+        "evaluation"
+    )
+    plain = SimpleNamespace(config=composed("recipe=quick"), model=nn.Conv2d(1, 2, 1))
+    assert _norms(plain) is None
+
+
+def test_a_decay_that_follows_the_run_is_told_as_it_acts():
+    """0.99998 of torchvision at its own batch of 1024 and 600 epochs, every 32 steps."""
+    said = _average(composed("recipe=modern", "arch=resnet50", "batch=1024"))
+    assert said.startswith("ema(decay=0.99890")
+    assert said.endswith("(decay: 0.99998 stated for a run)")
+    assert _average(composed("recipe=quick", "batch=64")) is None

@@ -18,9 +18,12 @@ from torch import nn
 
 from cnnbench.analysis.export import forms as module
 from cnnbench.analysis.export.forms import EXPORT_FORMS, export
+from cnnbench.analysis.export.record import record
 from cnnbench.archs.registry import build
 from cnnbench.archs.weights.load import load_weights
+from cnnbench.archs.weights.read import read_weights
 from cnnbench.config.analyse import SUFFIXES
+from cnnbench.config.arch import ArchConfig
 from cnnbench.runtime.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -69,16 +72,28 @@ def test_graph(tmp_path, name, size, options, form):
 
 def test_safetensors(tmp_path):
     model = build("resnet20", 7)
-    record = {"arch": "resnet20", "mean": "[0.5, 0.5, 0.5]", "options": "{}"}
-    report = export(model, tmp_path / "m.safetensors", "safetensors", 32, record=record)
+    about = {"arch": "resnet20", "mean": "[0.5, 0.5, 0.5]", "options": "{}"}
+    report = export(model, tmp_path / "m.safetensors", "safetensors", 32, record=about)
     assert (report.difference, report.bound) == (0, 0)
     found = load_file(tmp_path / "m.safetensors")
     assert all(torch.equal(found[key], value) for key, value in model.state_dict().items())
     with safe_open(tmp_path / "m.safetensors", "np") as file:
-        assert file.metadata() == {"format": "pt", **record}
+        assert file.metadata() == {"format": "pt", **about}
         assert isinstance(file.get_tensor("fc.weight"), np.ndarray)
     with pytest.raises(ValueError, match=r"cnnbench wrote it for resnet20$"):
         load_weights(build("lenet"), tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize(("epsilon", "stated"), [(None, {}), (2e-3, {"bn_epsilon": 2e-3})])
+def test_an_epsilon_that_was_given_travels_with_the_weights(tmp_path, epsilon, stated):
+    """It is no tensor, and outputs are others without it."""
+    arch = ArchConfig(
+        name="resnet20", crop_ratio=1.0, interpolation="bilinear", mean=[0.5] * 3, std=[0.5] * 3, bn_epsilon=epsilon
+    )
+    about = record(arch, 32, 7, None)
+    export(build("resnet20", 7), tmp_path / "m.safetensors", "safetensors", 32, record=about)
+    found = read_weights(tmp_path / "m.safetensors").stated
+    assert {name: value for name, value in found.items() if name == "bn_epsilon"} == stated
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, disk_calls):
