@@ -4,7 +4,8 @@ process and with the loop itself, on a network of a few weights."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -23,6 +24,7 @@ from cnnbench.data.loading.loader import Batch
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.runs import checkpoint
 from cnnbench.runs.results import CLOCK
+from cnnbench.runtime.errors import Stopped
 from cnnbench.training import loop
 from cnnbench.training.context import build_context
 from cnnbench.training.data import TrainData
@@ -82,14 +84,20 @@ def batches(state: TrainState, until: int) -> Iterator[Batch]:
         yield batch(step)
 
 
-def train(config: TrainConfig, folder: Path, until: int = 10_000, log: Told | None = None) -> dict[str, Any]:
+def train(
+    config: TrainConfig,
+    folder: Path,
+    until: int = 10_000,
+    log: Told | None = None,
+    statistics: Callable[[list[list[SampleKey]]], Iterator[Batch]] = of_groups,
+) -> dict[str, Any]:
     """Train from the last checkpoint in `folder`, up to a step at which all is lost; the checkpoint then."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(64, 3)
     )
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    data = TrainData(["a", "b", "c"], 8 * STEPS, Validation(), Validation(), {}, statistics=of_groups)
+    data = TrainData(["a", "b", "c"], 8 * STEPS, Validation(), Validation(), {}, statistics=statistics)
     context = build_context(config, model, data, folder)
     context.log = log
     path = checkpoint.find_last(folder / "checkpoints")
@@ -151,6 +159,59 @@ def test_a_run_that_died_twice_ends_in_the_same_bits(tmp_path, kind, average):
         assert before["averaged_counts"][2] == 24
     rms = whole["model"]["0.weight"].square().mean((1, 2, 3)).sqrt()
     assert rms.max() <= 0.2 * (1 + 1e-6)
+
+
+PRECISE = TrainConfig(
+    recipe="x",
+    epochs=3,
+    batch=8,
+    arch=ARCH,
+    optimizer=OptimizerConfig(kind="sgd", lr=0.1, base_batch=8),
+    schedule=ScheduleConfig(kind="constant"),
+    average=AverageConfig("ema", decay=0.9, precise_bn=20),
+    precise_bn=30,
+    bn_group=10,
+)
+
+
+def test_statistics_are_of_the_average_each_time_and_of_the_weights_at_the_end(tmp_path):
+    asked: list[tuple[int, int]] = []
+
+    def counted(groups: list[list[SampleKey]]) -> Iterator[Batch]:
+        asked.append((groups[0][0].draw, len(groups)))
+        return of_groups(groups)
+
+    content = train(PRECISE, tmp_path / "both", statistics=counted)
+    assert asked == [(0, 2), (1, 2), (2, 2), (2, 3)], "epoch, groups of ten"
+    one, other = content["model"]["1.running_mean"], content["averaged"]["1.running_mean"]
+    assert not torch.equal(one, other)
+    running = train(replace(PRECISE, precise_bn=None), tmp_path / "average")
+    assert torch.equal(running["averaged"]["1.running_mean"], other)
+    assert torch.equal(running["model"]["0.weight"], content["model"]["0.weight"])
+    assert not torch.equal(running["model"]["1.running_mean"], one)
+
+
+@pytest.mark.parametrize("call", [1, 3])
+def test_a_run_that_is_stopped_while_statistics_are_computed_begins_them_again(tmp_path, call):
+    """After the second epoch, and in the midst of the last evaluation, with the average's already put."""
+    whole = train(PRECISE, tmp_path / "whole")
+    calls = itertools.count()
+
+    def stopped(groups: list[list[SampleKey]]) -> Iterator[Batch]:
+        number = next(calls)
+        for batch_number, each in enumerate(of_groups(groups)):
+            if (number, batch_number) == (call, 1):
+                raise Stopped("asked", 75)
+            yield each
+
+    with pytest.raises(Stopped):
+        train(PRECISE, tmp_path / "stopped", statistics=stopped)
+    half = checkpoint.load(checkpoint.find_last(tmp_path / "stopped/checkpoints"))
+    assert (half["state"]["epoch"], half["state"]["step"]) == ({1: 1, 3: 2}[call], STEPS)
+    ended = train(PRECISE, tmp_path / "stopped")
+    for part in ("model", "averaged"):
+        assert all(torch.equal(ended[part][name], value) for name, value in whole[part].items())
+    assert ended["state"]["errors"] == whole["state"]["errors"]
 
 
 def test_elapsed_time_is_that_of_training_evaluation_and_saving(tmp_path, monkeypatch):
