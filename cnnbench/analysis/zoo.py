@@ -27,6 +27,7 @@ ZOO_COLUMNS = (
     "protocol",
     "split",
     "where",
+    "differs",
 )
 
 
@@ -49,7 +50,7 @@ def zoo_table(family: str | None = None, name: str | None = None, sort: str | No
 
     `year`: when the paper was first posted; `layers`: those with weights, as the paper counts; `params`: without
     auxiliary heads; `macs`: multiply-adds of one image of side `image_size` pixels; errors in percent, by `protocol` on
-    `split`, printed in `where`. None: not published.
+    `split`, printed in `where`; `differs`: what the network that they are of has otherwise. None: not published.
 
     `family` keeps one family. `name` keeps keys that match a pattern (with *, ? or [) or else contain it. `sort` is one
     of ZOO_COLUMNS: ascending, empty cells last; without it the order of the facts. Raises ValueError for an unknown
@@ -95,6 +96,7 @@ def render_zoo(rows: list[dict[str, Any]], form: str = "table") -> str:
         "*: on the 48,238 images that are not blacklisted, where top-1 errors are 0.2-0.3 lower",
         "source: of the paper, or who published weights and their error",
         "MACs: multiply-adds of convolutions and fully connected layers, one image",
+        *(f"the errors beside {row['key']} are of a network with {row['differs']}" for row in rows if row["differs"]),
     ]
     return render(Table("", columns, [_cells(row) for row in rows], notes if rows else ["no network matches"]), form)
 

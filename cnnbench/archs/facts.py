@@ -28,8 +28,9 @@ def facts(name: str) -> dict[str, Any]:
     Keys: key, family, paper (title, authors, year first posted, venue, arxiv), input (channels, size in pixels),
     num_classes, depth (value, counts), params (total, with_aux where there are auxiliary heads), macs, quoted (what
     the paper says of itself), results (split, protocol, top1_err, top5_err, where, status; perhaps detail,
-    mean_top1_err where top1_err is of the best of several runs, and `of` where the number belongs to another network or
-    an ensemble) and weights (public ones, with their errors).
+    mean_top1_err where top1_err is of the best of several runs, `of` where the number belongs to another network or
+    an ensemble, `differs` where it is of a network that is not quite this one, and `note`) and weights (public ones,
+    with their errors).
 
     Of a network without published facts, as another package may add, every value is None and every list empty.
     """
@@ -58,6 +59,22 @@ def headline(entry: dict[str, Any]) -> dict[str, Any] | None:
         weights = entry["weights"][0]
         return {"split": "val", **weights, "where": f"{weights['publisher']}, {weights['name']}"}
     return None
+
+
+def source_of(entry: dict[str, Any], figure: dict[str, Any]) -> str:
+    """The document that prints `figure`, a result or weights of `entry`: a paper, or a file of a repository."""
+    where = figure.get("where", figure.get("publisher", ""))
+    for start, source in _load()["conventions"]["sources"].items():
+        if where.startswith(start):
+            return source
+    number = where.partition(" ")[0]  # a result that another network's paper prints begins with its arXiv number
+    papers = (other["paper"] for other in _load()["networks"].values())
+    return _cited(next((paper for paper in papers if paper["arxiv"] == number), entry["paper"]))
+
+
+def _cited(paper: dict[str, Any]) -> str:
+    number = f"arXiv {paper['arxiv']}" if paper["arxiv"] else paper["venue"]
+    return f"{paper['authors']} {paper['year']}, {number}"
 
 
 def published(name: str, **wanted: Any) -> dict[str, Any]:

@@ -29,7 +29,11 @@ def test_a_row_holds_size_cost_and_the_published_error_with_its_source():
         "protocol": "single crop",
         "split": "val",
         "where": "fb.resnet.torch",
+        "differs": "batch normalisation after the addition, not before it",
     }
+    assert row("resnet101")["differs"] is None
+    shown = render_zoo(zoo_table(name="resnet50"))
+    assert "the errors beside resnet50 are of a network with batch normalisation after the addition" in shown
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,18 @@ import pytest
 from torchvision.models import get_weight
 
 from cnnbench.analysis.papers.published import STRIKES_BACK
-from cnnbench.archs.facts import all_facts, conventions, facts, headline, published
+from cnnbench.archs.facts import all_facts, conventions, facts, headline, published, source_of
 
 GOLDEN = Path(__file__).parents[1] / "golden/published.tsv"
-COLUMNS = ("network", "kind", "split", "protocol", "of", "detail", "where", "top1", "mean_top1", "top5", "quoted")
+COLUMNS = (
+    *("network", "kind", "split", "protocol", "of", "detail", "where", "top1", "mean_top1", "top5", "quoted"),
+    *("source", "differs"),
+)
 
-RESULT = {"split", "protocol", "detail", "of", "top1_err", "mean_top1_err", "top5_err", "where", "status"}
+RESULT = {
+    *("split", "protocol", "detail", "of", "top1_err", "mean_top1_err", "top5_err", "where", "status"),
+    *("differs", "note"),
+}
 WEIGHTS = {"publisher", "name", "top1_err", "top5_err", "protocol", "detail", "status"}
 
 
@@ -48,14 +54,17 @@ def figures() -> list[dict[str, str]]:
     for entry in all_facts():
         network = {"network": entry["key"]}
         for result in entry["results"]:
-            found.append(network | _errors(result) | {"kind": "result"})
+            row = {"kind": "result", "source": source_of(entry, result), "differs": result.get("differs")}
+            found.append(network | _errors(result) | row)
         for weights in entry["weights"]:
             where = f"{weights['publisher']}: {weights['name']}"
-            found.append(network | _errors(weights) | {"kind": "weights", "where": where})
+            row = {"kind": "weights", "where": where, "source": source_of(entry, weights)}
+            found.append(network | _errors(weights) | row)
         for quoted in entry["quoted"]:
-            found.append(network | {"kind": "quoted", "where": quoted["what"], "quoted": quoted["value"]})
+            row = {"kind": "quoted", "where": quoted["what"], "quoted": quoted["value"]}
+            found.append(network | row | {"source": source_of(entry, quoted)})
     for (recipe, network), error in STRIKES_BACK.items():
-        where = {"protocol": "single crop", "where": "Wightman et al. 2021, Table 1"}
+        where = {"protocol": "single crop", "where": "Wightman et al. 2021, Table 1", "source": "arXiv 2110.00476"}
         found.append({"network": network, "kind": "recipe", "split": "val", **where, "detail": recipe, "top1": error})
     return [{name: _text(row.get(name)) for name in COLUMNS} for row in found]
 
@@ -75,6 +84,35 @@ def test_every_published_figure_is_the_one_that_was_read():
         golden = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     for row, expected in zip(figures(), golden, strict=True):
         assert row == expected
+
+
+KEYS = ("network", "split", "protocol", "where", "detail")  # which figure a second source prints too
+AGAIN = 0.4  # points that an evaluation of the same weights by others, or another training, may be away
+
+
+def test_second_sources_agree():
+    """golden/second_sources.tsv: who else prints a figure. To the digits that they print, where they repeat it; within
+    AGAIN, where they measured it themselves."""
+    with open(GOLDEN.with_name("second_sources.tsv"), newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    known: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for figure in figures():
+        known.setdefault(tuple(figure[key] for key in KEYS), []).append(figure)
+    for row in rows:
+        [figure] = known[tuple(row[key] for key in KEYS)]
+        assert row["source"] != figure["source"]
+        for name in ("top1", "mean_top1", "top5"):
+            if row[name]:
+                away = 0.5 * 10.0 ** -len(row[name].partition(".")[2]) if row["how"] == "repeated" else AGAIN
+                assert float(figure[name]) == pytest.approx(float(row[name]), abs=away + 1e-9), (row, figure)
+    assert {row["how"] for row in rows} == {"repeated", "measured again"}
+    assert len({tuple(row[key] for key in KEYS) for row in rows}) >= 60
+
+
+def test_every_figure_has_its_source_and_each_source_is_used():
+    sources = {row["source"] for row in figures()}
+    assert all(len(source) > 10 for source in sources)
+    assert set(conventions()["sources"].values()) <= sources
 
 
 def test_the_errors_of_torchvisions_weights_are_those_that_torchvision_states():

@@ -59,7 +59,8 @@ STRIKES_BACK = {("a1", "resnet50"): 19.6, ("a2", "resnet50"): 20.2, ("a3", "resn
 
 @dataclass(frozen=True)
 class Published:
-    """Errors in percent, None where not stated, on `images` images of `split`; `recipe` is what it was trained by."""
+    """Errors in percent, None where not stated, on `images` images of `split`; `recipe` is what it was trained by;
+    `note`: what is not certain of the published network."""
 
     top1: float | None
     top5: float | None
@@ -67,6 +68,7 @@ class Published:
     images: int
     recipe: str
     source: str
+    note: str | None = None
 
     def error(self, top: int) -> float | None:
         """The top-1 or the top-5 error."""
@@ -118,7 +120,7 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
         result
         for result in facts(name)["results"]
         if _is_by(name, result, protocol, scales) and result["split"] in PUBLISHED_SPLITS
-        if all(result.get(key) == value for key, value in wanted.items()) and (wanted or "of" not in result)
+        if all(result.get(key) == value for key, value in wanted.items()) and (wanted or _is_own(result))
     ]
     results.sort(key=lambda result: result["split"] != split)  # of the same images first; stable
     recipe = config.recipe if config.ladder else config.arch.recipe or "unknown"
@@ -127,11 +129,23 @@ def published_for(config: TrainConfig, protocol: str, split: str, scales: Sequen
     return None
 
 
+def held_against_nothing(config: TrainConfig, protocol: str) -> list[str]:
+    """What is published by `protocol` under the network's name, and is of a network that differs; a sentence each."""
+    name = config.arch.name
+    results = [result for result in facts(name)["results"] if "differs" in result and _is_by(name, result, protocol)]
+    return [f"{result['top1_err']} ({result['where']}) is of a network with {result['differs']}" for result in results]
+
+
 def protocols_of(config: TrainConfig) -> list[str]:
     """The protocols by which the network has a published error."""
     name = config.arch.name
-    results = [result for result in facts(name)["results"] if "of" not in result]
+    results = [result for result in facts(name)["results"] if _is_own(result)]
     return [protocol for protocol in PROTOCOLS if any(_is_by(name, result, protocol) for result in results)]
+
+
+def _is_own(result: dict[str, Any]) -> bool:
+    """Whether an entry of facts.json is of the network whose entry it is."""
+    return "of" not in result and "differs" not in result
 
 
 def _is_by(name: str, result: dict[str, Any], protocol: str, scales: Sequence[int] = ()) -> bool:
@@ -154,7 +168,8 @@ def _of(result: dict[str, Any], recipe: str, source: str) -> Published:
     if mean is not None:  # of several runs, the best of which is printed: a run is held against their mean
         result, source = result | {"top1_err": mean}, f"{source}, mean of its runs"
     recipe = "fb_resnet" if source == "fb.resnet.torch" else recipe
-    return Published(result["top1_err"], result["top5_err"], split, PUBLISHED_SPLITS[split][0], recipe, source)
+    images, note = PUBLISHED_SPLITS[split][0], result.get("note")
+    return Published(result["top1_err"], result["top5_err"], split, images, recipe, source, note)
 
 
 def _related(published: str, measured: str) -> bool:

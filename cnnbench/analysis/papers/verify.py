@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.analysis.papers.measured import MeasuredErrors, errors_of_evaluation, errors_of_run
-from cnnbench.analysis.papers.published import Published, changed_keys, protocols_of, published_of, split_of
+from cnnbench.analysis.papers.published import (
+    Published,
+    changed_keys,
+    held_against_nothing,
+    protocols_of,
+    published_of,
+    split_of,
+)
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.analyse import VerifyConfig
 from cnnbench.config.fields import entries, shown, value_of
@@ -163,7 +170,10 @@ def _test_causes(trained: TrainConfig, file: str, measured: MeasuredErrors) -> l
     published = published_of(trained, measured, split)
     if published is None:
         known = ", ".join(protocols_of(trained)) or "none"
-        return [*found, f"{file}: nothing is published for protocol {measured.protocol} (but for: {known})"]
+        found.append(f"{file}: nothing is published for protocol {measured.protocol} (but for: {known})")
+        return found + [f"{file}: {said}" for said in held_against_nothing(trained, measured.protocol)]
+    if published.note:
+        found.append(f"of the published network: {published.note}")
     if published.split != split:
         found.append(f"{file}: published on {published.split}, measured on {split}: about 0.2 to 0.3 points at top-1")
     if published.recipe != trained.recipe:
