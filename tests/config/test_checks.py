@@ -51,6 +51,7 @@ OPTIMIZER_MISTAKES = [
     (dict(kind="lars", trust_coefficient=0.0), "above 0"),
     (dict(kind="sgd", scaling="square"), "choose one of linear, sqrt, none"),
     (dict(kind="sgd", nesterov=True), "momentum above 0"),
+    (dict(kind="caffe_sgd", bias_lr=-1.0), "at least 0"),
 ]
 SCHEDULE_MISTAKES = [
     (dict(kind="cosine", gamma=0.2), "schedule.gamma=0.2 does nothing with schedule.kind=cosine, only with step"),
@@ -71,6 +72,9 @@ AVERAGE_MISTAKES = [
     (dict(kind="polyak", decay=0.9), "only with ema"),
     (dict(kind="ema", decay=1.0), "below 1"),
     (dict(kind="ema", every=0), "at least 1"),
+    (dict(kind="polyak", follows="run"), "average.follows=run does nothing with average.kind=polyak, only with ema"),
+    (dict(kind="none", precise_bn=8192), "only with ema, polyak"),
+    (dict(kind="ema", precise_bn=0), "at least 1"),
     (dict(kind="polyak", start_epoch=90.0), "past the end of epochs=90"),
 ]
 OTHERS = [
@@ -79,6 +83,11 @@ OTHERS = [
     (dict(filter_radius=0.0), "above 0"),
     (dict(label_smoothing=1.0), "below 1"),
     (dict(arch=dataclasses.replace(whole().arch, stochastic_depth=1.0)), "below 1"),
+    (dict(arch=dataclasses.replace(whole().arch, bn_epsilon=0.0)), "above 0"),
+    (dict(arch=dataclasses.replace(whole().arch, bn_momentum=1.1)), "at most 1"),
+    (dict(bn_group=32, sync_batchnorm=True), "bn_group and sync_batchnorm=true exclude each other"),
+    (dict(bn_group=0), "at least 1"),
+    (dict(precise_bn=0), "at least 1"),
 ]
 MISTAKES = [
     *((dict(optimizer=OptimizerConfig(**{"lr": 0.1, **keys})), hint) for keys, hint in OPTIMIZER_MISTAKES),

@@ -12,6 +12,7 @@ from torch import nn
 
 from cnnbench.archs.norms import batch_norms, with_ghost_batches
 from cnnbench.config.arch import ArchConfig
+from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.average import AverageConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.distributed import Process
@@ -121,6 +122,8 @@ def test_groups_are_those_of_the_epoch_and_of_no_process():
     assert statistics_order(config(), 1000, 100, 1) != groups == statistics_order(config(), 1000, 100, 2)
     assert [len(group) for group in statistics_order(config(bn_group=20), 1000, 100, 0)] == [20] * 5
     assert [len(group) for group in statistics_order(config(), 20, 8192, 0)] == [20]
+    repeated = statistics_order(config(augment=AugmentConfig(repeats=4)), 1000, 32, 2)
+    assert {key.draw for key in repeated[0]} == {8}, "draws of epoch 2 are 8 to 11"
 
 
 def test_a_loader_is_opened_only_for_who_asks():
