@@ -155,7 +155,7 @@ def _norms(context: TrainContext) -> str | None:
     if steps < SETTLED * memory:
         text += (
             f"; warning: running statistics remember {memory:,.0f} batches, and the run has {steps:,}: errors by them "
-            f"say little (arch.bn_momentum={min(1.0, round(SETTLED / steps, 2)):g}"
+            f"say little (arch.bn_momentum={min(1.0, SETTLED / steps):.2g}"
             + (" or precise_bn=8192)" if config.precise_bn is None else ")")
         )
     return text

@@ -30,6 +30,8 @@ def test_a_run_too_short_for_its_running_statistics_is_told_so():
     short = told(64 * 99)
     assert "remember 100 batches, and the run has 297" in short
     assert short.endswith("say little (arch.bn_momentum=0.01 or precise_bn=8192)")
+    assert "(arch.bn_momentum=0.001 or" in told(64 * 1000, momentum=0.0003)
+    assert "(arch.bn_momentum=1 or" in told(64)
     assert "warning" not in told(64 * 50, "accumulate=2"), "each part counts"
     said = told(64 * 10, "precise_bn=8192", "bn_group=32", momentum=0.1)
     assert said == (
