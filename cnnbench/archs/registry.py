@@ -9,6 +9,7 @@ torch.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -47,7 +48,7 @@ def build(name: str, num_classes: int = 1000, **options: Any) -> nn.Module:
     for option, value in options.items():
         if option not in known:
             raise ValueError(f"{name} has no option '{option}'{nearest(option, known)}; it takes: {', '.join(known)}")
-        _check_kind(name, option, value, inspect.signature(network).parameters[option].default)
+        _check_kind(name, option, value, fixed.get(option, inspect.signature(network).parameters[option].default))
     return network(**{**fixed, "num_classes": num_classes, **options})
 
 
@@ -63,11 +64,16 @@ def kind_of(name: str) -> str:
 
 
 def _check_kind(name: str, option: str, value: object, default: object) -> None:
-    """Raise ValueError for a word where `default` is true, false or a number: Python would take any word for true."""
+    """Raise ValueError for a word where `default` is true, false or a number, as Python would take any word for true,
+    and for what is no list of numbers where it is one."""
     if isinstance(default, bool) and not isinstance(value, bool):
         raise ValueError(f"{name} has {option}={value}, which is neither true nor false")
     if isinstance(default, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise ValueError(f"{name} has {option}={value}, which is not a number")
+    if isinstance(default, tuple) and all(isinstance(each, int | float) for each in default):
+        numbers = isinstance(value, Sequence) and all(isinstance(each, int | float) for each in value)
+        if not numbers:
+            raise ValueError(f"{name} has {option}={value}, which is not a list of numbers, as {list(default)} is")
 
 
 @cache

@@ -233,6 +233,8 @@ def test_biases_start_at_0_and_are_trained():
         ("resnet18", {"conv_bias": 1}, "resnet18 has conv_bias=1, which is neither true nor false"),
         ("densenet121", {"epsilon": "x"}, "densenet121 has epsilon=x, which is not a number"),
         ("xception", {"epsilon": True}, "xception has epsilon=True, which is not a number"),
+        ("wrn16_4", {"kernels": 3}, r"wrn16_4 has kernels=3, which is not a list of numbers, as \[3, 3\] is"),
+        ("wrn16_4", {"depths": "ab"}, r"wrn16_4 has depths=ab, which is not a list of numbers, as \[2, 2, 2\] is"),
     ],
 )
 def test_a_word_in_place_of_a_switch_or_a_number_is_refused(name, options, message):
