@@ -79,6 +79,7 @@ class BNInception(nn.Module):
         if separable_conv1:
             kind, around = (SameConv2d, 0) if same_padding else (nn.Conv2d, 3)
             depthwise = kind(in_channels, 8 * in_channels, 7, 2, around, groups=in_channels, bias=False)
+            # slim's separable_conv2d, outside its scope for conv2d, has a bias here and no batch normalisation
             self.conv1: nn.Module = nn.Sequential(depthwise, BasicConv(8 * in_channels, 64, 1))
         else:
             self.conv1 = BasicConv(in_channels, 64, 7, stride=2, padding="same" if same_padding else 3)

@@ -140,7 +140,7 @@ def stem_layers(network: str, form: str, in_channels: int, channels: int) -> tup
     if form == "cifar":
         return nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.Identity()
     conv = nn.Conv2d(in_channels, channels, 7, stride=2, padding=3, bias=False)
-    return conv, nn.MaxPool2d(3, stride=2, padding=1)
+    return conv, nn.MaxPool2d(3, stride=2, padding=1)  # fb.resnet.torch's; the papers' Caffe pads none and rounds up
 
 
 def stage_widths(network: str, depths: tuple[int, ...], widths: tuple[int, ...], widen: float) -> list[int]:
