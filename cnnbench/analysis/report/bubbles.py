@@ -22,6 +22,7 @@ from cnnbench.config.protocols import SINGLE_CROP
 ILSVRC = ("val", "val_non_blacklisted")
 FAMILY_MARKERS = {
     "alexnet": ("#000000", "X"),
+    "nin": ("#D55E00", "<"),
     "vgg": ("#E69F00", "v"),
     "googlenet": ("#56B4E9", "^"),
     "inception": ("#009E73", "D"),

@@ -165,6 +165,11 @@ def test_published_errors_stand_beside_those_measured_on_the_same_images(run):
     assert intervals.published_beside_measured([run("c")])[0] is None
 
 
+def test_every_family_with_a_published_error_has_a_marker_of_its_own():
+    assert {network.family for network in bubbles.published_bubbles()} == set(bubbles.FAMILY_MARKERS)
+    assert len(set(bubbles.FAMILY_MARKERS.values())) == len(bubbles.FAMILY_MARKERS)
+
+
 def test_bubbles_are_single_crop_errors_of_the_network_itself(run):
     errors = {network.key: network.error for network in bubbles.published_bubbles()}
     assert errors["resnet50"] == 24.01
