@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, asdict, is_dataclass, replace
 from itertools import pairwise
@@ -112,6 +113,14 @@ def test_a_paper_has_an_error_by_its_recipes_protocol(recipe):
         assert held_against_nothing(config, config.protocol)
     else:
         assert any(config.protocol in protocols_of(each) for each in configs)
+
+
+def test_the_page_on_evaluation_has_the_protocol_of_each_recipe():
+    page = (CONF.parent / "docs/evaluation.md").read_text().partition("| recipe | `protocol` |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in page.splitlines()[2:]]
+    listed = {name: protocol.strip(" `") for names, protocol in rows for name in re.findall(r"`(\w+)`", names)}
+    protocols = {name: next(iter(goldens.expected(name).values()))["protocol"] for name in RECIPES}
+    assert listed == {name: protocol for name, protocol in protocols.items() if protocol != "center"}
 
 
 def test_a_protocol_that_the_network_cannot_do_is_refused_before_training():

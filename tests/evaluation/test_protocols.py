@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from composing import composed
+from photos import mosaic
 from PIL import Image
 from torchvision.transforms import v2
 
@@ -94,13 +95,25 @@ def googlenet_by_pillow(image: Image.Image, size: int, scales: list[int]) -> lis
     return found
 
 
+def alexnet_by_pillow(image: Image.Image, size: int, short: int) -> list[Image.Image]:
+    """Krizhevsky et al. 2012: the shorter side rescaled, "the central 256x256 patch" cut out of it (section 2), of that
+    "the four corner patches and the center patch" (section 4.1)."""
+    longer = int(short * max(image.size) / min(image.size))
+    across, down = (longer, short) if image.width > image.height else (short, longer)
+    left, top = round((across - short) / 2), round((down - short) / 2)
+    patch = image.resize((across, down), Image.BILINEAR).crop((left, top, left + short, top + short))
+    end, middle = short - size, round((short - size) / 2)
+    corners = [(0, 0), (end, 0), (0, end), (end, end), (middle, middle)]
+    return [patch.crop((x, y, x + size, y + size)) for x, y in corners]
+
+
 @pytest.mark.parametrize("shape", [(301, 203), (150, 260)])
-def test_crops_are_pillows_and_torchvisions(shape):
-    pixels, size = photo(*shape, 0), 112
-    image = Image.fromarray(pixels)
+def test_crops_are_pillows_and_torchvisions(sample, shape):
+    image, size = mosaic(sample, *shape), 112
+    pixels = np.asarray(image)
     for crops, scales, expected in (
         ("corners", [128], v2.FiveCrop(size)(v2.Resize(128)(image))),
-        ("square_corners", [128], v2.FiveCrop(size)(v2.CenterCrop(128)(v2.Resize(128)(image)))),
+        ("square_corners", [128], alexnet_by_pillow(image, size, 128)),
         ("squares", [128, 144, 160, 176], googlenet_by_pillow(image, size, [128, 144, 160, 176])),
     ):
         transform = CropsTransform(ARCH, size, crops, tuple(scales))
