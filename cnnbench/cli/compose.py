@@ -12,6 +12,7 @@ from typing import Any
 import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -42,8 +43,11 @@ def defaults(command: Command, overrides: list[str]) -> dict[str, Any]:
 
 @contextmanager
 def composing(command: Command) -> Iterator[None]:
-    """A block in which `compose` can be called for `command`."""
+    """A block in which `compose` can be called for `command`, also within a job of a sweep, where Hydra is at work."""
     store_schema(command)
+    if GlobalHydra.instance().is_initialized():
+        yield
+        return
     with hydra.initialize_config_module("cnnbench.conf", version_base="1.3"):
         yield
 
