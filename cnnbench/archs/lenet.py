@@ -13,8 +13,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
+from torch.nn import functional
 
 from cnnbench.archs.layers import Networks, initialise, output_size, require_choice, require_size
 
@@ -70,6 +73,8 @@ class LeNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(84, num_classes)  # paper: Euclidean RBF units with fixed 84-bit codes
         initialise(self, INITIALISATIONS[init])
+        if isinstance(self.c3, _SparseConv):
+            self.c3.initialise(INITIALISATIONS[init])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.s2(squash(self.c1(x)))
@@ -80,14 +85,27 @@ class LeNet(nn.Module):
 
 
 class _SparseConv(nn.Module):
-    """C3 of the paper: one small 5x5 convolution per output map, (N, 6, H, W) -> (N, 16, H - 4, W - 4)."""
+    """C3 of the paper, (N, 6, H, W) -> (N, 16, H - 4, W - 4): each output map sees the input maps of C3_INPUTS.
+
+    Weights are (60, 5, 5), one filter for each connection, in the order of the table. They are laid into the weights of
+    a dense convolution, zero where there is no connection: a tenth of the time of a convolution for each map.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.maps = nn.ModuleList(nn.Conv2d(len(inputs), 1, 5) for inputs in C3_INPUTS)
+        self.places = [6 * output + source for output, inputs in enumerate(C3_INPUTS) for source in inputs]
+        self.weight = nn.Parameter(torch.empty(len(self.places), 5, 5))
+        self.bias = nn.Parameter(torch.zeros(len(C3_INPUTS)))
+
+    def initialise(self, fill: Callable[[torch.Tensor], object]) -> None:
+        """Fill the weights of each output map, (1, inputs, 5, 5), so that its fan-in is its own."""
+        for weight in self.weight.data.split([len(inputs) for inputs in C3_INPUTS]):
+            fill(weight[None])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([conv(x[:, inputs]) for conv, inputs in zip(self.maps, C3_INPUTS, strict=True)], 1)
+        places = torch.tensor(self.places, device=x.device)
+        dense = self.weight.new_zeros(6 * len(C3_INPUTS), 5, 5).index_copy(0, places, self.weight)
+        return functional.conv2d(x, dense.view(-1, 6, 5, 5), self.bias)
 
 
 class _Subsampling(nn.Module):

@@ -67,14 +67,21 @@ def test_lenet_sparse_c3_is_the_full_c3_with_the_missing_connections_zero():
     table = ["012", "123", "234", "345", "450", "501", "0123", "1234", "2345"]
     table += ["3450", "4501", "5012", "0134", "1245", "0235", "012345"]
     state = {key: tensor for key, tensor in sparse.state_dict().items() if not key.startswith("c3.")}
-    weight = torch.zeros(16, 6, 5, 5)
+    state |= {"c3.weight": torch.zeros(16, 6, 5, 5), "c3.bias": sparse.state_dict()["c3.bias"]}
+    filters = iter(sparse.state_dict()["c3.weight"])
     for i, row in enumerate(table):
-        weight[i, sorted(map(int, row))] = sparse.state_dict()[f"c3.maps.{i}.weight"][0]
-    state["c3.weight"] = weight
-    state["c3.bias"] = torch.cat([sparse.state_dict()[f"c3.maps.{i}.bias"] for i in range(16)])
+        for source in sorted(map(int, row)):
+            state["c3.weight"][i, source] = next(filters)
     full.load_state_dict(state)
     images = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(sparse(images), full(images))
+
+
+def test_lenet_sparse_c3_starts_by_the_fan_in_of_each_map():
+    torch.manual_seed(0)
+    filters = torch.cat([build("lenet", sparse_c3=True).c3.weight.data[None] for _ in range(200)])
+    assert filters[:, :18].std().item() == pytest.approx((3 * 25) ** -0.5, rel=0.02)  # maps of three inputs
+    assert filters[:, -6:].std().item() == pytest.approx((6 * 25) ** -0.5, rel=0.02)
 
 
 def test_lenet_trainable_pooling_is_the_squashed_scaled_sum():
