@@ -123,11 +123,7 @@ class JitterConfig:
         range=Range(at_least=0, at_most=0.5),
         source="none is named",
     )
-    random_order: bool = key(
-        "the four in random order; else as they are listed here",
-        True,
-        source="in random order: fb.resnet.torch, datasets/transforms.lua:289",
-    )
+    random_order: bool = key("the four in random order; else as they are listed here", True)
 
 
 @dataclass(frozen=True)
