@@ -101,7 +101,7 @@ def test_it_trains_and_is_described_and_evaluated(with_package, small_data, tmp_
     assert "9,224 parameters" in evaluated
     assert "nothing is published of this network here" in evaluated
     assert "tinynet" in evaluated.partition("usage: ")[2]
-    assert done.stdout.splitlines()[-1] == "tinynet" + 11 * ","
+    assert done.stdout.splitlines()[-1] == "tinynet" + 12 * ","
 
 
 @pytest.mark.parametrize(
