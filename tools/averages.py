@@ -22,8 +22,8 @@ from cnnbench.analysis.tables import Table, render
 SEEDS = (0, 1, 2)
 NETWORK = ["arch=resnet20", "recipe=quick", "image_size=16", "data.train_fraction=0.5"]
 WORDS = [*NETWORK, "evaluate_every=8", "data.workers=0", "processes=1", "device=cpu", "log_every=600"]
-AVERAGES = {"ema": ["average=ema"], "mean from epoch 1": ["average=polyak"]}
-STATISTICS = {"averaged": ["average.precise_bn=null"], "computed anew": ["average.precise_bn=2048"]}
+AVERAGES = {"exponential": "ema", "mean from epoch 1 on": "polyak"}
+STATISTICS = {"averaged": "null", "computed anew": "2048"}  # of batch normalisation, for the averaged weights
 
 
 def main() -> None:
@@ -31,10 +31,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     rows = []
-    for average, of_average in AVERAGES.items():
-        for statistics, of_statistics in STATISTICS.items():
-            words = [*of_average, *of_statistics]
-            results = [trained(folder / f"{words[0]}-{words[1]}-{seed}", seed, words) for seed in SEEDS]
+    for average, kind in AVERAGES.items():
+        for statistics, images in STATISTICS.items():
+            words = [f"average={kind}", f"average.precise_bn={images}"]
+            results = [trained(folder / f"{kind}-{images}-{seed}", seed, words) for seed in SEEDS]
             last = [100 * result["wrong_top1"] / result["n"] for result in results]
             averaged = [100 * result["averaged_wrong_top1"] / result["n"] for result in results]
             gain = sum(averaged) / len(SEEDS) - sum(last) / len(SEEDS)
