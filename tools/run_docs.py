@@ -28,7 +28,11 @@ from unittest import mock
 ROOT = Path(__file__).parents[1]
 # What pages speak of, each trained by `arch=RUN data=/imagenet run=RUN`.
 RUNS = ("vgg16", "resnet50", "googlenet", "plain56", "resnet56")
-CLASSES = {"flowers": ("rose", "tulip"), "imagenet": ("n01440764", "n01443537", "n01484850")}
+CLASSES = {
+    "flowers": ("rose", "tulip"),
+    "imagenet": ("n01440764", "n01443537", "n01484850"),
+    "mnist": ("0", "1"),
+}
 WEIGHTS = {
     "resnet50.pth": "resnet50",
     "resnet18.pth": "resnet18",
