@@ -22,7 +22,7 @@ from cnnbench.data.loading.full_images import FullImages
 from cnnbench.data.loading.loader import Loader, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
-from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, InceptionTransform, Transform
+from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, Transform, inception_crop
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.evaluate import predict, warn_of_broken
@@ -129,7 +129,7 @@ def _transform(member: EnsembleMember) -> Transform:
     if crops == CENTER:
         return EvaluationTransform(arch, size)
     if crops == BOTH_SIDES:
-        return InceptionTransform(arch, size)
+        return EvaluationTransform(arch, size, inception_crop)
     return CropsTransform(arch, size, crops, tuple(member.scales))
 
 

@@ -5,6 +5,7 @@ What is drawn depends on (seed, draw, number of the image) alone. Values stay ui
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,12 +79,23 @@ class TrainingTransform:
             slot[:] = in_channels(pixels, slot.shape[2])
 
 
+def central_crop(picture: Picture, arch: ArchConfig, size: int) -> np.ndarray:
+    """The central crop of a resized image, uint8 (size, size, C)."""
+    return cut(picture, central_window(picture.width, picture.height, size, arch.crop_ratio), arch.interpolation)
+
+
+def inception_crop(picture: Picture, arch: ArchConfig, size: int) -> np.ndarray:
+    """The central share, arch.crop_ratio, of both sides, resized without antialiasing to uint8 (size, size, C)."""
+    return squashed(picture.region(*central_share(picture.width, picture.height, arch.crop_ratio)), size)
+
+
 @dataclass(frozen=True)
 class EvaluationTransform:
-    """The central crop."""
+    """One view of an image, which `view` makes of (picture, arch, size)."""
 
     arch: ArchConfig
     size: int
+    view: Callable[[Picture, ArchConfig, int], np.ndarray] = central_crop
     parameters: int = 0
     views: int = 1
 
@@ -91,25 +103,7 @@ class EvaluationTransform:
         return self.size
 
     def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
-        part = central_window(picture.width, picture.height, self.size, self.arch.crop_ratio)
-        slot[:] = in_channels(cut(picture, part, self.arch.interpolation), slot.shape[2])
-
-
-@dataclass(frozen=True)
-class InceptionTransform:
-    """The central share, arch.crop_ratio, of both sides, resized to a square without antialiasing."""
-
-    arch: ArchConfig
-    size: int
-    parameters: int = 0
-    views: int = 1
-
-    def side(self, draw: int) -> int:
-        return self.size
-
-    def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
-        part = central_share(picture.width, picture.height, self.arch.crop_ratio)
-        slot[:] = in_channels(squashed(picture.region(*part), self.size), slot.shape[2])
+        slot[:] = in_channels(self.view(picture, self.arch, self.size), slot.shape[2])
 
 
 @dataclass(frozen=True)
