@@ -68,14 +68,14 @@ def _of_file(path: str) -> dict[str, Stated]:
     if file is None:
         return {}
     found: dict[str, Stated] = {}
-    own = _own(path, file.config)
-    for below in file.defaults_list or []:
+    own, defaults = _own(path, file.config), file.defaults_list or []
+    for below in defaults:
         if below.is_self():
             found |= own
         elif not below.is_override() and below.get_name() is not None:
             below.update_parent(posixpath.dirname(path), "")
             found |= _of_file(below.get_config_path())
-    return found | own
+    return found if any(below.is_self() for below in defaults) else found | own  # last where its place is not said
 
 
 def _own(path: str, content: Any) -> dict[str, Stated]:
