@@ -70,7 +70,10 @@ def compare_steps(data: str) -> None:
         bare = BareResNet20()
         bare.load_state_dict(renamed(torch.load(start), bare))
         optimizer = CaffeSGD(bare.parameters())
-        steps = sum(1 for images, labels in batches_of(run) if optimizer.step_on(bare, images, labels, 0.1))
+        steps = 0
+        for images, labels in batches_of(run):
+            optimizer.step_on(bare, images, labels, 0.1)
+            steps += 1
     pairs = zip(bare.state_dict().values(), renamed(theirs, bare).values(), strict=True)
     largest = max(float((ours - other).abs().max()) for ours, other in pairs if ours.is_floating_point())
     print(f"{steps} steps of {BATCH}: the largest difference of a weight or a running statistic is {largest:.3g}")
@@ -155,8 +158,8 @@ class CaffeSGD:
         self.weights = list(weights)
         self.velocities = [torch.zeros_like(weight) for weight in self.weights]
 
-    def step_on(self, network: nn.Module, images: torch.Tensor, labels: torch.Tensor, rate: float) -> bool:
-        """One step; True."""
+    def step_on(self, network: nn.Module, images: torch.Tensor, labels: torch.Tensor, rate: float) -> None:
+        """One step."""
         network.zero_grad()
         functional.cross_entropy(network(images), labels).backward()
         with torch.no_grad():
@@ -164,7 +167,6 @@ class CaffeSGD:
                 assert weight.grad is not None
                 velocity.mul_(0.9).add_(weight.grad.add(weight, alpha=1e-4), alpha=-rate)
                 weight.add_(velocity)
-        return True
 
 
 def renamed(weights: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
