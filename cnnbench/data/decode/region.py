@@ -90,11 +90,16 @@ def rectangle(picture: Picture, part: Part, interpolation: str) -> tuple[int, in
         return part.left, part.top, part.width, part.height
     if (part.width, part.height) == (picture.width, picture.height):
         return part.left, part.top, part.size, part.size
-    across, down = picture.width / part.width, picture.height / part.height
     reach = SUPPORT[interpolation]
-    width = math.ceil((part.left + part.size) * across + reach * max(across, 1)) + 1
-    height = math.ceil((part.top + part.size) * down + reach * max(down, 1)) + 1
+    width = _needed(part.left + part.size, picture.width / part.width, reach)
+    height = _needed(part.top + part.size, picture.height / part.height, reach)
     return 0, 0, min(picture.width, width), min(picture.height, height)
+
+
+def _needed(outputs: int, scale: float, reach: float) -> int:
+    """How many pixels the first `outputs` of a resized side are made of, at `scale` pixels per output."""
+    needed = math.ceil(outputs * scale + reach * max(scale, 1)) + 1
+    return needed + 1 if needed == outputs else needed  # equal numbers are no resize to torch: see `fitted`
 
 
 def fitted(
@@ -115,7 +120,11 @@ def fitted(
         if (part.width, part.height) == (picture.width, picture.height):
             return pixels
         scale = part.width / picture.width, part.height / picture.height
-        return resized(pixels, part.left + size, part.top + size, interpolation, scale)[part.top :, part.left :]
+        # One output more where there are as many as pixels, which torch takes for no resize, whatever the scale.
+        right = part.left + size + (part.left + size == pixels.shape[1] < part.width)
+        bottom = part.top + size + (part.top + size == pixels.shape[0] < part.height)
+        whole = resized(pixels, right, bottom, interpolation, scale)
+        return whole[part.top : part.top + size, part.left : part.left + size]
     # Where nothing shrinks there is nothing to antialias, and OpenCV's kernel is the faster one.
     if loose or (interpolation == "bilinear" and max(part.width, part.height) <= size):
         return _three(cv2.resize(pixels, (size, size), dst=out, interpolation=cv2.INTER_LINEAR))

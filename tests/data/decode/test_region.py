@@ -80,6 +80,19 @@ def test_no_pixel_within_the_filters_reach_is_missing(interpolation, support):
     assert max(wide, high) <= 260 + support * 10 + 1, "and few are decoded for nothing"
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_a_window_is_cut_from_the_whole_resized_image_at_every_width(interpolation):
+    """Also where as many pixels are needed as come out, which torch takes for no resize (at 224 pixels: images
+    253 pixels wide, by the triangle, and 252, by the cubic)."""
+    random = np.random.default_rng(0)
+    for width in range(40, 100):
+        pixels = random.integers(0, 256, (width + 9, width, 3), np.uint8)
+        window = central_window(width, width + 9, 56, 0.875)
+        whole = resized(pixels, window.width, window.height, interpolation)
+        expected = whole[window.top : window.top + 56, window.left : window.left + 56]
+        assert (cut(from_pixels(pixels), window, interpolation) == expected).all(), width
+
+
 def test_random_boxes_are_pillows_crop_and_resize(photo):
     draw, qualities = Random(0), []
     for _ in range(40):
