@@ -1,7 +1,7 @@
-"""Whether the decoders agree: which files are broken to each, and which pixels they give; and what the agreement costs.
+"""Whether the decoders agree: which files are broken to each, and which pixels they give.
 
     python tools/measure_engines.py                # the odd pictures of the tests, whole and damaged
-    python tools/measure_engines.py FOLDER         # and the JPEG files below FOLDER, whole and damaged, and the cost
+    python tools/measure_engines.py FOLDER         # and the JPEG files below FOLDER, whole and damaged
 
 With `cjpeg` on the path (Debian's libjpeg-turbo-progs) also files of its making, arithmetic ones among them. Pillow is
 the measure. Of each file the whole and two random regions are asked for.
@@ -14,7 +14,6 @@ import io
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
@@ -27,14 +26,11 @@ import odd_pictures
 
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.tables import Table, render
-from cnnbench.config.augment import CropConfig
-from cnnbench.data.augment.crop import random_box
 from cnnbench.data.decode.engines import make_engine
-from cnnbench.data.decode.jpeg_structure import is_plain
 from cnnbench.data.decode.picture import Engine, open_picture
 from cnnbench.runtime.errors import UserError
 
-FAST = ("nvimgcodec", "simplejpeg")
+FAST = ("native", "simplejpeg")
 GROUPS = {
     "JPEG, every sampling": odd_pictures.samplings,
     "JPEG, as programs write them": odd_pictures.kinds_of_jpeg,
@@ -51,7 +47,6 @@ EACH = 20  # damaged files of each kind of damage are made of each of the odd pi
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     engines = {name: make_engine(name) for name in (*FAST, "pillow")}
     groups = {title: list(make().values()) for title, make in GROUPS.items()}
@@ -69,9 +64,6 @@ def main() -> None:
         notes.insert(0, f"real: {len(real)} JPEG files, each damaged five times in each way")
     columns = {"files": "", "number": ",", "broken": ",", **{f"{name} {what}": "," for name in FAST for what in WHAT}}
     print(render(Table("where other decoders differ from Pillow", columns, rows, notes)))
-    if options.folder is not None:
-        print()
-        print(render(cost(real, engines["nvimgcodec"], options.rounds)))
 
 
 WHAT = ("verdicts", "pixels")  # that differ from Pillow's
@@ -110,7 +102,7 @@ def row(title: str, files: Iterable[bytes], engines: dict[str, Engine]) -> tuple
                 other[name][0] += 1
             elif found is not None and not all(map(np.array_equal, found, expected or [])):
                 other[name][1] += 1
-    return title, number, broken, *other["nvimgcodec"], *other["simplejpeg"]
+    return title, number, broken, *other["native"], *other["simplejpeg"]
 
 
 def seen(engine: Engine, content: bytes, boxes: list) -> list[np.ndarray] | None:
@@ -125,32 +117,6 @@ def seen(engine: Engine, content: bytes, boxes: list) -> list[np.ndarray] | None
     except UserError:
         return None
     return found
-
-
-def cost(files: list[bytes], engine: Engine, rounds: int) -> Table:
-    """CPU time of the look at the marks, beside opening and decoding a training box, in turn."""
-    boxes = []
-    for number, content in enumerate(files):
-        picture = open_picture(content, "x", engine)
-        boxes.append(random_box(picture.width, picture.height, CropConfig(), Random(number)))
-    looks, decodes = [], []
-    for _ in range(rounds):
-        start = time.process_time()
-        for content in files:
-            is_plain(content)
-        middle = time.process_time()
-        for content, box in zip(files, boxes, strict=True):
-            open_picture(content, "x", engine).region(*box)
-        looks.append((middle - start) / len(files) * 1000)
-        decodes.append((time.process_time() - middle) / len(files) * 1000)
-    shares = np.divide(looks, decodes) * 100
-    columns = {"what": "", "CPU ms per image": ".3f", "share of it (%)": ".1f"}
-    rows = [
-        ("open and decode a training box, the look among it", float(np.median(decodes)), 100.0),
-        ("the look at the marks", float(np.median(looks)), float(np.median(shares))),
-    ]
-    notes = [f"{rounds} rounds over {len(files)} images, medians; {machine_line()}"]
-    return Table("what it costs that nvImageCodec agrees", columns, rows, notes)
 
 
 if __name__ == "__main__":

@@ -47,9 +47,9 @@ class SourceConfig:
 @dataclass(frozen=True)
 class DataConfig(SourceConfig):
     engine: str = key(
-        "decoder of JPEG files; auto: the fastest that is installed (all give the same pixels)",
+        "decoder of JPEG files; auto: the fastest that is here (all give the same pixels)",
         "auto",
-        choices=("auto", "nvimgcodec", "simplejpeg", "pillow"),
+        choices=("auto", "native", "simplejpeg", "pillow"),
         note=MAY_CHANGE,
     )
     pixels: str = key(

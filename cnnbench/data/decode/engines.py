@@ -10,32 +10,52 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
-from cnnbench.data.decode.jpeg_engines import Opener, nvimgcodec, simplejpeg
+from cnnbench.data.decode.jpeg_engines import Opener, native, simplejpeg
+from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import Engine, Picture
 from cnnbench.data.decode.pillow_engine import pillow
+from cnnbench.data.decode.resize import Resize
 from cnnbench.runtime.errors import UserError
 
 T = TypeVar("T")
 
-# The module that each needs, and how it is made for exact or loose pixels; the fastest first, Pillow behind them all.
-ENGINES: dict[str, tuple[str, Callable[[bool], Opener] | None]] = {
-    "nvimgcodec": ("nvidia.nvimgcodec", nvimgcodec),
-    "simplejpeg": ("simplejpeg", simplejpeg),
-    "pillow": ("PIL", None),
+
+@dataclass(frozen=True)
+class Kind:
+    """`make` an opener for exact or loose pixels, where `is_here`; otherwise `get` says how to have it."""
+
+    is_here: Callable[[], bool]
+    make: Callable[[bool], Opener]
+    get: str
+
+
+# The fastest first; Pillow is behind them all.
+ENGINES = {
+    "native": Kind(
+        lambda: load() is not None,
+        native,
+        "was not built: install a C compiler (Debian: apt install gcc), and then cnnbench once more",
+    ),
+    "simplejpeg": Kind(
+        lambda: importlib.util.find_spec("simplejpeg") is not None,
+        simplejpeg,
+        "is not installed: pip install simplejpeg",
+    ),
 }
 
 
 def choose_engine(name: str) -> str:
-    """The engine that `name` means here: "auto" is the fastest installed. UserError if it is not installed."""
+    """The engine that `name` means here: "auto" is the fastest that is here. UserError if it is not here."""
     if name == "auto":
-        return next(candidate for candidate in ENGINES if _installed(candidate))
-    if not _installed(name):
-        raise UserError(f"data.engine={name} is not installed: use data.engine=auto, or install {ENGINES[name][0]}")
+        return next((candidate for candidate, kind in ENGINES.items() if kind.is_here()), "pillow")
+    if name in ENGINES and not ENGINES[name].is_here():
+        raise UserError(f"data.engine={name} {ENGINES[name].get}; or use data.engine=auto")
     return name
 
 
@@ -43,11 +63,10 @@ def make_engine(name: str, loose: bool = False) -> Engine:
     """The engine `name` and those behind it, for any thread and for forked processes; `loose`: faster, with slightly
     different pixels."""
     engine: Engine = pillow
-    names = list(ENGINES)
-    for candidate in reversed(names[names.index(name) :]):
-        make = ENGINES[candidate][1]
-        if make is not None and _installed(candidate):
-            engine = with_fallback(make(loose), engine)
+    names = [*ENGINES, "pillow"]
+    for candidate in reversed(names[names.index(name) : -1]):
+        if ENGINES[candidate].is_here():
+            engine = with_fallback(ENGINES[candidate].make(loose), engine)
     return engine
 
 
@@ -58,7 +77,7 @@ def with_fallback(opener: Opener, following: Engine) -> Engine:
         picture = _tried(partial(opener, content))
         if picture is None:
             return following(content, name)
-        width, height, decode = picture.width, picture.height, picture.region
+        width, height, decode, resize = picture.width, picture.height, picture.region, picture.resize
 
         def region(*box: int) -> np.ndarray:
             pixels = _tried(partial(decode, *box))
@@ -69,7 +88,10 @@ def with_fallback(opener: Opener, following: Engine) -> Engine:
                 raise UserError(f"{name} cannot be decoded: decoders read different sizes in it")
             return other.region(*box)
 
-        return Picture(width, height, region)
+        def resized(wanted: Resize, out: np.ndarray | None) -> np.ndarray | None:
+            return None if resize is None else _tried(partial(resize, wanted, out))
+
+        return Picture(width, height, region, resize=resized)
 
     return open_file
 
@@ -80,10 +102,3 @@ def _tried(call: Callable[[], T | None]) -> T | None:
         return call()
     except Exception:
         return None
-
-
-def _installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(ENGINES[name][0]) is not None
-    except ModuleNotFoundError:  # of a package above it
-        return False

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 START, END = b"\xff\xd8\xff", b"\xff\xd9"
-MARK, STUFFING = 0xFF, 0x00  # a byte MARK of the picture itself is followed by STUFFING
-SCAN, FIRST_RESTART = 0xDA, 0xD0  # of eight
+MARK, SCAN = 0xFF, 0xDA
 SEQUENTIAL, FRAMES = {0xC0, 0xC1}, {0xC0, 0xC1, 0xC2}  # with Huffman codes; the last is progressive
 TABLES, APPLICATIONS = {0xC4, 0xDB, 0xDD, 0xFE}, range(0xE0, 0xF0)  # tables, and comments; others' own segments
 # Contents of applications' segments by which Pillow, not libjpeg, may take a file for no image: shorter than this, ...
@@ -41,25 +38,6 @@ def count_scans(content: bytes) -> int:
     if header is not None and header.frame in SEQUENTIAL and header.components == header.scanned:
         return 1  # behind which libjpeg takes no other
     return content.count(bytes((MARK, SCAN)))
-
-
-def is_plain(content: bytes) -> bool:
-    """Whether `content` is a JPEG file of the usual kind whose only scan holds just the picture, to the end mark.
-
-    Usual: Huffman-coded, not progressive, 8 bits, of one or three components in one scan. Of such a file any part can
-    be decoded by itself: no error can come behind it. Damaged codes do not show here: libjpeg decodes through them.
-    """
-    header = read_header(content)
-    if header is None or header.frame not in SEQUENTIAL or header.components != header.scanned:
-        return False
-    codes = np.frombuffer(content, np.uint8, offset=header.codes)
-    marks = codes[:-1] == MARK
-    marks &= codes[1:] != STUFFING
-    if np.count_nonzero(marks) == 1 and content.endswith(END):
-        return True
-    marked = codes[1:][marks]
-    marked = marked[(marked & 0xF8) != FIRST_RESTART]
-    return len(marked) > 0 and marked[0] == END[1]
 
 
 def read_header(content: bytes) -> Header | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from cnnbench.config.data import MOST_MEGAPIXELS
 from cnnbench.data.decode.jpeg_structure import count_scans
+from cnnbench.data.decode.native.library import load
+from cnnbench.data.decode.resize import Resize
 from cnnbench.runtime.errors import UserError
 
 MOST_SCANS = 100  # of a progressive JPEG file; usual are 10, and libvips refuses more than 100 as well
@@ -21,6 +24,8 @@ class Picture:
     """An image whose size is known and whose pixels are not decoded yet.
 
     `region(left, top, width, height)` gives uint8 (height, width, C), C = 3 (RGB) or 1 (grey); the array may be a view.
+    `resize(wanted, out)`, where there is one, makes all of it at once: uint8 (rows, columns, C), in `out` if that has
+    as many channels; None where it cannot.
     `cost`: how many times the memory of the usual 10 bytes a pixel decoding takes.
     """
 
@@ -28,6 +33,7 @@ class Picture:
     height: int
     region: Callable[[int, int, int, int], np.ndarray]
     cost: float = 1.0
+    resize: Callable[[Resize, np.ndarray | None], np.ndarray | None] | None = None
 
 
 class TooLarge(UserError):
@@ -76,4 +82,9 @@ def from_pixels(pixels: np.ndarray) -> Picture:
     def region(left: int, top: int, width: int, height: int) -> np.ndarray:
         return pixels[top : top + height, left : left + width]
 
-    return Picture(pixels.shape[1], pixels.shape[0], region)
+    return Picture(pixels.shape[1], pixels.shape[0], region, resize=partial(_resized, pixels))
+
+
+def _resized(pixels: np.ndarray, wanted: Resize, out: np.ndarray | None) -> np.ndarray | None:
+    library, out = load(), wanted.room(pixels.shape[2], out)
+    return out if library is not None and library.resize(pixels, wanted, out) else None

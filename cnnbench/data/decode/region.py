@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from cnnbench.data.decode.opencv import cv2
-from cnnbench.data.decode.picture import Picture
+from cnnbench.data.decode.picture import Picture, from_pixels
+from cnnbench.data.decode.resize import Resize
 
 RESIZE = {"bilinear": torch.ops.aten._upsample_bilinear2d_aa, "bicubic": torch.ops.aten._upsample_bicubic2d_aa}
 SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}  # half the width of the filter, in pixels of the coarser side
@@ -71,14 +72,46 @@ def scaled(width: int, height: int, short: int) -> tuple[int, int]:
 
 
 def cut(
-    picture: Picture, part: Part, interpolation: str, loose: bool = False, out: np.ndarray | None = None
+    picture: Picture,
+    part: Part,
+    interpolation: str,
+    loose: bool = False,
+    out: np.ndarray | None = None,
+    mirrored: bool = False,
 ) -> np.ndarray:
-    """The pixels of `part`, uint8 (size, size, C); `loose`: a box is resized without antialiasing.
+    """The pixels of `part`, uint8 (size, size, C); `loose`: a box is resized without antialiasing; `mirrored`: left to
+    right, in the end.
 
-    They are written into `out`, (size, size, C'), where that is given and a box with C = C' channels is resized.
+    They are written into `out`, (size, size, C'), where that is given and a part with C = C' channels is resized.
     """
-    pixels = picture.region(*rectangle(picture, part, interpolation))
-    return fitted(pixels, picture, part, interpolation, loose, out)
+    wanted = None if loose or picture.resize is None else at_once(picture, part, interpolation, mirrored)
+    pixels = None if wanted is None or picture.resize is None else picture.resize(wanted, out)
+    if pixels is not None:
+        return pixels
+    pixels = fitted(picture.region(*rectangle(picture, part, interpolation)), picture, part, interpolation, loose, out)
+    return _three(cv2.flip(pixels, 1)) if mirrored else pixels
+
+
+def at_once(picture: Picture, part: Part, interpolation: str, mirrored: bool = False) -> Resize | None:
+    """`part` as one resize of a domain of the picture; None where it is none, or another kernel's."""
+    if isinstance(part, Padded) or _by_opencv(part, interpolation):
+        return None
+    size = part.size
+    if isinstance(part, Box):
+        domain, scale, window = (
+            (part.left, part.top, part.width, part.height),
+            (part.width / size, part.height / size),
+            (0, 0),
+        )
+    else:
+        domain, window = (0, 0, picture.width, picture.height), (part.left, part.top)
+        scale = picture.width / part.width, picture.height / part.height
+    return Resize(*domain, *scale, *window, size, size, interpolation, mirrored)
+
+
+def _by_opencv(part: Part, interpolation: str) -> bool:
+    """Whether nothing shrinks: then there is nothing to antialias, and OpenCV's kernel is the faster one."""
+    return isinstance(part, Box) and interpolation == "bilinear" and max(part.width, part.height) <= part.size
 
 
 def rectangle(picture: Picture, part: Part, interpolation: str) -> tuple[int, int, int, int]:
@@ -125,8 +158,7 @@ def fitted(
         bottom = part.top + size + (part.top + size == pixels.shape[0] < part.height)
         whole = resized(pixels, right, bottom, interpolation, scale)
         return whole[part.top : part.top + size, part.left : part.left + size]
-    # Where nothing shrinks there is nothing to antialias, and OpenCV's kernel is the faster one.
-    if loose or (interpolation == "bilinear" and max(part.width, part.height) <= size):
+    if loose or _by_opencv(part, interpolation):
         return _three(cv2.resize(pixels, (size, size), dst=out, interpolation=cv2.INTER_LINEAR))
     return resized(pixels, size, size, interpolation, out=out)
 
@@ -156,6 +188,9 @@ def resized(
     """
     if pixels.shape[:2] == (height, width):
         return pixels
+    done = _natively(pixels, width, height, interpolation, scale, out)
+    if done is not None:
+        return done
     # In this order the strides say channels last, for which torch's kernel is 1.7 times as fast.
     batch = _batch_of_one(np.ascontiguousarray(pixels))
     across, down = scale if scale is not None else (None, None)
@@ -164,6 +199,22 @@ def resized(
         resize.out(batch, [height, width], False, down, across, out=_batch_of_one(out))
         return out
     return resize(batch, [height, width], False, down, across)[0].permute(1, 2, 0).numpy()
+
+
+def _natively(
+    pixels: np.ndarray,
+    width: int,
+    height: int,
+    interpolation: str,
+    scale: tuple[float, float] | None,
+    out: np.ndarray | None,
+) -> np.ndarray | None:
+    """What `resized` gives, without torch; None where the project's own library is not here."""
+    high, wide = pixels.shape[:2]
+    across, down = (wide / width, high / height) if scale is None else (1 / scale[0], 1 / scale[1])
+    wanted = Resize(0, 0, wide, high, across, down, 0, 0, width, height, interpolation)
+    resize = from_pixels(pixels).resize
+    return None if resize is None else resize(wanted, out)
 
 
 def _batch_of_one(pixels: np.ndarray) -> torch.Tensor:

@@ -70,11 +70,12 @@ class TrainingTransform:
             pixels = picture.region(0, 0, picture.width, picture.height)
             picture = from_pixels(apply_all(pixels, before))
         part = training_part(picture.width, picture.height, augment.crop, len(slot), self.arch, random)
-        pixels = cut(picture, part, self.arch.interpolation, self.loose, out=slot)
+        mirrored = not self.parameters and after[:1] == [("flip", ())]  # costs nothing while a crop is resized
+        pixels = cut(picture, part, self.arch.interpolation, self.loose, slot, mirrored)
         if self.parameters:
             parameters[:] = row(augment, after)
         else:
-            pixels = apply_all(pixels, after)
+            pixels = apply_all(pixels, after[mirrored:])
         if pixels is not slot:
             slot[:] = in_channels(pixels, slot.shape[2])
 

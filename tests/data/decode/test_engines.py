@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from cnnbench.runtime.errors import UserError
 SIDE = 100  # of the pictures with a budget
 
 
-@pytest.fixture(scope="module", params=["nvimgcodec", "simplejpeg", "pillow"])
+@pytest.fixture(scope="module", params=["native", "simplejpeg", "pillow"])
 def engine(request) -> Engine:
     return engines.make_engine(engines.choose_engine(request.param))
 
@@ -195,8 +196,12 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
     return bytes(data)
 
 
-def test_an_engine_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setitem(engines.ENGINES, "nvimgcodec", ("not_installed.nvimgcodec", engines.nvimgcodec))
-    with pytest.raises(UserError, match=r"data.engine=nvimgcodec is not installed"):
-        engines.choose_engine("nvimgcodec")
+def test_without_a_library_the_next_engine_serves_and_says_how_to_get_it(sample, monkeypatch):
+    monkeypatch.setitem(engines.ENGINES, "native", replace(engines.ENGINES["native"], is_here=lambda: False))
     assert engines.choose_engine("auto") == "simplejpeg"
+    with pytest.raises(UserError, match=r"engine=native was not built: install a C compiler.*or use data\.engine=auto"):
+        engines.choose_engine("native")
+    content = encoded(mosaic(sample, 131, 93))
+    assert np.array_equal(region(engines.make_engine("native"), content), region(pillow, content))
+    monkeypatch.setitem(engines.ENGINES, "simplejpeg", replace(engines.ENGINES["simplejpeg"], is_here=lambda: False))
+    assert engines.choose_engine("auto") == "pillow"

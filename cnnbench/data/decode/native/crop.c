@@ -1,0 +1,233 @@
+/* From a file, or pixels, to the finished crop: decoded in bands of MCU rows, coloured and resized row by row. */
+#include "crop.h"
+#include <stdlib.h>
+#include <string.h>
+#include "filter.h"
+#include "pixels.h"
+#include "scan.h"
+
+enum {
+  BAND = 8, /* MCU rows: enough runs to take in turn, few enough that their coefficients stay in the cache */
+  WAYS = 3  /* runs in turn; a fourth brought nothing */
+};
+
+struct memory {
+  void *bytes;
+  size_t room;
+};
+
+struct decoder {
+  const struct kernels *kernels;
+  struct frame frame;
+  struct scan scan;
+  struct plan plan;
+  struct planes planes;
+  struct filter across, down;
+  struct memory coefficients, rows, between;
+};
+
+struct decoder *cnnbench_new(int portable) {
+  struct decoder *decoder = calloc(1, sizeof *decoder);
+  if (decoder) decoder->kernels = !portable && avx2_is_here() ? &avx2_kernels : &portable_kernels;
+  return decoder;
+}
+
+static void free_filter(struct filter *filter) {
+  free(filter->start);
+  free(filter->length);
+  free(filter->weights);
+  free(filter->spread);
+  free(filter->exact);
+}
+
+void cnnbench_free(struct decoder *decoder) {
+  if (!decoder) return;
+  free(decoder->scan.bytes);
+  free(decoder->scan.restarts);
+  free(decoder->plan.runs);
+  free(decoder->plan.parts);
+  free(decoder->planes.memory);
+  free_filter(&decoder->across);
+  free_filter(&decoder->down);
+  free(decoder->coefficients.bytes);
+  free(decoder->rows.bytes);
+  free(decoder->between.bytes);
+  free(decoder);
+}
+
+int cnnbench_vector(void) { return avx2_is_here(); }
+
+int cnnbench_size(const uint8_t *content, size_t length, int32_t size[3]) { return read_size(content, length, size); }
+
+static enum result open_file(struct decoder *decoder, const uint8_t *content, size_t length) {
+  size_t codes;
+  enum result result = read_frame(&decoder->frame, content, length, &codes);
+  return result ? result : unstuff(&decoder->scan, content + codes, length - codes);
+}
+
+static enum result run_plan(struct decoder *decoder) {
+  struct plan *plan = &decoder->plan;
+  int16_t waste[64];
+  struct work work = {&decoder->frame, &decoder->scan, plan->runs, plan->parts, 0, plan->run_count, waste, false};
+  decoder->kernels->decode(&work, WAYS);
+  plan_done(plan);
+  return work.damaged ? DAMAGED : DONE;
+}
+
+/* The planes of an area, in bands. */
+static enum result decode_area(struct decoder *decoder, const struct area *area, const struct index *index) {
+  const struct frame *frame = &decoder->frame;
+  struct memory *memory = &decoder->coefficients;
+  size_t columns = (size_t)(area->last_column - area->first_column + 1), of_row = columns * (size_t)frame->units * 64;
+  if (!grow(&memory->bytes, &memory->room, BAND * of_row * sizeof(int16_t))) return NO_MEMORY;
+  plan_start(&decoder->plan);
+  for (int row = area->first_row; row <= area->last_row; row += BAND) {
+    int rows = area->last_row - row + 1 < BAND ? area->last_row - row + 1 : BAND;
+    int16_t *out = memory->bytes;
+    for (int y = row; y < row + rows; y++, out += of_row) {
+      long first = (long)y * frame->mcu_columns + area->first_column;
+      enum result result = plan_add(&decoder->plan, frame, &decoder->scan, index, first, first + (long)columns, out);
+      if (result) return result;
+    }
+    enum result result = run_plan(decoder);
+    if (result) return result;
+    if (fill_planes(area, &decoder->planes, decoder->kernels, memory->bytes, row, rows)) return DAMAGED;
+  }
+  return DONE;
+}
+
+/* Where rows of RGBX come from: an area of a file, or pixels. */
+struct source {
+  struct area *area;
+  const uint8_t *pixels;
+  size_t stride;
+  int channels, left, top, width;
+};
+
+/* Row `y` of the source's rectangle; how many pixels stand before it. */
+static int source_row(const struct kernels *kernels, const struct source *source, int y, uint8_t *out) {
+  if (source->area) return kernels->row(source->area, source->top + y, out);
+  const uint8_t *from = source->pixels + (size_t)(source->top + y) * source->stride + source->left * source->channels;
+  if (source->channels == 3) kernels->from_rgb(from, source->width, out);
+  else
+    for (int i = 0; i < source->width; i++) memset(out + 4 * i, from[i], 4);
+  return 0;
+}
+
+static void only_first(const uint8_t *rgb, int count, uint8_t *out) {
+  for (int i = 0; i < count; i++) out[i] = rgb[3 * i];
+}
+
+/* Both passes of the resize, the horizontal one while a row is still in the cache: -> uint8 (rows, columns, channels). */
+static enum result resize(struct decoder *decoder, const struct source *source, uint8_t *out) {
+  const struct kernels *kernels = decoder->kernels;
+  const struct filter *across = &decoder->across, *down = &decoder->down;
+  size_t wide = 4 * ((size_t)source->width + (size_t)across->taps) + 4 * GUARD, bytes = 3 * (size_t)across->count;
+  size_t stride = bytes + ROW_SLACK;
+  if (!grow(&decoder->rows.bytes, &decoder->rows.room, 2 * wide)) return NO_MEMORY;
+  if (!grow(&decoder->between.bytes, &decoder->between.room, ((size_t)down->inputs + 3) * stride)) return NO_MEMORY;
+  uint8_t *row[2] = {decoder->rows.bytes, (uint8_t *)decoder->rows.bytes + wide}, *between = decoder->between.bytes;
+  for (int y = 0; y < down->inputs; y += 2) {
+    const uint8_t *in[2];
+    for (int i = 0; i < 2; i++) {
+      int before = source_row(kernels, source, y + i < down->inputs ? y + i : y, row[i]);
+      in[i] = row[i] + 4 * before;
+    }
+    uint8_t *to[2] = {between + (size_t)y * stride, between + (size_t)(y + 1) * stride};
+    kernels->horizontal(across, in, to);
+  }
+  uint8_t *whole = row[0]; /* with room behind it */
+  bool grey = source->channels == 1;
+  for (int y = 0; y < down->count; y++) {
+    bool direct = !grey && y + 1 < down->count && bytes >= ROW_SLACK; /* what is written too much the next row repairs */
+    uint8_t *to = out + (size_t)y * (grey ? (size_t)across->count : bytes);
+    kernels->vertical(down, y, between, stride, (int)bytes, direct ? to : whole);
+    if (grey) only_first(whole, across->count, to);
+    else if (!direct) memcpy(to, whole, bytes);
+  }
+  return DONE;
+}
+
+static bool make_filters(struct decoder *decoder, const struct crop *crop) {
+  struct axis across = {crop->width, crop->first_column, crop->columns, crop->across, crop->cubic};
+  struct axis down = {crop->height, crop->first_row, crop->rows, crop->down, crop->cubic};
+  return make_filter(&decoder->across, &across, crop->mirrored) && make_filter(&decoder->down, &down, false) &&
+         decoder->kernels->prepare(&decoder->across);
+}
+
+static bool lies_within(int left, int top, int width, int height, const struct frame *frame) {
+  return left >= 0 && top >= 0 && width >= 1 && height >= 1 && left <= frame->width - width && top <= frame->height - height;
+}
+
+int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length, const struct crop *crop, int every,
+                  const uint32_t *positions, const int16_t *dc, uint8_t *out) {
+  enum result result = open_file(decoder, content, length);
+  if (result) return result;
+  if (!lies_within(crop->left, crop->top, crop->width, crop->height, &decoder->frame)) return NOT_TAKEN;
+  if (!make_filters(decoder, crop)) return NO_MEMORY;
+  const struct filter *across = &decoder->across, *down = &decoder->down;
+  int left = crop->left + across->first, top = crop->top + down->first;
+  struct area area;
+  if (!make_area(&area, &decoder->planes, &decoder->frame, left, top, across->inputs, down->inputs)) return NO_MEMORY;
+  struct index index = {every, positions, dc};
+  result = decode_area(decoder, &area, &index);
+  if (result) return result;
+  struct source source = {&area, NULL, 0, decoder->frame.components, left, top, across->inputs};
+  return resize(decoder, &source, out);
+}
+
+int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t length, int left, int top, int width,
+                    int height, int every, const uint32_t *positions, const int16_t *dc, uint8_t *out) {
+  enum result result = open_file(decoder, content, length);
+  if (result) return result;
+  if (!lies_within(left, top, width, height, &decoder->frame)) return NOT_TAKEN;
+  struct area area;
+  struct index index = {every, positions, dc};
+  size_t wide = 4 * (size_t)width + 4 * GUARD;
+  if (!make_area(&area, &decoder->planes, &decoder->frame, left, top, width, height)) return NO_MEMORY;
+  if (!grow(&decoder->rows.bytes, &decoder->rows.room, wide)) return NO_MEMORY;
+  result = decode_area(decoder, &area, &index);
+  if (result) return result;
+  int channels = decoder->frame.components;
+  uint8_t *row = decoder->rows.bytes;
+  for (int y = 0; y < height; y++) {
+    const uint8_t *from = row + 4 * decoder->kernels->row(&area, top + y, row);
+    for (int x = 0; x < width; x++, from += 4, out += channels)
+      for (int c = 0; c < channels; c++) out[c] = from[c];
+  }
+  return DONE;
+}
+
+int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room,
+                   uint32_t *positions, int16_t *dc) {
+  enum result result = open_file(decoder, content, length);
+  const struct frame *frame = &decoder->frame;
+  if (result) return -(int)result;
+  int of_row = (frame->mcu_columns + every - 1) / every, count = 0;
+  if (of_row * frame->mcu_rows > room) return -NO_MEMORY;
+  const struct index none = {0, NULL, NULL};
+  struct plan *plan = &decoder->plan;
+  plan_start(plan);
+  for (int y = 0; y < frame->mcu_rows; y++)
+    for (int x = 0; x < frame->mcu_columns; x += every, count++) {
+      long first = (long)y * frame->mcu_columns + x, end = first + every;
+      if (x + every > frame->mcu_columns) end = (long)(y + 1) * frame->mcu_columns;
+      bool at_mark = frame->restart && first && first % frame->restart == 0;
+      if (at_mark && (size_t)(first / frame->restart) > decoder->scan.restart_count) return -DAMAGED;
+      positions[count] = at_mark ? decoder->scan.restarts[first / frame->restart - 1] * 8 : plan->last.position;
+      for (int c = 0; c < 3; c++) dc[3 * count + c] = at_mark ? 0 : plan->last.dc[c];
+      result = plan_add(plan, frame, &decoder->scan, &none, first, end, NULL);
+      if (!result) result = run_plan(decoder);
+      if (result) return -(int)result;
+    }
+  return count;
+}
+
+int cnnbench_resize(struct decoder *decoder, const uint8_t *pixels, size_t stride, int channels, const struct crop *crop,
+                    uint8_t *out) {
+  if (crop->left < 0 || crop->top < 0 || crop->width < 1 || crop->height < 1) return NOT_TAKEN;
+  if (!make_filters(decoder, crop)) return NO_MEMORY;
+  int left = crop->left + decoder->across.first, top = crop->top + decoder->down.first;
+  struct source source = {NULL, pixels, stride, channels, left, top, decoder->across.inputs};
+  return resize(decoder, &source, out);
+}

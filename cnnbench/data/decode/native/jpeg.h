@@ -1,0 +1,148 @@
+/* An own decoder of the usual JPEG files (ITU-T T.81: Huffman codes, 8 bits, sequential, one scan), which decodes the
+   MCUs that a box needs and gives the pixels of libjpeg-turbo's decode of the whole picture, bit by bit.
+
+   Bytes go one way, a file for each step:
+     markers.c   bytes -> frame: sizes, quantisation and Huffman tables; what is not taken is told here
+     tables.c    Huffman tables, made for looking up a code together with its value
+     scan.c      frame -> runs of MCUs to be decoded for the box, and where each begins
+     entropy.h   runs -> coefficients, of several runs in turn
+     pixels.c    coefficients -> planes -> rows of RGBX
+     filter.c    weights of the antialiased resize
+     crop.c      the functions that Python calls
+   entropy.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
+   portable.c and avx2.c.
+
+   Everything that is read here may be hostile. Sizes are checked in markers.c, positions in the scan at each block. */
+#ifndef CNNBENCH_JPEG_H
+#define CNNBENCH_JPEG_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum result { DONE, NOT_TAKEN, DAMAGED, NO_MEMORY };
+
+enum {
+  MOST_UNITS = 10,       /* blocks of an MCU (T.81, B.2.3) */
+  AC_BITS = 12,          /* looked up at once; 11 and 12 measured best */
+  DC_BITS = 10,
+  SCAN_PADDING = 1024,   /* zeros behind the scan: a block takes at most 64 symbols of 26 bits, 208 bytes */
+  MOST_BYTES = 1 << 28,  /* of a file: positions in bits fit in 32 bits */
+  GUARD = 64,            /* bytes around planes and rows that vectors may read */
+  ROW_SLACK = 32         /* and write behind a row that has room for them */
+};
+
+struct huffman {
+  uint8_t count[16], symbol[256]; /* codes of each length, and what they mean (T.81, B.2.4.2) */
+  int symbols;
+  bool present;
+  int32_t last_code[17], offset[17]; /* of each length: the last code, -1: none; from a code to its place in symbol */
+  uint32_t table[1 << AC_BITS];      /* see tables.c */
+};
+
+struct component {
+  int id, across, down, quantiser, dc, ac, first_unit; /* across, down: sampling factors */
+};
+
+struct frame {
+  int width, height, components, across, down; /* the largest factors */
+  int mcu_columns, mcu_rows, units, restart;   /* units: blocks of an MCU; restart: MCUs between marks, 0: none */
+  struct component component[3];
+  int unit_component[MOST_UNITS];
+  bool quantiser_present[4];
+  uint16_t quantiser[4][64]; /* in the order of a block, not of the file */
+  struct huffman dc[4], ac[4];
+};
+
+/* The scan without its stuffing: bytes, and where each restart interval but the first begins. */
+struct scan {
+  uint8_t *bytes;
+  size_t length, room;
+  uint32_t *restarts;
+  size_t restart_count, restart_room;
+};
+
+/* Where decoding can begin: a position in the scan, in bits, and the DC predictors. */
+struct entry {
+  uint32_t position;
+  int16_t dc[3];
+};
+
+/* Entries at every `every`-th MCU of each row, beginning with its first; 0: no index. */
+struct index {
+  int every;
+  const uint32_t *positions; /* (MCU rows, entries of a row) */
+  const int16_t *dc;         /* (MCU rows, entries of a row, 3) */
+};
+
+struct part {
+  int mcus;
+  int16_t *out; /* blocks of 64 coefficients, MCU by MCU; NULL: they are thrown away */
+};
+
+/* Parts that are decoded one after the other from an entry on; `entry` is where it stopped afterwards. */
+struct run {
+  struct entry entry;
+  uint32_t end; /* of its restart interval, in bits */
+  int first_part, parts;
+};
+
+struct work {
+  const struct frame *frame;
+  const struct scan *scan;
+  struct run *runs;
+  const struct part *parts;
+  int next, count; /* runs */
+  int16_t *waste;  /* 64: where coefficients that nobody wants go */
+  bool damaged;
+};
+
+/* A rectangle of the picture, and the planes of the MCUs that it needs: columns first_column .. last_column, ... */
+struct area {
+  const struct frame *frame;
+  int left, top, width, height;
+  int first_column, last_column, first_row, last_row;
+  uint8_t *plane[3];
+  size_t stride[3];
+  uint8_t *chroma[2]; /* rows of the full width */
+  uint16_t *sums;     /* a row of chroma's own width, from -1 on */
+};
+
+/* Weights of some outputs of a resize along one axis (filter.c). */
+struct filter {
+  int count, taps, precision;
+  int first, inputs;   /* the inputs that any output needs */
+  int *start, *length; /* of each output: its first input, counted from `first`, and how many */
+  int16_t *weights;    /* (count, taps): taps is a multiple of four, zeros behind the length */
+  int16_t *spread;     /* for vectors, by kernels.prepare */
+  double *exact;
+  size_t start_room, length_room, weights_room, spread_room, exact_room;
+};
+
+/* What is compiled once for each instruction set. Rows of RGBX have four bytes a pixel, of which the last is waste. */
+struct kernels {
+  void (*decode)(struct work *work, int ways);
+  /* Two blocks; true if a coefficient is beyond `limit`, where decoders differ. */
+  bool (*inverse_dct)(const int16_t *const block[2], const uint16_t *const quantiser[2],
+                      const int16_t *const limit[2], uint8_t *const out[2], const size_t stride[2]);
+  /* Row `y` of the picture as RGBX; the number of pixels before the area's first, 0 or 1. */
+  int (*row)(struct area *area, int y, uint8_t *out);
+  void (*from_rgb)(const uint8_t *rgb, int count, uint8_t *out);
+  bool (*prepare)(struct filter *filter); /* for `horizontal`; false without memory */
+  /* Two rows of RGBX -> two rows of RGB, up to ROW_SLACK bytes longer. */
+  void (*horizontal)(const struct filter *filter, const uint8_t *const in[2], uint8_t *const out[2]);
+  /* Row `row` of the output, `count` bytes, of rows that lie `stride` apart. */
+  void (*vertical)(const struct filter *filter, int row, const uint8_t *in, size_t stride, int count, uint8_t *out);
+};
+
+extern const struct kernels portable_kernels, avx2_kernels;
+bool avx2_is_here(void);
+
+extern const uint8_t zigzag[64];
+
+enum result read_frame(struct frame *frame, const uint8_t *content, size_t length, size_t *codes);
+enum result read_size(const uint8_t *content, size_t length, int32_t size[3]);
+bool make_huffman(struct huffman *huffman, bool ac);
+
+enum result unstuff(struct scan *scan, const uint8_t *codes, size_t length);
+bool grow(void *memory, size_t *room, size_t need);
+#endif

@@ -1,0 +1,87 @@
+/* The planes of an area: which MCUs they hold, and their inverse DCT. */
+#include "pixels.h"
+
+/* A coefficient times its quantiser beyond this gives sums in 16 bits that wrap in one decoder and saturate in another:
+   four times as much as an 8-bit picture can have. */
+enum { MOST_DEQUANTISED = 8191 };
+
+static int least(int a, int b) { return a < b ? a : b; }
+
+static void make_limits(struct planes *planes, const struct frame *frame) {
+  for (int c = 0; c < frame->components; c++)
+    for (int i = 0; i < 64; i++) {
+      int quantiser = frame->quantiser[frame->component[c].quantiser][i];
+      planes->limit[c][i] = quantiser ? (int16_t)(MOST_DEQUANTISED / quantiser) : INT16_MAX;
+    }
+}
+
+static size_t up_to(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/* The rows and columns of chroma beside the rectangle, which its edges are smoothed with, are decoded too. */
+bool make_area(struct area *area, struct planes *planes, const struct frame *frame, int left, int top, int width,
+               int height) {
+  int beside = frame->across > 1 ? 2 : 0, above = frame->down > 1 ? 2 : 0;
+  int wide = 8 * frame->across, high = 8 * frame->down;
+  area->frame = frame;
+  area->left = left;
+  area->top = top;
+  area->width = width;
+  area->height = height;
+  area->first_column = left > beside ? (left - beside) / wide : 0;
+  area->first_row = top > above ? (top - above) / high : 0;
+  area->last_column = least((left + width - 1 + beside) / wide, frame->mcu_columns - 1);
+  area->last_row = least((top + height - 1 + above) / high, frame->mcu_rows - 1);
+  size_t columns = (size_t)(area->last_column - area->first_column + 1);
+  size_t rows = (size_t)(area->last_row - area->first_row + 1), place = GUARD, offset[3] = {0};
+  for (int c = 0; c < frame->components; c++) {
+    area->stride[c] = up_to(columns * (size_t)frame->component[c].across * 8, GUARD) + GUARD;
+    offset[c] = place;
+    place += area->stride[c] * rows * (size_t)frame->component[c].down * 8 + GUARD;
+  }
+  size_t line = up_to(columns * (size_t)wide, GUARD) + 2 * GUARD, sums = place + 2 * line + GUARD;
+  if (!grow(&planes->memory, &planes->room, sums + 2 * line + GUARD)) return false;
+  for (int c = 0; c < frame->components; c++) area->plane[c] = planes->memory + offset[c];
+  for (int i = 0; i < 2; i++) area->chroma[i] = planes->memory + place + (size_t)i * line;
+  area->sums = (uint16_t *)(void *)(planes->memory + up_to(sums, GUARD));
+  make_limits(planes, frame);
+  return true;
+}
+
+/* Two blocks at a time, whatever components they are of: one that waits for the next. */
+struct pair {
+  const int16_t *block[2], *limit[2];
+  const uint16_t *quantiser[2];
+  uint8_t *out[2];
+  size_t stride[2];
+  int count;
+};
+
+bool fill_planes(const struct area *area, const struct planes *planes, const struct kernels *kernels,
+                 const int16_t *blocks, int row, int rows) {
+  const struct frame *frame = area->frame;
+  struct pair pair = {.count = 0};
+  uint8_t waste[64];
+  bool beyond = false;
+  for (int y = row - area->first_row; y < row - area->first_row + rows; y++)
+    for (int x = 0; x <= area->last_column - area->first_column; x++)
+      for (int unit = 0; unit < frame->units; unit++, blocks += 64) {
+        int c = frame->unit_component[unit], k = pair.count;
+        const struct component *component = frame->component + c;
+        int within = unit - component->first_unit, across = component->across;
+        size_t down = (size_t)(y * component->down + within / across), right = (size_t)(x * across + within % across);
+        pair.block[k] = blocks;
+        pair.limit[k] = planes->limit[c];
+        pair.quantiser[k] = frame->quantiser[component->quantiser];
+        pair.stride[k] = area->stride[c];
+        pair.out[k] = area->plane[c] + 8 * down * area->stride[c] + 8 * right;
+        pair.count = (k + 1) & 1;
+        if (k) beyond |= kernels->inverse_dct(pair.block, pair.quantiser, pair.limit, pair.out, pair.stride);
+      }
+  if (!pair.count) return beyond;
+  pair.block[1] = pair.block[0];
+  pair.limit[1] = pair.limit[0];
+  pair.quantiser[1] = pair.quantiser[0];
+  pair.out[1] = waste;
+  pair.stride[1] = 8;
+  return kernels->inverse_dct(pair.block, pair.quantiser, pair.limit, pair.out, pair.stride) || beyond;
+}

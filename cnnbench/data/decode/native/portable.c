@@ -1,0 +1,91 @@
+/* Everything that has vector code elsewhere, in plain C: what is computed is to be read here. */
+#include "entropy.h"
+
+static int clamp(int value, int least, int most) { return value < least ? least : value > most ? most : value; }
+
+/* JFIF's YCbCr -> RGB with 16 bits behind the point, as libjpeg rounds it. */
+static void colours(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int count, uint8_t *out) {
+  for (int i = 0; i < count; i++, out += 4) {
+    int blue = cb[i] - 128, red = cr[i] - 128, half = 1 << 15;
+    out[0] = (uint8_t)clamp(y[i] + ((91881 * red + half) >> 16), 0, 255);
+    out[1] = (uint8_t)clamp(y[i] + ((-22554 * blue - 46802 * red + half) >> 16), 0, 255);
+    out[2] = (uint8_t)clamp(y[i] + ((116130 * blue + half) >> 16), 0, 255);
+    out[3] = 0;
+  }
+}
+
+#include "rows.h"
+
+/* libjpeg's "islow" inverse DCT (Loeffler, Ligtenberg and Moschytz 1989; 13 bits behind the point) of eight values that
+   lie `step` apart, in place, rounded to `shift` bits less. Sums of two inputs wrap and results saturate at 16 bits, as
+   in libjpeg-turbo's vector code. */
+static void inverse_dct_line(int16_t *value, int step, int shift) {
+  int v0 = value[0], v1 = value[step], v2 = value[2 * step], v3 = value[3 * step];
+  int v4 = value[4 * step], v5 = value[5 * step], v6 = value[6 * step], v7 = value[7 * step];
+  int z3 = (int16_t)(v7 + v3), z4 = (int16_t)(v5 + v1), round = 1 << (shift - 1);
+  int z3_turned = z3 * -6436 + z4 * 9633, z4_turned = z3 * 9633 + z4 * 6437;
+  int e0 = (int16_t)(v0 + v4) * 8192 + round, e1 = (int16_t)(v0 - v4) * 8192 + round;
+  int e2 = v2 * 4433 - v6 * 10704, e3 = v2 * 10703 + v6 * 4433;
+  int even[4] = {e0 + e3, e1 + e2, e1 - e2, e0 - e3};
+  int odd[4] = {v7 * -7373 + v1 * 4926 + z4_turned, v5 * -20995 + v3 * 4177 + z3_turned,
+                v5 * -4176 + v3 * -20995 + z4_turned, v7 * -4927 + v1 * -7373 + z3_turned};
+  for (int i = 0; i < 4; i++) {
+    value[i * step] = (int16_t)clamp((even[i] + odd[i]) >> shift, -32768, 32767);
+    value[(7 - i) * step] = (int16_t)clamp((even[i] - odd[i]) >> shift, -32768, 32767);
+  }
+}
+
+static bool inverse_dct(const int16_t *const block[2], const uint16_t *const quantiser[2], const int16_t *const limit[2],
+                        uint8_t *const out[2], const size_t stride[2]) {
+  bool beyond = false;
+  for (int b = 0; b < 2; b++) {
+    int16_t value[64];
+    for (int i = 0; i < 64; i++) {
+      beyond |= block[b][i] > limit[b][i] || block[b][i] < -limit[b][i];
+      value[i] = (int16_t)(uint16_t)((uint32_t)block[b][i] * quantiser[b][i]);
+    }
+    for (int x = 0; x < 8; x++) inverse_dct_line(value + x, 8, 11);
+    for (int y = 0; y < 8; y++) inverse_dct_line(value + 8 * y, 1, 18);
+    for (int i = 0; i < 64; i++) out[b][i / 8 * stride[b] + i % 8] = (uint8_t)(clamp(value[i], -128, 127) + 128);
+  }
+  return beyond;
+}
+
+static void from_rgb(const uint8_t *rgb, int count, uint8_t *out) {
+  for (int i = 0; i < count; i++)
+    for (int c = 0; c < 3; c++) out[4 * i + c] = rgb[3 * i + c];
+}
+
+static bool prepare(struct filter *filter) {
+  (void)filter;
+  return true;
+}
+
+static void horizontal(const struct filter *filter, const uint8_t *const in[2], uint8_t *const out[2]) {
+  for (int r = 0; r < 2; r++)
+    for (int x = 0; x < filter->count; x++) {
+      const uint8_t *from = in[r] + 4 * filter->start[x];
+      const int16_t *weight = filter->weights + (size_t)x * (size_t)filter->taps;
+      int red = 1 << (filter->precision - 1), green = red, blue = red;
+      for (int k = 0; k < filter->length[x]; k++, from += 4) {
+        red += from[0] * weight[k];
+        green += from[1] * weight[k];
+        blue += from[2] * weight[k];
+      }
+      out[r][3 * x] = (uint8_t)clamp(red >> filter->precision, 0, 255);
+      out[r][3 * x + 1] = (uint8_t)clamp(green >> filter->precision, 0, 255);
+      out[r][3 * x + 2] = (uint8_t)clamp(blue >> filter->precision, 0, 255);
+    }
+}
+
+static void vertical(const struct filter *filter, int row, const uint8_t *in, size_t stride, int count, uint8_t *out) {
+  const int16_t *weight = filter->weights + (size_t)row * (size_t)filter->taps;
+  in += (size_t)filter->start[row] * stride;
+  for (int x = 0; x < count; x++) {
+    int sum = 1 << (filter->precision - 1);
+    for (int k = 0; k < filter->length[row]; k++) sum += in[(size_t)k * stride + (size_t)x] * weight[k];
+    out[x] = (uint8_t)clamp(sum >> filter->precision, 0, 255);
+  }
+}
+
+const struct kernels portable_kernels = {decode_runs, inverse_dct, row_of_area, from_rgb, prepare, horizontal, vertical};

@@ -1,0 +1,44 @@
+/* Huffman tables (T.81, C and F.2.2.3) made for looking up a code together with the value behind it. */
+#include <string.h>
+#include "entry_bits.h"
+#include "jpeg.h"
+
+/* `count` copies of `entry` from `at` on. */
+static void fill(uint32_t *at, int count, uint32_t entry) {
+  for (int i = 0; i < count; i++) at[i] = entry;
+}
+
+/* What a code of `length` bits for `symbol` means, at its place in the table of AC codes. */
+static void fill_ac(uint32_t *at, int length, int symbol) {
+  int run = symbol >> 4, size = symbol & 15, room = 1 << (AC_BITS - length);
+  if (size == 0) {
+    fill(at, room, AC_ENTRY(length, run == 15 ? 16 : END_OF_BLOCK, 0));
+  } else if (length + size > AC_BITS) {
+    fill(at, room, AC_SLOW(length, run + 1, size));
+  } else {
+    int same = 1 << (AC_BITS - length - size);
+    for (int bits = 0; bits < 1 << size; bits++) {
+      int value = bits < 1 << (size - 1) ? bits - (1 << size) + 1 : bits; /* T.81, F.2.2.1, EXTEND */
+      fill(at + bits * same, same, AC_ENTRY(length + size, run + 1, value));
+    }
+  }
+}
+
+/* False if the codes do not fit, or mean what files of 8 bits have no need of. */
+bool make_huffman(struct huffman *huffman, bool ac) {
+  int looked_up = ac ? AC_BITS : DC_BITS, place = 0, code = 0;
+  fill(huffman->table, 1 << looked_up, ac ? AC_SLOW(0, 0, 0) : 0);
+  for (int length = 1; length <= 16; length++, code <<= 1) {
+    huffman->offset[length] = place - code;
+    for (int i = 0; i < huffman->count[length - 1]; i++, place++, code++) {
+      int symbol = huffman->symbol[place];
+      if (code >= 1 << length || (ac ? (symbol & 15) > 10 : symbol > 11)) return false;
+      if (length > looked_up) continue;
+      uint32_t *at = huffman->table + ((size_t)code << (looked_up - length));
+      if (ac) fill_ac(at, length, symbol);
+      else fill(at, 1 << (looked_up - length), DC_ENTRY(length, symbol));
+    }
+    huffman->last_code[length] = code - 1;
+  }
+  return true;
+}
