@@ -38,17 +38,18 @@ INLINE void refill(struct lane *lane) {
   lane->valid |= 56;
 }
 
-INLINE void drop(struct lane *lane, unsigned bits) {
-  lane->bits <<= bits;
+/* Only the lower six bits of `bits` and of `valid` count. */
+INLINE void drop(struct lane *lane, uint32_t bits) {
+  lane->bits <<= bits & 63;
   lane->valid -= bits;
 }
 
 /* The value of `size` bits, 0 to 11, on top (T.81, F.2.2.1). */
 INLINE int32_t take_value(struct lane *lane, unsigned size) {
-  if (!size) return 0;
-  uint32_t raw = (uint32_t)(lane->bits >> 32) >> (32 - size);
+  uint64_t flip = lane->bits >> 63 ? 0 : ~(uint64_t)0; /* a value whose first bit is 0 is negative: its bits are turned */
+  int32_t size_of_it = (int32_t)((lane->bits ^ flip) >> 1 >> (63 - size));
   drop(lane, size);
-  return raw >> (size - 1) ? (int32_t)raw : (int32_t)raw - (1 << size) + 1;
+  return flip ? -size_of_it : size_of_it;
 }
 
 /* The symbol of a code, length by length; -1 if there is none. */
@@ -122,24 +123,22 @@ APART bool next_block(struct stream *stream, struct work *work) {
     work->damaged = true;
     lane->next = end;
   }
-  int number = frame->unit_component[stream->unit];
-  const struct component *component = frame->component + number;
-  const struct huffman *huffman = frame->dc + component->dc;
+  const struct unit *unit = frame->unit + stream->unit;
   refill(lane);
-  uint32_t entry = huffman->table[lane->bits >> (64 - DC_BITS)];
+  uint32_t entry = unit->dc->table[lane->bits >> (64 - DC_BITS)];
   int size = (int)(entry >> 8);
-  if (COMMON(entry)) drop(lane, entry & 255);
-  else size = find_code(huffman, lane);
+  if (COMMON(entry)) drop(lane, entry);
+  else size = find_code(unit->dc, lane);
   if (size < 0) {
     work->damaged = true;
     size = 0;
   }
-  stream->prediction[number] += (uint32_t)take_value(lane, (unsigned)size);
-  work->damaged |= (stream->prediction[number] + 0x8000) >> 16 != 0;
+  uint32_t value = stream->prediction[unit->component] += (uint32_t)take_value(lane, (unsigned)size);
+  work->damaged |= (value + 0x8000) >> 16 != 0;
   lane->block += stream->step;
   if (stream->step) memset(lane->block, 0, 64 * sizeof *lane->block);
-  lane->block[0] = (int16_t)stream->prediction[number];
-  lane->table = frame->ac[component->ac].table;
+  lane->block[0] = (int16_t)value;
+  lane->table = unit->ac->table;
   lane->place = 0;
   refill(lane);
   return true;
@@ -148,13 +147,12 @@ APART bool next_block(struct stream *stream, struct work *work) {
 /* A code, or its value, longer than the table looks up; whether the block ended. */
 APART bool long_symbol(struct stream *stream, struct work *work, uint32_t entry) {
   struct lane *lane = &stream->lane;
-  const struct frame *frame = work->frame;
   unsigned length = entry >> 16 & 255, size = entry >> 24, step = entry >> 8 & 127;
   refill(lane);
   if (length) {
     drop(lane, length);
   } else {
-    int symbol = find_code(frame->ac + frame->component[frame->unit_component[stream->unit]].ac, lane);
+    int symbol = find_code(work->frame->unit[stream->unit].ac, lane);
     if (symbol < 0) {
       work->damaged = true;
       return true;
@@ -174,33 +172,50 @@ APART bool long_symbol(struct stream *stream, struct work *work, uint32_t entry)
   return lane->place == 63;
 }
 
+/* Field by field: as one copy it would be read back in other pieces than it was written in, for which processors wait. */
+INLINE void save(struct stream *stream, const struct lane *lane) {
+  stream->lane.bits = lane->bits;
+  stream->lane.next = lane->next;
+  stream->lane.valid = lane->valid;
+  stream->lane.place = lane->place;
+}
+
+INLINE void restore(struct lane *lane, const struct stream *stream) {
+  lane->bits = stream->lane.bits;
+  lane->valid = stream->lane.valid;
+  lane->place = stream->lane.place;
+  lane->next = stream->lane.next;
+  lane->block = stream->lane.block;
+  lane->table = stream->lane.table;
+}
+
 /* One symbol; false if nothing is left. What leaves the common path goes through the stream in memory. */
 INLINE bool next_symbol(struct lane *lane, struct stream *stream, struct work *work) {
   uint32_t entry = lane->table[lane->bits >> (64 - AC_BITS)];
   uint32_t place = lane->place + AC_STEP(entry);
   bool ended;
   if (COMMON(place < 63)) {
-    drop(lane, entry & 63);
+    drop(lane, entry);
     lane->block[zigzag[place]] = (int16_t)(entry >> 16);
     lane->place = place;
     return true;
   }
   if (place == 63) {
-    drop(lane, entry & 63);
+    drop(lane, entry);
     lane->block[63] = (int16_t)(entry >> 16);
-    stream->lane = *lane;
+    save(stream, lane);
     ended = true;
   } else if (AC_STEP(entry) & SLOW) {
-    stream->lane = *lane;
+    save(stream, lane);
     ended = long_symbol(stream, work, entry);
   } else {
-    drop(lane, entry & 63);
-    stream->lane = *lane;
+    drop(lane, entry);
+    save(stream, lane);
     work->damaged |= AC_STEP(entry) != END_OF_BLOCK;
     ended = true;
   }
   if (ended && !next_block(stream, work)) return false;
-  *lane = stream->lane;
+  restore(lane, stream);
   return true;
 }
 
@@ -208,61 +223,46 @@ INLINE bool next_symbol(struct lane *lane, struct stream *stream, struct work *w
 #define SYMBOLS 4
 _Static_assert(SYMBOLS * AC_BITS <= 56, "one refill for all");
 
+#define FOUR_TIMES(symbols) symbols symbols symbols symbols
+
 static void decode_one(struct stream *stream, struct work *work) {
-  struct lane a = stream[0].lane;
+  struct lane a = stream->lane;
   for (;;) {
     refill(&a);
-#pragma GCC unroll 4
-    for (int i = 0; i < SYMBOLS; i++)
-      if (!next_symbol(&a, stream, work)) return;
+    FOUR_TIMES(if (!next_symbol(&a, stream, work)) return;)
   }
 }
 
 /* Until one of the streams has nothing left; the number of that one. */
 static int decode_two(struct stream *stream, struct work *work) {
   struct lane a = stream[0].lane, b = stream[1].lane;
+  int over;
   for (;;) {
     refill(&a);
     refill(&b);
-#pragma GCC unroll 4
-    for (int i = 0; i < SYMBOLS; i++) {
-      if (!next_symbol(&a, stream, work)) {
-        stream[1].lane = b;
-        return 0;
-      }
-      if (!next_symbol(&b, stream + 1, work)) {
-        stream[0].lane = a;
-        return 1;
-      }
-    }
+    FOUR_TIMES(if (!next_symbol(&a, stream + (over = 0), work)) break;
+               if (!next_symbol(&b, stream + (over = 1), work)) break;)
   }
+  save(stream, &a);
+  save(stream + 1, &b);
+  return over;
 }
 
 static int decode_three(struct stream *stream, struct work *work) {
   struct lane a = stream[0].lane, b = stream[1].lane, c = stream[2].lane;
+  int over;
   for (;;) {
     refill(&a);
     refill(&b);
     refill(&c);
-#pragma GCC unroll 4
-    for (int i = 0; i < SYMBOLS; i++) {
-      if (!next_symbol(&a, stream, work)) {
-        stream[1].lane = b;
-        stream[2].lane = c;
-        return 0;
-      }
-      if (!next_symbol(&b, stream + 1, work)) {
-        stream[0].lane = a;
-        stream[2].lane = c;
-        return 1;
-      }
-      if (!next_symbol(&c, stream + 2, work)) {
-        stream[0].lane = a;
-        stream[1].lane = b;
-        return 2;
-      }
-    }
+    FOUR_TIMES(if (!next_symbol(&a, stream + (over = 0), work)) break;
+               if (!next_symbol(&b, stream + (over = 1), work)) break;
+               if (!next_symbol(&c, stream + (over = 2), work)) break;)
   }
+  save(stream, &a);
+  save(stream + 1, &b);
+  save(stream + 2, &c);
+  return over;
 }
 
 /* All runs of `work`, up to `ways` (3 at most) in turn. */

@@ -40,14 +40,20 @@ struct huffman {
 };
 
 struct component {
-  int id, across, down, quantiser, dc, ac, first_unit; /* across, down: sampling factors */
+  int id, across, down, quantiser, first_unit; /* across, down: sampling factors */
+};
+
+/* A block of an MCU, and what decodes it. */
+struct unit {
+  int component;
+  const struct huffman *dc, *ac;
 };
 
 struct frame {
   int width, height, components, across, down; /* the largest factors */
-  int mcu_columns, mcu_rows, units, restart;   /* units: blocks of an MCU; restart: MCUs between marks, 0: none */
+  int mcu_columns, mcu_rows, units, restart;   /* restart: MCUs between marks, 0: none */
   struct component component[3];
-  int unit_component[MOST_UNITS];
+  struct unit unit[MOST_UNITS];
   bool quantiser_present[4];
   uint16_t quantiser[4][64]; /* in the order of a block, not of the file */
   struct huffman dc[4], ac[4];

@@ -120,13 +120,12 @@ static bool read_scan_header(struct frame *frame, const struct segment *segment)
   frame->units = 0;
   for (int i = 0; i < count; i++) {
     struct component *component = frame->component + i;
-    component->dc = at[2 + 2 * i] >> 4;
-    component->ac = at[2 + 2 * i] & 15;
-    if (at[1 + 2 * i] != component->id || component->dc > 3 || component->ac > 3) return false;
-    if (!frame->dc[component->dc].present || !frame->ac[component->ac].present) return false;
+    int dc = at[2 + 2 * i] >> 4, ac = at[2 + 2 * i] & 15;
+    if (at[1 + 2 * i] != component->id || dc > 3 || ac > 3 || !frame->dc[dc].present || !frame->ac[ac].present) return false;
     if (!frame->quantiser_present[component->quantiser]) return false;
     component->first_unit = frame->units;
-    for (int k = 0; k < component->across * component->down; k++) frame->unit_component[frame->units++] = i;
+    for (int k = 0; k < component->across * component->down; k++)
+      frame->unit[frame->units++] = (struct unit){i, frame->dc + dc, frame->ac + ac};
   }
   frame->mcu_columns = (frame->width + 8 * frame->across - 1) / (8 * frame->across);
   frame->mcu_rows = (frame->height + 8 * frame->down - 1) / (8 * frame->down);

@@ -65,7 +65,7 @@ bool fill_planes(const struct area *area, const struct planes *planes, const str
   for (int y = row - area->first_row; y < row - area->first_row + rows; y++)
     for (int x = 0; x <= area->last_column - area->first_column; x++)
       for (int unit = 0; unit < frame->units; unit++, blocks += 64) {
-        int c = frame->unit_component[unit], k = pair.count;
+        int c = frame->unit[unit].component, k = pair.count;
         const struct component *component = frame->component + c;
         int within = unit - component->first_unit, across = component->across;
         size_t down = (size_t)(y * component->down + within / across), right = (size_t)(x * across + within % across);
