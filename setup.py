@@ -1,5 +1,5 @@
-"""What pyproject.toml cannot say: the packages are found, conf/ is one of them, as cnnbench.conf, and the decoder in C is
-built where there is a compiler."""
+"""What pyproject.toml cannot say: the packages are found, conf/ is one of them, as cnnbench.conf, and the decoder in C
+is built where there is a compiler."""
 
 import sys
 from pathlib import Path

@@ -74,7 +74,7 @@ class Decode:
     """Opens each picture and decodes the part that its first epoch would draw, from bytes that are in memory."""
 
     def __init__(self, bench: Bench) -> None:
-        engine = make_engine(choose_engine(bench.data.engine), bench.data.pixels == "loose")
+        engine = make_engine(choose_engine(bench.data.engine), bench.data.pixels == "loose", bench.split.side_index)
         self.open = partial(_open, bench, engine, {index: bench.split.read(index) for index in bench.indices})
         self.interpolation = bench.arch.interpolation
 
@@ -88,7 +88,7 @@ class Resize:
     """Resizes parts that are decoded already."""
 
     def __init__(self, bench: Bench) -> None:
-        engine = make_engine(choose_engine(bench.data.engine))
+        engine = make_engine(choose_engine(bench.data.engine), side_index=bench.split.side_index)
         contents = {index: bench.split.read(index) for index in bench.indices}
         self.rest = bench.arch.interpolation, bench.data.pixels == "loose"
         self.items = {}

@@ -1,4 +1,5 @@
-"""`cnnbench data index`: list the splits of a data set, and keep the lists for every start after it.
+"""`cnnbench data index`: list the splits of a data set, and keep the lists for every start after it; with decoder=true
+also the entry points of their JPEG files, for faster decoding.
 
 The folders are looked at even where there is an index: who asks for one may know that it is out of date.
 """
@@ -9,10 +10,12 @@ import time
 from pathlib import Path
 
 from cnnbench.config.data_commands import DataIndexConfig
+from cnnbench.data.commands.decoder_index import make_side_index
 from cnnbench.data.layouts import index
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.read import data_folder, find_layout, list_anew
+from cnnbench.runtime.cache import own_cache_folder
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import writing
 
@@ -34,8 +37,25 @@ def index_command(config: DataIndexConfig) -> None:
         print(
             f"  {split:<7}{classes_in_words(listing.classes)}, {len(listing.labels):,} images, {seconds:.2f} s, {kept}"
         )
+        if config.decoder:
+            print(f"  {'':<7}{_side_index(listing, root, split, config)}")
     if problems:
         raise problems[0]
+
+
+def _side_index(listing: Listing, root: Path, split: str, config: DataIndexConfig) -> str:
+    """Make the entry points of a split; in words, what they are."""
+    start = time.perf_counter()
+    if config.beside:
+        path, mode, cure = index.side_index_file(index.beside_file(root, split)), 0o644, "leave out beside=true"
+    else:
+        path, mode, cure = index.side_index_file(index.cache_file(root, split)), 0o600, "set CNNBENCH_CACHE"
+    with writing(path, cure):
+        if not config.beside:
+            own_cache_folder("index")
+        held = make_side_index(listing, path, mode, config.workers, f"{split}, entry points")
+    seconds = time.perf_counter() - start
+    return f"decoder: {held}, {seconds:.1f} s: {path}"
 
 
 def _index(root: Path, split: str, layout: str, beside: bool) -> tuple[Listing, str]:

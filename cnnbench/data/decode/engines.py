@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -31,7 +32,7 @@ class Kind:
     """`make` an opener for exact or loose pixels, where `is_here`; otherwise `get` says how to have it."""
 
     is_here: Callable[[], bool]
-    make: Callable[[bool], Opener]
+    make: Callable[[bool, Path | None], Opener]
     get: str
 
 
@@ -59,14 +60,14 @@ def choose_engine(name: str) -> str:
     return name
 
 
-def make_engine(name: str, loose: bool = False) -> Engine:
+def make_engine(name: str, loose: bool = False, side_index: Path | None = None) -> Engine:
     """The engine `name` and those behind it, for any thread and for forked processes; `loose`: faster, with slightly
-    different pixels."""
+    different pixels; `side_index`: a file with entry points, for the native one."""
     engine: Engine = pillow
     names = [*ENGINES, "pillow"]
     for candidate in reversed(names[names.index(name) : -1]):
         if ENGINES[candidate].is_here():
-            engine = with_fallback(ENGINES[candidate].make(loose), engine)
+            engine = with_fallback(ENGINES[candidate].make(loose, side_index), engine)
     return engine
 
 

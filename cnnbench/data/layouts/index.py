@@ -17,6 +17,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,24 @@ def beside_file(root: Path, split: str) -> Path:
 def cache_file(root: Path, split: str) -> Path:
     """Where the index of a split lies in the cache folder."""
     return cache_folder() / "index" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}-{split}"
+
+
+def side_index_file(index: Path) -> Path:
+    """Where the entry points of a split lie (decode/entry_index.py), beside its `index`."""
+    return index.with_name(f"{index.name}-decoder")
+
+
+def find_side_index(root: Path, split: str) -> Path | None:
+    """The side index of a split that nobody else can have written; None if there is none."""
+    with suppress(OSError, UserError):
+        path = side_index_file(beside_file(root, split))
+        if path.is_file() and is_own(path, root):
+            return path
+    with suppress(OSError, UserError):
+        path = side_index_file(cache_file(root, split))
+        if path.is_file() and is_own(path) and is_own(path.parent):
+            return path
+    return None
 
 
 def find(root: Path, split: str, layout: str) -> tuple[Path, Listing] | None:

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -66,15 +67,16 @@ def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = N
     `classes`: the known classes, in the order of their labels; by default those that `data` chooses. A class of the
     split that is not among them is an error, unless `data` chooses classes. `anew`: an index is not trusted.
     """
-    path = data.given_path
+    path, side_index = data.given_path, None
     if shards.is_pattern(path):
         with foreign(path):
             listing = shards.list_pattern(path, split)
     else:
         root = data_folder(path)
         listing = list_anew(root, split, find_layout(root)) if anew else read_listing(root, split)
+        side_index = index.find_side_index(root, split)
     with foreign(f"the classes of {path}"):
-        return subset(listing, data, split, classes)
+        return replace(subset(listing, data, split, classes), side_index=side_index)
 
 
 def read_listing(root: Path, split: str) -> Listing:

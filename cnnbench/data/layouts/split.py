@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,8 @@ class Split:
     """Flat arrays, which forked workers share without copying.
 
     `labels` are int64 (n,), indices into `classes`; image i has number `numbers[i]` in `storage`, which may hold more.
-    `account` says what was left out of it; an image of more than `max_megapixels` counts as broken.
+    `account` says what was left out of it; an image of more than `max_megapixels` counts as broken; `side_index` is
+    the file with the entry points of its JPEG files.
     """
 
     classes: tuple[str, ...]
@@ -27,6 +29,7 @@ class Split:
     storage: Storage
     account: Account = Account()
     max_megapixels: float = MOST_MEGAPIXELS
+    side_index: Path | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -35,7 +35,7 @@ class FullImages:
         self.order = [[image] for batch in order for image in batch]
         self.workers = max(1, workers)
         self.broken: dict[int, str] = {}
-        self._open = make_engine(choose_engine(data.engine))
+        self._open = make_engine(choose_engine(data.engine), side_index=split.side_index)
 
     def __enter__(self) -> FullImages:
         return self

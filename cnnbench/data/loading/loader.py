@@ -61,7 +61,7 @@ class ImageMaker:
 
     @cached_property
     def _open(self) -> Engine:
-        return make_engine(choose_engine(self.engine), self.loose)
+        return make_engine(choose_engine(self.engine), self.loose, self.split.side_index)
 
     def fill(self, chosen: list[SampleKey], batch: Batch, fence: Fence | None = None) -> list[tuple[int, str]]:
         """Make the images `chosen` in `batch`; the numbers of those that are broken, and why. UserError if that cannot

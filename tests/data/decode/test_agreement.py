@@ -102,7 +102,7 @@ def test_damaged_files_are_broken_for_all_engines_or_for_none(damage):
 
 def is_taken(content: bytes) -> bool:
     """Whether the native decoder decodes a file itself."""
-    picture = jpeg_engines.native(False)(content)
+    picture = jpeg_engines.native(False, None)(content)
     try:
         return picture is not None and picture.region(0, 0, picture.width, picture.height).size > 0
     except ValueError:

@@ -203,6 +203,7 @@ int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t lengt
   enum result result = open_file(decoder, content, length);
   const struct frame *frame = &decoder->frame;
   if (result) return -(int)result;
+  every /= frame->across; /* in MCUs */
   int of_row = (frame->mcu_columns + every - 1) / every, count = 0;
   if (of_row * frame->mcu_rows > room) return -NO_MEMORY;
   const struct index none = {0, NULL, NULL};

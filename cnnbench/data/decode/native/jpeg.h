@@ -73,7 +73,7 @@ struct entry {
   int16_t dc[3];
 };
 
-/* Entries at every `every`-th MCU of each row, beginning with its first; 0: no index. */
+/* Entries every `every` columns of blocks (8 pixels), an even number, in each row of MCUs, from its first; 0: no index. */
 struct index {
   int every;
   const uint32_t *positions; /* (MCU rows, entries of a row) */

@@ -31,8 +31,9 @@ class Crop(ctypes.Structure):
 
 @dataclass(frozen=True)
 class EntryPoints:
-    """Where decoding of one file can begin, at every `every`-th MCU of each row: `positions` uint32 (entries,), bits
-    of the scan without its stuffing, and `dc` int16 (entries, 3), the predictors of the components."""
+    """Where decoding of one file can begin, every `every` columns of blocks (8 pixels; an even number) of each row of
+    MCUs: `positions` uint32 (entries,), bits of the scan without its stuffing, and `dc` int16 (entries, 3), the
+    predictors of the components."""
 
     every: int
     positions: np.ndarray

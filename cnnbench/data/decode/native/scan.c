@@ -75,10 +75,11 @@ static long nearest(const struct frame *frame, const struct scan *scan, const st
   long restart = 0, indexed = -1;
   memset(entry, 0, sizeof *entry);
   if (frame->restart) restart = mcu - mcu % frame->restart;
-  if (index->every) indexed = mcu - mcu % frame->mcu_columns % index->every;
+  int every = index->every / frame->across; /* in MCUs */
+  if (every) indexed = mcu - mcu % frame->mcu_columns % every;
   if (indexed > restart) {
-    int of_row = (frame->mcu_columns + index->every - 1) / index->every;
-    long place = indexed / frame->mcu_columns * of_row + indexed % frame->mcu_columns / index->every;
+    int of_row = (frame->mcu_columns + every - 1) / every;
+    long place = indexed / frame->mcu_columns * of_row + indexed % frame->mcu_columns / every;
     entry->position = index->positions[place];
     memcpy(entry->dc, index->dc + 3 * place, sizeof entry->dc);
     return indexed;

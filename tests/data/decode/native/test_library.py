@@ -75,7 +75,7 @@ def test_pixels_of_any_box_are_those_of_the_whole(native, photo, kind):
         if kind == "4:4:0":
             content = odd_pictures.samplings()["1x2"]
         expected = whole(content)
-        indices = [None, *(entries_of(native, content, every) for every in (1, 8, 1000))]
+        indices = [None, *(entries_of(native, content, every) for every in (2, 16, 1000))]
         for left, top, wide, high in boxes(expected.shape[1], expected.shape[0], random, 12):
             for entries in indices:
                 out = np.empty((high, wide, expected.shape[2]), np.uint8)
@@ -95,7 +95,7 @@ def test_crops_are_torchs_antialiased_resize_in_every_byte(native, photo, interp
     """Of files and of pixels, colour and grey, enlarged and made smaller, mirrored and not."""
     random = Random(interpolation)
     for content in (encoded(photo, subsampling=2), encoded(photo.convert("L"))):
-        pixels, entries = whole(content), entries_of(native, content, 8)
+        pixels, entries = whole(content), entries_of(native, content, 16)
         for left, top, wide, high in boxes(333, 205, random, 25):
             columns, rows, mirrored = (
                 random.choice((1, 3, 16, 96)),
@@ -166,7 +166,7 @@ def test_an_index_of_another_file_gives_no_error_beyond_the_scan(native, photo):
     one, other = encoded(photo, quality=95), encoded(photo.crop((0, 0, 100, 200)), quality=5)
     out = np.empty((205, 333, 3), np.uint8)
     assert not native.region(other, (0, 0, 333, 205), out)
-    positions = entries_of(native, one, 8)
+    positions = entries_of(native, one, 16)
     assert not native.region(other, (50, 150, 50, 50), np.empty((50, 50, 3), np.uint8), positions)
     assert not native.region(one, (300, 200, 40, 6), np.empty((6, 40, 3), np.uint8))
 
