@@ -29,11 +29,12 @@ from cnnbench.archs.layers import (
     output_size,
     require_size,
 )
+from cnnbench.archs.network import Network
 
 SMALLEST_IMAGE = 63
 
 
-class AlexNet(nn.Module):
+class AlexNet(Network):
     """AlexNet as the paper's Figure 2 draws it: two groups, overlapping pooling, LRN after ReLU.
 
     `lrn`: as layers.lrn_form takes it. `split_lrn`: normalise each half of the channels on its own, as the authors'

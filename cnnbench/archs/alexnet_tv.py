@@ -18,9 +18,10 @@ import torch
 from torch import nn
 
 from cnnbench.archs.layers import Networks
+from cnnbench.archs.network import Network
 
 
-class AlexNetTV(nn.Module):
+class AlexNetTV(Network):
     """One tower, no groups, no LRN; dropout stands before each of the first two fully connected layers.
 
     torchvision's state dict loads as it is. An adaptive average pool brings the last map to 6x6, so that any image of

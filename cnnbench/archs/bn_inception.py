@@ -22,6 +22,7 @@ from torch import nn
 from cnnbench.archs.conventions import SameConv2d, SameMaxPool2d, set_norms
 from cnnbench.archs.inception_blocks import BasicConv, Concat, Padding, chain, truncated_normal, variance_scaling
 from cnnbench.archs.layers import Networks, initialise, require_choice
+from cnnbench.archs.network import Network
 
 # Output channels of: 1x1 | 3x3 reduction, 3x3 | double 3x3 reduction, both 3x3 | pool, pool projection.
 # No 1x1: stride 2. The paper prints a projection of 128 for 4c and 4d beside an output of 576, which adds up to 608.
@@ -47,7 +48,7 @@ FILTERS = {
 }
 
 
-class BNInception(nn.Module):
+class BNInception(Network):
     """BN-Inception without dropout, LRN or auxiliary heads, as in the paper's BN-x5 and BN-x30 runs.
 
     `filters`: "literal" (default; the numbers printed in Figure 5, also those of the Caffe port) or "slim"

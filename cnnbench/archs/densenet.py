@@ -26,9 +26,10 @@ from torch import nn
 from cnnbench.archs.activation_checkpointing import recomputed
 from cnnbench.archs.conventions import set_norms
 from cnnbench.archs.layers import Networks, fan_in_uniform, he_normal, initialise, stem_layers
+from cnnbench.archs.network import Network
 
 
-class DenseNet(nn.Module):
+class DenseNet(Network):
     """DenseNet with bottleneck layers and compression by half (DenseNet-BC).
 
     `depths`: dense layers per block. `growth`: the paper's k. `stem`: "imagenet" or "cifar" (layers.stem_layers).

@@ -33,6 +33,7 @@ from cnnbench.archs.layers import (
     require_choice,
     require_size,
 )
+from cnnbench.archs.network import Network
 
 SMALLEST_IMAGE = 31
 SMALLEST_IMAGE_WITH_AUX = 79  # the 5x5 average pool of the auxiliary heads needs a 5x5 map
@@ -60,7 +61,7 @@ MODULES = {
 }
 
 
-class GoogLeNet(nn.Module):
+class GoogLeNet(Network):
     """GoogLeNet as in the paper, and by switches its well-known variants.
 
     `batch_norm`: batch normalisation in every convolution and no LRN; alone it is the BN-GoogLeNet of Szegedy et al.

@@ -25,6 +25,7 @@ from torch import nn
 from cnnbench.archs.inception_blocks import BasicConv, Concat, Conv, chain, reduction_a
 from cnnbench.archs.inception_v4 import KERNEL_ORDERS, stem
 from cnnbench.archs.layers import Networks, initialise, require_choice
+from cnnbench.archs.network import Network
 
 SCALES = (0.17, 0.10, 0.20)  # of the residuals of A, B, C in the released code; the paper: between 0.1 and 0.3
 PAPER_DEPTHS = (5, 10, 5)
@@ -61,7 +62,7 @@ FILTERS = {
 }
 
 
-class InceptionResNet(nn.Module):
+class InceptionResNet(Network):
     """Inception-ResNet-v1 or -v2 by the figures, identity shortcuts throughout. Images of at least 75x75.
 
     `version`: a key of FILTERS. `depths`: number of A, B, C blocks; (5, 10, 5) in the figures, and 10, 20, 10 in the

@@ -29,9 +29,10 @@ from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_proje
 from cnnbench.archs.inception_factorised import AuxiliaryHead, require_aux_size
 from cnnbench.archs.inception_resnet import FILTERS, SCALES, Residual, reduction_b, residual_blocks
 from cnnbench.archs.layers import Networks, initialise
+from cnnbench.archs.network import Network
 
 
-class InceptionResNetV2(nn.Module):
+class InceptionResNetV2(Network):
     """The released Inception-ResNet-v2, with timm's names, so that its public weights load.
 
     Images of at least 75x75, with the auxiliary head 107x107.

@@ -35,12 +35,13 @@ from cnnbench.archs.inception_factorised import (
     require_aux_size,
 )
 from cnnbench.archs.layers import Networks, require_choice
+from cnnbench.archs.network import Network
 
 # Widths of the 17x17 modules by their number. Four are those of the released Inception-v3; the fifth is an assumption.
 WIDTHS = {4: (128, 160, 160, 192), 5: (128, 160, 160, 160, 192)}
 
 
-class InceptionV2(nn.Module):
+class InceptionV2(Network):
     """Inception-v2 by the paper's Table 1, with the filter numbers of the released Inception-v3 inside the modules.
 
     `modules_17`: 5 (default, Table 1 and text) or 4 (released code; the only reading with the paper's 42 layers and

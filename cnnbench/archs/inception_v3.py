@@ -31,9 +31,10 @@ from cnnbench.archs.inception_factorised import (
     require_aux_size,
 )
 from cnnbench.archs.layers import Networks
+from cnnbench.archs.network import Network
 
 
-class InceptionV3(nn.Module):
+class InceptionV3(Network):
     """Inception-v3; torchvision's state dict loads as it is, auxiliary head included.
 
     `image_size` only sizes the auxiliary head: with it at least 107, without it 75. `dropout`: 0.5 as in torchvision;

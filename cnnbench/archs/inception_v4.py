@@ -25,6 +25,7 @@ from torch import nn
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain, pool_projection, reduction_a, variance_scaling
 from cnnbench.archs.inception_factorised import AuxiliaryHead, require_aux_size
 from cnnbench.archs.layers import Networks, initialise, require_choice
+from cnnbench.archs.network import Network
 
 MODULES_BEFORE_HEAD = 18  # 6 of the stem, 4 A, reduction A, 7 B: "Mixed_6h" of the authors' code
 
@@ -35,7 +36,11 @@ KERNEL_ORDERS = {
 }
 
 
-class InceptionV4(nn.Module):
+# The end points of slim's inception_v4.py, of the modules from features.3 on; the figures have no names for them.
+END_POINTS = ("3a", "4a", "5a", "5b", "5c", "5d", "5e", *(f"6{x}" for x in "abcdefgh"), "7a", "7b", "7c", "7d")
+
+
+class InceptionV4(Network):
     """Inception-v4. Images of at least 75x75, with the auxiliary head 107x107.
 
     `kernel_order`: a key of KERNEL_ORDERS; "paper" (default) follows the figures, "released" the authors' code. With
@@ -46,6 +51,7 @@ class InceptionV4(nn.Module):
 
     CLASSIFIER = "last_linear"
     AUXILIARY_CLASSIFIERS: ClassVar = {"AuxLogits": "AuxLogits.fc"}
+    LAYER_NAMES: ClassVar = {f"features.{i}": f"mixed_{name}" for i, name in enumerate(END_POINTS, 3)}
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnbench.archs.layers import Networks, initialise, output_size, require_choice, require_size
+from cnnbench.archs.network import Network
 
 SMALLEST_IMAGE = 32
 
@@ -34,7 +35,7 @@ C3_INPUTS = [
 # fmt: on
 
 
-class LeNet(nn.Module):
+class LeNet(Network):
     """LeNet-5. By default its modern form: every map of C3 sees every map of S2, and pooling has no weights.
 
     `sparse_c3=True` connects C3 by the paper's Table I; `trainable_pooling=True` gives each map of S2 and S4 a

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.layers import Networks
+from cnnbench.archs.network import Network
 
 POOL, DROPOUT = "pool", "dropout"
 # Of each convolution: channels (None: the classes), side, stride, padding and the deviation of its start.
@@ -39,7 +40,7 @@ CIFAR: tuple[Conv | str, ...] = (
 )
 
 
-class NIN(nn.Module):
+class NIN(Network):
     """Images (N, in_channels, H, W) -> logits (N, num_classes), the average of a map for each class; of any size from
     that on at which the last pooling still has a pixel. `table`: its layers. `dropout` acts after poolings."""
 

@@ -46,10 +46,11 @@ from cnnbench.archs.layers import (
     stage_widths,
     stem_layers,
 )
+from cnnbench.archs.network import Network
 from cnnbench.archs.resnet import DEPTHS, WIDTHS, PaddedIdentity
 
 
-class PreActResNet(nn.Module):
+class PreActResNet(Network):
     """Residual network of pre-activation units; nothing but additions on the way between shape changes.
 
     `depths`, `widths`, `widen`, `stem`, `groups`, `base_width`, `init`: as in resnet.ResNet. `kernels`: sides, 1 or 3,

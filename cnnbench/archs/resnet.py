@@ -32,11 +32,12 @@ from cnnbench.archs.layers import (
     stage_widths,
     stem_layers,
 )
+from cnnbench.archs.network import Network
 
 WIDTHS = (64, 128, 256, 512)  # of the four stages; a bottleneck block gives four times as many channels
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """Residual network of post-activation blocks: convolution, batch normalisation, and ReLU after the addition.
 
     `depths`, `widths`: number of blocks and width of each stage. `widen` multiplies the widths but not the stem, which

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.layers import LRN_FORMS, LocalResponseNorm, Networks, initialise, require_choice, require_size
+from cnnbench.archs.network import Network
 
 SMALLEST_IMAGE = 32
 
@@ -26,7 +27,7 @@ COLUMNS: dict[str, list[int | str | tuple[int, int]]] = {
 # fmt: on
 
 
-class VGG(nn.Module):
+class VGG(Network):
     """A network of Table 1. The first fully connected layer is as wide as the last map at `image_size`.
 
     `column`: a key of COLUMNS; "C" and "A-LRN" have no key of their own: build("vgg16", column="C"),

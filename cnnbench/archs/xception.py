@@ -24,12 +24,13 @@ from torch import nn
 
 from cnnbench.archs.conventions import SameMaxPool2d, set_norms
 from cnnbench.archs.layers import Networks, initialise
+from cnnbench.archs.network import Network
 
 # Output channels of the separable convolutions of block1 to block12.
 BLOCKS = [(128, 128), (256, 256), (728, 728), *[(728, 728, 728)] * 8, (728, 1024)]
 
 
-class Xception(nn.Module):
+class Xception(Network):
     """Xception. `dropout` of 0.5 is the paper's for ImageNet (section 4.3); the Keras model for inference has none.
 
     `same_padding`: max pooling pads an even side on the right and below only, as the author's Keras code does: at 299

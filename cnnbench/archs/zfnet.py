@@ -31,13 +31,14 @@ from cnnbench.archs.layers import (
     require_choice,
     require_size,
 )
+from cnnbench.archs.network import Network
 
 SMALLEST_IMAGE = 63
 
 VARIANTS = {"a": (384, 384, 256), "b": (512, 1024, 512)}  # conv3, conv4, conv5 (section 5.1)
 
 
-class ZFNet(nn.Module):
+class ZFNet(Network):
     """ZFNet of Figure 3, without groups; normalisation follows the pooling.
 
     `variant`: "a" (default, Figure 3) or "b", the paper's wider layers 3, 4, 5. `lrn`: as layers.lrn_form takes it; the
