@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from cnnbench.analysis.describe.names import with_names
 from cnnbench.analysis.describe.network import describe, published_classes
 from cnnbench.analysis.describe.table import render_description
 from cnnbench.archs.facts import facts
 from cnnbench.archs.from_config import build_on_meta
+from cnnbench.archs.layer_names import layer_names
 from cnnbench.archs.norms import about_norms
 from cnnbench.config.analyse import DescribeConfig
 from cnnbench.runtime.errors import UserError
@@ -19,7 +21,7 @@ def show_description(config: DescribeConfig) -> None:
     classes = config.num_classes if config.num_classes is not None else published_classes(arch.name)
     try:
         model = build_on_meta(arch, classes, size)
-        description = describe(model, size, arch.in_channels)
+        description = with_names(describe(model, size, arch.in_channels), layer_names(model, size, arch.in_channels))
     except ValueError as error:
         raise UserError(str(error)) from error
     title = f"{arch.name}, input {arch.in_channels}x{size}x{size}, {classes} classes"

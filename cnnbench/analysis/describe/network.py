@@ -29,6 +29,7 @@ class Layer:
     `receptive_field`: input pixels that one unit can see, padding included; `jump`: pixels between the fields of
     neighbours, 0 once the whole map is one unit; `start`: the first pixel that unit 0 sees. `macs`: multiply-adds.
     `activations_bytes`: the output in float32, 0 where the layer hands on its input or overwrites it.
+    `names`: what people call the value behind this row, as analysis/describe/names.py adds them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Layer:
     params: int
     macs: int
     activations_bytes: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

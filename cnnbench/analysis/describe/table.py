@@ -9,6 +9,8 @@ from typing import Any
 from cnnbench.analysis.describe.network import Description, Layer, Totals
 from cnnbench.analysis.tables import Cell, Table, render
 
+NAMED = "name: what layer= takes besides the path of any module; the value behind that row (fc7 is after its ReLU)"
+
 
 def render_description(
     description: Description, form: str = "table", title: str = "", known: dict[str, Any] | None = None
@@ -54,8 +56,10 @@ def _published(totals: Totals, known: dict[str, Any]) -> list[str]:
 
 def as_table(description: Description, title: str = "") -> Table:
     """The layers as rows, the totals as notes."""
+    named = any(layer.names for layer in description.layers)
     columns = {
         "layer": "",
+        **({"name": ""} if named else {}),
         "type": "",
         "window": "",
         "output": "",
@@ -72,15 +76,17 @@ def as_table(description: Description, title: str = "") -> Table:
         f"{totals.macs:,} multiply-adds (MACs) of convolutions and fully connected layers",
         f"{totals.activations_bytes / 2**20:,.1f} MiB of layer outputs, float32, one image; a layer that hands on or "
         "overwrites its input counts 0, sums and concatenations between layers are not counted",
+        *([NAMED] if named else []),
         "window: kernel/stride, p padding, g groups. field: receptive field in input pixels, padding included, which "
         "may exceed the image. jump: pixels between the fields of neighbouring units",
     ]
-    return Table(title, columns, [_row(layer) for layer in description.layers], notes)
+    return Table(title, columns, [_row(layer, named) for layer in description.layers], notes)
 
 
-def _row(layer: Layer) -> tuple[Cell, ...]:
+def _row(layer: Layer, named: bool) -> tuple[Cell, ...]:
     return (
         layer.name,
+        *([" ".join(layer.names) or None] if named else []),
         layer.type,
         _window(layer),
         "x".join(map(str, layer.output)),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 import torch
@@ -218,3 +219,14 @@ def test_the_field_is_the_support_of_the_input_gradient(name, image_size):
         assert first >= 0
         assert first + last.receptive_field[axis] <= image_size
         assert (seen[0], seen[-1]) == (first, first + last.receptive_field[axis] - 1)
+
+
+def test_names_stand_at_the_row_of_their_value(command):
+    layers = json.loads(command("describe", "arch=resnet18", "format=json").stdout)["layers"]
+    rows = {name: layer["name"] for layer in layers for name in layer["names"]}
+    assert rows["layer1.1"] == rows["layer1"] == rows["conv2_x"] == "layer1.1.relu"
+    assert rows["pre_logits"] == rows["avgpool"] == "dropout"
+    assert {"relu", "dropout", "fc"}.isdisjoint(rows)  # a row's own path is not repeated
+    text = command("describe", "arch=alexnet").stdout
+    assert re.search(r"^classifier\.4 +fc7 +ReLU ", text, re.MULTILINE)
+    assert "fc7 is after its ReLU" in text
