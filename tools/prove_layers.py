@@ -39,6 +39,11 @@ def plain_values(network: nn.Module, images: torch.Tensor) -> dict[tuple[str, st
     return values
 
 
+def same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Equal to the last bit, and not numbers at the same places, as a thousand layers give untrained."""
+    return bool(torch.equal(one.isnan(), other.isnan()) and torch.equal(one.nan_to_num(), other.nan_to_num()))
+
+
 def prove(key: str) -> tuple[int, int]:
     """Names and points of a network whose values are all equal; ValueError for the first that is not."""
     size = facts(key)["input"]["size"]
@@ -52,9 +57,9 @@ def prove(key: str) -> tuple[int, int]:
         with capture(network, {str(i): point for i, point in enumerate(group)}) as run:
             values = run(images)
         for i, point in enumerate(group):
-            if not torch.equal(values[str(i)], expected[point.path, point.side]):
+            if not same(values[str(i)], expected[point.path, point.side]):
                 raise ValueError(f"{key}: {point} differs")
-    if not torch.equal(network.forward_features(images), expected[found["feature_map"].path, "output"]):
+    if not same(network.forward_features(images), expected[found["feature_map"].path, "output"]):
         raise ValueError(f"{key}: forward_features differs")
     return len(found), len(points)
 
