@@ -57,6 +57,7 @@ FORKS = ("archs", "augment", "ladder", "plot", "protocol", "runs", "weights", "w
 SHORTER = {
     "train": QUICK,
     "eval": ["batch=8", "data.workers=0", "device=cpu", "processes=1"],
+    "predict": ["batch=8", "data.workers=0", "device=cpu"],
     "bench": ["rounds=1", "batch=2", "images=4", "loader_images=8", "data.workers=0"],
     "data check": ["workers=0"],
     "data pack": ["workers=0"],
@@ -209,6 +210,8 @@ def make_folders(world: Path) -> None:
                 target.mkdir(parents=True)
                 for file in sorted(source.iterdir())[: OF_SAMPLE if name.startswith("cache/") else IMAGES]:
                     shutil.copy(file, target)
+    shutil.copytree(world / "imagenet/val", world / "holiday")
+    shutil.copy(next((world / "holiday").glob("*/*")), world / "cat.jpg")  # what it is, is told by its first bytes
 
 
 def make_runs(world: Path, commands: str) -> None:

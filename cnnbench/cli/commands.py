@@ -24,6 +24,7 @@ from cnnbench.config.data_commands import (
     StatsConfig,
 )
 from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.predict import PredictConfig
 from cnnbench.config.train import TrainConfig
 
 COMMANDS = {
@@ -53,6 +54,19 @@ COMMANDS = {
         EvalConfig,
         "evaluation.command:evaluate_command",
         ("config.checks:check_eval", "archs.weights.torchvision:check_published"),
+    ),
+    "predict": Command(
+        "predict",
+        "what a trained network says of pictures without labels: the most probable classes of each",
+        (
+            "cnnbench predict run=vgg16 holiday/ cat.jpg",
+            "cnnbench predict run=vgg16 holiday/ output=answers.csv sheet=answers.png",
+            "cnnbench predict arch=resnet50 weights=torchvision cat.jpg top=1 format=jsonl",
+        ),
+        PredictConfig,
+        "analysis.predict.command:predict_command",
+        ("config.predict:check_predict", "archs.weights.torchvision:check_published"),
+        bare="files",
     ),
     "bench": Command(
         "bench",

@@ -25,7 +25,7 @@ from cnnbench.config.average import check_average
 from cnnbench.config.batch import recipe_batch_of
 from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
 from cnnbench.config.data import MISSING, check_file, check_source, is_synthetic, without_secrets
-from cnnbench.config.evaluate import EvalConfig, weights_of
+from cnnbench.config.evaluate import EvalConfig, TrainedConfig, weights_of
 from cnnbench.config.fields import check_fields, given, plain, require
 from cnnbench.config.image_size import check_image_sizes, input_size, training_image_sizes
 from cnnbench.config.optimizer import check_optimizer
@@ -80,24 +80,30 @@ def check_train(config: TrainConfig) -> None:
 def check_eval(config: EvalConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_fields(config)
-    check_runs(config)
-    require(
-        config.run is not None or bool(config.runs) or (config.arch is not None and bool(config.weights)),
-        NOTHING_TO_EVALUATE,
-    )
-    require(config.run is None or not config.runs, "run= and runs= exclude each other: name all runs in runs=[a,b]")
-    _check_alone(config, "arch", "weights")
-    _check_weights_kind(config)
     for name in ("exclude", "labels"):
         check_file(name, getattr(config, name))
-    for run in config.runs:
-        require(config.runs.count(run) == 1, f"runs names {run} twice")
+    check_trained(config, NOTHING_TO_EVALUATE)
     if config.run is None and not config.runs:
-        arch = given(config.arch, NOTHING_TO_EVALUATE)
-        check_arch(arch)
         require(config.data.path is not None, MISSING)
-        check_size(arch, input_size(config))
         check_protocol(config)
+
+
+def check_trained(config: TrainedConfig, nothing: str) -> None:
+    """Raise UserError unless `config` names a trained network whose images it can take; with the sentence `nothing`
+    where it names none."""
+    check_runs(config)
+    runs = getattr(config, "runs", [])
+    alone = config.run is None and not runs
+    require(not alone or (config.arch is not None and bool(config.weights)), nothing)
+    require(config.run is None or not runs, "run= and runs= exclude each other: name all runs in runs=[a,b]")
+    _check_alone(config, "arch", "weights")
+    _check_weights_kind(config)
+    for run in runs:
+        require(runs.count(run) == 1, f"runs names {run} twice")
+    if alone:
+        arch = given(config.arch, nothing)
+        check_arch(arch)
+        check_size(arch, input_size(config))
     _check_loading(config)
     for weights in weights_of(config):
         _check_weights(weights)
@@ -241,13 +247,14 @@ def check_keys(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
     check_fields(config)
 
 
-def _check_loading(config: TrainConfig | EvalConfig | VerifyConfig) -> None:
+def _check_loading(config: TrainConfig | TrainedConfig | VerifyConfig) -> None:
     """Raise UserError for processes, data or arithmetic that are not there."""
     place = place_in_group(os.environ)
     started = None if place is None else place.world
+    processes = getattr(config, "processes", None)
     require(
-        started is None or config.processes in (None, started),
-        f"processes={config.processes}, but the launcher has started {started}: leave processes= out",
+        started is None or processes in (None, started),
+        f"processes={processes}, but the launcher has started {started}: leave processes= out",
     )
     if config.data.path is not None:
         check_source(config.data)
@@ -255,7 +262,7 @@ def _check_loading(config: TrainConfig | EvalConfig | VerifyConfig) -> None:
         _check_precision(config)
 
 
-def _check_precision(config: TrainConfig | EvalConfig | BenchConfig) -> None:
+def _check_precision(config: TrainConfig | TrainedConfig | BenchConfig) -> None:
     """Raise UserError for arithmetic that the device does not have."""
     require(
         config.device != "cpu" or config.precision != "fp16",
@@ -281,14 +288,14 @@ def _check_whole(config: TrainConfig | EvalConfig) -> None:
         )
 
 
-def _check_alone(config: EvalConfig | ExportConfig | VerifyConfig, *names: str) -> None:
+def _check_alone(config: TrainedConfig | ExportConfig | VerifyConfig, *names: str) -> None:
     """A run says what the keys `names` say otherwise."""
     key = "run" if config.run is not None else "runs" if getattr(config, "runs", []) else None
     for name in names if key else ():
         require(getattr(config, name) is None, f"{key}= and {name}= exclude each other: the run has its own {name}")
 
 
-def _check_weights_kind(config: EvalConfig | ExportConfig) -> None:
+def _check_weights_kind(config: TrainedConfig | ExportConfig) -> None:
     """Raise UserError for averaged weights of no run."""
     require(
         config.run is not None or bool(getattr(config, "runs", [])) or config.weights_kind == "raw",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import numpy as np
@@ -80,14 +80,21 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str, report: Re
 
 
 def predictions_of(
-    group: list[EnsembleMember], split: Split, targets: np.ndarray, process: Process, device: torch.device
+    group: list[EnsembleMember],
+    split: Split,
+    targets: np.ndarray,
+    process: Process,
+    device: torch.device,
+    tell_broken: Callable[[Loader | FullImages], None] = warn_of_broken,
 ) -> Predictions:
-    """The predictions for this process's share of `split`, by the mean probabilities of the members of `group`."""
+    """The predictions for this process's share of `split`, by the mean probabilities of the members of `group`.
+
+    `tell_broken` is called once with a loader whose `broken` has the images that could not be decoded."""
     index = list(range(process.rank, len(split), process.world))
     total = torch.full((len(index), len(split.classes)), -math.inf, dtype=torch.float64, device=device)
     broken, passes = torch.zeros(len(index), dtype=torch.bool, device=device), 0
     for member in group:
-        model = _network(member, split, process, device)
+        model = member_network(member, len(split.classes), device, print if process.leads else None)
         settings = member.settings
         normalise = Normalise(member.arch, device, settings.channels_last)
         precision = choose_precision(settings.precision, device.type)
@@ -95,7 +102,7 @@ def predictions_of(
             with loader:
                 logits, broken = predict(form, loader, normalise, precision, process, len(split.classes))
             if passes == 0:
-                warn_of_broken(loader)
+                tell_broken(loader)
             total, passes = torch.logaddexp(total, logits.double().log_softmax(1)), passes + 1
     return make_predictions(total - math.log(passes), broken, index, targets[index])
 
@@ -133,10 +140,13 @@ def _transform(member: EnsembleMember) -> Transform:
     return CropsTransform(arch, size, crops, tuple(member.scales))
 
 
-def _network(member: EnsembleMember, split: Split, process: Process, device: torch.device) -> nn.Module:
+def member_network(
+    member: EnsembleMember, classes: int, device: torch.device, tell: Callable[[str], None] | None = None
+) -> nn.Module:
+    """The network of `member`, with its weights, on `device`; `tell` gets a line for each thing that loading did
+    besides. Raises UserError for weights that do not fit."""
     trained_model, settings = member.trained_model, member.settings
-    tell = print if process.leads else None
-    model = build_network(member.arch, len(split.classes), input_size(settings), trained_model.weights, tell=tell)
+    model = build_network(member.arch, classes, input_size(settings), trained_model.weights, tell=tell)
     if trained_model.averaged is not None:
         model.load_state_dict(trained_model.averaged)
     memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format

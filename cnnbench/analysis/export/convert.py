@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from cnnbench.analysis.export.record import record
-from cnnbench.archs.classifiers import classifier_of
-from cnnbench.archs.from_config import build_network, build_on_meta, weights_file
-from cnnbench.archs.weights.keymaps.tables import BACKGROUND_FIRST
+from cnnbench.archs.from_config import build_network
 from cnnbench.archs.weights.numbers import as_numbers
 from cnnbench.archs.weights.read import Weights, read_weights
-from cnnbench.archs.weights.sets import choose_set
+from cnnbench.archs.weights_classes import classes_of_weights
 from cnnbench.config.analyse import ConvertConfig
 from cnnbench.config.arch import ArchConfig
+from cnnbench.config.checks import NOTHING_TO_CONVERT
+from cnnbench.config.fields import given
 from cnnbench.config.weights import chosen_weights
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import replacing, writing
@@ -44,20 +44,11 @@ def _as_they_are(config: ConvertConfig) -> tuple[Weights, dict[str, str], list[s
 def _of_network(config: ConvertConfig, arch: ArchConfig) -> tuple[Weights, dict[str, str], list[str]]:
     """The tensors by the names of the network, what the file says of it, and what loading did besides."""
     notes: list[str] = []
-    classes = config.num_classes or _classes(config, arch)
-    model = build_network(arch, classes, arch.image_size, chosen_weights(config), tell=notes.append)
+    weights = given(chosen_weights(config), NOTHING_TO_CONVERT)
+    classes = config.num_classes or classes_of_weights(arch, weights)[0]
+    model = build_network(arch, classes, arch.image_size, weights, tell=notes.append)
     about = record(arch, arch.image_size, classes, None)
     return dict(model.state_dict()), about, [note.partition(" ")[2].strip() for note in notes]
-
-
-def _classes(config: ConvertConfig, arch: ArchConfig) -> int:
-    """How many classes the weights are for: those of their classifier, without a background that comes first; 1000
-    where they have none by its name."""
-    model = build_on_meta(arch, 1000, arch.image_size)
-    found, _ = choose_set(read_weights(weights_file(arch.name, str(config.weights))), model, config.weights_set)
-    weight = found.weights.get(f"{classifier_of(model)}.weight")
-    classes = 1000 if weight is None else len(weight)
-    return 1000 if classes == 1001 and type(model).__name__ in BACKGROUND_FIRST else classes
 
 
 def _write(output: Path, weights: Weights, about: dict[str, str]) -> None:

@@ -32,13 +32,15 @@ class WeightsFile:
     their own, joined by dots.
 
     `holders`: the full names, each with a dot behind it, of what holds tensors; "" is the file itself. If cnnbench
-    wrote the file, `arch` is the key of the network, and `stated` the values of its keys that the file has, of STATED.
+    wrote the file, `arch` is the key of the network, `stated` the values of its keys that the file has, of STATED, and
+    `classes` the names of its classes in the order of the logits, if it has them.
     """
 
     tensors: Weights
     holders: tuple[str, ...]
     arch: str | None = None
     stated: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
 
 
 def read_weights(path: str | Path) -> WeightsFile:
@@ -53,7 +55,8 @@ def read_weights(path: str | Path) -> WeightsFile:
     if not tensors:
         empty = "an empty state dict" if isinstance(read.content, dict) and not read.content else "no state dict"
         raise ValueError(f"{path} holds {empty}: it has no tensors with names")
-    return WeightsFile(tensors, tuple(holders), arch, stated)
+    classes = _classes_of_ours(read) if arch is not None else None
+    return WeightsFile(tensors, tuple(holders), arch, stated, classes)
 
 
 def _tensors(content: Any, holder: str, depth: int, seen: set[int]) -> Iterator[tuple[str, str, torch.Tensor]]:
@@ -119,6 +122,16 @@ def _of_ours(read: Content, path: str | Path) -> tuple[str | None, dict[str, Any
     if not {"arch", "mean", "options"} <= set(read.about):  # others may call something `arch` too
         return None, {}
     return read.about["arch"], _stated(read.about)
+
+
+def _classes_of_ours(read: Content) -> tuple[str, ...] | None:
+    """The names of the classes in a checkpoint of ours, or in what a file that we wrote says of itself."""
+    classes = read.content.get("classes") if isinstance(read.content, dict) else None
+    with suppress(ValueError):
+        classes = json.loads(read.about["classes"]) if "classes" in read.about else classes
+    if not isinstance(classes, list | tuple) or not all(isinstance(each, str) for each in classes):
+        return None
+    return tuple(classes) or None
 
 
 def _stated(about: dict[str, Any]) -> dict[str, Any]:
