@@ -31,7 +31,8 @@ class Point:
 
     def __str__(self) -> str:
         """The path, or in words that it is what the module there reads."""
-        return self.path if self.side == OUTPUT else f"what {self.path} reads"
+        path = self.path or "the network"
+        return path if self.side == OUTPUT else f"what {path} reads"
 
 
 @dataclass(frozen=True)

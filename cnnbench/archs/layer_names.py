@@ -71,10 +71,8 @@ def find_layer(names: Names, name: str) -> Point:
     alike = {point for known, point in names.items() if _bare(known) == _bare(name)}
     if len(alike) == 1:
         return alike.pop()
-    raise UserError(
-        f"the network has no layer '{name}'{nearest(name, names)}; it has {_some(names)}, and the path of any module; "
-        "`cnnbench describe` shows them"
-    )
+    near = nearest(name, names) or f"; it has {_some(names)}, and the path of any module:"
+    raise UserError(f"the network has no layer '{name}'{near} `cnnbench describe` shows them")
 
 
 def peoples_names(names: Names) -> dict[Point, list[str]]:

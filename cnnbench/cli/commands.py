@@ -24,6 +24,7 @@ from cnnbench.config.data_commands import (
     StatsConfig,
 )
 from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.features import FeaturesConfig
 from cnnbench.config.predict import PredictConfig
 from cnnbench.config.train import TrainConfig
 
@@ -66,6 +67,19 @@ COMMANDS = {
         PredictConfig,
         "analysis.predict.command:predict_command",
         ("config.predict:check_predict", "archs.weights.torchvision:check_published"),
+        bare="files",
+    ),
+    "features": Command(
+        "features",
+        "the values of any layers for all images of a split as a file, and the nearest neighbours of a picture",
+        (
+            "cnnbench features run=vgg16 layer=fc7 output=fc7.npy",
+            "cnnbench features run=vgg16 layer=[pool5,fc7] data=/flowers split=train output=flowers.safetensors",
+            "cnnbench features run=vgg16 layer=fc7 query=[cat.jpg] sheet=neighbours.png",
+        ),
+        FeaturesConfig,
+        "analysis.features.command:features_command",
+        ("config.features:check_features", "archs.weights.torchvision:check_published"),
         bare="files",
     ),
     "bench": Command(

@@ -50,14 +50,14 @@ def check_predict(config: PredictConfig) -> None:
     )
     check_trained(config, NOTHING_TO_PREDICT)
     if config.run is None and not config.runs:
-        check_protocol(as_eval(config))
+        check_protocol(as_eval(config, PICTURES))
     suffix = "" if config.output is None else Path(config.output).suffix
     require(config.output is None or suffix in FORMS, f"output={config.output} needs the ending .csv or .jsonl")
     suffix = "" if config.sheet is None else Path(config.sheet).suffix
     require(config.sheet is None or suffix == ".png", f"sheet={config.sheet} needs the ending .png")
 
 
-def as_eval(config: TrainedConfig, data: str = PICTURES) -> EvalConfig:
+def as_eval(config: TrainedConfig, data: str | None = None) -> EvalConfig:
     """The evaluation that sees the same images by the same network, of the data set `data` where none is given."""
     shared = {item.name: getattr(config, item.name) for item in fields(EvalConfig) if hasattr(config, item.name)}
     shared |= {"output": None, "data": replace(config.data, path=config.data.path or data)}

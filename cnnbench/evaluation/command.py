@@ -122,7 +122,7 @@ def _passes(
                 FullImages(split, arch, scale, data, order, workers),
             )
         return
-    transform = _transform(member)
+    transform = transform_of(member)
     batch = max(1, settings.batch // transform.views)
     order = list(evaluation_batches(len(split), batch, process.rank, process.world))
     several = transform.views > 1 or protocol.mirrored
@@ -130,7 +130,7 @@ def _passes(
     yield form, loader_of(split, transform, data, order, workers, device.type == "cuda")
 
 
-def _transform(member: EnsembleMember) -> Transform:
+def transform_of(member: EnsembleMember) -> Transform:
     """What makes the views of an image for a protocol of crops."""
     arch, size, crops = member.arch, input_size(member.settings), PROTOCOLS[member.settings.protocol].crops
     if crops == CENTER:

@@ -11,7 +11,7 @@ import numpy as np
 from cnnbench.archs.weights_classes import classes_of_weights
 from cnnbench.config.data import check_file
 from cnnbench.config.fields import require
-from cnnbench.config.predict import PredictConfig, as_eval
+from cnnbench.config.predict import PICTURES, PredictConfig, as_eval
 from cnnbench.data.layouts.ilsvrc import class_names
 from cnnbench.data.layouts.names import plain
 from cnnbench.data.layouts.pictures import pictures
@@ -57,7 +57,7 @@ def predict_pictures(config: PredictConfig, tell: Callable[[str], None] = print)
 
     Raises UserError if a file or folder is not there, the network cannot be had, or no picture could be decoded.
     """
-    group = ensemble_members(as_eval(config))
+    group = ensemble_members(as_eval(config, PICTURES))
     split = pictures(config.files, classes_of(group[0].trained_model, config.data.classes), config.data.max_megapixels)
     tell(f"files       {split.account.in_words(len(split))}")
     device_name = choose_device(config.device)

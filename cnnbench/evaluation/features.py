@@ -1,0 +1,99 @@
+"""What passes at named layers of a trained network, for all images of a split, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from cnnbench.archs.capture import capture
+from cnnbench.archs.forward_pass import Point
+from cnnbench.archs.layer_names import find_layer, layer_names
+from cnnbench.config.image_size import input_size
+from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
+from cnnbench.data.loading.loader import BROKEN_LABEL, loader_of
+from cnnbench.data.loading.normalise import Normalise
+from cnnbench.data.loading.sampler import evaluation_batches
+from cnnbench.evaluation.command import member_network, transform_of
+from cnnbench.evaluation.ensemble import EnsembleMember
+from cnnbench.runtime.devices import choose_workers
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.precision import choose_precision
+from cnnbench.runtime.progress import tqdm
+
+
+@dataclass(frozen=True)
+class FeatureBatch:
+    """Of the images `start` ... of a split: each layer's values, float32 (N, *shape), NaN for an image that could not
+    be decoded; `broken`: the number in the split of each of those -> why."""
+
+    start: int
+    values: dict[str, np.ndarray]
+    broken: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network in inference mode, the points of its layers by the names that they were asked for, and whether maps are
+    averaged over their places."""
+
+    member: EnsembleMember
+    network: nn.Module
+    points: dict[str, Point]
+    device: torch.device
+    average: bool = False
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of each layer's values for one image: (C, H, W), or (C,)."""
+        return {
+            name: point.shape[:1] if self.average and len(point.shape) == 3 else point.shape
+            for name, point in self.points.items()
+        }
+
+    def batches(self, split: Split) -> Iterator[FeatureBatch]:
+        """The values for all images of `split`, in its order, as `cnnbench eval` makes the images."""
+        settings = self.member.settings
+        order = list(evaluation_batches(len(split), settings.batch, 0, 1))
+        workers = choose_workers(settings.data.workers, 1)
+        transform, pin = transform_of(self.member), self.device.type == "cuda"
+        normalise = Normalise(self.member.arch, self.device, settings.channels_last)
+        precision = choose_precision(settings.precision, self.device.type)
+        with (
+            loader_of(split, transform, settings.data, order, workers, pin) as loader,
+            capture(self.network, self.points) as run,
+        ):
+            start, bar = 0, tqdm(loader, "features", len(order), leave=False, unit="batch", disable=None)
+            for images, labels in DevicePrefetcher(bar, normalise):
+                with torch.inference_mode(), precision.autocast():
+                    values = run(images)
+                bad = (labels == BROKEN_LABEL).cpu().numpy()
+                broken = {start + int(i): loader.broken[start + int(i)] for i in np.flatnonzero(bad)}
+                yield FeatureBatch(start, {name: self._kept(value, bad) for name, value in values.items()}, broken)
+                start += len(images)
+
+    def _kept(self, value: torch.Tensor, bad: np.ndarray) -> np.ndarray:
+        value = value.float()
+        value = value.mean((2, 3)) if self.average and value.dim() == 4 else value
+        array = value.cpu().numpy()
+        if bad.any():
+            array = array.copy()
+            array[bad] = np.nan
+        return array
+
+
+def extractor_of(
+    member: EnsembleMember, classes: int, layers: Sequence[str], device: torch.device, average: bool = False
+) -> Extractor:
+    """The network of `member`, for so many `classes`, ready to give the values at `layers`.
+
+    Raises UserError for a layer that is not there, with the nearest names, and for weights that do not fit."""
+    network = member_network(member, classes, device, print).eval()
+    try:
+        names = layer_names(network, input_size(member.settings), member.arch.in_channels)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return Extractor(member, network, {name: find_layer(names, name) for name in layers}, device, average)
