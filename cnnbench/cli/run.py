@@ -60,6 +60,17 @@ def run(command: Command, words: list[str]) -> None:
         command.run(config)
 
 
+def config_of(command: Command, words: list[str]) -> Any:
+    """The checked config of `command` that `words`, all of them key=value, make. Raises UserError."""
+    check_syntax(words)
+    words = in_full(words)
+    composed, overrides = _composed(command, words)
+    try:
+        return _checked(command, composed, overrides)
+    except COMPOSITION_ERRORS as error:
+        raise UserError(explain(error, command.schema)) from error
+
+
 def _composed(command: Command, words: list[str]) -> Composed:
     """What `_by_hydras_main` gives for words that all are overrides of our own, in half of its time: to learn whether a
     sweep is asked for, it composes all of them once before."""

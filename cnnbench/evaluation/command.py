@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 
 import numpy as np
@@ -90,11 +90,24 @@ def predictions_of(
     """The predictions for this process's share of `split`, by the mean probabilities of the members of `group`.
 
     `tell_broken` is called once with a loader whose `broken` has the images that could not be decoded."""
+    tell = print if process.leads else None
+    networks = ((member, member_network(member, len(split.classes), device, tell)) for member in group)
+    return predictions_by(networks, split, targets, process, device, tell_broken)
+
+
+def predictions_by(
+    networks: Iterable[tuple[EnsembleMember, nn.Module]],
+    split: Split,
+    targets: np.ndarray,
+    process: Process,
+    device: torch.device,
+    tell_broken: Callable[[Loader | FullImages], None] = warn_of_broken,
+) -> Predictions:
+    """As `predictions_of`, by networks that are built already, on `device`; each is asked for when it is used."""
     index = list(range(process.rank, len(split), process.world))
     total = torch.full((len(index), len(split.classes)), -math.inf, dtype=torch.float64, device=device)
     broken, passes = torch.zeros(len(index), dtype=torch.bool, device=device), 0
-    for member in group:
-        model = member_network(member, len(split.classes), device, print if process.leads else None)
+    for member, model in networks:
         settings = member.settings
         normalise = Normalise(member.arch, device, settings.channels_last)
         precision = choose_precision(settings.precision, device.type)

@@ -92,8 +92,13 @@ def extractor_of(
 
     Raises UserError for a layer that is not there, with the nearest names, and for weights that do not fit."""
     network = member_network(member, classes, device, print).eval()
+    return Extractor(member, network, find_points(network, member, layers), device, average)
+
+
+def find_points(network: nn.Module, member: EnsembleMember, layers: Sequence[str]) -> dict[str, Point]:
+    """The points of `layers` in the `network` of `member`. Raises UserError for one that is not there."""
     try:
         names = layer_names(network, input_size(member.settings), member.arch.in_channels)
     except ValueError as error:
         raise UserError(str(error)) from error
-    return Extractor(member, network, {name: find_layer(names, name) for name in layers}, device, average)
+    return {name: find_layer(names, name) for name in layers}

@@ -18,6 +18,7 @@ from cnnbench.data.layouts.pictures import pictures
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.command import predictions_of
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members
+from cnnbench.evaluation.predictions import Predictions
 from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.devices import choose_device, device_of, share_cores
 from cnnbench.runtime.distributed import Process
@@ -70,9 +71,13 @@ def predict_pictures(config: PredictConfig, tell: Callable[[str], None] = print)
     if len(broken) == len(split):
         first = next(iter(broken.values()))
         raise UserError(first if len(split) == 1 else f"none of the {len(split):,} pictures can be decoded: {first}")
-    rows = zip(found.first[:, : config.top], found.probability[:, : config.top], strict=True)
-    answered = [_answered(split, i, first, share, broken.get(i)) for i, (first, share) in enumerate(rows)]
-    return Prediction(split, group, tuple(answered))
+    return Prediction(split, group, answers_of(found, split, broken, config.top))
+
+
+def answers_of(found: Predictions, split: Split, broken: dict[int, str], top: int) -> tuple[Answered, ...]:
+    """The `top` most probable classes of each image of `split`; `broken`: why there are none, by its number."""
+    rows = zip(found.first[:, :top], found.probability[:, :top], strict=True)
+    return tuple(_answered(split, i, first, share, broken.get(i)) for i, (first, share) in enumerate(rows))
 
 
 def classes_of(trained_model: TrainedModel, file: str | None) -> tuple[str, ...]:
