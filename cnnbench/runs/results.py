@@ -25,6 +25,8 @@ class EpochMetrics(_EpochMetrics, total=False):
 
     step: int  # optimiser steps done, over the whole run
     train_loss: float  # mean over the steps of the epoch
+    train_top1_error: float  # of the training images as augmented, while the weights changed
+    train_n: int  # training images that it counts
     rate: float  # learning rate at the last step
     images_per_second: float
     images_per_second_needed: float  # what the network could take

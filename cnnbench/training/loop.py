@@ -28,7 +28,7 @@ from cnnbench.training.context import TrainContext
 from cnnbench.training.data import record_broken, sample_order
 from cnnbench.training.filter_radius import limit_filters
 from cnnbench.training.leaving import leave, whole_step
-from cnnbench.training.losses import training_loss
+from cnnbench.training.losses import training_loss, wrong_answers
 from cnnbench.training.mixing import mix
 from cnnbench.training.optimizers.build import set_rate
 from cnnbench.training.renewal import renew_statistics
@@ -49,7 +49,7 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
             if epoch % config.evaluate_every == 0 or epoch == config.epochs:
                 metrics |= _evaluate(context, state)
             metrics["elapsed_seconds"] = state.seconds + state.evaluation_seconds + state.saving_seconds
-            state.epoch, state.step, state.loss_sum, state.counted = epoch, 0, 0.0, 0
+            state.epoch, state.step, state.loss_sum, state.counted, state.wrong = epoch, 0, 0.0, 0, 0
             state.metrics.append(cast(EpochMetrics, metrics))
             if context.log is not None:
                 context.log.scalars("epoch", epoch * context.steps_per_epoch, metrics)
@@ -88,10 +88,7 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
             shorten_timeout(context.process, config.timeout)
     if first < steps:  # else it was stopped in the evaluation, and they are averaged
         _average_buffers(context)
-    sums = [state.loss_sum, state.counted]
-    device = context.device
-    total, counted = sum_over_group(torch.tensor(sums, dtype=torch.float64, device=device), context.process).tolist()
-    mean_loss = total / max(1, counted)
+    mean_loss, wrong, images = _training_figures(context, state)
     _warn(context, monitor.diverging(mean_loss, state.lowest_loss))
     state.lowest_loss = min(mean_loss, state.lowest_loss or mean_loss)
     elapsed, waited = time.perf_counter() - start, batches.waited - waited_before
@@ -102,6 +99,8 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
         "epoch": state.epoch + 1,
         "step": (state.epoch + 1) * steps,
         "train_loss": mean_loss,
+        "train_top1_error": 100 * wrong / max(1, images),
+        "train_n": images,
         "rate": _rate(context, state, (state.epoch + 1) * steps - 1),
         "images_per_second": (steps - first) * config.chosen_batch / elapsed,
         "data_wait": waited / elapsed,
@@ -109,6 +108,14 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
         "images_per_second_needed": (steps - first) * config.chosen_batch / max(elapsed - waited, 1e-9),
         "images_per_second_supplied": context.data.training.supplied() * context.process.world,
     }
+
+
+def _training_figures(context: TrainContext, state: TrainState) -> tuple[float, int, int]:
+    """Of the epoch, over all processes: mean loss, images wrong at top 1, images."""
+    own = torch.tensor([state.loss_sum, state.counted, state.wrong], dtype=torch.float64, device=context.device)
+    total, counted, wrong = sum_over_group(own, context.process).tolist()
+    images = round(counted / context.process.world * context.config.chosen_batch)
+    return total / max(1, counted), int(wrong), images
 
 
 def _boundary(context: TrainContext) -> None:
@@ -130,16 +137,17 @@ def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, ra
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     skips = config.on_nonfinite == "skip"
     statistics = [buffer.clone() for buffer in context.model.buffers()] if skips else []
-    losses = []
+    losses, wrong = [], []
     for part in range(config.accumulate):
         with context.preemption.waiting():
             ready = next(batches)
         _seed(context, global_step, part)
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(context.network):
-            loss = _loss(context, ready, global_step)
+            loss, mistaken = _loss(context, ready, global_step)
             scaler.scale(loss if context.process.world == 1 else monitor.poisoned(loss)).backward()
         losses.append(loss.detach())
+        wrong.append(mistaken)
     total = reduce(torch.add, losses)
     scaler.unscale_(optimizer)
     if config.clip_norm is not None:
@@ -147,7 +155,7 @@ def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, ra
     else:
         norm = monitor.gradient_norm(parameters)
     # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
-    context.monitor.note(global_step, total, None if scaler.is_enabled() else norm)
+    context.monitor.note(global_step, total, None if scaler.is_enabled() else norm, reduce(torch.add, wrong))
     if not skips and context.device.type == "cpu":  # the figures lie in memory: nothing is waited for
         _stop_if_bad(context)
     skipped = skips and _skip(context, global_step, statistics)
@@ -160,14 +168,14 @@ def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, ra
     return total
 
 
-def _loss(context: TrainContext, ready: DeviceBatch, global_step: int) -> torch.Tensor:
-    """The loss of one accumulated part, by its share of the step."""
+def _loss(context: TrainContext, ready: DeviceBatch, global_step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss of one accumulated part, by its share of the step, and its images wrong at top 1, float32."""
     config, classes = context.config, len(context.data.classes)
     images, target = mix(*ready, classes, config.augment, config.seed, global_step)
     with context.precision.autocast():
         outputs = context.network(images)
     loss = training_loss(outputs, target, config, context.model)
-    return loss if config.accumulate == 1 else loss / config.accumulate
+    return loss if config.accumulate == 1 else loss / config.accumulate, wrong_answers(outputs, target)
 
 
 def _after_update(context: TrainContext, global_step: int) -> None:
@@ -196,16 +204,18 @@ def _skip(context: TrainContext, global_step: int, statistics: list[torch.Tensor
 
 
 def _ask_monitor(context: TrainContext, state: TrainState, steps_done: int) -> None:
-    """Count the losses so far in `state`; raise UserError if one of their steps was not finite; warn if the network
+    """Count the steps so far in `state`; raise UserError if one of their steps was not finite; warn if the network
     does not learn. Before every save."""
     _stop_if_bad(context)
-    losses = context.monitor.take()
-    for loss in losses:  # one by one, so that the sum does not depend on when it is asked
+    steps = context.monitor.take()
+    for loss, wrong in steps:  # one by one, so that the sum does not depend on when it is asked
         state.loss_sum += loss
-    state.counted += len(losses)
-    if steps_done == monitor.STUCK_AFTER and losses:
+        state.wrong += wrong
+    state.counted += len(steps)
+    if steps_done == monitor.STUCK_AFTER and steps:
         heads = 1.0 + sum(getattr(context.model, "aux_weights", ()))
-        _warn(context, monitor.stuck(sum(losses) / len(losses), len(context.data.classes), heads))
+        mean_loss = sum(step.loss for step in steps) / len(steps)
+        _warn(context, monitor.stuck(mean_loss, len(context.data.classes), heads))
 
 
 def _stop_if_bad(context: TrainContext) -> None:

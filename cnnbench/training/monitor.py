@@ -47,48 +47,56 @@ class BadStep(NamedTuple):
     norm_before: float
 
 
+class StepFigures(NamedTuple):
+    """What a process's share of a step came to: its mean loss, and how many of its images were wrong at top 1."""
+
+    loss: float
+    wrong: int
+
+
 class NonFiniteMonitor:
-    """Loss and gradient norm of each step, kept on the device until it is asked: which step was the first that was not
-    finite, and which losses are new. One small kernel for a step, and no new memory."""
+    """Loss, gradient norm and wrong answers of each step, kept on the device until it is asked: which step was the
+    first that was not finite, and which steps are new. One small kernel for a step, and no new memory."""
 
     def __init__(self, device: torch.device) -> None:
-        self.figures = torch.zeros(EVERY, 2, device=device)  # loss and norm of the steps not asked for yet
+        # loss, norm and wrong answers of the steps not asked for yet; float32 holds whole numbers up to 2^24 exactly
+        self.figures = torch.zeros(EVERY, 3, device=device)
         self.rows = list(self.figures)
         self.none = torch.zeros((), device=device)
         self.steps: list[int] = []  # their numbers
         self.first: BadStep | None = None
         self.norm_before = 0.0
-        self.losses: list[float] = []
+        self.done: list[StepFigures] = []
         self.skipped = 0  # steps in a row
 
     def start_again(self) -> None:
         """Forget a bad step, the last one, which was skipped."""
         if self.first is not None:
             self.norm_before, self.first = self.first.norm_before, None
-            self.losses.pop()
+            self.done.pop()
 
-    def note(self, step: int, loss: torch.Tensor, norm: torch.Tensor | None) -> None:
-        """Keep what global step `step` (from 0) came to, float32; `norm` is None where the scaler judges gradients by
-        itself. Once in EVERY steps without a question, waits for the device."""
+    def note(self, step: int, loss: torch.Tensor, norm: torch.Tensor | None, wrong: torch.Tensor) -> None:
+        """Keep what global step `step` (from 0) came to, scalars in float32; `norm` is None where the scaler judges
+        gradients by itself. Once in EVERY steps without a question, waits for the device."""
         if len(self.steps) == EVERY:
             self.ask()
-        torch.stack((loss, self.none if norm is None else norm), out=self.rows[len(self.steps)])
+        torch.stack((loss, self.none if norm is None else norm, wrong), out=self.rows[len(self.steps)])
         self.steps.append(step)
 
     def ask(self) -> BadStep | None:
         """The first bad step, or None. Waits for the device."""
         if self.steps:
-            for step, (loss, norm) in zip(self.steps, self.figures[: len(self.steps)].tolist(), strict=True):
+            for step, (loss, norm, wrong) in zip(self.steps, self.figures[: len(self.steps)].tolist(), strict=True):
                 if self.first is None and not math.isfinite(loss + norm):
                     self.first = BadStep(step, loss, norm, self.norm_before)
                 self.norm_before = norm
-                self.losses.append(loss)
+                self.done.append(StepFigures(loss, int(wrong)))
             self.steps.clear()
         return self.first
 
-    def take(self) -> list[float]:
-        """The losses of the steps asked for since they were last taken, without skipped ones."""
-        taken, self.losses = self.losses, []
+    def take(self) -> list[StepFigures]:
+        """The figures of the steps asked for since they were last taken, without skipped ones."""
+        taken, self.done = self.done, []
         return taken
 
 

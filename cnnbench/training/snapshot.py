@@ -20,6 +20,7 @@ class ProcessState:
     loss_sum: float
     counted: float
     buffers: dict[str, torch.Tensor]  # batch normalisation's statistics
+    wrong: int = 0  # as TrainState has it
 
 
 def content(context: TrainContext, state: TrainState) -> dict[str, Any] | None:
@@ -28,7 +29,8 @@ def content(context: TrainContext, state: TrainState) -> dict[str, Any] | None:
     shares = []
     if state.step:  # else all processes are alike
         buffers = {name: buffer.cpu() for name, buffer in _statistics(context)}
-        shares = gather_to_leader(asdict(ProcessState(state.loss_sum, state.counted, buffers)), context.process)
+        own = ProcessState(state.loss_sum, state.counted, buffers, state.wrong)
+        shares = gather_to_leader(asdict(own), context.process)
     if not context.process.leads:
         return None
     networks = {name: module.state_dict() for name, module in _networks(context).items()}
@@ -69,12 +71,14 @@ def restore(context: TrainContext, content: dict[str, Any]) -> TrainState:
     state, shares = TrainState(**content["state"]), content["shares"]
     if len(shares) == context.process.world:
         mine = ProcessState(**shares[context.process.rank])
-        state.loss_sum, state.counted = mine.loss_sum, mine.counted
+        state.loss_sum, state.counted, state.wrong = mine.loss_sum, mine.counted, mine.wrong
         for name, buffer in _statistics(context):
             buffer.copy_(mine.buffers[name])
     elif shares:  # another number of processes: each goes on from the mean
         state.loss_sum = sum(share["loss_sum"] for share in shares) / len(shares)
         state.counted = sum(share["counted"] for share in shares) / len(shares)
+        # a count is not divided: the leader takes it whole
+        state.wrong = sum(share.get("wrong", 0) for share in shares) if context.process.leads else 0
     return state
 
 

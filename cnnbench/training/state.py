@@ -16,6 +16,7 @@ class TrainState:
     step: int = 0  # optimiser steps done in the epoch under way; all of them while it is evaluated
     loss_sum: float = 0.0  # over those steps, of this process
     counted: float = 0  # steps that loss_sum covers: all but those skipped
+    wrong: int = 0  # training images wrong at top 1, as augmented, over those steps, of this process
     seconds: float = 0.0  # spent in training steps, over the whole run
     steps_timed: int = 0  # steps that `seconds` covers
     waiting_seconds: float = 0.0  # of `seconds`, those spent waiting for data

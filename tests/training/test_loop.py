@@ -98,11 +98,26 @@ def test_a_validation_loss_that_is_not_finite_ends_the_run(losses, monkeypatch):
     assert state.counts is None
 
 
+def test_wrong_answers_on_training_images_are_counted_over_all_parts_of_a_step():
+    one, state = context_of(accumulate=2), TrainState()
+    with torch.no_grad():
+        one.model.fc.weight.copy_(torch.tensor([[1.0, 0], [0, 1.0], [0, 0]]))
+        one.model.fc.bias.zero_()
+    images = torch.tensor([[1.0, 0.0], [0.0, 1.0]])  # answered with classes 0 and 1
+    parts = [(images, torch.tensor([0, 1])), (images, torch.tensor([2, 1])), *[(images, torch.tensor([1, 0]))] * 2]
+    batches = iter(parts)
+    for step in range(2):
+        loop._step(one, batches, step, 0.0)
+    loop._ask_monitor(one, state, 2)
+    assert (state.wrong, state.counted) == (1 + 4, 2)
+    assert loop._training_figures(one, state)[1:] == (5, 8)
+
+
 def note_steps(one: TrainContext, losses: list[float]) -> list[bool]:
     skipped = []
     for loss in losses:
         step = len(skipped)
-        one.monitor.note(step, torch.tensor(loss), torch.tensor(1.0))
+        one.monitor.note(step, torch.tensor(loss), torch.tensor(1.0), torch.tensor(0.0))
         skipped.append(loop._skip(one, step, []))
     return skipped
 
@@ -125,7 +140,8 @@ def test_a_loss_that_stays_at_guessing_is_said_after_a_thousand_steps_and_once()
     guess = math.log(3)
     for step in range(1, 2001):
         if step % monitor.EVERY == 0:
-            one.monitor.note(step - 1, torch.tensor(guess * (1.009 if step == 1000 else 1.0)), torch.tensor(1.0))
+            loss = torch.tensor(guess * (1.009 if step == 1000 else 1.0))
+            one.monitor.note(step - 1, loss, torch.tensor(1.0), torch.tensor(0.0))
             loop._ask_monitor(one, TrainState(), step)
     (sentence,) = said
     assert "after 1000 steps the loss is 1.108, that of guessing among 3 classes (1.099)" in sentence

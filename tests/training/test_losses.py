@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.train import TrainConfig
-from cnnbench.training.losses import training_loss
+from cnnbench.training.losses import training_loss, wrong_answers
 
 LOGITS = torch.tensor([[2.0, 0.4, -0.3, -1.0], [0.5, 1.0, -0.7, 3.0]])  # no 0, at which every target costs the same
 CLASSES = torch.tensor([0, 2])
@@ -84,3 +84,12 @@ def test_bce_threshold_comes_after_the_smoothing():
 
 def test_loss_is_float32_whatever_the_logits_are():
     assert training_loss(LOGITS.bfloat16(), CLASSES, config(loss="bce"), nn.Identity()).dtype == torch.float32
+
+
+def test_wrong_answers_are_of_the_main_head_by_the_larger_share_with_the_ties_of_evaluation():
+    assert wrong_answers(LOGITS, CLASSES).item() == 1
+    assert wrong_answers((LOGITS, LOGITS.flip(0)), CLASSES).item() == 1
+    assert wrong_answers(LOGITS, MIXED).item() == 0
+    assert wrong_answers(LOGITS, MIXED.flip(0)).item() == 2
+    equal = torch.tensor([[1.0, 1.0], [1.0, 1.0]], dtype=torch.bfloat16)
+    assert wrong_answers(equal, torch.tensor([0, 1])).item() == 1, "the lower class number stands first"

@@ -18,18 +18,18 @@ def test_the_first_bad_step_is_kept():
     watch = NonFiniteMonitor(torch.device("cpu"))
     for step, (loss, norm) in enumerate([(2.0, 1.0), (2.0, 3.0), (math.nan, math.nan), (1.0, math.inf), (1.0, 1.0)]):
         assert watch.ask() is None or step > 2
-        watch.note(step, torch.tensor(loss), torch.tensor(norm))
+        watch.note(step, torch.tensor(loss), torch.tensor(norm), torch.tensor(float(step)))
     step, loss, norm, before = watch.ask()
     assert (step, before) == (2, 3.0)
     assert math.isnan(loss)
     assert math.isnan(norm)
     watch = NonFiniteMonitor(torch.device("cpu"))
-    watch.note(0, torch.tensor(1.0), torch.tensor(math.inf))
+    watch.note(0, torch.tensor(1.0), torch.tensor(math.inf), torch.tensor(5.0))
     assert watch.ask()[:3] == (0, 1.0, math.inf)
     watch.start_again()
-    watch.note(1, torch.tensor(3.0), torch.tensor(1.0))
+    watch.note(1, torch.tensor(3.0), torch.tensor(1.0), torch.tensor(2.0))
     assert watch.ask() is None
-    assert watch.take() == [3.0]
+    assert watch.take() == [(3.0, 2)]
 
 
 def test_a_bad_loss_makes_every_gradient_nan_and_a_good_one_the_same_bits():

@@ -31,23 +31,27 @@ def test_what_differs_between_processes_is_averaged_and_kept_beside(monkeypatch)
     def with_others(mine: dict, _: Process) -> list[dict]:
         def other(value: float) -> dict:
             buffers = {name: torch.full_like(buffer, value) for name, buffer in mine["buffers"].items()}
-            return {"loss_sum": 10 * value, "counted": int(value), "buffers": buffers}
+            return {"loss_sum": 10 * value, "counted": int(value), "buffers": buffers, "wrong": int(value)}
 
         return [mine, other(4.0), other(8.0)]
 
     monkeypatch.setattr(snapshot, "gather_to_leader", with_others)
     one = context_of(world=3)
-    content = snapshot.content(one, TrainState(step=3, loss_sum=6.0, counted=3))
+    content = snapshot.content(one, TrainState(step=3, loss_sum=6.0, counted=3, wrong=5))
     assert content["model"]["running_mean"].tolist() == [4.0, 4.0]  # of 0, 4 and 8
     assert content["model"]["running_var"].tolist() == pytest.approx([13 / 3] * 2)  # of 1, 4 and 8
     assert one.model.running_mean.tolist() == [0.0, 0.0], "nothing changes"
 
     again = context_of(world=3)
     position = snapshot.restore(again, content)
-    assert (position.loss_sum, position.counted) == (6.0, 3)
+    assert (position.loss_sum, position.counted, position.wrong) == (6.0, 3, 5)
     assert again.model.running_mean.tolist() == [0.0, 0.0]
 
     alone = context_of(world=1)
     position = snapshot.restore(alone, content)
     assert (position.loss_sum, position.counted) == ((6 + 40 + 80) / 3, (3 + 4 + 8) / 3)
+    assert position.wrong == 5 + 4 + 8, "a count stays whole: the leader has it, and the others none"
+    other = context_of(world=2)
+    other.process = Process(1, 2)
+    assert snapshot.restore(other, content).wrong == 0
     assert alone.model.running_mean.tolist() == [4.0, 4.0]

@@ -49,6 +49,9 @@ def test_lenet_learns_the_sample(cnnbench, command, tmp_path):
     run = tmp_path / "runs/demo"
     losses = [line["train_loss"] for line in metrics(run)]
     assert losses[0] > losses[1] > losses[2]
+    wrong = [line["train_top1_error"] for line in metrics(run)]
+    assert 60 > wrong[0] > wrong[1] > wrong[2] > 5
+    assert {line["train_n"] for line in metrics(run)} == {31 * 64}, "whole batches of 2,000 images"
     result = json.loads((run / "result.json").read_text())
     assert result["top1_error"] < 30
     assert result["top5_error"] < 3
@@ -132,8 +135,10 @@ def test_processes_and_accumulation_do_not_change_the_run(command, tmp_path, sma
         done = command("train", f"data={small_data}", *SMALL, "epochs=3", f"run={name}", *words)
         assert done.returncode == 0, done.stderr
         losses = [line["train_loss"] for line in metrics(tmp_path / "runs" / name)]
-        expected = expected or losses
-        assert losses == pytest.approx(expected, rel=1e-5)
+        counts = [(line["train_top1_error"], line["train_n"]) for line in metrics(tmp_path / "runs" / name)]
+        expected = expected or (losses, counts)
+        assert losses == pytest.approx(expected[0], rel=1e-5)
+        assert counts == expected[1]
 
 
 def test_batch_statistics_of_all_processes_end_in_the_checkpoint(command, tmp_path, small_data):

@@ -13,7 +13,11 @@ from cnnbench.analysis.report import style
 from cnnbench.analysis.report.run import Run
 
 EPOCH, SECONDS = "epoch", "elapsed_seconds"
-ERROR_PANELS = (("top1_error", "validation top-1 error (%)"), ("top5_error", "validation top-5 error (%)"))
+ERROR_PANELS = (
+    ("train_top1_error", "training top-1 error (%)"),
+    ("top1_error", "validation top-1 error (%)"),
+    ("top5_error", "validation top-5 error (%)"),
+)
 LOSS_PANELS = (("train_loss", "training loss (nats)"), ("val_loss", "validation loss (nats)"))
 RATE_PANELS = (("rate", "learning rate"),)
 MARKS = 12  # most markers along a line
@@ -52,8 +56,8 @@ def points(run: Run, horizontal: str, key: str) -> list[tuple[float, float]]:
 
 
 _ABOUT_ERRORS = (
-    "Error on the validation images after each epoch, one centre crop. The error on the training images is not "
-    "measured: their loss is drawn instead."
+    "Training: error on the training images as they are augmented, counted while the weights change; of mixed images "
+    "the class with the larger share. Validation: after the epoch, one centre crop."
 )
 _ABOUT_LOSSES = (
     "Training: mean loss over the steps of an epoch, while the weights change, on augmented images and with label "
@@ -103,10 +107,9 @@ def _averaged(ax: Axes, pairs: list[tuple[float, float]], scale: float, index: i
 
 
 def _fit(axes: Sequence[Axes], logarithmic: bool) -> None:
-    """Axes from 0 where the values come near it; losses on one scale for all panels, to be compared."""
+    """Axes from 0 where the values come near it; the first two panels, of training and validation, on one scale."""
     values = [[y for line in ax.get_lines() for y in np.asarray(line.get_ydata(), float).tolist()] for ax in axes]
-    if logarithmic:
-        values = [[y for ys in values for y in ys]] * len(axes)
+    values = [[y for ys in values[:2] for y in ys]] * len(axes[:2]) + values[2:]
     for ax, ys in zip(axes, values, strict=True):
         low, high = min(ys, default=0), max(ys, default=1)
         if logarithmic and low > 0 and high > SPREAD * low:

@@ -128,11 +128,13 @@ STEP_OF = {
 
 def plain_and_residual(runs: Sequence[Run]) -> tuple[Figure, str]:
     """Published errors of plain and residual networks, and the curves of runs of such: the figure and its caption."""
-    own = [run for run in runs if _paired(run) and any(len(points(run, EPOCH, key)) > 1 for key, _ in _PANELS)]
+    paired = [run for run in runs if _paired(run)]
+    measured = _panels(paired)
+    own = [run for run in paired if any(len(points(run, EPOCH, key)) > 1 for key, _ in measured)]
     figure = style.new_figure(3.6 if own else 3.4, style.PAGE_WIDTH if own else 4.6)
-    panels = figure.subplots(1, 1 + len(_PANELS) * bool(own), squeeze=False)[0]
+    panels = figure.subplots(1, 1 + len(measured) * bool(own), squeeze=False)[0]
     _published(panels[0])
-    for ax, (key, label) in zip(panels[1:], _PANELS, strict=False):
+    for ax, (key, label) in zip(panels[1:], measured, strict=False):
         for run, name in zip(runs, style.labels(runs), strict=True):
             if run in own and (pair := _paired(run)):
                 xs, ys = zip(*(points(run, EPOCH, key) or [(float("nan"), float("nan"))]), strict=True)
@@ -157,7 +159,11 @@ def plain_and_residual(runs: Sequence[Run]) -> tuple[Figure, str]:
     )
 
 
-_PANELS = (("train_loss", "training loss (nats)"), ("top1_error", "validation top-1 error (%)"))
+def _panels(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
+    """What is drawn of runs: their training error, or their training loss if one of them has not counted the error."""
+    counted = all(points(run, EPOCH, "train_top1_error") for run in runs)
+    training = ("train_top1_error", "training top-1 error (%)") if counted else ("train_loss", "training loss (nats)")
+    return training, ("top1_error", "validation top-1 error (%)")
 
 
 def _published(ax: Axes) -> None:

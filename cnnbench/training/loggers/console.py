@@ -60,7 +60,7 @@ class Console:
 
 
 def _sentence(metrics: Mapping[str, Any]) -> str:
-    parts = [f"train loss {metrics['train_loss']:.4f}"]
+    parts = [f"train loss {metrics['train_loss']:.4f}, error {metrics['train_top1_error']:.2f} %"]
     if "top1_error" in metrics:
         parts.append(f"top-1 error {metrics['top1_error']:.2f} %, top-5 error {metrics['top5_error']:.2f} %")
     if "averaged_top1_error" in metrics:

@@ -21,6 +21,7 @@ STEP_TAGS = {
 }
 EPOCH_TAGS = {
     "train_loss": "train/loss",
+    "train_top1_error": "train/top1_error",
     "val_loss": "val/loss",
     "top1_error": "val/top1_error",
     "top5_error": "val/top5_error",

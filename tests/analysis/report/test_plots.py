@@ -49,6 +49,7 @@ def epochs(*errors: float) -> list[dict]:
         {
             "epoch": number,
             "train_loss": error / 10,
+            "train_top1_error": error / 2,
             "val_loss": error / 9,
             "top1_error": error,
             "top5_error": error / 4,
@@ -97,11 +98,14 @@ def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path, monkeypatc
 def test_curves_hold_the_metrics(run):
     runs = [run("runs/one", epochs(50, 40, 35)), run("two", epochs(60, 45))]
     figure, _ = curves.errors_by_epoch(runs)
-    assert drawn(figure) == {"one": [(1, 50), (2, 40), (3, 35)], "two": [(1, 60), (2, 45)]}
-    assert drawn(figure, 1)["one"] == [(1, 12.5), (2, 10), (3, 8.75)]
+    assert drawn(figure)["one"] == [(1, 25), (2, 20), (3, 17.5)]
+    assert drawn(figure, 1) == {"one": [(1, 50), (2, 40), (3, 35)], "two": [(1, 60), (2, 45)]}
+    assert drawn(figure, 2)["one"] == [(1, 12.5), (2, 10), (3, 8.75)]
+    training, validation, top5 = (ax.get_ylim() for ax in figure.axes)
+    assert training == validation != top5, "training and validation error are compared"
     figure, _ = curves.errors_by_time(runs)
     assert figure.axes[0].get_xlabel() == "time (min)"
-    assert drawn(figure)["two"] == [(100 / 60, 60), (200 / 60, 45)]
+    assert drawn(figure, 1)["two"] == [(100 / 60, 60), (200 / 60, 45)]
     figure, _ = curves.losses_by_epoch(runs)
     assert drawn(figure)["two"] == [(1, 6), (2, 4.5)]
     figure, _ = curves.rates(runs)
@@ -121,7 +125,7 @@ def test_values_that_are_not_finite_are_left_out_and_named(run):
     assert [x for x, _ in drawn(figure)["broken"]] == [1, 3, 4]
     assert "Not finite and left out: broken in epoch 2." in caption
     figure, _ = curves.errors_by_epoch([run("broken", metrics)])
-    assert [x for x, _ in drawn(figure)["broken"]] == [1, 3, 4]
+    assert [x for x, _ in drawn(figure, 1)["broken"]] == [1, 3, 4]
 
 
 def test_neighbouring_runs_differ_in_colour_marker_and_line():
