@@ -15,23 +15,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from cnnbench.archs.layers import (
-    LocalResponseNorm,
     LRNForm,
     Networks,
+    activation_layer,
+    fully_connected,
     initialise,
+    local_response_norm,
     lrn_form,
     output_size,
+    require_choice,
     require_size,
 )
 from cnnbench.archs.network import Network
 
 SMALLEST_IMAGE = 63
+POOLINGS = {"overlapping": (3, 2), "plain": (2, 2)}  # kernel and stride (section 3.4)
 
 
 class AlexNet(Network):
@@ -40,6 +45,9 @@ class AlexNet(Network):
     `lrn`: as layers.lrn_form takes it. `split_lrn`: normalise each half of the channels on its own, as the authors'
     two-GPU code did; the formula in the paper runs over all maps (the default). `bias`: start of the biases that the
     paper sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1.
+
+    What its sections 3.1, 3.3 and 3.4 compare with: `activation`, a key of layers.ACTIVATIONS; lrn="none"; `pooling`
+    "plain", 2x2 / 2, whose maps are as large as those of the "overlapping" 3x3 / 2 (default) at 224 pixels.
     """
 
     CLASSIFIER = "classifier.6"
@@ -53,40 +61,36 @@ class AlexNet(Network):
         lrn: str | Mapping[str, Any] = "paper",
         split_lrn: bool = False,
         bias: float = 1.0,
+        activation: str = "relu",
+        pooling: str = "overlapping",
     ) -> None:
         super().__init__()
         require_size("alexnet", image_size, SMALLEST_IMAGE)
-        form = lrn_form("alexnet", lrn)
-        halves = 2 if split_lrn else 1
+        require_choice("alexnet", "pooling", pooling, POOLINGS)
+        act = activation_layer("alexnet", activation)
+        norm = partial(_SplitNorm, 2 if split_lrn else 1, lrn_form("alexnet", lrn))
+        pool = partial(nn.MaxPool2d, *POOLINGS[pooling])
         side = output_size(image_size, 11, 4, 2)
         for _ in range(3):
-            side = output_size(side, 3, 2)
+            side = output_size(side, *POOLINGS[pooling])
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, 96, 11, stride=4, padding=2),  # "224" of the paper needs this padding to give 55
-            nn.ReLU(inplace=True),
-            _SplitNorm(halves, form),
-            nn.MaxPool2d(3, stride=2),
+            act(),
+            norm(),
+            pool(),
             nn.Conv2d(96, 256, 5, padding=2, groups=2),
-            nn.ReLU(inplace=True),
-            _SplitNorm(halves, form),
-            nn.MaxPool2d(3, stride=2),
+            act(),
+            norm(),
+            pool(),
             nn.Conv2d(256, 384, 3, padding=1),
-            nn.ReLU(inplace=True),
+            act(),
             nn.Conv2d(384, 384, 3, padding=1, groups=2),
-            nn.ReLU(inplace=True),
+            act(),
             nn.Conv2d(384, 256, 3, padding=1, groups=2),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2),
+            act(),
+            pool(),
         )
-        self.classifier = nn.Sequential(
-            nn.Linear(256 * side * side, 4096),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(4096, 4096),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(4096, num_classes),
-        )
+        self.classifier = fully_connected(256 * side * side, num_classes, dropout, act)
         initialise(self, lambda weight: nn.init.normal_(weight, std=0.01))  # section 5
         for layer in (self.features[4], self.features[10], self.features[12], self.classifier[0], self.classifier[3]):
             nn.init.constant_(layer.get_parameter("bias"), bias)
@@ -98,10 +102,10 @@ class AlexNet(Network):
 class _SplitNorm(nn.Module):
     """Local response normalisation over all channels, or over each of `parts` equal parts of them."""
 
-    def __init__(self, parts: int, form: LRNForm) -> None:
+    def __init__(self, parts: int, form: LRNForm | None) -> None:
         super().__init__()
         self.parts = parts
-        self.norm = LocalResponseNorm(**form)
+        self.norm = local_response_norm(form)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         n, c, h, w = x.shape

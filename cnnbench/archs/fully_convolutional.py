@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnbench.archs.lenet import LeNet, squash
+from cnnbench.archs.lenet import LeNet
 
 
 class FullyConvolutional(nn.Module):
@@ -31,10 +31,10 @@ class FullyConvolutional(nn.Module):
 def _logits(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """A map of logits (N, classes, H', W'), or (N, classes) where the network averages by itself."""
     if isinstance(network, LeNet):
-        x = network.s2(squash(network.c1(x)))
-        x = network.s4(squash(network.c3(x)))
+        x = network.s2(network.activate(network.c1(x)))
+        x = network.s4(network.activate(network.c3(x)))
         for layer in (network.c5, network.f6):
-            x = squash(as_convolution(layer, x))
+            x = network.activate(as_convolution(layer, x))
         return as_convolution(network.output, x)
     features, classifier = getattr(network, "features", None), getattr(network, "classifier", None)
     if isinstance(features, nn.Module) and isinstance(classifier, nn.Sequential):  # AlexNet, ZFNet, VGG

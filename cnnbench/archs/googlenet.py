@@ -16,7 +16,8 @@ average pool 5x5 / 3; 1x1, 128; fully connected 1024; ReLU; dropout 0.7; fully c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -25,9 +26,9 @@ from torch import nn
 from cnnbench.archs.conventions import SameMaxPool2d
 from cnnbench.archs.inception_blocks import BasicConv, Concat, chain
 from cnnbench.archs.layers import (
-    LocalResponseNorm,
     Networks,
     initialise,
+    local_response_norm,
     lrn_form,
     output_size,
     require_choice,
@@ -71,6 +72,7 @@ class GoogLeNet(Network):
     `modules`: "table1" (default) or "inception5h", what its authors released in 2015 (TensorFlow's inception5h.zip, by
     the sizes in its graph): 204 maps instead of 208 in 4a's 3x3, 48 instead of 32 in 5a's 5x5 reduction. With it belong
     lrn="inception5h", same_padding=True (an even side is padded on the right and below only) and 1008 classes.
+    `pool_branch=False` leaves the pooling branch out of every module, which gives so many maps fewer.
     `init`: "caffe" (fan-in uniform, biases 0.2) or "torchvision" (normal, deviation 0.01); the paper states none.
     """
 
@@ -105,40 +107,37 @@ class GoogLeNet(Network):
         init: str = "caffe",
         modules: str = "table1",
         same_padding: bool = False,
+        pool_branch: bool = True,
     ) -> None:
         super().__init__()
         require_size("googlenet", image_size, SMALLEST_IMAGE)
         form = lrn_form("googlenet", lrn)
+        norm = partial(local_response_norm, None if batch_norm else form)
         require_choice("googlenet", "initialisation", init, INITIALISATIONS)
         require_choice("googlenet", "modules", modules, MODULES)
-        table = MODULES[modules]
         # torchvision inherited a 3x3 where the paper has the 5x5, and a 2x2 for the last strided pooling.
         wide, last_pool = (3, 2) if torchvision else (5, 3)
         # Caffe's 3 on each side; TensorFlow's, same_padding, are 2 before and 3 after, which changes 3 of 100 answers
         self.conv1 = BasicConv(in_channels, 64, 7, 2, "same" if same_padding else 3, batch_norm)
         self.maxpool1 = _halving(same_padding)
-        self.norm1 = nn.Identity() if batch_norm else LocalResponseNorm(**form)
+        self.norm1 = norm()
         self.conv2 = BasicConv(64, 64, 1, batch_norm=batch_norm)
         self.conv3 = BasicConv(64, 192, 3, batch_norm=batch_norm)
-        self.norm2 = nn.Identity() if batch_norm else LocalResponseNorm(**form)
+        self.norm2 = norm()
         self.maxpool2 = _halving(same_padding)
-        for name, widths in table.items():
-            self.add_module(f"inception{name}", _module(*widths, wide, batch_norm))
+        outputs, channels = {}, 192
+        for name, (_, *widths) in MODULES[modules].items():
+            self.add_module(f"inception{name}", _module(channels, tuple(widths), wide, batch_norm, pool_branch))
+            outputs[name] = channels = _maps(widths, pool_branch)
         self.maxpool3 = _halving(same_padding)
         self.maxpool4 = _halving(same_padding, last_pool)
         self.aux_weights = (0.3, 0.3) if aux_heads else ()
         if aux_heads:
-            if not torchvision:
-                require_size(
-                    "googlenet with auxiliary heads (aux_heads=False leaves them out)",
-                    image_size,
-                    SMALLEST_IMAGE_WITH_AUX,
-                )
-            side = None if torchvision else output_size(_side_at_4a(image_size, same_padding), 5, 3)
-            self.aux1 = AuxiliaryHead(table["4b"][0], num_classes, aux_dropout, batch_norm, side)
-            self.aux2 = AuxiliaryHead(table["4e"][0], num_classes, aux_dropout, batch_norm, side)
+            side = None if torchvision else _side_of_aux(image_size, same_padding)
+            self.aux1 = AuxiliaryHead(outputs["4a"], num_classes, aux_dropout, batch_norm, side)
+            self.aux2 = AuxiliaryHead(outputs["4d"], num_classes, aux_dropout, batch_norm, side)
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(1024, num_classes)
+        self.fc = nn.Linear(outputs["5b"], num_classes)
         INITIALISATIONS[init](self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
@@ -177,19 +176,35 @@ class AuxiliaryHead(nn.Module):
         return self.fc2(self.dropout(x))
 
 
-def _module(
-    channels: int, one: int, reduce3: int, three: int, reduce5: int, five: int, pool: int, wide: int, batch_norm: bool
-) -> Concat:
-    return Concat(
-        branch1=chain(channels, (one, 1), batch_norm=batch_norm),
-        branch2=chain(channels, (reduce3, 1), (three, 3), batch_norm=batch_norm),
-        branch3=chain(channels, (reduce5, 1), (five, wide), batch_norm=batch_norm),
-        branch4=nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), chain(channels, (pool, 1), batch_norm=batch_norm)),
-    )
+def _module(channels: int, widths: tuple[int, ...], wide: int, batch_norm: bool, pool_branch: bool) -> Concat:
+    """`widths`: a row of TABLE_1 after its input channels; `wide`: side of the filters of branch3."""
+    one, reduce3, three, reduce5, five, pool = widths
+    branches = {
+        "branch1": chain(channels, (one, 1), batch_norm=batch_norm),
+        "branch2": chain(channels, (reduce3, 1), (three, 3), batch_norm=batch_norm),
+        "branch3": chain(channels, (reduce5, 1), (five, wide), batch_norm=batch_norm),
+    }
+    if pool_branch:
+        projection = chain(channels, (pool, 1), batch_norm=batch_norm)
+        branches["branch4"] = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), projection)
+    return Concat(**branches)
+
+
+def _maps(widths: Sequence[int], pool_branch: bool) -> int:
+    """How many maps a module of these widths gives."""
+    one, _, three, _, five, pool = widths
+    return one + three + five + (pool if pool_branch else 0)
 
 
 def _halving(same_padding: bool, kernel: int = 3) -> nn.MaxPool2d:
     return SameMaxPool2d() if same_padding else nn.MaxPool2d(kernel, stride=2, ceil_mode=True)
+
+
+def _side_of_aux(image_size: int, same_padding: bool) -> int:
+    """Of the map that the auxiliary heads' pooling leaves."""
+    what = "googlenet with auxiliary heads (aux_heads=False leaves them out)"
+    require_size(what, image_size, SMALLEST_IMAGE_WITH_AUX)
+    return output_size(_side_at_4a(image_size, same_padding), 5, 3)
 
 
 def _side_at_4a(image_size: int, same_padding: bool) -> int:

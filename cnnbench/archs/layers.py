@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypedDict
 
 import torch
@@ -56,15 +57,19 @@ LRN_FORMS: dict[str, LRNForm] = {
 }
 
 
-def lrn_form(network: str, lrn: str | Mapping[str, Any]) -> LRNForm:
-    """What the option `lrn` of `network` means: a key of LRN_FORMS, or four numbers as torch.nn.LocalResponseNorm,
-    Caffe and cuda-convnet take them, {size, alpha, beta, k}, with an alpha that is divided by the size.
+NO_LRN = "none"
+
+
+def lrn_form(network: str, lrn: str | Mapping[str, Any]) -> LRNForm | None:
+    """What the option `lrn` of `network` means: a key of LRN_FORMS; four numbers as torch.nn.LocalResponseNorm, Caffe
+    and cuda-convnet take them, {size, alpha, beta, k}, with an alpha that is divided by the size; or "none", no
+    normalisation: None.
 
     Raises ValueError, in one sentence, for an unknown form and for numbers that cannot be.
     """
     if not isinstance(lrn, Mapping):
-        require_choice(network, "LRN form", lrn, LRN_FORMS)
-        return LRN_FORMS[lrn]
+        require_choice(network, "LRN form", lrn, (*LRN_FORMS, NO_LRN))
+        return None if lrn == NO_LRN else LRN_FORMS[lrn]
     keys = list(LRNForm.__annotations__)
     for key in lrn:
         if key not in keys:
@@ -95,6 +100,41 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         # No operation in it is one that autocast would lower again; torch.autocast itself rejects the meta device.
         return super().forward(x.float()).to(x.dtype)
+
+
+def local_response_norm(form: LRNForm | None) -> nn.Module:
+    """The layer of a form that `lrn_form` gives: of None one that changes nothing."""
+    return nn.Identity() if form is None else LocalResponseNorm(**form)
+
+
+# The option `activation` of a network: what its ReLUs become. The leak is that of Maas et al. 2013.
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "leaky_relu": partial(nn.LeakyReLU, 0.01, inplace=True),
+}
+
+
+def activation_layer(network: str, activation: str) -> Callable[[], nn.Module]:
+    """What makes the activations of `network`: a key of ACTIVATIONS. Raises ValueError for another."""
+    require_choice(network, "activation", activation, ACTIVATIONS)
+    return ACTIVATIONS[activation]
+
+
+def fully_connected(
+    inputs: int, num_classes: int, dropout: float, activation: Callable[[], nn.Module] = ACTIVATIONS["relu"]
+) -> nn.Sequential:
+    """The classifier of AlexNet, ZFNet and VGG: (N, inputs) -> (N, num_classes), over twice 4096 units."""
+    return nn.Sequential(
+        nn.Linear(inputs, 4096),
+        activation(),
+        nn.Dropout(dropout),
+        nn.Linear(4096, 4096),
+        activation(),
+        nn.Dropout(dropout),
+        nn.Linear(4096, num_classes),
+    )
 
 
 class StochasticDepth(nn.Module):

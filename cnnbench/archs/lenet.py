@@ -46,6 +46,8 @@ class LeNet(Network):
     `init`: "efficient_backprop" (default), N(0, 1 / fan-in), of the same author and year (Efficient BackProp, section
     4.6), or "paper", uniform in +-2.4 / fan-in, which starts so flat that it needs the paper's second-order rates:
     plain SGD stays at the loss of guessing for epochs.
+
+    `activation`: "scaled_tanh" (default; the paper's) or another of ACTIVATIONS, wherever the paper squashes.
     """
 
     CLASSIFIER = "output"
@@ -59,16 +61,19 @@ class LeNet(Network):
         sparse_c3: bool = False,
         trainable_pooling: bool = False,
         init: str = "efficient_backprop",
+        activation: str = "scaled_tanh",
     ) -> None:
         super().__init__()
         require_size("lenet", image_size, SMALLEST_IMAGE)
         require_choice("lenet", "initialisation", init, INITIALISATIONS)
+        require_choice("lenet", "activation", activation, ACTIVATIONS)
+        self.activate = ACTIVATIONS[activation]
         side = output_size(output_size(image_size, 5), 2, 2)
         side = output_size(output_size(side, 5), 2, 2)
         self.c1 = nn.Conv2d(in_channels, 6, 5)
-        self.s2 = _Subsampling(6) if trainable_pooling else nn.AvgPool2d(2)
+        self.s2 = _Subsampling(6, self.activate) if trainable_pooling else nn.AvgPool2d(2)
         self.c3 = _SparseConv() if sparse_c3 else nn.Conv2d(6, 16, 5)
-        self.s4 = _Subsampling(16) if trainable_pooling else nn.AvgPool2d(2)
+        self.s4 = _Subsampling(16, self.activate) if trainable_pooling else nn.AvgPool2d(2)
         self.c5 = nn.Linear(16 * side * side, 120)  # the paper's 5x5 convolution over the whole 5x5 map
         self.f6 = nn.Linear(120, 84)
         self.dropout = nn.Dropout(dropout)
@@ -78,10 +83,10 @@ class LeNet(Network):
             self.c3.initialise(INITIALISATIONS[init])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.s2(squash(self.c1(x)))
-        x = self.s4(squash(self.c3(x)))
-        x = squash(self.c5(x.flatten(1)))
-        x = squash(self.f6(x))
+        x = self.s2(self.activate(self.c1(x)))
+        x = self.s4(self.activate(self.c3(x)))
+        x = self.activate(self.c5(x.flatten(1)))
+        x = self.activate(self.f6(x))
         return self.output(self.dropout(x))
 
 
@@ -112,19 +117,29 @@ class _SparseConv(nn.Module):
 class _Subsampling(nn.Module):
     """S2 and S4 of the paper: the sum of 2x2 pixels times a coefficient plus a bias, one pair per map, squashed."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, activate: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
+        self.activate = activate
         self.coefficient = nn.Parameter(torch.empty(channels, 1, 1).uniform_(-2.4 / 4, 2.4 / 4))  # fan-in 4
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         self.average = nn.AvgPool2d(2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return squash(4 * self.coefficient * self.average(x) + self.bias)
+        return self.activate(4 * self.coefficient * self.average(x) + self.bias)
 
 
 def squash(x: torch.Tensor) -> torch.Tensor:
     """The paper's scaled hyperbolic tangent, 1.7159 tanh(2x / 3) (section II-B and appendix A)."""
     return 1.7159 * torch.tanh(x * (2 / 3))
+
+
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "scaled_tanh": squash,
+    "relu": functional.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "leaky_relu": functional.leaky_relu,
+}
 
 
 INITIALISATIONS = {

@@ -19,15 +19,29 @@ Parameter names are those of the public PyTorch port of the author's weights (co
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
+from torch.nn import functional
 
 from cnnbench.archs.conventions import SameMaxPool2d, set_norms
-from cnnbench.archs.layers import Networks, initialise
+from cnnbench.archs.layers import Networks, initialise, require_choice
 from cnnbench.archs.network import Network
 
 # Output channels of the separable convolutions of block1 to block12.
 BLOCKS = [(128, 128), (256, 256), (728, 728), *[(728, 728, 728)] * 8, (728, 1024)]
+
+
+def _same(x: torch.Tensor) -> torch.Tensor:
+    return x
+
+
+BETWEEN: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "none": _same,
+    "relu": functional.relu,
+    "elu": functional.elu,
+}
 
 
 class Xception(Network):
@@ -36,6 +50,9 @@ class Xception(Network):
     `same_padding`: max pooling pads an even side on the right and below only, as the author's Keras code does: at 299
     that is block2's. The PyTorch port of his weights pads both sides (default). `epsilon`: of batch normalisation, 1e-3
     in Keras (default); timm has 1e-5.
+
+    `intermediate_activation`: between depthwise and pointwise convolution, "none" (default; the paper's), "relu" or
+    "elu", with which its section 4.7 and Figure 10 compare.
 
     Weights start by Glorot's uniform distribution, the default of Keras; the paper does not say.
     """
@@ -49,8 +66,11 @@ class Xception(Network):
         dropout: float = 0.5,
         same_padding: bool = False,
         epsilon: float = 1e-3,
+        intermediate_activation: str = "none",
     ) -> None:
         super().__init__()
+        require_choice("xception", "intermediate activation", intermediate_activation, BETWEEN)
+        between = BETWEEN[intermediate_activation]
         self.conv1 = nn.Conv2d(in_channels, 32, 3, stride=2, bias=False)
         self.bn1 = nn.BatchNorm2d(32)
         self.conv2 = nn.Conv2d(32, 64, 3, bias=False)
@@ -59,11 +79,11 @@ class Xception(Network):
         channels = 64
         for name, outs in zip(self.blocks, BLOCKS, strict=True):
             # conv2 has its own ReLU
-            self.add_module(name, Block(channels, outs, name != "block1", same_padding))
+            self.add_module(name, Block(channels, outs, name != "block1", same_padding, between))
             channels = outs[-1]
-        self.conv3 = Separable(channels, 1536)
+        self.conv3 = Separable(channels, 1536, between)
         self.bn3 = nn.BatchNorm2d(1536)
-        self.conv4 = Separable(1536, 2048)
+        self.conv4 = Separable(1536, 2048, between)
         self.bn4 = nn.BatchNorm2d(2048)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(dropout)
@@ -87,14 +107,21 @@ class Block(nn.Module):
     Where the channels change, the map is halved: max pooling after the convolutions, a strided shortcut beside them.
     """
 
-    def __init__(self, channels: int, outs: tuple[int, ...], first_relu: bool, same_padding: bool) -> None:
+    def __init__(
+        self,
+        channels: int,
+        outs: tuple[int, ...],
+        first_relu: bool,
+        same_padding: bool,
+        between: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:
         super().__init__()
         halve = outs[-1] != channels
         self.skip = nn.Conv2d(channels, outs[-1], 1, stride=2, bias=False) if halve else None
         self.skipbn = nn.BatchNorm2d(outs[-1]) if halve else None
         layers: list[nn.Module] = []
         for out in outs:
-            layers += [nn.ReLU(inplace=bool(layers)), Separable(channels, out), nn.BatchNorm2d(out)]
+            layers += [nn.ReLU(inplace=bool(layers)), Separable(channels, out, between), nn.BatchNorm2d(out)]
             channels = out
         if halve:
             layers.append(SameMaxPool2d() if same_padding else nn.MaxPool2d(3, stride=2, padding=1))
@@ -105,15 +132,16 @@ class Block(nn.Module):
 
 
 class Separable(nn.Module):
-    """Depthwise 3x3 convolution, then pointwise 1x1 convolution, nothing between them."""
+    """Depthwise 3x3 convolution, then pointwise 1x1 convolution; `between` acts between them."""
 
-    def __init__(self, channels: int, out: int) -> None:
+    def __init__(self, channels: int, out: int, between: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
+        self.between = between
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
         self.pointwise = nn.Conv2d(channels, out, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.pointwise(self.conv1(x))
+        return self.pointwise(self.between(self.conv1(x)))
 
 
 NETWORKS: Networks = {"xception": (Xception, {})}

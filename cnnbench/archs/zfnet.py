@@ -23,9 +23,10 @@ import torch
 from torch import nn
 
 from cnnbench.archs.layers import (
-    LocalResponseNorm,
     Networks,
+    fully_connected,
     initialise,
+    local_response_norm,
     lrn_form,
     output_size,
     require_choice,
@@ -68,11 +69,11 @@ class ZFNet(Network):
             nn.Conv2d(in_channels, 96, 7, stride=2, padding=1),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2, ceil_mode=True),
-            LocalResponseNorm(**form),
+            local_response_norm(form),
             nn.Conv2d(96, 256, 5, stride=2),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2, ceil_mode=True),
-            LocalResponseNorm(**form),
+            local_response_norm(form),
             nn.Conv2d(256, conv3, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(conv3, conv4, 3, padding=1),
@@ -81,15 +82,7 @@ class ZFNet(Network):
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2),
         )
-        self.classifier = nn.Sequential(
-            nn.Linear(conv5 * side * side, 4096),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(4096, 4096),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(4096, num_classes),
-        )
+        self.classifier = fully_connected(conv5 * side * side, num_classes, dropout)
         initialise(self, lambda weight: nn.init.normal_(weight, std=0.01))  # "10^-2" of section 3, read as a deviation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from checks import assert_trains, build_meta, drawn_state, multiply_adds, parameters
@@ -151,6 +153,49 @@ def test_vgg_column_a_lrn():
     ]
 
 
+def test_vgg_b_with_5x5_filters_has_one_for_each_pair_of_3x3():
+    """Section 4.1; the same maps, as two 3x3 see what one 5x5 sees."""
+    network, small = build_meta("vgg13", column="B-5x5"), build_meta("vgg13")
+    convolutions = [layer for layer in network.features if isinstance(layer, nn.Conv2d)]
+    assert [layer.kernel_size for layer in convolutions] == [(5, 5)] * 5
+    widths = [3, 64, 128, 256, 512, 512]
+    pairs = [(a, b) for a, b in pairwise(widths)]
+    assert parameters(network) - parameters(small) == sum(25 * a * b - 9 * (a * b + b * b) - b for a, b in pairs)
+    assert network.features(torch.empty(1, 3, 224, 224, device="meta")).shape == (1, 512, 7, 7)
+
+
+@pytest.mark.parametrize("key", ["lenet", "alexnet", "vgg11"])
+def test_the_activation_is_one_word(key):
+    """The same weights; relu is what AlexNet and VGG have without it, the scaled tanh what LeNet has."""
+    size = SMALLEST.get(key, 32)
+    options = {"num_classes": 4, "image_size": size, "dropout": 0.0}
+    words = ("relu", "tanh", "sigmoid", "leaky_relu", *(["scaled_tanh"] if key == "lenet" else []))
+    network = build(key, **options)
+    images, outputs = torch.randn(2, 3, size, size), {}
+    for word in words:
+        twin = build(key, **options, activation=word)
+        twin.load_state_dict(network.state_dict())
+        outputs[word] = twin(images)
+    default = "scaled_tanh" if key == "lenet" else "relu"
+    assert [word for word in words if torch.equal(outputs[word], network(images))] == [default]
+    assert len({tuple(output.flatten().tolist()) for output in outputs.values()}) == len(words)
+
+
+def test_alexnet_with_plain_pooling_and_without_normalisation_has_the_same_weights():
+    network = build_meta("alexnet", pooling="plain", lrn="none")
+    assert parameters(network) == GOLDENS["alexnet"][0]
+    pools = [layer for layer in network.features if isinstance(layer, nn.MaxPool2d)]
+    assert [(pool.kernel_size, pool.stride) for pool in pools] == [(2, 2)] * 3
+    stages = {"features.3": (96, 27, 27), "features.7": (256, 13, 13), "features.14": (256, 6, 6)}
+    assert stage_shapes(network, 224, list(stages)) == stages
+
+
+@pytest.mark.parametrize("key", ["alexnet", "zfnet"])
+def test_without_local_response_normalisation(key):
+    assert not any(isinstance(layer, nn.LocalResponseNorm) for layer in build_meta(key, lrn="none").modules())
+    assert build_meta(key, lrn="none").state_dict().keys() == build_meta(key).state_dict().keys()
+
+
 def test_vgg_bn_keeps_the_biases():
     # Scale and shift of 4,224 channels, and no bias lost.
     assert parameters(build_meta("vgg16_bn")) - parameters(build_meta("vgg16")) == 2 * 4_224
@@ -204,7 +249,14 @@ def test_too_small_an_image(key):
     [
         ("zfnet", {"variant": "c"}, "zfnet has no variant 'c': choose one of a, b"),
         ("zfnet", {"lrn": "x"}, "zfnet has no LRN form 'x': choose one of paper, cuda_convnet, caffe"),
-        ("vgg16", {"column": "F"}, "vgg has no column 'F': choose one of A, A-LRN, B, C, D, E"),
+        ("vgg16", {"column": "F"}, "vgg has no column 'F': choose one of A, A-LRN, B, B-5x5, C, D, E"),
+        (
+            "vgg16",
+            {"activation": "gelu"},
+            "vgg has no activation 'gelu': choose one of relu, tanh, sigmoid, leaky_relu",
+        ),
+        ("lenet", {"activation": "gelu"}, "lenet has no activation 'gelu': choose one of scaled_tanh, relu, tanh, sig"),
+        ("alexnet", {"pooling": "2x2"}, "alexnet has no pooling '2x2': choose one of overlapping, plain"),
         ("vgg16", {"init": "he"}, "vgg has no initialisation 'he': choose one of glorot, paper"),
     ],
 )

@@ -308,6 +308,7 @@ def test_gradients(key):
     [
         ("googlenet", {"batch_norm": True, "image_size": 79}, 79),
         ("googlenet", {"aux_heads": False, "image_size": 32}, 32),
+        ("googlenet", {"pool_branch": False, "image_size": 79}, 79),
         ("bn_inception", {"filters": "slim", "separable_conv1": True, "count_padding": False}, 32),
         ("inception_v2", {"stem": "7x7", "reduction_b": "released", "aux_heads": False, "image_size": 75}, 75),
         ("inception_v4", {"kernel_order": "released"}, 75),
@@ -400,6 +401,16 @@ def test_bn_inception_takes_maps_of_an_odd_side():
 def test_impossible_options(key, options, message):
     with pytest.raises(ValueError, match=message):
         build_meta(key, **options)
+
+
+@pytest.mark.parametrize("key", ["googlenet", "googlenet_tv"])
+def test_googlenet_without_its_pool_branches(key):
+    network = build_meta(key, pool_branch=False)
+    maps = {"inception3a": (224, 28, 28), "inception4e": (704, 14, 14), "inception5b": (896, 7, 7), "fc": (1000,)}
+    assert stage_shapes(network, 224, list(maps)) == maps
+    heads = (network.aux1.conv.conv.in_channels, network.aux2.conv.conv.in_channels)
+    assert heads == (192 + 208 + 48, 112 + 288 + 64)
+    assert not any("branch4" in name for name, _ in network.named_modules())
 
 
 def test_googlenet_normalises_only_without_batch_norm():

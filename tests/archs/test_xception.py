@@ -55,6 +55,20 @@ def test_the_first_separable_convolution_of_the_exit_flow_keeps_728_channels():
     assert [conv.pointwise.out_channels for conv in separable] == [728, 1024]
 
 
+def test_an_activation_between_depthwise_and_pointwise_is_a_word():
+    """Section 4.7, with the same weights."""
+    torch.manual_seed(0)
+    plain = build("xception", num_classes=3).conv3
+    x = torch.randn(1, plain.conv1.in_channels, 5, 5)
+    for word, between in (("relu", torch.relu), ("elu", nn.functional.elu), ("none", lambda y: y)):
+        separable = build("xception", num_classes=3, intermediate_activation=word).conv3
+        separable.load_state_dict(plain.state_dict())
+        torch.testing.assert_close(separable(x), separable.pointwise(between(separable.conv1(x))))
+        assert torch.equal(separable(x), plain(x)) == (word == "none")
+    with pytest.raises(ValueError, match="no intermediate activation 'gelu': choose one of none, relu, elu"):
+        build_meta("xception", intermediate_activation="gelu")
+
+
 def test_nothing_stands_between_depthwise_and_pointwise():
     torch.manual_seed(0)
     separable = build("xception", num_classes=3).conv3
