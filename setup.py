@@ -23,7 +23,9 @@ def library() -> Extension:
         ".".join((*NATIVE.parts, "_library")),
         sources=sorted(map(str, NATIVE.glob("*.c"))),
         depends=sorted(map(str, NATIVE.glob("*.h"))),
-        extra_compile_args=[] if sys.platform == "win32" else ["-std=c11", "-O3", "-fvisibility=hidden"],
+        extra_compile_args=[]
+        if sys.platform == "win32"
+        else ["-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden"],
         py_limited_api=True,  # it uses nothing of Python at all
         optional=True,
     )

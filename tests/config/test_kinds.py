@@ -38,7 +38,7 @@ WITH_P = {name.removesuffix(".p") for name in entries(AugmentConfig) if name.end
         (LOSS_FUNCTIONS, LOSSES),
         (STRENGTHS, {*POLICIES, *OPERATION_SETS} - {"torchvision"}),  # which is RandAugment's own
         ({*DRAWS, "augmix"}, POLICIES),  # which is of several chains
-        ({*ENGINES, "auto"}, entries(DataConfig)["engine"].metadata["choices"]),
+        ({*ENGINES, "pillow", "auto"}, entries(DataConfig)["engine"].metadata["choices"]),
         (CHOSEN, LOGGERS),
         (OPERATIONS, WITH_P - set(BATCH)),
         ({*OPERATIONS, "crop"}, AugmentConfig().order),
