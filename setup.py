@@ -25,7 +25,7 @@ def library() -> Extension:
         depends=sorted(map(str, NATIVE.glob("*.h"))),
         extra_compile_args=[]
         if sys.platform == "win32"
-        else ["-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden"],
+        else ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fvisibility=hidden"],
         py_limited_api=True,  # it uses nothing of Python at all
         optional=True,
     )

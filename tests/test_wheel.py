@@ -5,6 +5,7 @@ The source archive holds the whole tree and makes the same wheel.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -14,22 +15,26 @@ from pathlib import Path
 
 import pytest
 
+from cnnbench.data.decode.native import library
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 
 
-def run(*command: object, cwd: Path) -> str:
-    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True)
+def run(*command: object, cwd: Path, **environment: str) -> str:
+    """What a command prints; `environment`: variables besides those of the tests."""
+    variables = {**os.environ, **environment}
+    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, env=variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def build(form: str, source: Path, output: Path) -> Path:
+def build(form: str, source: Path, output: Path, **environment: str) -> Path:
     """The archive that the tree `source` makes: `form` is wheel or sdist."""
     output.mkdir(exist_ok=True)
     code = f"import sys, setuptools.build_meta as backend; print(backend.build_{form}(sys.argv[1]))"
-    return output / run(sys.executable, "-c", code, output, cwd=source).split()[-1]
+    return output / run(sys.executable, "-c", code, output, cwd=source, **environment).split()[-1]
 
 
 def files_of_git() -> list[str]:
@@ -45,6 +50,9 @@ def copy_of_the_tree(folder: Path) -> Path:
     return folder
 
 
+LIBRARY = "cnnbench/data/decode/native/_library.abi3.so"  # not in git: it is built
+
+
 def contents(wheel: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -55,7 +63,7 @@ def test_the_wheel_holds_what_git_has_and_the_source_archive_makes_the_same(tmp_
     wheel = contents(build("wheel", copy_of_the_tree(tmp_path / "tree"), tmp_path))
     inside = {name: f"cnnbench/{name}" if name.startswith("conf/") else name for name in tracked}
     expected = {inside[name] for name in tracked if name.startswith(("cnnbench/", "conf/"))}
-    assert {name for name in wheel if ".dist-info/" not in name} == expected
+    assert {name for name in wheel if ".dist-info/" not in name} - {LIBRARY} == expected
     assert {"cnnbench/py.typed", "cnnbench/conf/train.yaml", "cnnbench/conf/arch/lenet.yaml"} <= expected
 
     sdist = build("sdist", copy_of_the_tree(tmp_path / "other tree"), tmp_path)
@@ -64,7 +72,20 @@ def test_the_wheel_holds_what_git_has_and_the_source_archive_makes_the_same(tmp_
         archive.extractall(tmp_path / "unpacked", filter="data")
     assert {*tracked} <= held
     (unpacked,) = (tmp_path / "unpacked").iterdir()
-    assert contents(build("wheel", unpacked, tmp_path / "second")) == wheel
+    second = contents(build("wheel", unpacked, tmp_path / "second"))
+    assert {name: content for name, content in second.items() if ".dist-info/RECORD" not in name} == {
+        name: content for name, content in wheel.items() if ".dist-info/RECORD" not in name
+    }
+
+
+def test_without_a_compiler_the_wheel_is_the_same_but_for_the_library(tmp_path):
+    """One wheel for every Python from 3.10 on, as the library uses nothing of Python."""
+    tree = copy_of_the_tree(tmp_path / "tree")
+    none = build("wheel", tree, tmp_path / "none", CC=str(tmp_path / "none/gcc"))
+    assert "-cp310-abi3-" in none.name
+    assert LIBRARY not in contents(none)
+    if library.load() is not None:  # there is a compiler here
+        assert {*contents(build("wheel", tree, tmp_path / "with"))} == {*contents(none), LIBRARY}
 
 
 def test_installed_wheel_trains_from_another_folder(tmp_path, small_data):

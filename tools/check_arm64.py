@@ -39,9 +39,8 @@ def main() -> None:
             ["qemu-aarch64", there, *files], capture_output=True, text=True, check=True
         ).stdout.splitlines()
     differ = sum(one != other for one, other in zip(expected, found, strict=True))
-    print(
-        f"{len(files)} files, {len(expected)} boxes and crops: {differ} differ; {vectors} NEON operands in the inverse DCT"
-    )
+    print(f"{len(files)} files, {len(expected)} boxes and crops: {differ} differ")
+    print(f"{vectors} NEON operands in the inverse DCT")
     raise SystemExit(1 if differ else 0)
 
 

@@ -3,7 +3,7 @@
     python tools/fuzz_decoder.py FOLDER --runs 1000000      # FOLDER keeps the corpus and what failed; goes on from it
     python tools/fuzz_decoder.py FOLDER --keep FILE.zip     # the smallest corpus with the same coverage, for the tests
 
-Needs clang with libFuzzer (Debian: apt install clang libclang-rt-dev). What is tried of each file: tools/fuzz/decoder.c.
+Needs clang with libFuzzer (Debian: apt install clang libclang-rt-dev). What is tried of a file: tools/fuzz/decoder.c.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests/support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
 import odd_pictures
 
+ROOT = Path(__file__).parents[1]
 NATIVE = ROOT / "cnnbench/data/decode/native"
 FLAGS = ("-std=gnu11", "-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
 HEADS = (bytes(12), bytes(range(40, 52)), bytes([0, 0, 255, 255, 7, 0, 0, 0, 63, 63, 3, 0]))  # which choose boxes
