@@ -47,7 +47,7 @@ class SourceConfig:
 @dataclass(frozen=True)
 class DataConfig(SourceConfig):
     engine: str = key(
-        "decoder of JPEG files; auto: the fastest that is here (all give the same pixels)",
+        "decoder of JPEG files; auto: the fastest here, measured once on files of the data (all give the same pixels)",
         "auto",
         choices=("auto", "native", "simplejpeg", "pillow"),
         note=MAY_CHANGE,

@@ -18,11 +18,12 @@ from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row
-from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.picture import Engine, Picture, open_picture
 from cnnbench.data.decode.pillow_engine import known_formats, open_image
 from cnnbench.data.decode.region import Part, fitted, rectangle
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.fastest import engine_for
 from cnnbench.data.loading.loader import Batch, ImageMaker
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey, image_random
@@ -74,7 +75,9 @@ class Decode:
     """Opens each picture and decodes the part that its first epoch would draw, from bytes that are in memory."""
 
     def __init__(self, bench: Bench) -> None:
-        engine = make_engine(choose_engine(bench.data.engine), bench.data.pixels == "loose", bench.split.side_index)
+        engine = make_engine(
+            engine_for(bench.split, bench.data.engine), bench.data.pixels == "loose", bench.split.side_index
+        )
         self.open = partial(_open, bench, engine, {index: bench.split.read(index) for index in bench.indices})
         self.interpolation = bench.arch.interpolation
 
@@ -88,7 +91,7 @@ class Resize:
     """Resizes parts that are decoded already."""
 
     def __init__(self, bench: Bench) -> None:
-        engine = make_engine(choose_engine(bench.data.engine), side_index=bench.split.side_index)
+        engine = make_engine(engine_for(bench.split, bench.data.engine), side_index=bench.split.side_index)
         contents = {index: bench.split.read(index) for index in bench.indices}
         self.rest = bench.arch.interpolation, bench.data.pixels == "loose"
         self.items = {}

@@ -11,10 +11,11 @@ import torch
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.data import DataConfig
-from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.picture import Undecided, open_picture
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.fastest import engine_for
 from cnnbench.data.loading.loader import BROKEN_LABEL, Batch
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import in_channels
@@ -35,7 +36,7 @@ class FullImages:
         self.order = [[image] for batch in order for image in batch]
         self.workers = max(1, workers)
         self.broken: dict[int, str] = {}
-        self._open = make_engine(choose_engine(data.engine), side_index=split.side_index)
+        self._open = make_engine(engine_for(split, data.engine), side_index=split.side_index)
 
     def __enter__(self) -> FullImages:
         return self

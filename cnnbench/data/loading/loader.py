@@ -22,6 +22,7 @@ from cnnbench.config.data import MOST_SECONDS, DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine
 from cnnbench.data.decode.picture import Engine, Undecided, open_picture
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.fastest import engine_for
 from cnnbench.data.loading.fence import Fence
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
@@ -252,7 +253,8 @@ def loader_of(
     training = isinstance(transform, TrainingTransform)
     loose = training and data.pixels == "loose"
     channels, seconds = transform.arch.in_channels, data.max_seconds
-    images = ImageMaker(split, transform, channels, data.engine, loose, replace=training, max_seconds=seconds)
+    engine = engine_for(split, data.engine)
+    images = ImageMaker(split, transform, channels, engine, loose, replace=training, max_seconds=seconds)
     max_bad = data.max_bad if training else None
     return Loader(images, order, workers, data.worker_kind, data.prefetch, pin, max_bad)
 

@@ -1,0 +1,112 @@
+"""Which decoder is the fastest here, on a data set's own files: measured once, in half a second, and remembered.
+
+Which one is depends on the processor: the native decoder has vector code for some. Pixels do not depend on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from cnnbench import __version__
+from cnnbench.data.decode.engines import ENGINES, choose_engine, make_engine
+from cnnbench.data.decode.jpeg_structure import START
+from cnnbench.data.decode.native.library import load
+from cnnbench.data.decode.picture import open_picture
+from cnnbench.data.decode.region import central_window, cut
+from cnnbench.data.layouts.split import Split
+from cnnbench.runtime.cache import cache_folder, own_cache_folder
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import read_json, write_json
+from cnnbench.runtime.machine import processor
+
+SECONDS = 0.5  # of processor time for all engines together
+IMAGES = 16
+ROUNDS = 5
+SIZE, CROP_RATIO = 224, 0.875  # of the crop that is timed: the usual centre crop
+
+
+def engine_for(split: Split, name: str) -> str:
+    """The engine that data.engine=`name` means for `split`; "auto": the fastest of those that are here."""
+    here = [engine for engine, kind in ENGINES.items() if kind.is_here()]
+    if name != "auto" or len(here) < 2:
+        return choose_engine(name)
+    times = remembered(here) or measured(split, here)
+    return min(times, key=lambda engine: times[engine]) if times else choose_engine("auto")
+
+
+def remembered(engines: list[str]) -> dict[str, float] | None:
+    """CPU ms per image of each of `engines` on this machine, as measured before; None if they were not."""
+    try:
+        known = read_json(_file(cache_folder()))
+    except UserError:
+        return None
+    times = known.get(_machine()) if isinstance(known, dict) else None
+    if not isinstance(times, dict) or sorted(times) != sorted(engines):
+        return None
+    return times if all(isinstance(milliseconds, float) for milliseconds in times.values()) else None
+
+
+def measured(split: Split, engines: list[str]) -> dict[str, float]:
+    """The same, measured on files of `split`, and remembered; nothing where it has no JPEG files."""
+    contents = _some_jpegs(split)
+    if not contents:
+        return {}
+    rounds = _rounds({engine: _crops(engine, contents) for engine in engines})
+    times = {engine: round(float(np.median(rounds[engine])) / len(contents) * 1e3, 4) for engine in engines}
+    with suppress(OSError, UserError):
+        path = _file(own_cache_folder())
+        known = read_json(path)
+        write_json(path, (known if isinstance(known, dict) else {}) | {_machine(): times})
+    return times
+
+
+def _some_jpegs(split: Split) -> list[bytes]:
+    found = []
+    for index in np.linspace(0, len(split) - 1, min(IMAGES, len(split))).astype(int).tolist():
+        with suppress(UserError):
+            content = split.read(index)
+            if isinstance(content, bytes) and content.startswith(START):
+                found.append(content)
+    return found
+
+
+def _crops(engine: str, contents: list[bytes]) -> Callable[[], None]:
+    """What makes the central crop of each file."""
+    decode = make_engine(engine)
+
+    def make() -> None:
+        for content in contents:
+            with suppress(UserError):
+                picture = open_picture(content, "", decode)
+                cut(picture, central_window(picture.width, picture.height, SIZE, CROP_RATIO), "bilinear")
+
+    return make
+
+
+def _rounds(works: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
+    """CPU seconds of each work in each round, in turn; a first round is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    began = time.thread_time()
+    for number in range(1 + ROUNDS):
+        for name, work in works.items():
+            start = time.thread_time()
+            work()
+            if number:
+                times[name].append(time.thread_time() - start)
+        if number and time.thread_time() - began > SECONDS:
+            break
+    return times
+
+
+def _file(cache: Path) -> Path:
+    return cache / "engines.json"
+
+
+def _machine() -> str:
+    library = load()
+    return f"{processor()}, {library.instructions if library else 'no library'}, cnnbench {__version__}"
