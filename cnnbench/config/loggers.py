@@ -2,4 +2,5 @@
 
 LOGGERS: dict[str, str] = {
     "tensorboard": "curves, augmented images, first filters, the config beside the final errors",
+    "trace": "trace.json, a few steps of the loop by torch's profiler, and its costliest operators",
 }

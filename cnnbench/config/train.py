@@ -45,6 +45,7 @@ class TrainConfig:
     ladder: str | None = key(
         "a row of a table that adds one change to another: `ladder=NAME step=ROW`; null: none", None
     )
+    debug: str | None = key("a trial: debug=fast, overfit or profile; null: none", None, note=MAY_CHANGE)
     arch: ArchConfig = group(ArchConfig, "the network")
     data: DataConfig = group(DataConfig, "the images; `data=PATH` is short for `data.path=PATH`")
     augment: AugmentConfig = group(AugmentConfig, "augmentation of training images")
@@ -131,6 +132,18 @@ class TrainConfig:
     compile: bool = key("compile the network with torch.compile", False, note=MAY_CHANGE)
     deterministic: bool = key("only deterministic kernels (slower on a GPU)", False, note=MAY_CHANGE)
     eval_batch: int = key("images per process and step in evaluation", 256, note=MAY_CHANGE, range=Range(at_least=1))
+    max_steps: int | None = key(
+        "stop after so many optimiser steps, as a trial: rate and averages are those of the whole run; null: no limit",
+        None,
+        range=Range(at_least=1),
+    )
+    max_eval_images: int | None = key(
+        "validation images that are counted, evenly over them, as a trial; null: all", None, range=Range(at_least=1)
+    )
+    one_batch: bool = key(
+        "train and test on the images of the first batch alone, as a trial: can they be learned by heart?",
+        False,
+    )
     evaluate_every: int = key("epochs between two evaluations (the last epoch always)", 1, range=Range(at_least=1))
     save_every: int = key(
         "optimiser steps between two saves within an epoch",

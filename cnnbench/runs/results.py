@@ -67,6 +67,7 @@ class RunResult(_Errors, total=False):
     """result.json: a run that has ended, after its last epoch."""
 
     arch: str
+    trial: str  # what makes it a trial and no run of its recipe: fewer steps, fewer images
     top1_error: float
     top5_error: float
     epoch: int

@@ -25,6 +25,7 @@ from cnnbench.training.averages import of_run
 from cnnbench.training.context import TrainContext
 from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.state import TrainState
+from cnnbench.training.trial import trial_of
 
 SETTLED = 3  # times its memory after which a running mean has forgotten its start but for 5 %
 
@@ -33,7 +34,8 @@ def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader)
     """Several lines of plain text; `loader`: of the training images."""
     config = context.config
     rows = {
-        "run": f"{context.folder} ({_state(config, state)})",
+        "run": f"{context.folder} ({_state(context, state)})",
+        "trial": trial_of(config, context.steps_per_epoch),
         "network": _network(context),
         "data": _data(context, val),
         "files": context.data.files,
@@ -53,8 +55,9 @@ def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader)
     return f"cnnbench {__version__} train\n" + "\n".join(lines)
 
 
-def _state(config: TrainConfig, state: TrainState) -> str:
-    if state.epoch == config.epochs:
+def _state(context: TrainContext, state: TrainState) -> str:
+    config = context.config
+    if state.epoch == context.epochs:
         return "trained; only the result is missing"
     if state.epoch or state.step:
         return f"continues after epoch {state.epoch}, step {state.step} of the next"

@@ -54,6 +54,21 @@ class TrainContext:
         return self.data.images // self.config.chosen_batch
 
     @property
+    def epochs(self) -> int:
+        """Epochs that the run trains; the last may be cut by max_steps."""
+        most = self.config.max_steps
+        return self.config.epochs if most is None else min(self.config.epochs, -(-most // self.steps_per_epoch))
+
+    def steps_of(self, epoch: int) -> int:
+        """Steps of the epoch with that number, from 0 on."""
+        return self.step_at(epoch + 1) - epoch * self.steps_per_epoch
+
+    def step_at(self, epoch: int, step: int = 0) -> int:
+        """Steps of the whole run that are done after so many epochs, and so many steps of the next."""
+        done = epoch * self.steps_per_epoch + step
+        return done if self.config.max_steps is None else min(done, self.config.max_steps)
+
+    @property
     def device(self) -> torch.device:
         return self.normalise.device
 

@@ -14,6 +14,7 @@ from cnnbench.training.loggers.console import Console
 from cnnbench.training.loggers.json_lines import JsonLines
 from cnnbench.training.loggers.logger import LoggedRun, Logger, Scope
 from cnnbench.training.loggers.tensorboard import TensorBoard
+from cnnbench.training.loggers.trace import Trace
 
 ALWAYS: tuple[Callable[[LoggedRun], Logger], ...] = (Console, JsonLines)
 
@@ -49,5 +50,5 @@ class Log:
 # The keys are those of config.loggers.LOGGERS.
 CHOSEN: Implementations[Callable[[LoggedRun], Logger]] = Implementations(
     "CHOSEN in cnnbench/training/log.py",
-    {"tensorboard": TensorBoard},
+    {"tensorboard": TensorBoard, "trace": Trace},
 )

@@ -43,16 +43,16 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
     """
     config = context.config
     try:
-        while state.epoch < config.epochs:
+        while state.epoch < context.epochs:
             metrics = train_epoch(context, state, batches)
             epoch = state.epoch + 1
-            if epoch % config.evaluate_every == 0 or epoch == config.epochs:
+            if epoch % config.evaluate_every == 0 or epoch == context.epochs:
                 metrics |= _evaluate(context, state)
             metrics["elapsed_seconds"] = state.seconds + state.evaluation_seconds + state.saving_seconds
             state.epoch, state.step, state.loss_sum, state.counted, state.wrong = epoch, 0, 0.0, 0, 0
             state.metrics.append(cast(EpochMetrics, metrics))
             if context.log is not None:
-                context.log.scalars("epoch", epoch * context.steps_per_epoch, metrics)
+                context.log.scalars("epoch", context.step_at(epoch), metrics)
             begun = time.perf_counter()
             _save(context, state, _names(context, state))
             state.saving_seconds += time.perf_counter() - begun
@@ -63,12 +63,13 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
 
 def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetcher) -> dict[str, Any]:
     """Train from state.step to the end of the epoch; the epoch's figures."""
-    config, log, steps = context.config, context.log, context.steps_per_epoch
+    config, log, before = context.config, context.log, state.epoch * context.steps_per_epoch
+    steps = context.steps_of(state.epoch)
     context.model.train()
     first, start, waited_before = state.step, time.perf_counter(), batches.waited
     for step in range(first, steps):
         _boundary(context)
-        global_step = state.epoch * steps + step
+        global_step = before + step
         rate = _rate(context, state, global_step)
         with whole_step(context):
             loss = _step(context, batches, global_step, rate)
@@ -97,11 +98,11 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
     state.steps_timed += steps - first
     return {
         "epoch": state.epoch + 1,
-        "step": (state.epoch + 1) * steps,
+        "step": before + steps,
         "train_loss": mean_loss,
         "train_top1_error": 100 * wrong / max(1, images),
         "train_n": images,
-        "rate": _rate(context, state, (state.epoch + 1) * steps - 1),
+        "rate": _rate(context, state, before + steps - 1),
         "images_per_second": (steps - first) * config.chosen_batch / elapsed,
         "data_wait": waited / elapsed,
         "training_seconds": elapsed,
@@ -290,13 +291,13 @@ def _save(context: TrainContext, state: TrainState, also: tuple[str, ...] = ()) 
     content = snapshot.content(context, state)
     record_broken(context.folder, context.data.training, context.process)
     if content is not None:
-        where = state.epoch, state.epoch * context.steps_per_epoch + state.step
+        where = state.epoch, context.step_at(state.epoch, state.step)
         context.checkpointer.save(content, where, also)
 
 
 def _save_last(context: TrainContext, state: TrainState) -> None:
     """Save between two steps, or from the midst of one that was given up."""
-    _ask_monitor(context, state, state.epoch * context.steps_per_epoch + state.step)
+    _ask_monitor(context, state, context.step_at(state.epoch, state.step))
     _save(context, state)
 
 

@@ -42,7 +42,7 @@ def show_start(context: TrainContext, log: Log, images: ImageMaker) -> None:
 
 def show_end(context: TrainContext, log: Log, state: TrainState) -> None:
     """The first filters as trained; the config beside the final errors (in percent), under HPARAMS."""
-    step = state.epoch * context.steps_per_epoch
+    step = context.step_at(state.epoch)
     _show_filters(context.model, log, step)
     with _tolerated(log, "final errors"):
         errors = final_errors(state)

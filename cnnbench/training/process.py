@@ -38,6 +38,7 @@ from cnnbench.training.result import save_result
 from cnnbench.training.snapshot import restore
 from cnnbench.training.state import TrainState
 from cnnbench.training.status import Status
+from cnnbench.training.trial import splits_of_trial
 
 
 def train_process(folder: Path, process: Process, device_name: str) -> float:
@@ -56,6 +57,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         train = read_split(config.data, "train")
         val = read_split(config.data, "val", train.classes)
         _check_fits_data(config, train)
+        train, val = splits_of_trial(config, train, val)
         with open_loaders(config, train, val, process, device) as (data, loader):
             context = build_context(config, _model(config, train, process, device), data, folder, process, preemption)
             state = _continue(context)
@@ -66,7 +68,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
                 if context.checkpointer.saved[1] == 0:
                     show_start(context, context.log, loader.images)
             try:
-                if state.epoch < config.epochs:
+                if state.epoch < context.epochs:
                     batches = loader.batches(rest_of_run(config, len(train), state, process))
                     with _within_memory(context):
                         train_epochs(context, state, DevicePrefetcher(batches, context.normalise))
@@ -143,7 +145,7 @@ def _continue(context: TrainContext) -> TrainState:
     content = checkpoint.load(path)
     _check_data(context.folder, content, context.data)
     state = restore(context, content)
-    context.checkpointer.saved = state.epoch, state.epoch * context.steps_per_epoch + state.step
+    context.checkpointer.saved = state.epoch, context.step_at(state.epoch, state.step)
     return state
 
 

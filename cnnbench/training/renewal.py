@@ -19,7 +19,7 @@ def renew_statistics(context: TrainContext, state: TrainState) -> None:
     config, asked = context.config, []
     if context.averaged is not None:
         asked.append((context.averaged.module, config.average.precise_bn))
-    if state.epoch + 1 == config.epochs:
+    if state.epoch + 1 == context.epochs:
         asked.append((context.model, config.precise_bn))
     for model, count in asked:
         if count is not None and batch_norms(model):

@@ -15,6 +15,7 @@ from cnnbench.runtime.machine import processor
 from cnnbench.runtime.shell import counted, typed
 from cnnbench.training.context import TrainContext
 from cnnbench.training.state import TrainState
+from cnnbench.training.trial import trial_of
 
 FIGURES = {  # a line of the summary -> the keys of result.json that it needs
     "best        top-1 error {best_top1_error:.2f} % after epoch {best_epoch}, chosen on these same images\n": (
@@ -61,6 +62,8 @@ def save_result(context: TrainContext, state: TrainState) -> None:
         "training_images": context.data.images,
         "seed": config.seed,
     }
+    if (trial := trial_of(config, context.steps_per_epoch)) is not None:
+        result["trial"] = trial
     if state.averaged_counts is not None:
         averaged = Counts(*state.averaged_counts)
         result["averaged_top1_error"] = averaged.top1_error
@@ -86,8 +89,13 @@ def result_text(folder: Path, result: RunResult) -> str:
     again = f"cnnbench eval {typed('run', run_name(folder))}"
     epochs = f" after {counted(result['epoch'], 'epoch')}" if "epoch" in result else ""
     figures = "".join(line.format(**result) for line, keys in FIGURES.items() if all(key in result for key in keys))
-    return f"""
-{result.get("arch", "the network")}{epochs}, {counts.n:,} validation images, one centre crop:
+    by_heart = "one_batch" in result.get("trial", "")
+    images = "images that it was trained on" if by_heart else "validation images"
+    trial = f"\nA TRIAL, no run of its recipe: {result['trial']}\n" if "trial" in result else ""
+    if by_heart:
+        trial += f"{'NOT ' * (counts.wrong1 > 0)}learned by heart: {counts.wrong1:,} of {counts.n:,} images are wrong\n"
+    return f"""{trial}
+{result.get("arch", "the network")}{epochs}, {counts.n:,} {images}, one centre crop:
 {error_table(counts)}
 {averaged}
 {figures}result      {folder}/result.json

@@ -66,6 +66,11 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
     result = load_result(folder)
     if result is None:
         raise UserError(f"{folder} has not ended: it has no whole {RESULT}; the same train command continues it")
+    if "trial" in result:
+        raise UserError(
+            f"{folder} is a trial ({result['trial']}), and no paper's error is of one: train without debug=, "
+            "max_steps=, max_eval_images= and one_batch="
+        )
     measured = _measured(folder, result)
     judged = [each for file, errors in measured for each in judge(trained, file, errors, config)]
     causes = _causes(folder, trained, result, measured, compose)

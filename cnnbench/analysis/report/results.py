@@ -152,6 +152,8 @@ def _other_truth(measured: MeasuredErrors) -> str:
 
 def _compared(run: Run, measured: MeasuredErrors) -> tuple[Published | None, str]:
     """The published error that this one is of the same kind as, and its source; or None, and why there is none."""
+    if run.result is not None and "trial" in run.result:
+        return None, f"not comparable: a trial, {run.result['trial']}"
     if measured.labels:
         return None, f"not comparable: {_other_truth(measured)}"
     split = split_of(run.config, measured)
