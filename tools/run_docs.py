@@ -40,6 +40,7 @@ WEIGHTS = {
     "b.pth": "resnet50",
     "resnet50.h5": "resnet50_v1",  # what it is, is told by its first bytes
 }
+PICTURES = ("cat.jpg", "shoe.png")  # single pictures, by their first bytes
 IMAGES, OF_SAMPLE = 4, 1  # of each class and split; those that stand for the bundled sample
 COMPARED = {"cnnbench recipes"}  # tests/test_docs.py compares it with its page anyway
 EXPECTED = {"verify": 1}  # nothing that a page's runs reach here is comparable with a paper
@@ -61,6 +62,7 @@ SHORTER = {
     "features": ["batch=8", "data.workers=0", "device=cpu"],
     "bench": ["rounds=1", "batch=2", "images=4", "loader_images=8", "data.workers=0"],
     "data check": ["workers=0"],
+    "look": ["images=4", "points=3", "landscape_images=2", "batch=4", "data.workers=0", "device=cpu"],
     "data pack": ["workers=0"],
     "data stats": ["workers=0"],
 }
@@ -204,6 +206,8 @@ def make_folders(world: Path) -> None:
     sample = sample_folder()
     os.environ["CNNBENCH_CACHE"] = str(world / "cache")
     folders = {f"cache/{sample.name}": sorted(folder.name for folder in (sample / "val").iterdir()), **CLASSES}
+    for name in PICTURES:
+        shutil.copy(next((sample / "val" / "sneaker").iterdir()), world / name)
     for name, classes in folders.items():
         for split in ("train", "val"):
             for label, source in zip(classes, sorted((sample / split).iterdir()), strict=False):

@@ -25,6 +25,7 @@ from cnnbench.config.data_commands import (
 )
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.features import FeaturesConfig
+from cnnbench.config.look import LookConfig
 from cnnbench.config.predict import PredictConfig
 from cnnbench.config.train import TrainConfig
 
@@ -154,6 +155,18 @@ COMMANDS = {
         "analysis.report.command:report_command",
         ("config.checks:check_report",),
         bare="runs",
+    ),
+    "look": Command(
+        "look",
+        "what a network has learned and what it sees in a picture: one HTML page and the pictures as PNG and SVG",
+        (
+            "cnnbench look run=demo image=shoe.png",
+            "cnnbench look run=vgg16 image=cat.jpg pictures=[activations,deconvolution] layer=conv4_3 unit=17",
+            "cnnbench look arch=resnet50 weights=torchvision image=cat.jpg pictures=[grad_cam] target=tabby",
+        ),
+        LookConfig,
+        "analysis.look.command:look_command",
+        ("config.look:check_look", "archs.weights.torchvision:check_published"),
     ),
     "lecture": Command(
         "lecture",

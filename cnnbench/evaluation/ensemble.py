@@ -71,14 +71,14 @@ def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
     return found
 
 
-def split_and_targets(member: EnsembleMember) -> tuple[Split, np.ndarray]:
-    """The val split, and the right answers for each image, int64 (n, answers), its class first.
+def split_and_targets(member: EnsembleMember, split_name: str = "val") -> tuple[Split, np.ndarray]:
+    """The split of that name, and the right answers for each image, int64 (n, answers), its class first.
 
     Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such.
     """
     settings, known = member.settings, member.trained_model.classes
     # The folders of images with labels of their own may have any names.
-    split = read_split(settings.data, "val", known if settings.labels is None else None)
+    split = read_split(settings.data, split_name, known if settings.labels is None else None)
     if known is None and settings.data.classes is None and (ilsvrc.only_ilsvrc(split.classes) or _numbered(split)):
         known = tuple(ilsvrc.class_names())
     known = known or split.classes

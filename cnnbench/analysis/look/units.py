@@ -18,6 +18,7 @@ from cnnbench.archs.forward_pass import Point
 IN_A_ROW = re.compile(r"(conv\d+(_\d+)?|cccp\d+|fc\d+)")
 MOST = 9  # images for each unit, as in Figure 2 of Zeiler and Fergus 2014
 NEAR_ZERO = 0.01  # of the largest value of the layer for the same image: below that an activation hardly counts
+LOOKED_AT = "the layer that is looked at"  # no layer's name
 SATURATED = 0.95  # of the same: a squashing function gives hardly more, whatever comes in
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid)
 
@@ -76,50 +77,62 @@ class Strongest:
     columns: np.ndarray
 
 
-@torch.inference_mode()
-def strongest(network: Network, point: Point, batches: Iterable[tuple[list[int], torch.Tensor]]) -> Strongest:
-    """The MOST images of `batches`, numbers and images (N, C, H, W), for each unit at `point`; each image counts once,
-    with its strongest place. Of equals the earlier one stands first."""
-    values, where, numbers = [], [], []
-    width = point.shape[2] if len(point.shape) == 3 else 1
-    with capture(network.model, {"layer": point}) as run:
-        for some, images in batches:
-            found = run(images)["layer"]
-            high, place = found.reshape(len(found), found.shape[1], -1).max(2)
-            values.append(high.double().cpu().numpy())
-            where.append(place.cpu().numpy())
-            numbers += some
-    every, everywhere = np.concatenate(values).T, np.concatenate(where).T
-    order = np.argsort(-every, axis=1, kind="stable")[:, :MOST]
-    places = np.take_along_axis(everywhere, order, 1)
-    return Strongest(
-        np.take_along_axis(every, order, 1), np.array(numbers, np.int64)[order], places // width, places % width
-    )
+@dataclass(frozen=True)
+class Survey:
+    """What was seen over many images: of every layer its activity, and of one the images that its units answer to."""
+
+    activity: list[Activity]
+    strongest: Strongest
 
 
 @torch.inference_mode()
-def activity(network: Network, batches: Iterable[torch.Tensor]) -> list[Activity]:
-    """The activity of each layer over the images of `batches` (N, C, H, W), in the order of the forward pass.
+def survey(network: Network, point: Point, batches: Iterable[tuple[list[int], torch.Tensor]]) -> Survey:
+    """The activity of each layer, in the order of the forward pass, and the strongest images of the units at `point`,
+    over `batches` of numbers and images (N, C, H, W).
 
     A layer is what its name stands for in a network of layers in a row (conv4_3, fc7: after the activation); in others
     each call of an activation is one.
     """
     counts: dict[str, ActivityCount] = {}
-    points = named_layers(network)
-    if points:
-        with capture(network.model, points) as run:
-            for images in batches:
-                for name, values in run(images).items():
-                    counts.setdefault(name, ActivityCount()).add(values)
-    else:
-        calls = _ActivationCalls(network.model, counts)
-        try:
-            for images in batches:
-                calls.start()
-                network.model(images)
-        finally:
+    points, highest = named_layers(network), _Highest(point)
+    calls = None if points else _ActivationCalls(network.model, counts)
+    try:
+        with capture(network.model, {**points, LOOKED_AT: point, "logits": network.names["logits"]}) as run:
+            for numbers, images in batches:
+                if calls is not None:
+                    calls.start()
+                found = run(images)
+                highest.add(numbers, found[LOOKED_AT])
+                for name in points:
+                    counts.setdefault(name, ActivityCount()).add(found[name])
+    finally:
+        if calls is not None:
             calls.remove()
-    return [count.result(name) for name, count in counts.items()]
+    return Survey([count.result(name) for name, count in counts.items()], highest.result())
+
+
+class _Highest:
+    """The largest value of each unit at `point`, and its place, image by image."""
+
+    def __init__(self, point: Point) -> None:
+        self.width = point.shape[2] if len(point.shape) == 3 else 1
+        self.values: list[np.ndarray] = []
+        self.places: list[np.ndarray] = []
+        self.numbers: list[int] = []
+
+    def add(self, numbers: list[int], values: torch.Tensor) -> None:
+        high, place = values.reshape(len(values), values.shape[1], -1).max(2)
+        self.values.append(high.double().cpu().numpy())
+        self.places.append(place.cpu().numpy())
+        self.numbers += numbers
+
+    def result(self) -> Strongest:
+        """The MOST images of each unit; each image counts once. Of equals the earlier one stands first."""
+        values, places = np.concatenate(self.values).T, np.concatenate(self.places).T
+        order = np.argsort(-values, axis=1, kind="stable")[:, :MOST]
+        at = np.take_along_axis(places, order, 1)
+        best = np.take_along_axis(values, order, 1)
+        return Strongest(best, np.array(self.numbers, np.int64)[order], at // self.width, at % self.width)
 
 
 def named_layers(network: Network) -> dict[str, Point]:

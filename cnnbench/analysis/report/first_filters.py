@@ -25,6 +25,11 @@ def first_filters(run: Run) -> tuple[Figure | None, str]:
     name, weight = _first_convolution(file)
     if weight is None:
         return None, f"{file.name}: {name}"
+    return filters_plot(name, weight)
+
+
+def filters_plot(name: str, weight: np.ndarray) -> tuple[Figure, str]:
+    """The filters (N, C, H, W) of the layer `name` in rows, and the caption: in colour or grey as the channels are."""
     tiles = as_images(weight)
     shown = tiles[:MOST]
     columns = min(ACROSS, math.ceil(math.sqrt(2 * len(shown))))

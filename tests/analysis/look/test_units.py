@@ -7,7 +7,7 @@ from small_networks import small_images, small_network
 from torch import nn
 
 from cnnbench.analysis.look.network import logits_and_values, network_of
-from cnnbench.analysis.look.units import ActivityCount, activity, named_layers, strongest
+from cnnbench.analysis.look.units import ActivityCount, named_layers, survey
 
 
 def counted(*batches):
@@ -31,7 +31,8 @@ def test_shares_are_of_the_largest_of_each_image():
 
 
 def test_each_call_of_an_activation_is_a_layer_where_layers_have_no_names_of_papers():
-    found = activity(small_network("resnet20"), [small_images("resnet20", 2)])
+    network = small_network("resnet20")
+    found = survey(network, network.last_map, [([0, 1], small_images("resnet20", 2))]).activity
     assert [each.layer for each in found[:4]] == ["relu", "layer1.0.relu", "layer1.0.relu (2)", "layer1.1.relu"]
     assert len(found) == 19
     assert all(0.2 < each.zero < 0.9 for each in found)
@@ -41,7 +42,8 @@ def test_each_call_of_an_activation_is_a_layer_where_layers_have_no_names_of_pap
 def test_layers_in_a_row_are_counted_by_name_after_their_activation():
     network, images = small_network("alexnet"), small_images("alexnet", 3)
     assert list(named_layers(network)) == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"]
-    found = {each.layer: each for each in activity(network, [images[:2], images[2:]])}
+    point, batches = network.find("pool1"), [([0, 1], images[:2]), ([2], images[2:])]
+    found = {each.layer: each for each in survey(network, point, batches).activity}
     for name in ("conv3", "fc6"):
         _, values = logits_and_values(network, images, network.find(name))
         flat = values.transpose(0, 1).flatten(1)
@@ -55,7 +57,7 @@ def test_layers_in_a_row_are_counted_by_name_after_their_activation():
 def test_the_strongest_images_are_those_of_a_sort():
     network, images = small_network("vgg11"), small_images("vgg11", 12)
     point, numbers = network.find("conv2_1"), [7, 3, 11, 30, 2, 5, 60, 61, 1, 9, 8, 12]
-    found = strongest(network, point, [(numbers[:5], images[:5]), (numbers[5:], images[5:])])
+    found = survey(network, point, [(numbers[:5], images[:5]), (numbers[5:], images[5:])]).strongest
     _, values = logits_and_values(network, images, point)
     assert found.values.shape == (128, 9)
     for unit in (0, 100):
@@ -68,7 +70,7 @@ def test_the_strongest_images_are_those_of_a_sort():
 
 def test_of_equals_the_first_comes_first_and_units_without_maps_have_place_zero():
     network = network_of("flat", nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU()), 2, 1)
-    found = strongest(network, network.find("2"), [([4, 2, 9], torch.ones(3, 1, 2, 2))])
+    found = survey(network, network.find("2"), [([4, 2, 9], torch.ones(3, 1, 2, 2))]).strongest
     assert np.array_equal(found.images, np.tile([4, 2, 9], (3, 1)))
     assert not found.rows.any()
     assert not found.columns.any()
