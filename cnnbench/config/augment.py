@@ -94,7 +94,12 @@ class ClaheConfig:
         range=Range(above=0, at_most=256),
     )
     grid: int = key("tiles along each side of the image", 8, range=Range(at_least=1))
-    channels: str = key("luma: the lightness alone; each: every channel on its own", "luma", choices=("luma", "each"))
+    channels: str = key(
+        "luma: the lightness alone; each: every channel on its own",
+        "luma",
+        choices=("luma", "each"),
+        source="our choice: colours stay",
+    )
 
 
 @dataclass(frozen=True)
