@@ -38,4 +38,6 @@ def _class(split: Split, index: int) -> str:
 
 
 def _file(split: Split, index: int) -> str:
-    return printable(os.path.basename(split.name(index)))
+    name = os.path.basename(split.name(index))
+    _, inside, number = name.rpartition(", image ")  # of a file that holds many
+    return printable(f"image {number}" if inside else name)
