@@ -88,6 +88,8 @@ def test_a_module_that_runs_twice_gives_its_last_call() -> None:
     with torch.no_grad(), capture(network, {name: names[name] for name in ("layer1.0", "layer1.0.relu")}) as run:
         both = run(images)
     assert torch.equal(both["layer1.0"], both["layer1.0.relu"])
+    with torch.no_grad(), capture(network, {"relu": names["layer1.0.relu"]}) as run:  # where the pass stops at it too
+        assert torch.equal(run(images)["relu"], both["layer1.0"])
 
 
 def test_gradients_flow_to_a_layer_that_is_overwritten() -> None:
