@@ -93,25 +93,15 @@ def cut(
 
 
 def at_once(picture: Picture, part: Part, interpolation: str, mirrored: bool = False) -> Resize | None:
-    """`part` as one resize of a domain of the picture; None where it is none, or another kernel's."""
-    if isinstance(part, Padded) or _by_opencv(part, interpolation):
+    """`part` as one resize of a domain of the picture; None where it is none."""
+    if isinstance(part, Padded):
         return None
     size = part.size
     if isinstance(part, Box):
-        domain, scale, window = (
-            (part.left, part.top, part.width, part.height),
-            (part.width / size, part.height / size),
-            (0, 0),
-        )
-    else:
-        domain, window = (0, 0, picture.width, picture.height), (part.left, part.top)
-        scale = picture.width / part.width, picture.height / part.height
-    return Resize(*domain, *scale, *window, size, size, interpolation, mirrored)
-
-
-def _by_opencv(part: Part, interpolation: str) -> bool:
-    """Whether nothing shrinks: then there is nothing to antialias, and OpenCV's kernel is the faster one."""
-    return isinstance(part, Box) and interpolation == "bilinear" and max(part.width, part.height) <= part.size
+        domain, scale = (part.left, part.top, part.width, part.height), (part.width / size, part.height / size)
+        return Resize(*domain, *scale, 0, 0, size, size, interpolation, mirrored)
+    scale = picture.width / part.width, picture.height / part.height
+    return Resize(0, 0, picture.width, picture.height, *scale, part.left, part.top, size, size, interpolation, mirrored)
 
 
 def rectangle(picture: Picture, part: Part, interpolation: str) -> tuple[int, int, int, int]:
@@ -158,7 +148,7 @@ def fitted(
         bottom = part.top + size + (part.top + size == pixels.shape[0] < part.height)
         whole = resized(pixels, right, bottom, interpolation, scale)
         return whole[part.top : part.top + size, part.left : part.left + size]
-    if loose or _by_opencv(part, interpolation):
+    if loose:
         return _three(cv2.resize(pixels, (size, size), dst=out, interpolation=cv2.INTER_LINEAR))
     return resized(pixels, size, size, interpolation, out=out)
 

@@ -109,7 +109,8 @@ def test_random_boxes_are_pillows_crop_and_resize(photo):
 def test_loose_boxes_differ_where_they_shrink(photo):
     small, large = Box(9, 5, 60, 50, 64), Box(0, 0, 300, 200, 64)
     image = picture(photo)
-    assert np.array_equal(cut(image, small, "bilinear", loose=True), cut(image, small, "bilinear"))
+    one, other = cut(image, small, "bilinear", loose=True), cut(image, small, "bilinear")
+    assert np.abs(one.astype(int) - other).max() <= 1, "nothing is antialiased where nothing shrinks"
     assert not np.array_equal(cut(image, large, "bilinear", loose=True), cut(image, large, "bilinear"))
 
 

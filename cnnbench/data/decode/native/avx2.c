@@ -156,6 +156,15 @@ static void from_rgb(const uint8_t *rgb, int count, uint8_t *out) {
     for (int c = 0; c < 3; c++) out[4 * i + c] = rgb[3 * i + c];
 }
 
+static void to_rgb(const uint8_t *rgbx, int count, uint8_t *out) {
+  const __m128i packed = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+  int i = 0;
+  for (; i + 6 <= count; i += 4) /* 16 bytes are written for 12 */
+    _mm_storeu_si128((void *)(out + 3 * i), _mm_shuffle_epi8(_mm_loadu_si128((const void *)(rgbx + 4 * i)), packed));
+  for (; i < count; i++)
+    for (int c = 0; c < 3; c++) out[3 * i + c] = rgbx[4 * i + c];
+}
+
 /* Weights of four taps as two vectors: taps 0 and 1, taps 2 and 3, each pair for all channels; for three outputs more
    than there are, since `horizontal` makes four at a time. */
 static bool prepare(struct filter *filter) {
@@ -238,7 +247,7 @@ static void vertical(const struct filter *filter, int row, const uint8_t *in, si
   }
 }
 
-const struct kernels avx2_kernels = {decode_runs, inverse_dct, row_of_area, from_rgb, prepare, horizontal, vertical};
+const struct kernels avx2_kernels = {decode_runs, inverse_dct, row_of_area, from_rgb, to_rgb, prepare, horizontal, vertical};
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -188,12 +188,15 @@ int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t leng
   if (!grow(&decoder->rows.bytes, &decoder->rows.room, wide)) return NO_MEMORY;
   result = decode_area(decoder, &area, &index);
   if (result) return result;
-  int channels = decoder->frame.components;
   uint8_t *row = decoder->rows.bytes;
   for (int y = 0; y < height; y++) {
     const uint8_t *from = row + 4 * decoder->kernels->row(&area, top + y, row);
-    for (int x = 0; x < width; x++, from += 4, out += channels)
-      for (int c = 0; c < channels; c++) out[c] = from[c];
+    if (decoder->frame.components == 3) {
+      decoder->kernels->to_rgb(from, width, out);
+      out += 3 * (size_t)width;
+    } else {
+      for (int x = 0; x < width; x++) *out++ = from[4 * x];
+    }
   }
   return DONE;
 }

@@ -133,6 +133,7 @@ struct kernels {
   /* Row `y` of the picture as RGBX; the number of pixels before the area's first, 0 or 1. */
   int (*row)(struct area *area, int y, uint8_t *out);
   void (*from_rgb)(const uint8_t *rgb, int count, uint8_t *out);
+  void (*to_rgb)(const uint8_t *rgbx, int count, uint8_t *out);
   bool (*prepare)(struct filter *filter); /* for `horizontal`; false without memory */
   /* Two rows of RGBX -> two rows of RGB, up to ROW_SLACK bytes longer. */
   void (*horizontal)(const struct filter *filter, const uint8_t *const in[2], uint8_t *const out[2]);

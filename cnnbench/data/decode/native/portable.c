@@ -56,6 +56,11 @@ static void from_rgb(const uint8_t *rgb, int count, uint8_t *out) {
     for (int c = 0; c < 3; c++) out[4 * i + c] = rgb[3 * i + c];
 }
 
+static void to_rgb(const uint8_t *rgbx, int count, uint8_t *out) {
+  for (int i = 0; i < count; i++)
+    for (int c = 0; c < 3; c++) out[3 * i + c] = rgbx[4 * i + c];
+}
+
 static bool prepare(struct filter *filter) {
   (void)filter;
   return true;
@@ -88,4 +93,4 @@ static void vertical(const struct filter *filter, int row, const uint8_t *in, si
   }
 }
 
-const struct kernels portable_kernels = {decode_runs, inverse_dct, row_of_area, from_rgb, prepare, horizontal, vertical};
+const struct kernels portable_kernels = {decode_runs, inverse_dct, row_of_area, from_rgb, to_rgb, prepare, horizontal, vertical};
