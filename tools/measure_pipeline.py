@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cnnbench.analysis.bench.loader import Bench, Comparison, compare, loader_costs
+from cnnbench.analysis.bench.loader import Bench, Comparison, Cost, compare, loader_costs
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig, FlipConfig
 from cnnbench.config.data import DataConfig
+from cnnbench.data.layouts.index import cache_file
 from cnnbench.data.layouts.read import read_split
 
 ARCH = ArchConfig(
@@ -49,39 +51,61 @@ def main() -> None:
     options = parser.parse_args()
     original = bench(options.folder, options.images)
     with tempfile.TemporaryDirectory() as scratch:
-        packed = {
-            name: bench(pack(options.folder, Path(scratch), *form), options.images) for name, form in PACKS.items()
-        }
-        works = {
-            "original JPEG files, exact": Comparison(original, "training"),
-            "original JPEG files, loose": Comparison(loose(original), "training"),
-            "original JPEG files, exact, simplejpeg": Comparison(engine(original, "simplejpeg"), "training"),
-            "original JPEG files, exact, Pillow": Comparison(engine(original, "pillow"), "training"),
-            "evaluation of original JPEG files, exact": Comparison(original, "evaluation"),
-            **{f"{name}, exact": Comparison(item, "training") for name, item in packed.items()},
-            "packed raw uint8, short side 256, loose": Comparison(
-                loose(packed["packed raw uint8, short side 256"]), "training"
-            ),
-        }
-        rows = [(cost.name, cost.milliseconds, cost.ratio) for cost in compare(original, works, options.rounds)]
+        with_index = indexed(original, options.folder, Path(scratch))
+        works = comparisons(original, with_index, options.folder, Path(scratch))
+        print_costs(compare(original, works, options.rounds), options.rounds, len(original.indices))
+        for title, item in (("", original), (", side index", with_index)):
+            print_loaders(title, loader_costs(item, 5, 2, 100, 3))
+
+
+def comparisons(original: Bench, with_index: Bench, folder: Path, scratch: Path) -> dict[str, Comparison]:
+    images = len(original.indices)
+    packed = {name: bench(pack(folder, scratch, *form), images) for name, form in PACKS.items()}
+    jpeg, raw = packed["packed JPEG, short side 320"], packed["packed raw uint8, short side 256"]
+    return {
+        "original JPEG files": Comparison(original, "training"),
+        "original JPEG files, side index": Comparison(with_index, "training"),
+        "original JPEG files, loose": Comparison(loose(original), "training"),
+        "original JPEG files, simplejpeg": Comparison(engine(original, "simplejpeg"), "training"),
+        "original JPEG files, Pillow": Comparison(engine(original, "pillow"), "training"),
+        "evaluation of original JPEG files": Comparison(original, "evaluation"),
+        "evaluation of original JPEG files, side index": Comparison(with_index, "evaluation"),
+        **{name: Comparison(item, "training") for name, item in packed.items()},
+        "packed JPEG, short side 320, side index": Comparison(indexed(jpeg, scratch / "jpeg", scratch), "training"),
+        "packed raw uint8, short side 256, loose": Comparison(loose(raw), "training"),
+    }
+
+
+def print_costs(costs: list[Cost], rounds: int, images: int) -> None:
+    rows = [(cost.name, cost.milliseconds, cost.ratio) for cost in costs]
     columns = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f"}
-    notes = [f"{options.rounds} rounds over {len(original.indices)} images, medians; {machine_line()}"]
-    print(
-        render(Table("one thread, beside torchvision's complete pipeline on the original files", columns, rows, notes))
-    )
-    loaders = loader_costs(original, 5, 2, 100, 3)
-    rows = [(cost.name, cost.milliseconds, cost.ratio, cost.wall_rate) for cost in loaders]
-    columns["images/s"] = ",.0f"
+    notes = [f"{rounds} rounds over {images} images, medians; {machine_line()}"]
+    title = "one thread, beside torchvision's complete pipeline on the original files"
+    print(render(Table(title, columns, rows, notes)))
+
+
+def print_loaders(title: str, costs: list[Cost]) -> None:
+    rows = [(cost.name, cost.milliseconds, cost.ratio, cost.wall_rate) for cost in costs]
+    columns = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
+    notes = ["5 rounds of 600 images; CPU of all processes"]
     print()
-    print(
-        render(Table("whole loaders, original files", columns, rows, ["5 rounds of 600 images; CPU of all processes"]))
-    )
+    print(render(Table(f"whole loaders, original files{title}", columns, rows, notes)))
 
 
 def bench(folder: Path, images: int) -> Bench:
     data = DataConfig(path=str(folder))
     augment = AugmentConfig(flip=FlipConfig(p=0.5))
     return Bench(read_split(data, "train"), ARCH, augment, data, 224, images)
+
+
+def indexed(item: Bench, folder: Path, scratch: Path) -> Bench:
+    """The same images with a side index, which is made in a cache of its own."""
+    cache = {"CNNBENCH_CACHE": str(scratch / "cache")}
+    words = ["data", "index", f"data={folder}", "decoder=true", "split=train"]
+    command = [sys.executable, "-m", "cnnbench", *words]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | cache)
+    (index,) = (scratch / "cache/index").glob(f"{cache_file(folder.resolve(), 'train').name}-decoder")
+    return dataclasses.replace(item, split=dataclasses.replace(item.split, side_index=index))
 
 
 def loose(item: Bench) -> Bench:
