@@ -171,7 +171,12 @@ COMMANDS = {
     "lecture": Command(
         "lecture",
         "the lecture's tables and claims, computed now, beside what was published",
-        ("cnnbench lecture", "cnnbench lecture small_filters", "cnnbench lecture densenet_resnet plot=densenet.png"),
+        (
+            "cnnbench lecture",
+            "cnnbench lecture small_filters",
+            "cnnbench lecture densenet_resnet plot=densenet.png",
+            "cnnbench lecture all=true output=lecture",
+        ),
         LectureConfig,
         "analysis.lecture.command:show_lecture",
         ("config.checks:check_keys",),

@@ -85,9 +85,16 @@ class LectureConfig:
     batch: int | None = key("wide_resnet: images in a timed batch", None, range=Range(at_least=1))
     repeats: int | None = key("wide_resnet: timed batches, of which the median counts", None, range=Range(at_least=1))
     device: str | None = key("wide_resnet: where to time", None, choices=("cpu", "cuda"))
-    channels: int | None = key("small_filters: channels in and out", None, range=Range(at_least=1))
-    map_side: int | None = key("reduction: side of the feature map, pixels", None, range=Range(at_least=1))
-    plot: str | None = key("densenet_resnet: PNG file to write", None)
+    channels: int | None = key("small_filters, xception: channels in and out", None, range=Range(at_least=1))
+    map_side: int | None = key(
+        "reduction, inception_branches, xception: side of the feature map, pixels", None, range=Range(at_least=1)
+    )
+    units: int | None = key("dropout_networks: inputs, all masks of which are enumerated", None)
+    network: str | None = key("batch_norm: the network whose batch normalisation is folded", None)
+    run: str | None = key("feature_reuse: a run of a DenseNet, folder or name in runs/", None)
+    plot: str | None = key("PNG file to write: the claim's picture, where it has one", None)
+    all: bool = key("all claims as one page, in the order of the slides", False)
+    output: str = key("all=true: folder for lecture.html, lecture.md and plots/", "lecture")
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,17 @@ def test_lecture_lists_and_shows(command, tmp_path):
         ("describe arch=vgg16 image_size=31", "at least 32"),
         ("lecture reluu", "did you mean relu"),
         ("lecture relu batch=2", "takes no options"),
-        ("lecture densenet_resnet plot=/no/such/folder/x.png", "densenet_resnet"),
+        ("lecture densenet_resnet plot=/proc/none/x.png", "/proc/none/x.png"),
+        ("lecture lrn plot=lrn.png", "lecture lrn has no picture; those with one: "),
+        ("lecture plot=x.png", "plot= belongs to a claim: name it"),
+        ("lecture all=true relu", "all=true shows every claim as it is: leave out relu"),
+        ("lecture all=true units=3", "leave out units"),
+        ("lecture all=true output=/proc/none", "/proc/none"),
+        ("lecture dropout_networks units=40", "units=40 has 2^40 masks: choose 1 to 16"),
+        ("lecture batch_norm network=vgg16", "vgg16 has no batch normalisation to fold: choose a network that has"),
+        ("lecture batch_norm network=vgg61", "unknown network 'vgg61', did you mean vgg19 or vgg16"),
+        ("lecture feature_reuse run=none", "none"),
+        ("lecture xception channels=16", "cannot be split into three towers"),
     ],
 )
 def test_mistakes_are_one_line(command, words, hint):

@@ -88,14 +88,8 @@ FIELD_NETWORKS = (
 
 def receptive_field(names: tuple[str, ...] = FIELD_NETWORKS) -> list[Table]:
     """The receptive field of the last map of each network, before the classifier's pooling."""
-    rows = []
-    for name in names:
-        description = describe_named(name)
-        maps = [layer for layer in description.layers if layer.jump[0] and layer.output[-1] > 1]
-        last = max(maps, key=lambda layer: layer.receptive_field[0])
-        size = description.image_size
-        field = last.receptive_field[0]
-        rows.append((name, "x".join(map(str, last.output)), field, int(last.jump[0]), size, field / size))
+    found = [last_field(name) for name in names]
+    rows = [(name, layer, field, jump, size, field / size) for name, layer, field, jump, size in found]
     columns = {"network": "", "layer": "", "field": "", "jump": "", "image": "", "field / image": ".2f"}
     notes = [
         "lecture: the region of the input that affects a feature. At each layer: field + (kernel - 1) x jump, "
@@ -104,6 +98,15 @@ def receptive_field(names: tuple[str, ...] = FIELD_NETWORKS) -> list[Table]:
         "stride in the 3x3 (resnet50) instead of the first 1x1 (resnet50_v1) shrinks the field",
     ]
     return [Table("Receptive field of the last map", columns, rows, notes)]
+
+
+def last_field(name: str) -> tuple[str, str, int, int, int]:
+    """Of the network's last map: its name, its shape, the field and the jump of one unit, and the side of the image."""
+    description = describe_named(name)
+    maps = [layer for layer in description.layers if layer.jump[0] and layer.output[-1] > 1]
+    last = max(maps, key=lambda layer: layer.receptive_field[0])
+    shape = "x".join(map(str, last.output))
+    return name, shape, last.receptive_field[0], int(last.jump[0]), description.image_size
 
 
 # What is computed, N, K, S, P, rounded up, and the side that the paper prints.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cnnbench.analysis.describe.network import Description, describe_named
+from cnnbench.analysis.lecture import trained
 from cnnbench.analysis.tables import Table
-from cnnbench.archs.facts import published
+from cnnbench.archs.facts import facts, headline, published
 
 
 def googlenet_alexnet() -> list[Table]:
@@ -34,7 +35,29 @@ def googlenet_alexnet() -> list[Table]:
 
 
 def plain_residual() -> list[Table]:
-    """Size and published error of plain and residual networks, and of networks whose shortcuts were removed."""
+    """The slide's networks, for CIFAR-10 of 20 and 56 layers; those of ILSVRC; and networks without their shortcuts."""
+    removed = [_without_shortcuts("resnet50", 23.9), _without_shortcuts("resnext50_32x4d", 22.2)]
+    title = "Shortcuts removed (ResNeXt paper, single crop, top-1 error in percent)"
+    columns = {"network": "", "with": ".1f", "without": ".1f", "rise": ".1f"}
+    return [_of_cifar(), trained.plain_residual(), _of_ilsvrc(), Table(title, columns, removed)]
+
+
+def _of_cifar() -> Table:
+    rows = []
+    for kind in ("plain", "resnet"):
+        for depth in (20, 32, 44, 56):
+            totals, result = describe_named(f"{kind}{depth}").totals, headline(facts(f"{kind}{depth}"))
+            rows.append((f"{kind}{depth}", totals.params, totals.macs / 1e6, result["top1_err"] if result else None))
+    columns = {"network": "", "params": "", "MACs (M)": ".1f", "published test error, CIFAR-10 (%)": ".2f"}
+    notes = [
+        "lecture: the deeper plain network is worse in training AND in test (the slide's figure: 20 and 56 layers on "
+        "CIFAR-10): worse, but not by overfitting",
+        "ResNet paper, Table 6; of plain networks it draws curves only (Figures 1 and 6)",
+    ]
+    return Table("Plain against residual, CIFAR-10", columns, rows, notes)
+
+
+def _of_ilsvrc() -> Table:
     rows, errors = [], {}
     for depth in (18, 34):
         for kind in ("plain", "resnet"):
@@ -48,15 +71,9 @@ def plain_residual() -> list[Table]:
     notes = [
         f"from 18 to 34 layers: plain {change['plain']:+.2f} points, residual {change['resnet']:+.2f} "
         "(ResNet paper, Table 2, 10 crops)",
-        "lecture: deeper plain networks are worse, and not by overfitting: the paper shows higher training error too",
         "shortcuts of option A have no parameters, so both networks of a depth are equally large",
     ]
-    removed = [_without_shortcuts("resnet50", 23.9), _without_shortcuts("resnext50_32x4d", 22.2)]
-    title = "Shortcuts removed (ResNeXt paper, single crop, top-1 error in percent)"
-    return [
-        Table("Plain against residual", columns, rows, notes),
-        Table(title, {"network": "", "with": ".1f", "without": ".1f", "rise": ".1f"}, removed),
-    ]
+    return Table("Plain against residual, ILSVRC", columns, rows, notes)
 
 
 def _without_shortcuts(name: str, error: float) -> tuple:

@@ -62,6 +62,8 @@ def lrn() -> list[Table]:
         rows.append((name, alpha, k, 100 * ((layer(x) - expected).abs() / expected).max().item()))
     columns = {"form": "", "alpha on the sum": ".0e", "k": "", "largest difference (%)": ".4f"}
     notes = [
+        "activations uniform in [0, 100), at which the sum counts; with activations of about 1 alpha x sum is lost "
+        "beside k, and the first two forms are the same number",
         "lecture, as the paper: b_i = a_i / (k + alpha x sum of a_j² over n = 5 neighbouring maps)^beta, with k = 2, "
         "alpha = 1e-4, beta = 0.75 in the paper",
         "torch divides alpha by n: its layer with the paper's numbers is not the paper's formula",
@@ -90,7 +92,8 @@ def overlapping_pooling() -> list[Table]:
     shown = " / ".join(" ".join(map(str, row)) for row in FEATURE_MAP)
     notes = [
         f"lecture: overlapping if stride < kernel size. Its feature map: {shown}",
-        "AlexNet pools 3x3 with stride 2; its paper: 0.4 points lower top-1 and 0.3 lower top-5 error than 2x2 / 2",
+        "AlexNet pools 3x3 with stride 2; its paper: 0.4 points lower top-1 and 0.3 lower top-5 error than 2x2 / 2: "
+        "see the claim alexnet_parts",
     ]
     return [Table("Overlapping pooling", columns, rows, notes)]
 

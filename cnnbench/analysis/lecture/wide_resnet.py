@@ -49,6 +49,8 @@ def time_per_batch(image_size: int = 64, batch: int = 16, repeats: int = 1, devi
     notes = [
         f"time: forward and backward of {batch} images. Titan X: 224 pixels; here: {image_size} pixels on {device}, "
         f"median of {repeats}, float32",
+        "the ratio depends on the device and the size of the images: a GPU of 2016 had less time to gain from many "
+        "small layers than from few large ones",
         "lecture: the 50-layer wide network outperforms the 152-layer one. True (21.9 against 22.16), with 14 % more "
         "parameters and, on the Titan X, 19 % less time",
         "the lecture's other ResNet table (22.9, 21.8, 21.4) has 10 crops and other weights: not comparable",

@@ -1,11 +1,24 @@
 """The lecture's claims about whole networks. Needs the whole zoo."""
 
 import pytest
+import torch
 
-from cnnbench.analysis.lecture import convolutions, densenet, errors, inception, networks, operations, wide_resnet
-from cnnbench.analysis.lecture.claims import LECTURE
+from cnnbench.analysis.lecture import (
+    convolutions,
+    densenet,
+    depth,
+    errors,
+    inception,
+    modules,
+    networks,
+    normalisation,
+    operations,
+    wide_resnet,
+)
+from cnnbench.analysis.lecture.claims import LECTURE, function
 from cnnbench.analysis.tables import render
 from cnnbench.archs.facts import facts, headline, published
+from cnnbench.archs.registry import build
 from cnnbench.config.analyse import FORMATS
 
 pytestmark = pytest.mark.slow
@@ -15,9 +28,12 @@ def rows(table) -> dict:
     return {row[0]: row[1:] for row in table.rows}
 
 
-@pytest.mark.parametrize("name", [name for name in LECTURE if name != "wide_resnet"])
+SLOW = ("wide_resnet", "gradients", "densenet_gradients", "residual_scaling", "batch_norm")  # tested by themselves
+
+
+@pytest.mark.parametrize("name", [name for name in LECTURE if name not in SLOW])
 def test_every_claim_runs_without_arguments_and_renders(name):
-    tables = LECTURE[name][1]()
+    tables = function(LECTURE[name].show)()
     for form in FORMATS:
         assert render(tables, form)
     assert all(len(line) <= 120 for line in render(tables).splitlines())
@@ -30,7 +46,10 @@ def test_googlenet_against_alexnet():
 
 
 def test_plain_against_residual():
-    table, removed = networks.plain_residual()
+    cifar, kept, table, removed = networks.plain_residual()
+    assert rows(cifar)["plain56"] == (853_018, pytest.approx(125.49, abs=0.01), None)
+    assert rows(cifar)["resnet56"][2] == 6.97
+    assert {row[0] for row in kept.rows} == {"plain20", "plain56", "resnet20", "resnet56"}
     assert rows(table)["plain18"] == (11_515_688, pytest.approx(1.794805760), 27.94)
     assert rows(table)["resnet18"] == (11_515_688, pytest.approx(1.794805760), 27.88)
     assert rows(table)["plain34"][::2] == (21_623_848, 28.54)
@@ -57,6 +76,7 @@ def test_resnet_against_resnext():
 def test_inception_ladder():
     steps, successors = inception.ladder()
     assert rows(steps)["GoogLeNet"][3] == pytest.approx(1.582671872)
+    assert rows(steps)["BN-GoogLeNet"][3] == pytest.approx(1.582671872), "batch normalisation costs no multiply-adds"
     assert rows(steps)["Inception-v2"][3] == pytest.approx(5.885964480)
     assert rows(steps)["+ factorised 7x7"][3] == pytest.approx(6.299294304)
     assert "10-crop error (9.15); with a single crop, as the other rows, it has 10.07" in steps.notes[0]
@@ -112,8 +132,11 @@ def test_errors():
     assert here["dropout: AlexNet and ZFNet only"] == "rates in googlenet: 0.7, 0.7, 0.4"
     assert here["LeNet: CONV-POOL-CONV-POOL-FC-FC"] == "fully connected layers: 3"
     assert {row[0]: row[2] for row in papers.rows}["DenseNet, Table 1"] == "265 layers with weights"
-    (winners,) = errors.winners()
+    winners, counted = errors.winners()
     assert rows(winners)["AlexNet"][-1] == "18.2 (10 crops)"
+    assert [row[2] for row in counted.rows] == [8, 8, 22, 152]
+    assert [row[-1] for row in counted.rows] == [True, True, False, True], "the slide forgets GoogLeNet's dropout"
+    assert rows(counted)["AlexNet"][2] == "crops (fixed_random), flip, pca"
 
 
 def test_resnext_forms_are_one_function():
@@ -126,3 +149,59 @@ def test_receptive_fields_of_the_zoo():
     (table,) = convolutions.receptive_field()
     shown = {row[0]: row[2] for row in table.rows}
     assert (shown["zfnet"], shown["googlenet"], shown["resnet152"], shown["densenet121"]) == (171, 715, 1451, 2071)
+
+
+def test_a_deeper_network_is_the_shallower_one_to_the_bit():
+    (table,) = depth.identity()
+    assert [row[3:] for row in table.rows] == [(True, 0.0), (True, 0.0)]
+    assert [row[2] for row in table.rows] == [853_018 - 269_722] * 2
+
+
+def test_an_identity_that_is_off_by_a_little_is_seen():
+    shallow, images = build("plain20", num_classes=10).eval(), torch.randn(1, 3, 32, 32)
+
+    def nearly(block) -> None:
+        depth.as_identity(block)
+        block.bn1.weight.data += 1e-4
+
+    deep = depth.deepened(shallow, build("plain56", num_classes=10).eval(), nearly)
+    assert not torch.equal(shallow(images), deep(images))
+
+
+def test_resnets_rule_and_bottleneck():
+    (table,) = depth.resnet_rule()
+    assert [row[1:3] for row in table.rows] == [(56, 64), (28, 128), (14, 256), (7, 512)]
+    assert len({row[5] for row in table.rows}) == 1, "equal cost"
+    (blocks,) = depth.bottleneck()
+    assert [row[2] for row in blocks.rows] == [2 * 9 * 64**2, 2 * 64 * 256 + 9 * 64**2, 2 * 9 * 256**2]
+
+
+def test_gradients_explode_without_shortcuts(monkeypatch):
+    shallower = {name: (key, options and {"depths": (8, 8, 8)}) for name, (key, options) in depth.DEEP.items()}
+    monkeypatch.setattr(depth, "DEEP", shallower)
+    plain, residual, dense = depth.gradient_norms(seed=1, images=4).values()
+    assert len(plain) == len(residual) == 1 + 2 * 24
+    assert plain[0] / plain[-1] > 10 * residual[0] / residual[-1]
+    assert len(dense) == 1 + 48
+
+
+def test_residuals_that_are_not_scaled_grow(monkeypatch):
+    monkeypatch.setattr(normalisation, "SCALES", (1.0, 0.1))
+    unscaled, scaled = normalisation.activation_growth(seed=1).values()
+    assert len(unscaled) == 40
+    assert unscaled[9] / unscaled[0] > 1.3 > 1.05 > scaled[9] / scaled[0]
+
+
+def test_batch_normalisation_is_the_papers_formula_and_is_folded():
+    formula, folded = normalisation.batch_norm("preact_resnet18")
+    assert all(row[2] < 1e-12 for row in formula.rows)
+    ((_, count, done, left, largest, difference),) = folded.rows
+    assert (count, done, left) == (17, 9, 8)
+    assert difference < 1e-10 < 1e-3 < largest
+
+
+def test_blocks_of_wide_resnet_have_the_papers_parameters():
+    blocks, widths = modules.wide_blocks()
+    for table in (blocks, widths):
+        printed, counted = (list(table.columns).index(name) for name in ("params (M), paper", "counted (M)"))
+        assert all(row[counted] == pytest.approx(row[printed], abs=0.06) for row in table.rows)

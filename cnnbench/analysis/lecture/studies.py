@@ -1,0 +1,130 @@
+"""The lecture's claims that need training: their commands on the sample and on ILSVRC, and what came of the first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+TRAINED = Path(__file__).parent / "trained.json"
+QUICK = ("arch=lenet", "recipe=quick", "data=sample", "data.train_fraction=0.2")
+PLAIN = ("data=sample", "image_size=16", "data.train_fraction=0.2", "batch=64")
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Study:
+    """`words`: of `cnnbench train` that all forms have; `forms`: a name and the words that make each; `ilsvrc`: the
+    command of its form for ILSVRC; `published`: what the paper or the lecture says of it."""
+
+    title: str
+    words: tuple[str, ...]
+    forms: dict[str, tuple[str, ...]]
+    ilsvrc: str
+    published: str
+    seeds: tuple[int, ...] = SEEDS
+
+
+def _rated(activation: str, lr: float) -> tuple[str, ...]:
+    return f"arch.options.activation={activation}", f"optimizer.lr={lr}"
+
+
+# The largest rate at which each still trains is among them, and the fastest is neither the lowest nor the highest.
+RATES = {"relu": (0.03, 0.1, 0.3), "tanh": (0.1, 0.3, 1.0), "sigmoid": (0.3, 1.0, 3.0)}
+
+# The five augmentations of the lecture's slide; contrast and equalisation as augment=lecture has them.
+AUGMENTATIONS = {
+    "none": (),
+    "rotate": ("augment.rotate.p=1", "augment.rotate.degrees=15"),
+    "flip": ("augment.flip.p=0.5",),
+    "shift": ("augment.shift.p=1", "augment.shift.fraction=0.1"),
+    "contrast": ("augment.contrast.p=0.5",),
+    "equalize": ("augment.equalize.p=0.5",),
+    "all": ("augment=lecture",),
+}
+
+STUDIES = {
+    "activation": Study(
+        "ReLU against saturating activations: epochs to 25 % training error",
+        (*QUICK, "augment=none", "schedule=constant", "optimizer.weight_decay=0", "epochs=12"),
+        {f"{activation} at {lr}": _rated(activation, lr) for activation, rates in RATES.items() for lr in rates},
+        "cnnbench train ladder=alexnet step=tanh data=/imagenet",
+        "AlexNet paper, Figure 1: a network of four layers on CIFAR-10 reaches 25 % training error six times faster "
+        "with ReLU than with tanh, each at the rate that is fastest for it, without regularisation",
+    ),
+    "augmentation": Study(
+        "The lecture's five augmentations: none, each alone, all",
+        (*QUICK, "augment=none", "epochs=16"),
+        AUGMENTATIONS,
+        "cnnbench train ladder=augmentation step=flip data=/imagenet",
+        "AlexNet paper, section 4.1: without crops and mirror images the network overfits; colour by PCA takes off "
+        "more than 1 point of top-1 error. The paper neither rotates nor changes contrast",
+    ),
+    "data_size": Study(
+        "Big data: error against the share of the training images",
+        ("arch=lenet", "recipe=quick", "data=sample", "epochs=8"),
+        {f"{100 * share:g} %": (f"data.train_fraction={share}",) for share in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)},
+        "cnnbench train --multirun arch=resnet50 data=/imagenet data.train_fraction=0.01,0.1,0.3,1.0",
+        "lecture: big data, GPU and algorithms made the difference",
+    ),
+    "alexnet_parts": Study(
+        "AlexNet's parts: trained on the sample at 63 pixels",
+        ("recipe=quick", "data=sample", "data.train_fraction=0.2", "image_size=63", "epochs=6"),
+        {
+            "as in the paper": ("arch=alexnet",),
+            "without LRN": ("arch=alexnet", "arch.options.lrn=none"),
+            "plain pooling": ("arch=alexnet", "arch.options.pooling=plain"),
+            "tanh": ("arch=alexnet", "arch.options.activation=tanh"),
+        },
+        "cnnbench train ladder=alexnet step=without_lrn data=/imagenet",
+        "AlexNet paper, sections 3.3 and 3.4: LRN takes off 1.4 and 1.2 points, overlapping pooling 0.4 and 0.3",
+        seeds=(0, 1),
+    ),
+    "small_filters": Study(
+        "VGG's net B with 3x3 and with 5x5 filters: trained on the sample at 32 pixels",
+        ("arch=vgg13", "recipe=quick", "data=sample", "data.train_fraction=0.1", "epochs=8"),
+        {"3x3": (), "5x5": ("arch.options.column=B-5x5",)},
+        "cnnbench train ladder=vgg step=b_5x5 data=/imagenet",
+        "VGG paper, section 4.1: 7 points of top-1 error between the two on ILSVRC",
+        seeds=(0, 1),
+    ),
+    "label_smoothing": Study(
+        "Label smoothing: training and validation error",
+        (*QUICK, "epochs=16"),
+        {"0.0": ("label_smoothing=0.0",), "0.1": ("label_smoothing=0.1",)},
+        "cnnbench train ladder=inception_v3 step=label_smoothing data=/imagenet",
+        "Inception-v2/v3 paper, Table 3: 23.1 to 22.8 top-1, 6.3 to 6.1 top-5 error",
+    ),
+    "feature_reuse": Study(
+        "DenseNet's feature reuse",
+        (
+            "arch=densenet_bc100_12",
+            "recipe=quick",
+            "data=sample",
+            "data.train_fraction=0.2",
+            "image_size=16",
+            "epochs=8",
+        ),
+        {"three blocks of six layers": ("arch.options.depths=[6,6,6]",)},
+        "cnnbench train arch=densenet121 data=/imagenet run=densenet121",
+        "DenseNet paper, Figure 5: all layers spread their weights over many sources within a block",
+        seeds=(0,),
+    ),
+    "plain_residual": Study(
+        "Plain and residual networks of 20 and 56 layers: training and validation error",
+        (*PLAIN, "epochs=16", "schedule.milestones=[8,12]"),
+        {name: ("ladder=plain_residual", f"step={name}") for name in ("plain20", "plain56", "resnet20", "resnet56")},
+        "cnnbench train ladder=plain_residual step=plain34 data=/imagenet",
+        "ResNet paper, Figures 1 and 6: on CIFAR-10 the plain network of 56 layers has higher training AND test error "
+        "than that of 20; of the residual networks the deeper is better (test error 8.75 and 6.97 %)",
+    ),
+}
+
+
+@cache
+def trained() -> dict[str, Any]:
+    """What `python tools/lecture_runs.py` kept: study -> its machine and, of each run, form, seed, counts and "
+    "curves."""
+    return json.loads(TRAINED.read_text(encoding="utf-8")) if TRAINED.exists() else {}

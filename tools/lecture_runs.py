@@ -1,0 +1,91 @@
+"""Train the lecture's claims at the size that two cores finish, and keep what came of them for `cnnbench lecture`.
+
+    python tools/lecture_runs.py --folder runs/lecture               # two hours on one core; goes on where it stopped
+    python tools/lecture_runs.py --folder runs/lecture activation    # one study
+
+Each study is one command of `cnnbench train` in several forms, each over several seeds, on the bundled sample. Writes
+cnnbench/analysis/lecture/trained.json, which docs/lecture.md is made from as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from cnnbench.analysis.bench.output import machine_line
+from cnnbench.analysis.lecture.densenet import reuse_of
+from cnnbench.analysis.lecture.studies import STUDIES, TRAINED, Study
+from cnnbench.runs.results import load_metrics, load_result
+from cnnbench.runtime.files import write_text
+
+NEXT = ",\n"
+DIVERGED = "was not finite"  # a rate that is too high: a result as well
+FIXED = ("data.workers=0", "processes=1", "device=cpu", "precision=float32", "log_every=600")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("studies", nargs="*", default=list(STUDIES))
+    given = parser.parse_args()
+    for name in given.studies:
+        runs = []
+        for seed, form in product(STUDIES[name].seeds, STUDIES[name].forms):
+            runs.append(one(STUDIES[name], form, seed, given.folder / name))
+            keep(name, {"machine": machine_line(), "runs": runs})
+        if name == "feature_reuse":
+            (form,) = STUDIES[name].forms
+            blocks = reuse_of(str((given.folder / name / f"{form.replace(' ', '-')}-0").resolve()))
+            keep(name, {"machine": machine_line(), "runs": runs, "blocks": rounded(blocks)})
+
+
+def one(study: Study, form: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Train one form with one seed by the command itself, unless it has been; what is kept of it."""
+    run = folder / f"{form.replace(' ', '-')}-{seed}"
+    words = [*study.words, *study.forms[form], f"seed={seed}", *FIXED, f"run={run}"]
+    if not (run / "result.json").exists() and not (run / "nonfinite.jsonl").exists():
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "cnnbench", "train", *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode and DIVERGED not in done.stderr:
+            sys.exit(f"cnnbench train {' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    result, metrics = load_result(run), load_metrics(run)
+    keys = ("train_loss", "train_top1_error", "top1_error")
+    return {
+        "form": form,
+        "seed": seed,
+        "wrong": result["wrong_top1"] if result else None,
+        "n": result["n"] if result else None,
+        **{key: [round(epoch[key], 4) if key in epoch else None for epoch in metrics] for key in keys},
+    }
+
+
+def rounded(values: Any) -> Any:
+    return [rounded(value) for value in values] if isinstance(values, list) else round(values, 4)
+
+
+def keep(name: str, study: dict[str, Any]) -> None:
+    """Put one study into the file, whose other studies stay."""
+    kept = json.loads(TRAINED.read_text()) if TRAINED.exists() else {}
+    kept[name] = study
+    studies = [f"{json.dumps(key)}: {{\n{lines(value)}\n}}" for key, value in sorted(kept.items())]
+    write_text(TRAINED, f"{{\n{NEXT.join(studies)}\n}}\n")
+
+
+def lines(study: dict[str, Any]) -> str:
+    """The content of a study, a run on each line."""
+    found = []
+    for key, value in study.items():
+        inner = NEXT.join(json.dumps(each) for each in value) if isinstance(value, list) else None
+        found.append(f"{json.dumps(key)}: {json.dumps(value) if inner is None else f'[{chr(10)}{inner}{chr(10)}]'}")
+    return NEXT.join(found)
+
+
+if __name__ == "__main__":
+    main()
