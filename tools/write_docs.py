@@ -13,6 +13,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {  # -> title, command
     "networks.md": ("Networks", ["zoo"]),
     "recipes.md": ("Recipes", ["recipes", "sources=true"]),
+    "lecture.md": ("The lecture's claims that were trained", ["lecture", "trained"]),
 }
 
 

@@ -28,7 +28,7 @@ class Claim:
 
 ILSVRC, ALEXNET, VGG = "ILSVRC", "LeNet and AlexNet", "ZFNet and VGG"
 GOOGLENET, RESNET, INCEPTION = "GoogLeNet", "ResNet", "Inception and Inception-ResNet"
-XCEPTION, WIDE, RESNEXT, DENSENET, SLIPS = "Xception", "Wide ResNet", "ResNeXt", "DenseNet", "Slips"
+XCEPTION, WIDE, RESNEXT, DENSENET, SLIPS = "Xception", "Wide ResNet", "ResNeXt", "DenseNet", "All together"
 LOOK = "cnnbench look run=NAME image=FILE"
 
 LECTURE: dict[str, Claim] = {
@@ -112,6 +112,7 @@ LECTURE: dict[str, Claim] = {
         "densenet:densenet_resnet",
         "pictures:densenet_resnet",
     ),
+    "trained": Claim("All that was trained on the sample", SLIPS, "trained:all_trained"),
     "errors": Claim("Where the lecture and the papers err", SLIPS, "errors:errors"),
 }
 

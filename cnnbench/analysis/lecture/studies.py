@@ -17,13 +17,15 @@ SEEDS = (0, 1, 2)
 @dataclass(frozen=True)
 class Study:
     """`words`: of `cnnbench train` that all forms have; `forms`: a name and the words that make each; `ilsvrc`: the
-    command of its form for ILSVRC; `published`: what the paper or the lecture says of it."""
+    command of its form for ILSVRC; `published`: what the paper or the lecture says of it; `here`: what the sample shows
+    of that, and what it cannot show."""
 
     title: str
     words: tuple[str, ...]
     forms: dict[str, tuple[str, ...]]
     ilsvrc: str
     published: str
+    here: str = ""
     seeds: tuple[int, ...] = SEEDS
 
 

@@ -143,6 +143,12 @@ def plain_residual() -> Table:
     return _errors("plain_residual")
 
 
+def all_trained() -> list[Table]:
+    """Every claim that was trained on the sample, or is to be."""
+    named = ("data_size", "augmentation", "alexnet_parts", "small_filters", "plain_residual", "label_smoothing")
+    return [*activation(), *map(_errors, named)]
+
+
 def runs_of(name: str) -> list[dict[str, Any]]:
     """The runs that were kept of a study; none where it was not run."""
     return trained().get(name, {}).get("runs", [])
@@ -184,12 +190,12 @@ def _reached(form: str) -> list[float | None]:
 
 
 def _late(form: str) -> tuple[float, float]:
-    """What a rate is judged by: epochs to REACHED over all seeds, then the last training error."""
+    """What a rate is judged by: epochs to REACHED, mean over seeds, then the last training error."""
     runs = [run for run in runs_of("activation") if run["form"] == form]
     if not runs or any(run["wrong"] is None for run in runs):
         return math.inf, math.inf
     epochs = sum(math.inf if count is None else count for count in _reached(form))
-    return epochs, sum(run["train_top1_error"][-1] for run in runs)
+    return epochs / len(runs), sum(run["train_top1_error"][-1] for run in runs) / len(runs)
 
 
 def _mean_of(values: list[float]) -> tuple[float | None, float | None]:
@@ -221,11 +227,11 @@ def notes_of(name: str) -> list[str]:
     notes = [study.published]
     if kept is None:
         return [*notes, "not run yet: no result is kept", *_commands(study)]
-    runs = kept["runs"]
-    sizes = f"{runs[0]['n']:,} validation images"
+    seeds = ", ".join(map(str, sorted({run["seed"] for run in kept["runs"]})))
     return [
         *notes,
-        f"trained on the bundled sample, seeds {', '.join(map(str, study.seeds))}, {sizes}, one centre crop; +-: half "
+        *([f"here: {study.here}"] if study.here else []),
+        f"trained on the bundled sample, seeds {seeds}, 2,000 validation images, one centre crop; +-: half "
         f"of the 95 % interval of the mean over seeds (Student's t). {kept['machine']}",
         *_commands(study),
     ]
