@@ -15,13 +15,15 @@ class Protocol:
     """`crops`: CENTER, a key of evaluation_crops.CROP_SETS, WHOLE: the uncropped image, or BOTH_SIDES: the central
     share crop_ratio of each side, resized to a square. `scales`: short sides to which images are resized, pixels, for
     image_size 224 (others in proportion); (): image_size / crop_ratio. `mirrored`: each view also mirrored left to
-    right. `what`: the crops in words. `crop_ratio`: its own, in place of the network's."""
+    right. `what`: the crops in words. `crop_ratio`: its own, in place of the network's. `draws`: masks of its dropout
+    under which the network sees them; 0: none is at work."""
 
     crops: str
     scales: tuple[int, ...]
     mirrored: bool
     what: str
     crop_ratio: float | None = None
+    draws: int = 0
 
     @property
     def whole(self) -> bool:
@@ -30,7 +32,7 @@ class Protocol:
     @property
     def single_crop(self) -> bool:
         """Whether an image is seen once, in one crop, as papers say "single crop"."""
-        return self.crops in (CENTER, BOTH_SIDES) and not self.mirrored
+        return self.crops in (CENTER, BOTH_SIDES) and not self.mirrored and not self.draws
 
     @property
     def takes_scales(self) -> bool:
@@ -47,6 +49,8 @@ class Protocol:
 PROTOCOLS: dict[str, Protocol] = {
     "center": Protocol(CENTER, (), False, "one centre crop"),
     "flip": Protocol(CENTER, (), True, "the centre crop"),
+    # Gal, Ghahramani 2016, section 4: between 10 and 1000 forward passes
+    "monte_carlo_dropout": Protocol(CENTER, (), False, "one centre crop", draws=50),
     # TensorFlow slim, preprocessing/inception_preprocessing.py, preprocess_for_eval
     "inception": Protocol(BOTH_SIDES, (), False, "one crop, the centre of both sides", 0.875),
     # He et al. 2016, section 3.4: of the whole image, as fb.resnet.torch cuts them (datasets/transforms.lua:78).
@@ -92,4 +96,6 @@ def protocol_in_words(protocol: Protocol, size: int, sides: list[int], crop_rati
     words = f"{protocol.what}{of} from {shorts}, {interpolation}, antialiased"
     if protocol.mirrored:
         words += ", each also mirrored"
-    return words + (", probabilities averaged" if protocol.mirrored or len(sides) > 1 else "")
+    if protocol.draws:
+        words += f", under {protocol.draws} masks of dropout"
+    return words + (", probabilities averaged" if protocol.mirrored or protocol.draws or len(sides) > 1 else "")

@@ -29,9 +29,11 @@ from cnnbench.evaluation.evaluate import predict, warn_of_broken
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
 from cnnbench.evaluation.result import Report, report_evaluation
+from cnnbench.evaluation.sampled_dropout import SampledDropout
 from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.devices import choose_device, choose_processes, choose_workers, device_of, share_cores
 from cnnbench.runtime.distributed import Process
+from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.launcher import launch
 from cnnbench.runtime.precision import choose_precision
 
@@ -140,7 +142,17 @@ def _passes(
     order = list(evaluation_batches(len(split), batch, process.rank, process.world))
     several = transform.views > 1 or protocol.mirrored
     form = OverViews(model, transform.views, protocol.mirrored) if several else model
+    form = _under_masks(form, protocol.draws, arch.name) if protocol.draws else form
     yield form, loader_of(split, transform, data, order, workers, device.type == "cuda")
+
+
+def _under_masks(model: nn.Module, draws: int, name: str) -> nn.Module:
+    try:
+        return SampledDropout(model, draws)
+    except ValueError as error:
+        raise UserError(
+            f"protocol=monte_carlo_dropout draws masks of dropout, and {name} has none: use center"
+        ) from error
 
 
 def transform_of(member: EnsembleMember) -> Transform:

@@ -47,7 +47,13 @@ LECTURE: dict[str, Claim] = {
         "The five augmentations, each alone", ALEXNET, "trained:augmentation", "trained_pictures:augmentation"
     ),
     "dropout": Claim("Dropout: scaled in training or at test", ALEXNET, "operations:dropout"),
-    "dropout_networks": Claim("Dropout trains 2^n networks", ALEXNET, "dropout:dropout_networks", "pictures:dropout"),
+    "dropout_networks": Claim(
+        "Dropout trains 2^n networks",
+        ALEXNET,
+        "dropout:dropout_networks",
+        "pictures:dropout",
+        ("cnnbench eval run=NAME protocol=monte_carlo_dropout",),
+    ),
     "lrn": Claim("Local response normalisation: the formula and its implementations", ALEXNET, "operations:lrn"),
     "overlapping_pooling": Claim(
         "Overlapping pooling on the lecture's feature map", ALEXNET, "operations:overlapping_pooling"
