@@ -10,6 +10,7 @@ cnnbench/analysis/lecture/trained.json, which docs/lecture.md is made from as we
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -17,6 +18,8 @@ import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.lecture.densenet import reuse_of
@@ -62,8 +65,36 @@ def one(study: Study, form: str, seed: int, folder: Path) -> dict[str, Any]:
         "seed": seed,
         "wrong": result["wrong_top1"] if result else None,
         "n": result["n"] if result else None,
+        **({"confidence": confidence(run)} if "label_smoothing" in run.parts else {}),
         **{key: [round(epoch[key], 4) if key in epoch else None for epoch in metrics] for key in keys},
     }
+
+
+def confidence(run: Path) -> dict[str, float]:
+    """Mean confidence and accuracy, percent; calibration error, points, over 15 bins; mean margin of the first "
+    "logit."""
+    details = run / "details"
+    if not (details / "predictions.csv").exists():
+        words = [
+            sys.executable,
+            "-m",
+            "cnnbench",
+            "eval",
+            f"run={run}",
+            f"details={details}",
+            "processes=1",
+            "device=cpu",
+        ]
+        subprocess.run(words, check=True, capture_output=True)
+    with (details / "predictions.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    first, second = (np.array([float(line[f"probability{k}"]) for line in lines]) for k in (1, 2))
+    right = np.array([line["rank"] == "0" for line in lines])
+    bins = np.minimum((first * 15).astype(int), 14)
+    gaps = [abs(first[bins == k].mean() - right[bins == k].mean()) * (bins == k).mean() for k in np.unique(bins)]
+    margin = float(np.log(first / np.maximum(second, 1e-12)).mean())
+    figures = {"confidence": 100 * first.mean(), "accuracy": 100 * right.mean(), "calibration": 100 * sum(gaps)}
+    return {**{key: round(float(value), 3) for key, value in figures.items()}, "margin": round(margin, 4)}
 
 
 def rounded(values: Any) -> Any:

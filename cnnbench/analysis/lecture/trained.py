@@ -12,6 +12,7 @@ from cnnbench.analysis.describe.network import describe_named
 from cnnbench.analysis.lecture.studies import RATES, STUDIES, Study, trained
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.facts import facts
+from cnnbench.evaluation.statistics import wilson_interval
 
 PUBLISHED_B = {"B": "28.7", "B-5x5": "7 points more"}  # VGG paper, Table 3 and section 4.1
 # Krizhevsky et al. 2012: without what, points of top-1 and top-5 error more, section, row of conf/ladder/alexnet.
@@ -66,8 +67,29 @@ def data_size() -> list[Table]:
 
 
 def label_smoothing() -> list[Table]:
-    """Training and validation error with and without smoothing."""
-    return [_errors("label_smoothing")]
+    """Training and validation error with and without smoothing; how sure the network is, and how much it is right."""
+    rows = []
+    for form in STUDIES["label_smoothing"].forms:
+        measured = [
+            run["confidence"] for run in runs_of("label_smoothing") if run["form"] == form and "confidence" in run
+        ]
+        if measured:
+            means = [sum(values) / len(values) for values in zip(*(each.values() for each in measured), strict=True)]
+            rows.append((form, len(measured), *means))
+    columns = {
+        "smoothing": "",
+        "seeds": "",
+        "mean confidence (%)": ".1f",
+        "accuracy (%)": ".1f",
+        "calibration error (points)": ".1f",
+        "margin of the first logit": ".2f",
+    }
+    notes = [
+        "confidence: the probability of the first class; calibration error: mean over 15 bins of confidence of the "
+        "distance to accuracy, by images (Guo et al. 2017); margin: first logit less the second, mean",
+        "Inception-v2/v3 paper, section 7: smoothing keeps the largest logit from becoming much larger than all others",
+    ]
+    return [_errors("label_smoothing"), Table("Confidence with and without smoothing", columns, rows, notes)]
 
 
 def alexnet_parts() -> list[Table]:
@@ -208,7 +230,8 @@ def _errors(name: str) -> Table:
     for form in study.forms:
         pairs = [errors_of(run) for run in runs_of(name) if run["form"] == form]
         training, validation = ([pair[i] for pair in pairs] for i in (0, 1))
-        rows.append((form, len(pairs), *_mean_of(training), *_mean_of(validation)))
+        error, half = _mean_of(validation)
+        rows.append((form, len(pairs), *_mean_of(training), error, half or _of_images(name, form)))
     columns = {
         "form": "",
         "seeds": "",
@@ -218,6 +241,15 @@ def _errors(name: str) -> Table:
         "+-": ".1f",
     }
     return Table(study.title, columns, rows, notes_of(name))
+
+
+def _of_images(name: str, form: str) -> float | None:
+    """Half of the Wilson interval of a form that one seed was run of: what the images alone leave open."""
+    counted = [run for run in runs_of(name) if run["form"] == form]
+    if not counted:
+        return None
+    low, high = wilson_interval(counted[0]["wrong"], counted[0]["n"])
+    return (high - low) / 2
 
 
 def notes_of(name: str) -> list[str]:
@@ -232,7 +264,8 @@ def notes_of(name: str) -> list[str]:
         *notes,
         *([f"here: {study.here}"] if study.here else []),
         f"trained on the bundled sample, seeds {seeds}, 2,000 validation images, one centre crop; +-: half "
-        f"of the 95 % interval of the mean over seeds (Student's t). {kept['machine']}",
+        "of the 95 % interval of the mean over seeds (Student's t); of a single seed that of its images (Wilson). "
+        f"{kept['machine']}",
         *_commands(study),
     ]
 
