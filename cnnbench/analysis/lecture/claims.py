@@ -42,7 +42,9 @@ LECTURE: dict[str, Claim] = {
     "relu": Claim("ReLU and its derivative", ALEXNET, "operations:relu", "pictures:activations"),
     "saturation": Claim("Saturation: what activations let through", ALEXNET, "activations:saturation"),
     "dead_relu": Claim("Dead ReLUs: units without a gradient", ALEXNET, "activations:dead_relu", commands=(LOOK,)),
-    "activation": Claim("ReLU trains faster than tanh", ALEXNET, "trained:activation", "trained_pictures:activation"),
+    "activation": Claim(
+        "ReLU against tanh: how fast they train", ALEXNET, "trained:activation", "trained_pictures:activation"
+    ),
     "augmentation": Claim(
         "The five augmentations, each alone", ALEXNET, "trained:augmentation", "trained_pictures:augmentation"
     ),

@@ -30,6 +30,6 @@ def feature_reuse(run: str | None = None) -> tuple[Figure | None, str]:
     panels[0].set_ylabel("source: 0 is the block's input")
     figure.colorbar(drawn, ax=list(panels), label="mean absolute weight / largest", shrink=0.8)
     return figure, (
-        "How much the 1x1 convolution of each layer draws on each source, its largest set to 1. Nothing falls to 0: "
-        "features of all layers are used on to the end of a block."
+        "How much the 1x1 convolution of each layer draws on each source, its largest set to 1. A network at its "
+        "start has about 1 everywhere; what training makes unused falls towards 0."
     )

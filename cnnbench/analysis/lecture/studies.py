@@ -116,6 +116,8 @@ STUDIES = {
         {"three blocks of six layers": ("+arch.options.depths=[6,6,6]",)},
         "cnnbench train arch=densenet121 data=/imagenet run=densenet121",
         "DenseNet paper, Figure 5: all layers spread their weights over many sources within a block",
+        "all sources weigh nearly the same, as at the start of training: in so few steps the weights hardly leave it, "
+        "so that this shows how to look, and not what the paper saw after 300 epochs",
         seeds=(0,),
     ),
     "plain_residual": Study(

@@ -229,6 +229,8 @@ def _errors(name: str) -> Table:
     study, rows = STUDIES[name], []
     for form in study.forms:
         pairs = [errors_of(run) for run in runs_of(name) if run["form"] == form]
+        if not pairs:  # not run yet
+            continue
         training, validation = ([pair[i] for pair in pairs] for i in (0, 1))
         error, half = _mean_of(validation)
         rows.append((form, len(pairs), *_mean_of(training), error, half or _of_images(name, form)))
@@ -243,12 +245,10 @@ def _errors(name: str) -> Table:
     return Table(study.title, columns, rows, notes_of(name))
 
 
-def _of_images(name: str, form: str) -> float | None:
+def _of_images(name: str, form: str) -> float:
     """Half of the Wilson interval of a form that one seed was run of: what the images alone leave open."""
-    counted = [run for run in runs_of(name) if run["form"] == form]
-    if not counted:
-        return None
-    low, high = wilson_interval(counted[0]["wrong"], counted[0]["n"])
+    run = next(run for run in runs_of(name) if run["form"] == form)
+    low, high = wilson_interval(run["wrong"], run["n"])
     return (high - low) / 2
 
 
