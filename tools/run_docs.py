@@ -40,7 +40,6 @@ WEIGHTS = {
     "b.pth": "resnet50",
     "resnet50.h5": "resnet50_v1",  # what it is, is told by its first bytes
 }
-PICTURES = ("cat.jpg", "shoe.png")  # single pictures, by their first bytes
 IMAGES, OF_SAMPLE = 4, 1  # of each class and split; those that stand for the bundled sample
 COMPARED = {"cnnbench recipes"}  # tests/test_docs.py compares it with its page anyway
 EXPECTED = {"verify": 1}  # nothing that a page's runs reach here is comparable with a paper
@@ -206,8 +205,6 @@ def make_folders(world: Path) -> None:
     sample = sample_folder()
     os.environ["CNNBENCH_CACHE"] = str(world / "cache")
     folders = {f"cache/{sample.name}": sorted(folder.name for folder in (sample / "val").iterdir()), **CLASSES}
-    for name in PICTURES:
-        shutil.copy(next((sample / "val" / "sneaker").iterdir()), world / name)
     for name, classes in folders.items():
         for split in ("train", "val"):
             for label, source in zip(classes, sorted((sample / split).iterdir()), strict=False):

@@ -160,7 +160,7 @@ COMMANDS = {
         "look",
         "what a network has learned and what it sees in a picture: one HTML page and the pictures as PNG and SVG",
         (
-            "cnnbench look run=demo image=shoe.png",
+            "cnnbench look run=demo image=cat.jpg",
             "cnnbench look run=vgg16 image=cat.jpg pictures=[activations,deconvolution] layer=conv4_3 unit=17",
             "cnnbench look arch=resnet50 weights=torchvision image=cat.jpg pictures=[grad_cam] target=tabby",
         ),

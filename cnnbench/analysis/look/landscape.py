@@ -64,7 +64,8 @@ def _moved(model: nn.Module, directions: tuple[Direction, Direction], by: tuple[
     before = {name: weights[name].data for name in directions[0]}
     try:
         for name, weight in before.items():
-            weights[name].data = weight + by[0] * directions[0][name] + by[1] * directions[1][name]
+            moved = torch.add(weight, directions[0][name], alpha=by[0])
+            weights[name].data = moved.add_(directions[1][name], alpha=by[1])
         yield
     finally:
         for name, weight in before.items():

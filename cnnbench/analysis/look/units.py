@@ -136,14 +136,15 @@ class _Highest:
 
 
 def named_layers(network: Network) -> dict[str, Point]:
-    """The layers with weights by the names of networks in a row, after their activation, but for the last one; none in
-    other networks."""
+    """The layers of `layers_in_a_row` that end in an activation: all but the last."""
+    layers = layers_in_a_row(network)
+    return {name: point for name, point in layers.items() if point.path != classifier_of(network.model)}
+
+
+def layers_in_a_row(network: Network) -> dict[str, Point]:
+    """The layers with weights by the names of networks in a row, after their activation; none in other networks."""
     modules = dict(network.model.named_modules())
-    found = {
-        name: point
-        for name, point in network.names.items()
-        if IN_A_ROW.fullmatch(name) and name not in modules and point.path != classifier_of(network.model)
-    }
+    found = {name: point for name, point in network.names.items() if IN_A_ROW.fullmatch(name) and name not in modules}
     return found if {"conv1", "conv1_1"} & set(found) else {}
 
 

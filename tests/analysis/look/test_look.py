@@ -60,7 +60,8 @@ def test_one_page_and_a_file_for_each_picture(command, small_data, picture, weig
     ]
     assert [row["layer"] for row in csv.DictReader((folder / "units.csv").open())] == ["conv1", "conv2", "fc3", "fc4"]
     rows = list(csv.DictReader((folder / "gradients.csv").open()))
-    assert [row["layer"] for row in rows] == ["c1", "c3", "c5", "f6", "output"]
+    assert [row["layer"] for row in rows] == ["conv1", "conv2", "fc3", "fc4", "fc5"]
+    assert [row["weights"] for row in rows] == ["c1", "c3", "c5", "f6", "output"]
 
 
 def test_a_run_brings_its_classes_and_its_data(command, small_data, picture, tmp_path):

@@ -7,7 +7,7 @@ from small_networks import small_images, small_network
 from torch import nn
 
 from cnnbench.analysis.look.network import logits_and_values, network_of
-from cnnbench.analysis.look.units import ActivityCount, named_layers, survey
+from cnnbench.analysis.look.units import ActivityCount, layers_in_a_row, named_layers, survey
 
 
 def counted(*batches):
@@ -51,6 +51,7 @@ def test_layers_in_a_row_are_counted_by_name_after_their_activation():
         assert found[name].dead == int((flat == flat[:, :1]).all(1).sum())
     assert named_layers(small_network("densenet121")) == {}
     assert list(named_layers(small_network("lenet"))) == ["conv1", "conv2", "fc3", "fc4"]
+    assert list(layers_in_a_row(small_network("lenet"))) == ["conv1", "conv2", "fc3", "fc4", "fc5"]
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from cnnbench.analysis.look.draw.drawn import LINE, SECOND, Drawn, scale
 from cnnbench.analysis.look.gradients import gradient_norms
 from cnnbench.analysis.look.subject import Subject
-from cnnbench.analysis.look.units import NEAR_ZERO, SATURATED
+from cnnbench.analysis.look.units import NEAR_ZERO, SATURATED, layers_in_a_row
 from cnnbench.analysis.report import style
 from cnnbench.analysis.tables import Table
 
@@ -71,15 +71,17 @@ def gradients(subject: Subject) -> Iterator[Drawn]:
     lower.set(ylabel="gradient's norm /\nweights' norm")
     for axes in (upper, lower):
         scale(axes)
-    _name(lower, [each.layer for each in found])
+    row = list(layers_in_a_row(subject.network))
+    names = row if len(row) == len(found) else [each.layer for each in found]
+    _name(lower, names)
     caption = (
         f"Of the mean cross-entropy of {len(images)} images of the split, layers with weights in their "
         "order. Above the Euclidean norm of the gradient of all weights of the layer, below divided by that of "
         "the weights themselves: how far a step would turn them. Batch normalisation takes the batch's statistics, as "
         "in training; nothing is dropped."
     )
-    rows = [(each.layer, each.gradient, each.weights) for each in found]
-    columns = {"layer": "", "gradient's norm": ".4g", "weights' norm": ".4g"}
+    rows = [(name, each.layer, each.gradient, each.weights) for name, each in zip(names, found, strict=True)]
+    columns = {"layer": "", "weights": "", "gradient's norm": "", "weights' norm": ""}
     yield Drawn("gradients", "Gradient of each layer", figure, caption, Table("gradients", columns, rows))
 
 

@@ -17,6 +17,7 @@ from cnnbench.analysis.look.draw.drawn import HEAT, Drawn, bare, short, show_pix
 from cnnbench.analysis.look.occlusion import Occlusion, Square, occlude
 from cnnbench.analysis.look.subject import Subject
 from cnnbench.analysis.report import style
+from cnnbench.config.look import LookConfig
 
 NAMED = 4  # most probable classes that have a shade of their own
 PERCENT, LEAST = "%", 5  # least span of the colours, so that nothing is made of a tenth of a point
@@ -25,8 +26,7 @@ COVERED = 127  # level of the square, as drawn
 
 def occlusion(subject: Subject) -> Iterator[Drawn]:
     """The five panels of the figure, and the names of the classes."""
-    config, side = subject.config, subject.side
-    square = Square(config.patch or max(1, side // 7), config.stride or max(1, side // 16))
+    config, square = subject.config, default_square(subject.config, subject.side)
     unit = (subject.layer, subject.unit)
     found = occlude(subject.network, subject.image, subject.target, unit, square, config.batch)
     figure = style.new_figure(4.9)
@@ -41,6 +41,11 @@ def occlusion(subject: Subject) -> Iterator[Drawn]:
     bare(panels[1, 2])
     _names(panels[1, 2], subject, found)
     yield Drawn("occlusion", f"Occlusion, and {subject.layer_name}", figure, _caption(subject, found))
+
+
+def default_square(config: LookConfig, side: int) -> Square:
+    """The square that `config` asks for: by default a seventh of the image's side, moved by a sixteenth of it."""
+    return Square(config.patch or max(1, side // 7), config.stride or max(1, side // 16))
 
 
 def _cover(axes: Axes, subject: Subject, square: Square) -> None:
@@ -72,8 +77,10 @@ def _whole(axes: Axes, subject_side: int, title: str) -> None:
 
 
 def _heat(figure: Figure, axes: Axes, found: Occlusion, values: np.ndarray, title: str, unit: str) -> None:
-    high = values.max()
-    low = min(values.min(), high - LEAST) if unit == PERCENT else values.min()
+    low, high = values.min(), values.max()
+    if unit == PERCENT:
+        low = max(0.0, min(low, high - LEAST))
+        high = max(high, low + LEAST)
     image = axes.imshow(values, cmap=HEAT, vmin=low, vmax=high, extent=_extent(found), interpolation="nearest")
     side = int(found.tops[-1] + found.square.side)
     _whole(axes, side, title)
