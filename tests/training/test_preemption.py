@@ -136,7 +136,8 @@ def test_a_single_step_that_is_not_finite_is_skipped(command, tmp_path, small_da
     real = loop._loss
 
     def bad_once(*arguments):
-        return real(*arguments) * (math.nan if arguments[-1] == 2 else 1)
+        loss, mistaken = real(*arguments)
+        return loss * (math.nan if arguments[-1] == 2 else 1), mistaken
 
     monkeypatch.setattr(loop, "_loss", bad_once)
     done = command("train", f"data={small_data}", *SMALL, "epochs=1", "run=one", "on_nonfinite=skip")
