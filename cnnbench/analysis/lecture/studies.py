@@ -72,6 +72,8 @@ STUDIES = {
         {f"{100 * share:g} %": (f"data.train_fraction={share}",) for share in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)},
         "cnnbench train --multirun arch=resnet50 data=/imagenet data.train_fraction=0.01,0.1,0.3,1.0",
         "lecture: big data, GPU and algorithms made the difference",
+        "the error falls with every share, and the gap between validation and training closes. The number of epochs is "
+        "the same, so that more images are more steps as well",
     ),
     "alexnet_parts": Study(
         "AlexNet's parts: trained on the sample at 63 pixels",
