@@ -7,6 +7,7 @@ from typing import Any
 from cnnbench.analysis.report.comparisons import comparison_tables
 from cnnbench.analysis.report.content import Section
 from cnnbench.analysis.report.cost import cost_table, data_table, machine_of, state_of
+from cnnbench.analysis.report.milestones import milestones
 from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
 from cnnbench.analysis.report.results import CountedResult, protocol_notes, recipe_of, results_of, run_error_table
 from cnnbench.analysis.report.run import Run
@@ -31,7 +32,7 @@ def build_report(
     ]
     parts = [
         Section("Results", (*_errors(results), data_table(runs), cost_table(runs))),
-        Section("Curves", tuple(_in(CURVES, pictures)) or ("No curves were drawn.",)),
+        Section("Curves", (*_in(CURVES, pictures), *milestones(runs)) or ("No curves were drawn.",)),
         Section("Comparisons", (*_in(COMPARISONS, pictures), *comparison_tables(results), *_speed(bench))),
     ]
     if len(runs) > 1:

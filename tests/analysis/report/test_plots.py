@@ -21,6 +21,7 @@ from cnnbench.analysis.report import (
     style,
     times,
 )
+from cnnbench.analysis.report.milestones import milestones
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import facts
 
@@ -110,6 +111,19 @@ def test_curves_hold_the_metrics(run):
     assert drawn(figure)["two"] == [(1, 6), (2, 4.5)]
     figure, _ = curves.rates(runs)
     assert drawn(figure)["two"] == [(1, 0.1), (2, 0.05)]
+
+
+def test_epochs_until_an_error(run):
+    (table,) = milestones([run("runs/one", epochs(50, 40, 19)), run("two", epochs(60, 45)), run("short", epochs(5))])
+    assert list(table.columns) == [
+        "run", "training 50 %", "training 30 %", "training 25 %", "training 20 %", "training 10 %",
+        "validation 50 %", "validation 30 %", "validation 25 %", "validation 20 %",
+    ]  # fmt: skip
+    assert table.rows == [
+        ("runs/one", 1, 1, 1, 2, 3, 1, 3, 3, 3),
+        ("two", 1, 1, 2, None, None, 2, None, None, None),
+    ]
+    assert milestones([run("short", epochs(5))]) == milestones([]) == []
 
 
 def test_no_two_epochs_no_curve(run):
