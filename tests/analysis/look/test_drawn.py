@@ -7,8 +7,9 @@ import pytest
 import torch
 from small_networks import small_images, small_network
 
-from cnnbench.analysis.look.draw import landscape, layers, occlusion, receptive_field
+from cnnbench.analysis.look.draw import filters, landscape, layers, occlusion, receptive_field
 from cnnbench.analysis.look.draw.drawn import enlarged, lit, logarithmic, scale, short, signed, tile_sheet
+from cnnbench.analysis.look.occlusion import Occlusion, Square
 from cnnbench.analysis.report import style
 from cnnbench.config.look import LookConfig
 
@@ -73,7 +74,7 @@ def test_powers_of_ten_are_enough_on_a_long_axis():
 
 
 def test_names_too_near_to_each_other_give_way_to_the_longest_block():
-    assert layers._apart([0, 1, 20, 21, 60, 99], 100) == [1, 21, 60, 99]
+    assert layers._apart([0, 3, 20, 21, 60, 99], 100) == [3, 21, 60, 99]
     assert layers._apart([0, 10, 20], 30) == [0, 10, 20]
 
 
@@ -114,6 +115,31 @@ def test_the_square_is_a_seventh_of_the_image_and_moves_by_a_sixteenth():
     given = occlusion.default_square(LookConfig(patch=5, stride=2), 224)
     assert (given.side, given.stride) == (5, 2)
     assert occlusion.default_square(LookConfig(), 6).side == 1
+    assert occlusion.default_square(LookConfig(), 320).stride == 20
+
+
+@pytest.mark.parametrize(("low", "high", "ends"), [(97.0, 98.0, (93.0, 98.0)), (0.1, 0.2, (0, 5)), (20, 60, (20, 60))])
+def test_the_colours_of_a_probability_span_five_points_at_least(low, high, ends):
+    values = np.array([[low, high]])
+    found = Occlusion(np.array([0]), np.array([0, 4]), Square(4, 4), values, values.astype(int), values)
+    figure = style.new_figure(3)
+    axes = figure.subplots()
+    occlusion._heat(figure, axes, found, values, "probability", "%")
+    assert axes.images[0].get_clim() == ends
+    assert axes.images[0].get_extent() == [-0.5, 7.5, 3.5, -0.5]
+
+
+def test_a_deep_layer_shows_its_strongest_filters_and_of_each_the_strongest_inputs():
+    weight = np.ones((20, 12, 3, 3)) * np.arange(1, 21)[:, None, None, None]
+    weight[19, 4] = 500
+    figure, caption = filters._deep("conv3", weight, None)
+    assert caption.startswith("8 of the 20 filters of conv3, 3 x 3, those with the largest weights.")
+    assert "the 10 of its 12 input channels" in caption
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["4", "0"]
+    assert [axes.get_ylabel().strip() for axes in figure.axes[::10]] == [f"filter {n}" for n in range(19, 11, -1)]
+    figure, caption = filters._deep("conv3", weight, 2)
+    assert figure.axes[0].get_ylabel().strip() == "filter 2"
+    assert "the one asked for first" in caption
 
 
 def test_the_first_name_of_a_class_is_enough():

@@ -66,9 +66,9 @@ def _drawn(subject: Subject, name: str, title: str, about: str, made: Callable[[
     figure.colorbar(shown, ax=panels[:, 1:], label="share of the largest value", ticks=(0, 0.5, 1), shrink=0.6)
     nothing = f" Nothing speaks for {', '.join(silent)}." if silent else ""
     caption = (
-        f"{about}: for the class asked for and the most probable others, above what speaks for it, enlarged from "
-        f"{heat.shape[0]} x {heat.shape[1]} places, below the image lit by it. What speaks against the class is shown "
-        "as 0; each map is stretched to its own largest value, so that strengths of classes cannot be "
+        f"{about}: for the class asked for and the {len(classes) - 1} most probable others, above what speaks for it, "
+        f"enlarged from {heat.shape[0]} x {heat.shape[1]} places, below the image lit by it. What speaks against the "
+        "class is shown as 0; each map is stretched to its own largest value, so that strengths of classes cannot be "
         f"compared.{nothing}"
     )
     return Drawn(name, title, figure, caption)
