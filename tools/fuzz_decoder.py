@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the decoder in C under the address and undefined-behaviour sanitizers.
 
     python tools/fuzz_decoder.py FOLDER --runs 1000000      # FOLDER keeps the corpus and what failed; goes on from it
-    python tools/fuzz_decoder.py FOLDER --keep FILE.zip     # the smallest corpus with the same coverage, for the tests
+    python tools/fuzz_decoder.py FOLDER --keep FILE.zip     # its small files with the same coverage, for the tests
 
 Needs clang with libFuzzer (Debian: apt install clang libclang-rt-dev). What is tried of a file: tools/fuzz/decoder.c.
 """
@@ -24,6 +24,7 @@ NATIVE = ROOT / "cnnbench/data/decode/native"
 FLAGS = ("-std=gnu11", "-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
 HEADS = (bytes(12), bytes(range(40, 52)), bytes([0, 0, 255, 255, 7, 0, 0, 0, 63, 63, 3, 0]))  # which choose boxes
 LONGEST = 6000  # bytes of a file
+LARGEST_KEPT = 700  # bytes of a file that goes to the tests
 
 
 def main() -> None:
@@ -73,10 +74,11 @@ def keep(program: Path, corpus: Path, small: Path, archive: Path) -> None:
     shutil.rmtree(small, ignore_errors=True)
     small.mkdir()
     subprocess.run([program, "-merge=1", small, corpus], check=True, capture_output=True)
+    chosen = [file for file in sorted(small.iterdir()) if file.stat().st_size <= LARGEST_KEPT]
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as kept:
-        for file in sorted(small.iterdir()):
+        for file in chosen:
             kept.writestr(zipfile.ZipInfo(file.name[:16]), file.read_bytes())
-    print(f"{len(list(small.iterdir()))} files, {archive.stat().st_size:,} bytes")
+    print(f"{len(chosen)} of {len(list(small.iterdir()))} files, {archive.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

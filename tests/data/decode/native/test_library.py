@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import io
 import threading
+import zipfile
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -16,6 +18,8 @@ from PIL import Image
 
 from cnnbench.data.decode.native import library
 from cnnbench.data.decode.native.library import EntryPoints, Library
+from cnnbench.data.decode.picture import open_picture
+from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.resize import Resize
 
 TORCHS = {"bilinear": torch.ops.aten._upsample_bilinear2d_aa, "bicubic": torch.ops.aten._upsample_bicubic2d_aa}
@@ -195,3 +199,23 @@ def test_threads_do_not_share_what_they_work_with(photo):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_what_fuzzing_found_interesting_has_the_reference_decoders_verdict_and_pixels():
+    """The small files of the corpus of tools/fuzz_decoder.py, whose first twelve bytes choose boxes there."""
+    both = [library.load(portable) for portable in (False, True)]
+    taken = 0
+    with zipfile.ZipFile(Path(__file__).with_name("corpus.zip")) as corpus:
+        contents = [corpus.read(name)[12:] for name in corpus.namelist()]
+    for content in contents:
+        for native in filter(None, both):
+            size = native.size(content)
+            if size is None or size[0] * size[1] > 1e6:
+                continue
+            width, height, channels = size
+            pixels = np.empty((height, width, channels), np.uint8)
+            if native.region(content, (0, 0, width, height), pixels):
+                taken += 1
+                expected = open_picture(content, "", pillow).region(0, 0, width, height)
+                assert np.array_equal(pixels, expected), content
+    assert both == [None, None] or taken > 20
