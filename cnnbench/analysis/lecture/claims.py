@@ -29,11 +29,16 @@ class Claim:
 ILSVRC, ALEXNET, VGG = "ILSVRC", "LeNet and AlexNet", "ZFNet and VGG"
 GOOGLENET, RESNET, INCEPTION = "GoogLeNet", "ResNet", "Inception and Inception-ResNet"
 XCEPTION, WIDE, RESNEXT, DENSENET, SLIPS = "Xception", "Wide ResNet", "ResNeXt", "DenseNet", "All together"
-LOOK = "cnnbench look run=NAME image=FILE"
+LOOK = "cnnbench look run=NAME image=FILE pictures="
 
 LECTURE: dict[str, Claim] = {
     "ilsvrc": Claim("Years, tasks and images of ILSVRC", ILSVRC, "history:ilsvrc"),
-    "localisation": Claim("Localisation from class activation", ILSVRC, "history:localisation", commands=(LOOK,)),
+    "localisation": Claim(
+        "Localisation from class activation",
+        ILSVRC,
+        "history:localisation",
+        commands=(LOOK + "[class_activation,grad_cam]",),
+    ),
     "winners_by_year": Claim(
         "Participation and performance: the winners", ILSVRC, "history:winners_by_year", "pictures:winners_by_year"
     ),
@@ -41,7 +46,9 @@ LECTURE: dict[str, Claim] = {
     "winners": Claim("The winning networks: the slide's table, counted", ILSVRC, "errors:winners"),
     "relu": Claim("ReLU and its derivative", ALEXNET, "operations:relu", "pictures:activations"),
     "saturation": Claim("Saturation: what activations let through", ALEXNET, "activations:saturation"),
-    "dead_relu": Claim("Dead ReLUs: units without a gradient", ALEXNET, "activations:dead_relu", commands=(LOOK,)),
+    "dead_relu": Claim(
+        "Dead ReLUs: units without a gradient", ALEXNET, "activations:dead_relu", commands=(LOOK + "[units]",)
+    ),
     "activation": Claim(
         "ReLU against tanh: how fast they train", ALEXNET, "trained:activation", "trained_pictures:activation"
     ),
@@ -64,13 +71,22 @@ LECTURE: dict[str, Claim] = {
     "two_towers": Claim(
         "AlexNet's two GPUs: a convolution in two groups is two towers", ALEXNET, "operations:two_towers"
     ),
-    "zfnet_filters": Claim("ZFNet: what its filters see", VGG, "history:zfnet_filters", commands=(LOOK,)),
+    "zfnet_filters": Claim(
+        "ZFNet: what its filters see",
+        VGG,
+        "history:zfnet_filters",
+        commands=(LOOK + "[filters,deconvolution,occlusion]",),
+    ),
     "small_filters": Claim(
         "Two 3x3 convolutions see what one 5x5 sees, with fewer weights", VGG, "convolutions:small_filters"
     ),
     "small_filters_trained": Claim("VGG's B with 5x5 filters", VGG, "trained:small_filters"),
     "receptive_field": Claim(
-        "What one unit of the last map sees", VGG, "convolutions:receptive_field", "pictures:receptive_field", (LOOK,)
+        "What one unit of the last map sees",
+        VGG,
+        "convolutions:receptive_field",
+        "pictures:receptive_field",
+        (LOOK + "[receptive_field]",),
     ),
     "fc7": Claim("FC7 features generalise", VGG, "history:transfer"),
     "googlenet_alexnet": Claim(
@@ -88,7 +104,11 @@ LECTURE: dict[str, Claim] = {
         "trained_pictures:plain_residual",
     ),
     "gradients": Claim(
-        "Deeper is harder to optimise: gradients by layer", RESNET, "depth:gradients", "pictures:gradients", (LOOK,)
+        "Deeper is harder to optimise: gradients by layer",
+        RESNET,
+        "depth:gradients",
+        "pictures:gradients",
+        (LOOK + "[gradients,landscape]",),
     ),
     "resnet_rule": Claim("Half the side, twice the filters", RESNET, "depth:resnet_rule"),
     "bottleneck": Claim("Basic block against bottleneck", RESNET, "depth:bottleneck"),
