@@ -61,7 +61,7 @@ SHORTER = {
     "features": ["batch=8", "data.workers=0", "device=cpu"],
     "bench": ["rounds=1", "batch=2", "images=4", "loader_images=8", "data.workers=0"],
     "data check": ["workers=0"],
-    "look": ["images=4", "points=3", "landscape_images=2", "batch=4", "data.workers=0", "device=cpu"],
+    "look": ["images=4", "points=3", "landscape_images=2", "batch=4", "stride=16", "data.workers=0", "device=cpu"],
     "data pack": ["workers=0"],
     "data stats": ["workers=0"],
 }
