@@ -13,7 +13,7 @@ import torch
 from cnnbench.config.image_size import input_size, training_image_sizes
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.fastest import engine_for
+from cnnbench.data.loading.fastest import engine_in_words
 from cnnbench.data.loading.loader import Batch, Loader, loader_of
 from cnnbench.data.loading.sampler import (
     ProcessShare,
@@ -92,7 +92,7 @@ def open_loaders(
             apart = opened.enter_context(loader_of(train, augmented, config.data, [], workers, pin))
             apart.start(config.bn_group or GROUP)
             statistics = apart.batches
-        engine = engine_for(train, config.data.engine)
+        engine = engine_in_words(train, config.data.engine)
         about = {"form": train.storage.form, "engine": engine, "pixels": config.data.pixels}
         files = f"train: {train.account.in_words(len(train))} | val: {val.account.in_words(len(val))}"
         yield TrainData(train.classes, len(train), loader, validation, about, files, statistics), loader

@@ -39,6 +39,12 @@ def engine_for(split: Split, name: str) -> str:
     return min(times, key=lambda engine: times[engine]) if times else choose_engine("auto")
 
 
+def engine_in_words(split: Split, name: str) -> str:
+    """The engine of `split`, and whether it has a side index to go by."""
+    engine = engine_for(split, name)
+    return f"{engine} with a side index" if engine == "native" and split.side_index is not None else engine
+
+
 def remembered(engines: list[str]) -> dict[str, float] | None:
     """CPU ms per image of each of `engines` on this machine, as measured before; None if they were not."""
     try:

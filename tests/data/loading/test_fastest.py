@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import odd_pictures
@@ -45,6 +46,9 @@ def test_it_is_measured_once_and_the_fastest_is_taken(tmp_path, cache, monkeypat
         write_json(cache / "engines.json", {fastest._machine(): {slow: 2.0, quick: 1.0}})
         assert fastest.engine_for(split, "auto") == quick
     assert fastest.engine_for(split, "pillow") == "pillow"
+    indexed = replace(split, side_index=tmp_path)
+    assert fastest.engine_in_words(indexed, "native") == "native with a side index"
+    assert fastest.engine_in_words(indexed, "pillow") == fastest.engine_in_words(split, "pillow") == "pillow"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 1}', '{"MACHINE": {"native": "fast", "simplejpeg": 1.0}}'])
