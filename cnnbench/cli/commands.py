@@ -27,6 +27,7 @@ from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.features import FeaturesConfig
 from cnnbench.config.look import LookConfig
 from cnnbench.config.predict import PredictConfig
+from cnnbench.config.probe import ProbeConfig
 from cnnbench.config.train import TrainConfig
 
 COMMANDS = {
@@ -82,6 +83,18 @@ COMMANDS = {
         "analysis.features.command:features_command",
         ("config.features:check_features", "archs.weights.torchvision:check_published"),
         bare="files",
+    ),
+    "probe": Command(
+        "probe",
+        "the error of a linear classifier on the frozen features of each layer, on any data set",
+        (
+            "cnnbench probe run=vgg16 data=/flowers layer=fc7",
+            "cnnbench probe run=vgg16 data=/flowers layer=[pixels,all] curve=flowers.svg output=flowers.json",
+            "cnnbench probe arch=resnet50 weights=torchvision data=/flowers layer=[layer1,layer2,layer3,layer4]",
+        ),
+        ProbeConfig,
+        "analysis.probe.command:probe_command",
+        ("config.probe:check_probe", "archs.weights.torchvision:check_published"),
     ),
     "bench": Command(
         "bench",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,18 +40,19 @@ class FeatureBatch:
 @dataclass(frozen=True)
 class Extractor:
     """A network in inference mode, the points of its layers by the names that they were asked for, and whether maps are
-    averaged over their places."""
+    averaged over their places, or over the cells of the finest square grid that leaves at most `most` values."""
 
     member: EnsembleMember
     network: nn.Module
     points: dict[str, Point]
     device: torch.device
     average: bool = False
+    most: int | None = None
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of each layer's values for one image: (C, H, W), or (C,)."""
         return {
-            name: point.shape[:1] if self.average and len(point.shape) == 3 else point.shape
+            name: point.shape[:1] if self.average and len(point.shape) == 3 else self._cut(point.shape)
             for name, point in self.points.items()
         }
 
@@ -75,9 +77,20 @@ class Extractor:
                 yield FeatureBatch(start, {name: self._kept(value, bad) for name, value in values.items()}, broken)
                 start += len(images)
 
+    def _cut(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a map of `shape` over the cells of its grid; of anything else, `shape`."""
+        if self.most is None or len(shape) != 3 or math.prod(shape) <= self.most:
+            return shape
+        side = max(1, math.isqrt(self.most // shape[0]))
+        return (shape[0], *(min(side, places) for places in shape[1:]))
+
     def _kept(self, value: torch.Tensor, bad: np.ndarray) -> np.ndarray:
         value = value.float()
-        value = value.mean((2, 3)) if self.average and value.dim() == 4 else value
+        cut = self._cut(tuple(value.shape[1:]))
+        if self.average and value.dim() == 4:
+            value = value.mean((2, 3))
+        elif cut != value.shape[1:]:
+            value = nn.functional.adaptive_avg_pool2d(value, (cut[1], cut[2]))
         array = value.cpu().numpy()
         if bad.any():
             array = array.copy()

@@ -1,0 +1,71 @@
+"""`cnnbench probe`: its keys, and what has to hold between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnbench.config.checks import check_trained
+from cnnbench.config.data import DataConfig
+from cnnbench.config.evaluate import TrainedConfig, weights_of
+from cnnbench.config.fields import SEED, Range, check_fields, group, key, require
+
+ALL = "all"  # layer=all: every layer that people have a name for
+PIXELS = "pixels"  # the images themselves, as the network takes them
+CURVES = (".png", ".svg")
+NO_NETWORK = "no network is given: give run=NAME, or arch=NETWORK weights=FILE"
+NO_LAYER = "no layer is given: give layer=NAME, as in layer=fc7, or layer=all; `cnnbench describe` shows the names"
+
+
+@dataclass(frozen=True)
+class ProbeConfig(TrainedConfig):
+    data: DataConfig = group(DataConfig, "the images, train and val; null path: the run's")
+    layer: Any = key(
+        "the layer, by a name of `cnnbench describe` or a module's path; several: layer=[pool5,fc7]; all: those that "
+        "people have a name for; pixels: the images themselves, for comparison",
+        None,
+    )
+    most_values: int = key(
+        "of one image in a map: it is averaged over the cells of the finest square grid that leaves no more",
+        4096,
+        range=Range(at_least=1),
+    )
+    held_out: float = key(
+        "share of each class's training images by which the penalty is chosen", 0.2, range=Range(above=0, below=1)
+    )
+    penalties: list[float] = key(
+        "L2 penalty factors that are tried, on the mean cross-entropy of standardised features",
+        [1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5],
+        range=Range(at_least=0),
+    )
+    iterations: int = key("most iterations of L-BFGS for one penalty", 300, range=Range(at_least=1))
+    seed: int = key("of the choice of the held-out images", 0, range=SEED)
+    output: str | None = key("JSON file for the table; null: none", None)
+    curve: str | None = key("PNG or SVG file for the error by layer; null: none", None)
+
+
+def probed_layers(config: ProbeConfig) -> list[str]:
+    """The key `layer` as a list."""
+    layer = config.layer
+    return [] if layer is None else [str(name) for name in (layer if isinstance(layer, list) else [layer])]
+
+
+def check_probe(config: ProbeConfig) -> None:
+    """Raise UserError for the first key, or combination of keys, that cannot work."""
+    check_fields(config)
+    layers = probed_layers(config)
+    require(layers, NO_LAYER)
+    for layer in layers:
+        require(layers.count(layer) == 1, f"layer= names {layer} twice")
+    require(config.penalties, "penalties=[] leaves nothing to try: give at least one, as in penalties=[0.001]")
+    check_trained(config, NO_NETWORK)
+    require(len(weights_of(config)) <= 1, "a probe is of one network, and weights= names several: give one file")
+    require(
+        config.run is not None or config.data.path is not None,
+        "no data set is given: give data=PATH with training and validation images, or data=sample",
+    )
+    for name, endings in (("output", (".json",)), ("curve", CURVES)):
+        value = getattr(config, name)
+        suffix = "" if value is None else Path(value).suffix
+        require(value is None or suffix in endings, f"{name}={value} needs the ending {' or '.join(endings)}")
