@@ -69,6 +69,19 @@ class OptimizerConfig:
         range=Range(at_least=0),
         source="one rate for all, as where no other is named",
     )
+    classifier_lr: float = key(
+        "factor on the rate of the layers that give logits, for fine-tuning (Caffe's example: 10)",
+        1.0,
+        range=Range(at_least=0),
+        source="one rate for all, as where no other is named",
+    )
+    layer_decay: float = key(
+        "factor on the rate from each block to the one before it, for fine-tuning, in (0, 1]; the classifier has the "
+        "whole rate, the block before it this share, and so on",
+        1.0,
+        range=Range(above=0, at_most=1),
+        source="one rate for all, as where no other is named",
+    )
     fused: bool = key("sgd, adam, adamw: update all weights in one kernel", False)
 
 

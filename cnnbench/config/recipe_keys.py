@@ -13,7 +13,7 @@ from cnnbench.config.schedule import ScheduleConfig
 from cnnbench.config.train import TrainConfig
 
 TOP = (
-    *("epochs", "recipe_batch", "loss", "bce_threshold", "label_smoothing", "clip_norm", "filter_radius"),
+    *("epochs", "recipe_batch", "loss", "bce_threshold", "label_smoothing", "clip_norm", "filter_radius", "freeze"),
     *("bn_group", "precise_bn", "protocol"),
 )
 GROUPS = ("optimizer", "schedule", "average", "resolution")

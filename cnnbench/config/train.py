@@ -105,6 +105,12 @@ class TrainConfig:
         "torchvision, or torchvision:IMAGENET1K_V2; null: fresh",
         None,
     )
+    freeze: str | None = key(
+        "the layer up to which all weights stay as they begin, by a name of `cnnbench describe`; that part runs as "
+        "in evaluation, with batch normalisation's statistics kept; null: all are trained",
+        None,
+        source="none is named: all is trained",
+    )
     weights_set: str | None = set_key()
     weights_from: str | None = from_key()
     weights_match: str = match_key()

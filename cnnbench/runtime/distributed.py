@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import Any
@@ -215,11 +215,11 @@ def sum_over_group(values: torch.Tensor, process: Process) -> torch.Tensor:
     return values
 
 
-def average_buffers(model: nn.Module, process: Process) -> None:
-    """Give every process the mean of each floating-point buffer (batch normalisation's running mean and variance)."""
+def average_buffers(buffers: Iterable[torch.Tensor], process: Process) -> None:
+    """Give every process the mean of each of `buffers` in floating point (batch normalisation's mean and variance)."""
     if process.world == 1:
         return
-    for buffer in model.buffers():
+    for buffer in buffers:
         if buffer.is_floating_point():
             dist.all_reduce(buffer)
             buffer /= process.world

@@ -42,6 +42,7 @@ def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader)
         "recipe": _recipe(context),
         "batch": _batch(config, context.process.world),
         "rate": _rate(config),
+        "frozen": _frozen(context),
         "optimiser": _optimizer(config),
         "loss": _loss(config),
         "norms": _norms(context),
@@ -139,9 +140,25 @@ def _optimizer(config: TrainConfig) -> str:
     exceptions = f" (not on {' and '.join(without_decay)})" if without_decay else ""
     parts.append(f"weight decay {optimizer.weight_decay:g}{exceptions}")
     parts += [f"biases at {optimizer.bias_lr:g} times the rate"] if optimizer.bias_lr != 1 else []
+    parts += [f"the classifier at {optimizer.classifier_lr:g} times the rate"] if optimizer.classifier_lr != 1 else []
+    parts += (
+        [f"each block at {optimizer.layer_decay:g} times the rate of the next"] if optimizer.layer_decay != 1 else []
+    )
     parts += [f"gradients clipped at norm {config.clip_norm:g}"] if config.clip_norm is not None else []
     parts += [f"filters held at RMS {config.filter_radius:g}"] if config.filter_radius is not None else []
     return ", ".join(parts)
+
+
+def _frozen(context: TrainContext) -> str | None:
+    """What `freeze` leaves as it is."""
+    layer = context.config.freeze
+    if layer is None:
+        return None
+    parameters = [*context.model.parameters()]
+    fixed = sum(each.numel() for each in parameters if not each.requires_grad)
+    trained = sum(each.numel() for each in parameters if each.requires_grad)
+    random = "; these are random: no weights= is given" if context.config.weights is None else ""
+    return f"{fixed:,} parameters up to {layer}, run as in evaluation; {trained:,} are trained{random}"
 
 
 def _norms(context: TrainContext) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.runs.environment import load_starts
@@ -20,9 +21,10 @@ from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.async_checkpointer import AsyncCheckpointer
 from cnnbench.training.averages import AveragedWeights, of_run
 from cnnbench.training.data import TrainData
+from cnnbench.training.frozen import Frozen, freeze
 from cnnbench.training.log import Log
 from cnnbench.training.monitor import NonFiniteMonitor
-from cnnbench.training.optimizers.build import build_optimizer, scaled_learning_rate
+from cnnbench.training.optimizers.build import build_optimizer, module_factors, scaled_learning_rate
 from cnnbench.training.preemption import Preemption
 
 
@@ -48,6 +50,7 @@ class TrainContext:
     config_text: str = ""  # config.yaml, and what environment.json says, for checkpoints
     starts: list[dict[str, Any]] = field(default_factory=list)
     log: Log | None = None  # the leader's
+    frozen: Frozen = field(default_factory=Frozen)  # of `model`
 
     @property
     def steps_per_epoch(self) -> int:
@@ -88,6 +91,8 @@ def build_context(
     process = process or Process()
     device = next(model.parameters()).device
     precision = choose_precision(config.precision, device.type)
+    frozen = freeze(model, config)  # before it is wrapped, which counts the weights that have gradients
+    factors = module_factors(model, config.optimizer, input_size(config), config.arch.in_channels)
     average = of_run(config.average, config.chosen_batch, config.epochs)
     return TrainContext(
         config=config,
@@ -97,7 +102,7 @@ def build_context(
         model=model,
         network=distributed.wrap(_compiled(model) if config.compile else model, process, device),
         averaged=AveragedWeights(model, average) if average.kind != "none" else None,
-        optimizer=build_optimizer(model, config.optimizer, config.chosen_batch),
+        optimizer=build_optimizer(model, config.optimizer, config.chosen_batch, factors),
         scaler=precision.scaler(),
         precision=precision,
         normalise=Normalise(config.arch, device, config.channels_last, config.augment),
@@ -107,6 +112,7 @@ def build_context(
         preemption=preemption or Preemption(process, None),
         config_text=read_text(folder / CONFIG) or "",
         starts=load_starts(folder),
+        frozen=frozen,
     )
 
 

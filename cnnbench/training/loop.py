@@ -65,7 +65,7 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
     """Train from state.step to the end of the epoch; the epoch's figures."""
     config, log, before = context.config, context.log, state.epoch * context.steps_per_epoch
     steps = context.steps_of(state.epoch)
-    context.model.train()
+    context.frozen.train(context.model)
     first, start, waited_before = state.step, time.perf_counter(), batches.waited
     for step in range(first, steps):
         _boundary(context)
@@ -236,9 +236,9 @@ def _warn(context: TrainContext, sentence: str | None) -> None:
 
 
 def _average_buffers(context: TrainContext) -> None:
-    average_buffers(context.model, context.process)
-    if context.averaged is not None:
-        average_buffers(context.averaged.module, context.process)
+    for model in (context.model, *([context.averaged.module] if context.averaged is not None else [])):
+        moving = [buffer for name, buffer in model.named_buffers() if not context.frozen.holds(name)]
+        average_buffers(moving, context.process)
 
 
 def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:

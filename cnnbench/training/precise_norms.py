@@ -6,7 +6,7 @@ He et al. computed them so after training (KaimingHe/deep-residual-networks, REA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -48,6 +48,7 @@ def precise_statistics(
     process: Process,
     before_batch: Callable[[], None] = lambda: None,
     calls: int = 0,
+    kept: Container[str] = (),
 ) -> Statistics:
     """The mean E[x] and variance E[x^2] - E[x]^2 of each batch normalisation of `model`, over the images of all
     `batches` of all processes; not yet in its buffers.
@@ -55,10 +56,11 @@ def precise_statistics(
     In each batch every normalisation takes that batch's own statistics, as in training; all else is as in evaluation.
     The sums are exact to float64, so that the result depends on which images are in a batch, and not on the process
     that computes it. What evaluation does not use, auxiliary heads, is left out. `before_batch` may end it by what it
-    raises; it is called `calls` times, the most batches that any process has. The model is left in evaluation mode.
+    raises; it is called `calls` times, the most batches that any process has. The normalisations named in `kept`
+    keep their statistics and are computed by them. The model is left in evaluation mode.
     """
     model.eval()
-    norms = batch_norms(model)
+    norms = {name: norm for name, norm in batch_norms(model).items() if name not in kept}
     sums = {name: Sums(norm) for name, norm in norms.items()}
     images = done = 0
     with _computed_by(norms, sums):

@@ -34,4 +34,6 @@ def _statistics(context: TrainContext, model: nn.Module, epoch: int, count: int)
     groups = statistics_order(context.config, context.data.images, count, epoch)
     batches = DevicePrefetcher(make(groups[process.rank :: process.world]), context.normalise)
     calls = -(-len(groups) // process.world)
-    return precise_statistics(model, batches, context.precision, process, context.preemption.check, calls)
+    return precise_statistics(
+        model, batches, context.precision, process, context.preemption.check, calls, context.frozen.paths
+    )

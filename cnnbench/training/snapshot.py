@@ -37,6 +37,8 @@ def content(context: TrainContext, state: TrainState) -> dict[str, Any] | None:
     if len(shares) > 1:
         for name in shares[0]["buffers"]:
             network, _, key = name.partition(".")
+            if context.frozen.holds(key):
+                continue  # alike everywhere, to the bit; a mean might not be
             networks[network][key] = _mean([share["buffers"][name] for share in shares])
     return {
         **networks,

@@ -15,10 +15,10 @@ def test_buffers_become_the_mean_over_the_processes(monkeypatch):
     model = nn.BatchNorm1d(2)
     model.running_mean.fill_(2.0)
     model.num_batches_tracked.fill_(7)
-    distributed.average_buffers(model, Process(0, 3))
+    distributed.average_buffers(model.buffers(), Process(0, 3))
     assert model.running_mean.tolist() == [5.0, 5.0]
     assert model.num_batches_tracked == 7, "a count is the same on every process"
-    distributed.average_buffers(model, Process())
+    distributed.average_buffers(model.buffers(), Process())
     assert model.running_mean.tolist() == [5.0, 5.0], "alone there is nothing to average"
 
 

@@ -4,12 +4,13 @@ is its bias, never by a parameter's full name."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 
 import torch
 from torch import nn
 
+from cnnbench.archs.depth import classifiers, depths
 from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.runtime.implementations import Implementations
 from cnnbench.training.optimizers.caffe_sgd import CaffeSGD
@@ -20,9 +21,14 @@ from cnnbench.training.optimizers.tensorflow_rmsprop import TensorFlowRMSProp
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig, batch: int) -> torch.optim.Optimizer:
-    """The configured optimiser, at its full learning rate for a global batch of `batch` images."""
-    optimizer = UPDATE_RULES[config.kind](_groups(model, config), scaled_learning_rate(config, batch), config)
+def build_optimizer(
+    model: nn.Module, config: OptimizerConfig, batch: int, factors: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
+    """The configured optimiser, at its full learning rate for a global batch of `batch` images. `factors`: on the rates
+    of the modules at these paths (`module_factors`), beside those that the kind of a parameter has."""
+    optimizer = UPDATE_RULES[config.kind](
+        _groups(model, config, factors or {}), scaled_learning_rate(config, batch), config
+    )
     set_rate(optimizer, scaled_learning_rate(config, batch))
     return optimizer
 
@@ -39,17 +45,30 @@ def scaled_learning_rate(config: OptimizerConfig, batch: int) -> float:
     return config.lr * SCALING[config.scaling](batch / config.base_batch)
 
 
-def _groups(model: nn.Module, config: OptimizerConfig) -> list[dict]:
+def module_factors(model: nn.Module, config: OptimizerConfig, image_size: int, in_channels: int) -> dict[str, float]:
+    """Factors on the rates of modules, by their paths, where they are not 1: layer_decay to the power of the blocks
+    behind them, and classifier_lr."""
+    factors: dict[str, float] = {}
+    if config.layer_decay != 1:
+        found = depths(model, image_size, in_channels)
+        factors = {path: config.layer_decay**depth for path, depth in found.items() if depth}
+    if config.classifier_lr != 1:
+        factors |= dict.fromkeys(classifiers(model), config.classifier_lr)
+    return factors
+
+
+def _groups(model: nn.Module, config: OptimizerConfig, of_module: Mapping[str, float]) -> list[dict]:
     """Parameters by whether they decay and by the factor on their rate, `rate_factor`; groups that hold any."""
     found: dict[tuple[bool, float], list[nn.Parameter]] = {}
     factors = (1.0, config.bias_lr) if config.bias_lr != 1 else (1.0,)
     for place in product((True, False), factors):
         found[place] = []
-    for module in model.modules():
+    for path, module in model.named_modules():
         norm = isinstance(module, NORMS)
         for name, parameter in module.named_parameters(recurse=False):
             decays = config.decay_norms if norm else config.decay_biases or name != "bias"
-            found[decays, config.bias_lr if name == "bias" and not norm else 1.0].append(parameter)
+            factor = (config.bias_lr if name == "bias" and not norm else 1.0) * of_module.get(path, 1.0)
+            found.setdefault((decays, factor), []).append(parameter)
     return [
         {
             "params": parameters,
