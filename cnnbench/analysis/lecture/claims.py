@@ -88,7 +88,7 @@ LECTURE: dict[str, Claim] = {
         "pictures:receptive_field",
         (LOOK + "[receptive_field]",),
     ),
-    "fc7": Claim("FC7 features generalise", VGG, "history:transfer"),
+    "fc7": Claim("FC7 features generalise", VGG, "transfer:by_layer", "pictures:transfer_by_layer"),
     "googlenet_alexnet": Claim(
         "GoogLeNet: 12x fewer parameters than AlexNet?", GOOGLENET, "networks:googlenet_alexnet"
     ),
@@ -113,7 +113,7 @@ LECTURE: dict[str, Claim] = {
     "resnet_rule": Claim("Half the side, twice the filters", RESNET, "depth:resnet_rule"),
     "bottleneck": Claim("Basic block against bottleneck", RESNET, "depth:bottleneck"),
     "first_places": Claim("First places in five tracks", RESNET, "history:first_places"),
-    "transfer": Claim("Deeper features transfer", RESNET, "history:transfer"),
+    "transfer": Claim("Deeper features transfer", RESNET, "transfer:by_depth", "pictures:transfer_by_depth"),
     "batch_norm": Claim("Batch normalisation, and folding it", INCEPTION, "normalisation:batch_norm"),
     "batch_norm_rates": Claim("Batch normalisation takes higher rates", INCEPTION, "trained:batch_norm_rates"),
     "label_smoothing": Claim("Label smoothing", INCEPTION, "operations:label_smoothing"),

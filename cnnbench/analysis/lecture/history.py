@@ -130,16 +130,3 @@ def zfnet_filters() -> list[Table]:
 
 def _better(first: float, second: float | None) -> float | None:
     return None if second is None else 100 * abs(first / second - 1)
-
-
-def transfer() -> list[Table]:
-    """Where the lecture says that features transfer, and the commands that measure it."""
-    rows = [
-        ("FC7 features generalise well to other tasks", "VGG"),
-        ("features matter: deeper features are well transferrable", "ResNet"),
-    ]
-    notes = [
-        "measured by a linear classifier on frozen features, layer by layer: `cnnbench probe`",
-        "features of any layer as a file: `cnnbench features run=NAME layer=fc7 data=... output=FILE`",
-    ]
-    return [Table("Features that transfer", {"lecture": "", "slide of": ""}, rows, notes)]

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from cnnbench.analysis.lecture import transfer
 from cnnbench.analysis.lecture.activations import slopes
 from cnnbench.analysis.lecture.convolutions import FIELD_NETWORKS, last_field
 from cnnbench.analysis.lecture.depth import gradient_norms
@@ -59,6 +60,35 @@ def activations() -> tuple[Figure, str]:
         "What each lets through forwards (left) and of a gradient (right). Tanh and sigmoid go flat on both sides; "
         "ReLU has slope 1 wherever it is above 0."
     )
+
+
+def transfer_by_layer() -> tuple[Figure, str]:
+    """Each seed of each layer, trained and drawn, and the line of their means."""
+    figure = style.new_figure(3.2)
+    ax = figure.subplots()
+    for number, label in enumerate(("trained on clothes", "drawn weights")):
+        values = [both[number] for both in transfer.LENET.values()]
+        look = style.line_style(number)
+        ax.plot(range(len(values)), [sum(seeds) / len(seeds) for seeds in values], label=label, **look)
+        for place, seeds in enumerate(values):
+            ax.plot([place] * len(seeds), seeds, "_", color=look["color"], markersize=9)
+    ax.axhline(transfer.PIXELS, color=GREY, linestyle=":", label="pixels")
+    ax.set_xticks(range(len(transfer.LENET)), list(transfer.LENET))
+    ax.set(xlabel="layer that the classifier reads", ylabel="top-1 error on digits (%)", ylim=(0, 16))
+    style.legend_below(figure, ax)
+    return figure, "LeNet: a linear classifier for digits on each layer. Dashes: three seeds; lines: their means."
+
+
+def transfer_by_depth() -> tuple[Figure, str]:
+    """One line for each network."""
+    figure = style.new_figure(3.2)
+    ax = figure.subplots()
+    for number, (network, errors) in enumerate(transfer.RESNETS.items()):
+        ax.plot(range(len(errors)), errors, label=network, **style.line_style(number))
+    ax.set_xticks(range(len(transfer.RESNET_LAYERS)), list(transfer.RESNET_LAYERS))
+    ax.set(xlabel="layer that the classifier reads", ylabel="top-1 error on clothes (%)", ylim=(0, 30))
+    style.legend_below(figure, ax)
+    return figure, "Public CIFAR-10 weights of four depths, read for other classes by a linear classifier."
 
 
 def dropout() -> tuple[Figure, str]:
