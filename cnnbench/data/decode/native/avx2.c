@@ -13,6 +13,10 @@ bool avx2_is_here(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu
 #pragma GCC target("avx2,bmi,bmi2,lzcnt")
 #endif
 
+static inline void clear_block(int16_t *block) {
+  for (int i = 0; i < 64; i += 16) _mm256_storeu_si256((void *)(block + i), _mm256_setzero_si256());
+}
+
 #include "entropy.h"
 
 /* Two 16-bit numbers in turn. */

@@ -1,5 +1,5 @@
 /* Entropy decoding (T.81, F.2): one symbol of each of up to three runs in turn, since one waits for its own last symbol.
-   Included by each instruction set's file. */
+   Included by each instruction set's file, behind its `clear_block`. */
 #include <string.h>
 #include "entry_bits.h"
 #include "jpeg.h"
@@ -136,7 +136,7 @@ APART bool next_block(struct stream *stream, struct work *work) {
   uint32_t value = stream->prediction[unit->component] += (uint32_t)take_value(lane, (unsigned)size);
   work->damaged |= (value + 0x8000) >> 16 != 0;
   lane->block += stream->step;
-  if (stream->step) memset(lane->block, 0, 64 * sizeof *lane->block);
+  if (stream->step) clear_block(lane->block);
   lane->block[0] = (int16_t)value;
   lane->table = unit->ac->table;
   lane->place = 0;

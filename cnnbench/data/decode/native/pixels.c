@@ -53,31 +53,42 @@ struct pair {
   const uint16_t *quantiser[2];
   uint8_t *out[2];
   size_t stride[2];
-  int count;
 };
+
+/* Where the blocks of one row of MCUs go: one place for each unit, which moves on from MCU to MCU. */
+static void begin_row(const struct area *area, int row, uint8_t *out[MOST_UNITS]) {
+  for (int unit = 0; unit < area->frame->units; unit++) {
+    int c = area->frame->unit[unit].component;
+    const struct component *component = area->frame->component + c;
+    int within = unit - component->first_unit;
+    size_t down = (size_t)(row * component->down + within / component->across);
+    out[unit] = area->plane[c] + 8 * down * area->stride[c] + 8 * (size_t)(within % component->across);
+  }
+}
 
 bool fill_planes(const struct area *area, const struct planes *planes, const struct kernels *kernels,
                  const int16_t *blocks, int row, int rows) {
   const struct frame *frame = area->frame;
-  struct pair pair = {.count = 0};
-  uint8_t waste[64];
+  struct pair pair;
+  uint8_t *out[MOST_UNITS], waste[64];
+  int waiting = 0;
   bool beyond = false;
-  for (int y = row - area->first_row; y < row - area->first_row + rows; y++)
+  for (int y = row - area->first_row; y < row - area->first_row + rows; y++) {
+    begin_row(area, y, out);
     for (int x = 0; x <= area->last_column - area->first_column; x++)
       for (int unit = 0; unit < frame->units; unit++, blocks += 64) {
-        int c = frame->unit[unit].component, k = pair.count;
-        const struct component *component = frame->component + c;
-        int within = unit - component->first_unit, across = component->across;
-        size_t down = (size_t)(y * component->down + within / across), right = (size_t)(x * across + within % across);
-        pair.block[k] = blocks;
-        pair.limit[k] = planes->limit[c];
-        pair.quantiser[k] = frame->quantiser[component->quantiser];
-        pair.stride[k] = area->stride[c];
-        pair.out[k] = area->plane[c] + 8 * down * area->stride[c] + 8 * right;
-        pair.count = (k + 1) & 1;
-        if (k) beyond |= kernels->inverse_dct(pair.block, pair.quantiser, pair.limit, pair.out, pair.stride);
+        int c = frame->unit[unit].component;
+        pair.block[waiting] = blocks;
+        pair.limit[waiting] = planes->limit[c];
+        pair.quantiser[waiting] = frame->quantiser[frame->component[c].quantiser];
+        pair.stride[waiting] = area->stride[c];
+        pair.out[waiting] = out[unit];
+        out[unit] += 8 * frame->component[c].across;
+        if (waiting) beyond |= kernels->inverse_dct(pair.block, pair.quantiser, pair.limit, pair.out, pair.stride);
+        waiting ^= 1;
       }
-  if (!pair.count) return beyond;
+  }
+  if (!waiting) return beyond;
   pair.block[1] = pair.block[0];
   pair.limit[1] = pair.limit[0];
   pair.quantiser[1] = pair.quantiser[0];

@@ -1,4 +1,9 @@
 /* Everything that has vector code elsewhere, in plain C: what is computed is to be read here. */
+#include <string.h>
+#include "jpeg.h"
+
+static void clear_block(int16_t *block) { memset(block, 0, 64 * sizeof *block); }
+
 #include "entropy.h"
 
 static int clamp(int value, int least, int most) { return value < least ? least : value > most ? most : value; }
