@@ -36,6 +36,8 @@ CLASSES = {
 WEIGHTS = {
     "resnet50.pth": "resnet50",
     "resnet18.pth": "resnet18",
+    "resnet20.th": "resnet20",
+    "vgg16.pth": "vgg16",
     "a.pth": "resnet50",
     "b.pth": "resnet50",
     "resnet50.h5": "resnet50_v1",  # what it is, is told by its first bytes
@@ -60,6 +62,7 @@ SHORTER = {
     "predict": ["batch=8", "data.workers=0", "device=cpu"],
     "features": ["batch=8", "data.workers=0", "device=cpu"],
     "bench": ["rounds=1", "batch=2", "images=4", "loader_images=8", "data.workers=0"],
+    "probe": ["batch=8", "iterations=3", "data.workers=0", "device=cpu"],
     "data check": ["workers=0"],
     "look": ["images=4", "points=3", "landscape_images=2", "batch=4", "stride=16", "data.workers=0", "device=cpu"],
     "data pack": ["workers=0"],
