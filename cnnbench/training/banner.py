@@ -17,6 +17,7 @@ from cnnbench.config.image_size import input_size, keeps_to_one_size, training_i
 from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
 from cnnbench.config.schedule import SCHEDULES, ScheduleConfig
 from cnnbench.config.train import TrainConfig
+from cnnbench.data.decode.engines import what_is_missing
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Loader
@@ -231,7 +232,7 @@ def _short(value: float | str | list[float]) -> str:
 
 def _loader(loader: Loader, about: dict[str, str]) -> str:
     workers = loader.workers_in_words + " per training process" * (loader.workers > 0)
-    return f"{workers}, decoder {about['engine']}, {about['pixels']} pixels from {about['form']}"
+    return f"{workers}, decoder {about['engine']}{what_is_missing()}, {about['pixels']} pixels from {about['form']}"
 
 
 def _device(context: TrainContext) -> str:

@@ -34,6 +34,7 @@ from cnnbench.analysis.bench.stages import (
 )
 from cnnbench.analysis.tables import Table
 from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
+from cnnbench.data.decode.engines import what_is_missing
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.fastest import engine_in_words
@@ -72,7 +73,7 @@ def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
     loaders = loader_costs(bench, config.rounds, max(1, workers), min(config.batch or LOADER_BATCH, images), passes)
     about = (
         f"{config.arch.name}: {images} images of {config.data.path} ({split.storage.form}), "
-        f"{bench.size} x {bench.size}, {engine_in_words(split, config.data.engine)}, data.pixels={config.data.pixels}"
+        f"{bench.size} x {bench.size}, {engine_in_words(split, config.data.engine)}{what_is_missing()}, data.pixels={config.data.pixels}"
     )
     notes = [
         "augment: draws, and what follows the crop; whole: all of these, into the memory of a batch, so that nothing "

@@ -60,6 +60,12 @@ def choose_engine(name: str) -> str:
     return name
 
 
+def what_is_missing() -> str:
+    """Why the fastest engine is not here and how to have it, in brackets; "" where it is."""
+    name, kind = next(iter(ENGINES.items()))
+    return "" if kind.is_here() else f" ({name} {kind.get})"
+
+
 def make_engine(name: str, loose: bool = False, side_index: Path | None = None) -> Engine:
     """The engine `name` and those behind it, for any thread and for forked processes; `loose`: faster, with slightly
     different pixels; `side_index`: a file with entry points, for the native one."""

@@ -200,6 +200,7 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
 def test_without_a_library_the_next_engine_serves_and_says_how_to_get_it(sample, monkeypatch):
     monkeypatch.setitem(engines.ENGINES, "native", replace(engines.ENGINES["native"], is_here=lambda: False))
     assert engines.choose_engine("auto") == "simplejpeg"
+    assert engines.what_is_missing().startswith(" (native was not built: install a C compiler")
     with pytest.raises(UserError, match=r"engine=native was not built: install a C compiler.*or use data\.engine=auto"):
         engines.choose_engine("native")
     content = encoded(mosaic(sample, 131, 93))
