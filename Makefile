@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SOURCES := pyproject.toml setup.py $(wildcard cnnbench/data/decode/native/*.[ch])
 
 .PHONY: demo test quick lint format docs clean
 
@@ -32,11 +33,11 @@ docs: $(VENV)/installed
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "needs Python's venv module (Debian: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/installed: pyproject.toml setup.py | $(VENV)/bin/python
+$(VENV)/installed: $(SOURCES) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e .
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml setup.py | $(VENV)/bin/python
+$(VENV)/installed-dev: $(SOURCES) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[dev]"
 	@touch $@ $(VENV)/installed
 
