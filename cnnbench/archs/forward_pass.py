@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.utils.hooks import RemovableHandle
 
 OUTPUT, INPUT = "output", "input"
 
@@ -50,25 +51,37 @@ def forward_pass(network: nn.Module, image_size: int, in_channels: int) -> dict[
     The pass is one on the meta device: no data, no memory. The network stays as it is. Raises ValueError if it cannot
     take such an image.
     """
-    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
-    on_meta = {name: tensor.detach().to("meta") for name, tensor in tensors.items()}
-    dtype = next((tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()), torch.float32)
-    image = torch.empty(1, in_channels, image_size, image_size, dtype=dtype, device="meta")
-    training = {module: module.training for module in network.modules()}
     watch = _Watch()
     hooks = [hook for name, module in network.named_modules() for hook in watch.hooks(name, module)]
+    run_on_meta(network, *on_meta(network, image_size, in_channels), hooks)
+    return dict(sorted(watch.calls.items(), key=lambda call: call[1].after.order))
+
+
+def on_meta(network: nn.Module, image_size: int, in_channels: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Parameters and buffers of a network, by name, and one image (1, C, H, W) of their type, on the meta device."""
+    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+    dtype = next((tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()), torch.float32)
+    image = torch.empty(1, in_channels, image_size, image_size, dtype=dtype, device="meta")
+    return {name: tensor.detach().to("meta") for name, tensor in tensors.items()}, image
+
+
+def run_on_meta(
+    network: nn.Module, tensors: dict[str, torch.Tensor], image: torch.Tensor, hooks: list[RemovableHandle]
+) -> None:
+    """One pass in inference mode by what `on_meta` gives, at whose end `hooks` are removed and the network is as it
+    was. ValueError if it cannot take such an image."""
+    training = {module: module.training for module in network.modules()}
     network.eval()
     try:
         with torch.no_grad():
-            functional_call(network, on_meta, (image,))
+            functional_call(network, tensors, (image,))
     except RuntimeError as error:
-        raise ValueError(f"the network cannot take {in_channels} x {image_size} x {image_size}: {error}") from error
+        raise ValueError(f"the network cannot take {' x '.join(map(str, image.shape[1:]))}: {error}") from error
     finally:
         for hook in hooks:
             hook.remove()
         for module, flag in training.items():
             module.training = flag
-    return dict(sorted(watch.calls.items(), key=lambda call: call[1].after.order))
 
 
 class _Watch:

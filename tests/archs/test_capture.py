@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from prove_layers import plain_values
 
 from cnnbench.archs.capture import capture
 from cnnbench.archs.layer_names import Names, layer_names
@@ -28,25 +29,6 @@ SIZES = {
 }
 
 
-def by_plain_hooks(network: torch.nn.Module, images: torch.Tensor) -> dict[tuple[str, str], torch.Tensor]:
-    """The last value at each module, its input and its output, copied at once."""
-    values: dict[tuple[str, str], torch.Tensor] = {}
-
-    def note(path: str, side: str, value: object) -> None:
-        if isinstance(value, torch.Tensor):
-            values[path, side] = value.clone()
-
-    hooks = []
-    for path, module in network.named_modules():
-        hooks.append(module.register_forward_hook(lambda m, i, o, path=path: note(path, "output", o)))
-        hooks.append(module.register_forward_pre_hook(lambda m, i, path=path: note(path, "input", i[0])))
-    with torch.no_grad():
-        network(images)
-    for hook in hooks:
-        hook.remove()
-    return values
-
-
 def prepared(key: str, **options) -> tuple[torch.nn.Module, Names, torch.Tensor]:
     torch.manual_seed(1)
     sized = {"image_size": SIZES[key]} if key in ("alexnet", "zfnet", "vgg11_bn", "lenet", "googlenet") else {}
@@ -59,7 +41,8 @@ def prepared(key: str, **options) -> tuple[torch.nn.Module, Names, torch.Tensor]
 @pytest.mark.parametrize("key", SIZES)
 def test_every_layer_equals_a_plain_hook(key: str) -> None:
     network, names, images = prepared(key)
-    expected = by_plain_hooks(network, images)
+    with torch.no_grad():
+        expected = plain_values(network, images)
     with torch.no_grad(), capture(network, names) as run:
         found = run(images)
     assert list(found) == list(names)

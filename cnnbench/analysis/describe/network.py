@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call
 
 from cnnbench.analysis.describe.receptive_field import Tracer, field_of
 from cnnbench.archs.facts import facts
+from cnnbench.archs.forward_pass import on_meta, run_on_meta
 from cnnbench.archs.registry import build
 
 FLOAT32_BYTES = 4
@@ -81,27 +81,14 @@ def describe(model: nn.Module, image_size: int, in_channels: int = 3) -> Descrip
     """
     if image_size < 1 or in_channels < 1:
         raise ValueError(f"cannot describe {in_channels} channels of {image_size} pixels: both must be at least 1")
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-    on_meta = {name: tensor.detach().to("meta") for name, tensor in tensors.items()}
-    dtype = next((tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()), torch.float32)
-    image = torch.empty(1, in_channels, image_size, image_size, dtype=dtype, device="meta")
-    training = {module: module.training for module in model.modules()}
+    tensors, image = on_meta(model, image_size, in_channels)
     tracer = Tracer(image)
     recorder = _Recorder(tracer)
     hooks = [hook for name, module in model.named_modules() for hook in recorder.watch(name, module)]
-    model.eval()
-    try:
-        with torch.no_grad(), tracer:
-            functional_call(model, on_meta, (image,))
-    except RuntimeError as error:
-        raise ValueError(f"the network cannot take {in_channels} x {image_size} x {image_size}: {error}") from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, flag in training.items():
-            module.training = flag
+    with tracer:
+        run_on_meta(model, tensors, image, hooks)
     params = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    used = sum(count for name, count in params.items() if id(on_meta[name]) in tracer.used)
+    used = sum(count for name, count in params.items() if id(tensors[name]) in tracer.used)
     memory = sum(layer.activations_bytes for layer in recorder.layers)
     totals = Totals(used, sum(params.values()), tracer.macs, memory)
     return Description(image_size, in_channels, tuple(recorder.layers), totals)
