@@ -24,7 +24,8 @@ from cnnbench.data.commands.pack import pack
 from cnnbench.data.decode.reference import read_image, resize_short_side
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.storage.packed import COLUMNS, checksum
+from cnnbench.data.storage.folded import COLUMNS
+from cnnbench.data.storage.packed import checksum
 from cnnbench.runtime.errors import UserError
 
 
