@@ -82,9 +82,11 @@ def from_pixels(pixels: np.ndarray) -> Picture:
     def region(left: int, top: int, width: int, height: int) -> np.ndarray:
         return pixels[top : top + height, left : left + width]
 
-    return Picture(pixels.shape[1], pixels.shape[0], region, resize=partial(_resized, pixels))
+    return Picture(pixels.shape[1], pixels.shape[0], region, resize=partial(resize_pixels, pixels))
 
 
-def _resized(pixels: np.ndarray, wanted: Resize, out: np.ndarray | None) -> np.ndarray | None:
+def resize_pixels(pixels: np.ndarray, wanted: Resize, out: np.ndarray | None) -> np.ndarray | None:
+    """What is `wanted` of pixels uint8 (H, W, C), in `out` if that has as many channels; None where the project's own
+    library is not here."""
     library, out = load(), wanted.room(pixels.shape[2], out)
     return out if library is not None and library.resize(pixels, wanted, out) else None

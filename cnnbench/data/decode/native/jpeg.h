@@ -6,10 +6,11 @@
      tables.c    Huffman tables, made for looking up a code together with its value
      scan.c      frame -> runs of MCUs to be decoded for the box, and where each begins
      entropy.h   runs -> coefficients, of several runs in turn
-     pixels.c    coefficients -> planes -> rows of RGBX
+     pixels.c    coefficients -> planes
+     rows.h      planes -> rows of RGBX
      filter.c    weights of the antialiased resize
      crop.c      the functions that Python calls
-   entropy.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
+   entropy.h and rows.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
    portable.c and avx2.c.
 
    Everything that is read here may be hostile. Sizes are checked in markers.c, positions in the scan at each block. */
