@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.figure import Figure
 
-from cnnbench.analysis.look.draw.drawn import HEAT, LINE, Drawn, bare, interpolation, show_pixels
+from cnnbench.analysis.look.draw.drawn import HEAT, LINE, Drawn, beside_image, interpolation
 from cnnbench.analysis.look.subject import Subject
 from cnnbench.analysis.report import style
 
@@ -25,14 +25,8 @@ def _maps(subject: Subject, values: np.ndarray) -> tuple[Figure, str]:
     chosen = subject.units[: COLUMNS * ROWS - 1]
     if subject.unit not in chosen:
         chosen = [subject.unit, *chosen[:-1]]
-    rows = -(-(len(chosen) + 1) // COLUMNS)
-    figure = style.new_figure(1.42 * rows)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    show_pixels(panels[0], subject.pixels)
-    panels[0].set_title("the image", fontsize=9, pad=3)
-    for axes in panels[1:]:
-        bare(axes)
-    for axes, number in zip(panels[1:], chosen, strict=False):
+    figure, panels = beside_image(subject.pixels, len(chosen), COLUMNS, 1.42)
+    for axes, number in zip(panels, chosen, strict=True):
         highest = values[number].max()
         axes.imshow(
             values[number],

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cnnbench.analysis.look.deconvolution import deconvolve
-from cnnbench.analysis.look.draw.drawn import Drawn, bare, show_pixels, signed, tile_sheet
+from cnnbench.analysis.look.draw.drawn import Drawn, bare, beside_image, show_pixels, signed, tile_sheet
 from cnnbench.analysis.look.fields import Box, box_of, theoretical_field
 from cnnbench.analysis.look.network import is_map
 from cnnbench.analysis.look.subject import SplitImages, Subject
@@ -33,14 +33,8 @@ def _chosen(subject: Subject, most: int) -> list[int]:
 
 def _in_image(subject: Subject) -> Drawn:
     chosen = _chosen(subject, 2 * COLUMNS - 1)
-    rows = -(-(len(chosen) + 1) // COLUMNS)
-    figure = style.new_figure(1.45 * rows)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    show_pixels(panels[0], subject.pixels)
-    panels[0].set_title("the image", fontsize=9, pad=3)
-    for axes in panels[1:]:
-        bare(axes)
-    for axes, unit in zip(panels[1:], chosen, strict=False):
+    figure, panels = beside_image(subject.pixels, len(chosen), COLUMNS, 1.45)
+    for axes, unit in zip(panels, chosen, strict=True):
         show_pixels(axes, signed(deconvolve(subject.network, subject.image, subject.layer, unit)[0]))
         axes.set_title(f"channel {unit}", fontsize=9, pad=3)
     caption = (

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
+from cnnbench.analysis.report import style
 from cnnbench.analysis.tables import Table
 
 HEAT = "cividis"  # the same order of lightness in colour, in grey and to the colour-blind
@@ -58,6 +59,18 @@ def bare(axes: Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def beside_image(pixels: np.ndarray, count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with the image first, and the `count` bare panels behind it, in rows of `height` inches."""
+    rows = -(-(count + 1) // columns)
+    figure = style.new_figure(height * rows)
+    first, *others = figure.subplots(rows, columns, squeeze=False).ravel()
+    show_pixels(first, pixels)
+    first.set_title("the image", fontsize=9, pad=3)
+    for axes in others:
+        bare(axes)
+    return figure, others[:count]
 
 
 def scale(axes: Axes) -> None:
