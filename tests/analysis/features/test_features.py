@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 
 import numpy as np
 import pytest
@@ -23,14 +22,6 @@ from cnnbench.runtime.errors import UserError
 
 NETWORK = ("arch=resnet20", "weights=w.pt", "device=cpu", "data.workers=0", "batch=5")
 WORDS = (*NETWORK, "data=data", "output=f.safetensors")
-
-
-@pytest.fixture
-def place(tmp_path, small_data):
-    torch.manual_seed(4)
-    torch.save(build("resnet20", 7).state_dict(), tmp_path / "w.pt")
-    shutil.copytree(small_data, tmp_path / "data")
-    return tmp_path
 
 
 def names_in(path) -> list[list[str]]:

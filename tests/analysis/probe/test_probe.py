@@ -12,7 +12,6 @@ import torch
 from cnnbench.analysis.probe.choose import Settings, choose, hold_out
 from cnnbench.analysis.probe.classifier import Rows, fit, no_weights
 from cnnbench.analysis.probe.features import ROWS, standardise
-from cnnbench.archs.registry import build
 from cnnbench.runtime.errors import UserError
 
 CPU = torch.device("cpu")
@@ -103,14 +102,6 @@ def test_columns_are_standardised_by_the_training_images():
     train[0, 0] = np.nan
     with pytest.raises(UserError, match="not finite"):
         standardise(train, [])
-
-
-@pytest.fixture
-def place(tmp_path, small_data):
-    torch.manual_seed(4)
-    torch.save(build("resnet20", 7).state_dict(), tmp_path / "w.pt")
-    shutil.copytree(small_data, tmp_path / "data")
-    return tmp_path
 
 
 def test_the_command(place, command):
