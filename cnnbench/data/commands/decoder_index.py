@@ -38,8 +38,7 @@ class Finder:
             content = self.listing.storage.read(number)
         except UserError:
             return OTHER, None
-        entries = None if library is None or isinstance(content, np.ndarray) else _entries(library, content)
-        if library is None or isinstance(content, np.ndarray) or entries is None:
+        if library is None or isinstance(content, np.ndarray) or (entries := _entries(library, content)) is None:
             return OTHER, None
         same = _is_same(library, content, entries, self._reference)
         return (INDEXED, to_keep(content, entries)) if same else (DIFFERENT, to_keep(content, None))
