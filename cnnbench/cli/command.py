@@ -23,11 +23,12 @@ class Command:
     checks: tuple[str, ...]  # each raises UserError for a config that cannot work
     makes_run: bool = False  # whether each job of a sweep has a run folder of its own
     bare: str | None = None  # key that words without an equals sign fill, as the claim in `lecture relu`
+    values_of: str | None = None  # the command whose file in conf/ it takes, with a schema of its own
 
     @property
     def config_name(self) -> str:
         """Its file in conf/, if it has one, without the ending: data_show for `cnnbench data show`."""
-        return self.name.replace(" ", "_")
+        return self.name.replace(" --", "_").replace("-", "_").replace(" ", "_")
 
     def check(self, config: Any) -> None:
         """Raise UserError for a config of this command that cannot work."""

@@ -23,6 +23,7 @@ from cnnbench.config.data_commands import (
     ShowConfig,
     StatsConfig,
 )
+from cnnbench.config.dry_run import DryRunConfig
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.features import FeaturesConfig
 from cnnbench.config.look import LookConfig
@@ -44,6 +45,18 @@ COMMANDS = {
         "training.command:train",
         ("config.checks:check_train", "archs.weights.torchvision:check_published", "runs.batch:check_batch"),
         makes_run=True,
+    ),
+    "train --dry-run": Command(
+        "train --dry-run",
+        "what `cnnbench train` would do: every check of its start, batch and rate, memory, disk and time; no step",
+        (
+            "cnnbench train --dry-run arch=vgg16 data=/imagenet device=cuda world=64",
+            "cnnbench train --dry-run arch=resnet50 data=/imagenet batch=1024 world=8 bench=bench.json",
+        ),
+        DryRunConfig,
+        "analysis.dry_run.command:dry_run",
+        ("config.checks:check_train", "archs.weights.torchvision:check_published"),
+        values_of="train",
     ),
     "eval": Command(
         "eval",

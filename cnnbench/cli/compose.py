@@ -80,7 +80,16 @@ def store_schema(command: Command) -> None:
         if "." not in name and dataclasses.is_dataclass(item.default_factory):
             store(name=name, node=_node(item.default_factory))
     if not files("cnnbench.conf").joinpath(f"{command.config_name}.yaml").is_file():
-        ConfigStore.instance().store(name=command.config_name, node={"defaults": _defaults_list(command)})
+        ConfigStore.instance().store(name=command.config_name, node=_values(command))
+
+
+def _values(command: Command) -> dict[str, Any]:
+    """What stands for the file in conf/ of a command that has none: another command's, or a list of defaults alone."""
+    if command.values_of is None:
+        return {"defaults": _defaults_list(command)}
+    values = yaml.safe_load(files("cnnbench.conf").joinpath(f"{command.values_of}.yaml").read_text())
+    theirs, own = f"schema/{command.values_of}", f"schema/{command.config_name}"
+    return values | {"defaults": [own if each == theirs else each for each in values["defaults"]]}
 
 
 def _defaults_list(command: Command) -> list[Any]:

@@ -16,6 +16,8 @@ from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.runtime.group import speaks_for_machine
 from cnnbench.runtime.slurm import slurm_environment
 
+DRY_RUN = "--dry-run"
+
 
 def main(words: list[str] | None = None) -> None:
     """Run the command that `words` (default: the process's arguments) name, and leave with its exit status.
@@ -91,6 +93,8 @@ def _command(words: list[str]) -> tuple[Command, list[str]]:
     """The command that the first word, or the first two, name, and the words after it."""
     if words[0] == "describe" and any(word.startswith(("recipe=", "ladder=")) for word in words[1:]):
         return COMMANDS["describe recipe"], [word for word in words[1:] if word != "recipe"]
+    if words[0] == "train" and DRY_RUN in words:
+        return COMMANDS[f"train {DRY_RUN}"], [word for word in words[1:] if word != DRY_RUN]
     for count in (2, 1):
         if (name := " ".join(words[:count])) in COMMANDS:
             return COMMANDS[name], words[count:]
@@ -107,7 +111,7 @@ def _overview() -> str:
     examples = "\n".join(f"  {line}" for command in COMMANDS.values() for line in command.examples)
     return f"""cnnbench {__version__}: the classical convolutional networks of ILSVRC, trained and tested exactly
 
-usage: cnnbench COMMAND [key=value ...] [--cfg job] [--multirun] [--help]
+usage: cnnbench COMMAND [key=value ...] [--cfg job] [--multirun] [--dry-run] [--help]
 
 commands:
 {commands}

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import hydra
@@ -24,8 +25,8 @@ from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, comp
 from cnnbench.cli.hints import explain, unknown_key
 from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
-from cnnbench.cli.words import check_syntax, in_full, split_options, with_names
-from cnnbench.config.data import without_secrets
+from cnnbench.cli.words import check_syntax, in_full, split_options, with_names, without
+from cnnbench.config.data import NoData, without_secrets
 from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.group import leads
@@ -43,6 +44,7 @@ def run(command: Command, words: list[str]) -> None:
     overrides = in_full(overrides)
     words = [*options, *overrides]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
+        _check_shown(command, options, overrides)
         words.insert(0, "--resolve")
     elif {"--multirun", "-m"} & set(words):
         check_points(command, words)
@@ -53,11 +55,23 @@ def run(command: Command, words: list[str]) -> None:
     else:
         single = [_composed(command, words)]
     for composed, overrides in single:
-        try:
+        with _schema_errors(command):
             config = _checked(command, composed, overrides)
-        except COMPOSITION_ERRORS as error:
-            raise UserError(explain(error, command.schema)) from error
         command.run(config)
+
+
+def _check_shown(command: Command, options: list[str], overrides: list[str]) -> None:
+    """Raise UserError if the config that --cfg is to show cannot work; the points of a sweep are not known yet."""
+    if {"--multirun", "-m"} & set(options):
+        return
+    rest = without(options, ("--cfg", "-c", "--package", "-p", "--resolve"))
+    for composed, _ in _by_hydras_main(command, [*rest, *overrides]):
+        with _schema_errors(command):
+            config = typed_config(command, composed)
+            try:
+                command.check(config)
+            except NoData:  # as on the node from which a cluster is used: the values are checked without it
+                command.check(replace(config, data=replace(config.data, path="synthetic")))
 
 
 def config_of(command: Command, words: list[str]) -> Any:
@@ -65,10 +79,8 @@ def config_of(command: Command, words: list[str]) -> Any:
     check_syntax(words)
     words = in_full(words)
     composed, overrides = _composed(command, words)
-    try:
+    with _schema_errors(command):
         return _checked(command, composed, overrides)
-    except COMPOSITION_ERRORS as error:
-        raise UserError(explain(error, command.schema)) from error
 
 
 def _composed(command: Command, words: list[str]) -> Composed:
@@ -100,6 +112,15 @@ def _by_hydras_main(command: Command, words: list[str]) -> list[Composed]:
     for known in answers:
         HydraConfig.instance().cfg = known
     return single
+
+
+@contextmanager
+def _schema_errors(command: Command) -> Iterator[None]:
+    """Within this block what OmegaConf has to say about values becomes a UserError."""
+    try:
+        yield
+    except COMPOSITION_ERRORS as error:
+        raise UserError(explain(error, command.schema)) from error
 
 
 @contextmanager

@@ -50,6 +50,17 @@ def split_options(words: list[str]) -> tuple[list[str], list[str]]:
     return overrides, options
 
 
+def without(options: list[str], left_out: tuple[str, ...]) -> list[str]:
+    """`options` but for those called as in `left_out`, with their words."""
+    kept, rest = [], iter(options)
+    for option in rest:
+        name, equals, _ = option.partition("=")
+        values = [] if equals or OPTIONS[name] == () else [next(rest)]
+        if name not in left_out:
+            kept += [option, *values]
+    return kept
+
+
 def with_names(command: Command, words: list[str]) -> list[str]:
     """`words`, those without an equals sign joined under the command's key for them: as one name, or as a list."""
     bare = [word for word in words if "=" not in word]

@@ -17,6 +17,10 @@ MOST_SECONDS = 60.0
 MOST_MEGAPIXELS = 64.0  # ILSVRC's largest image, 9331 x 6530, has 60.9
 
 
+class NoData(UserError):
+    """The data set is not on this machine."""
+
+
 @dataclass(frozen=True)
 class SourceConfig:
     path: str | None = key(
@@ -108,7 +112,8 @@ def check_data_path(data: str) -> None:
         special = exists and not path.is_dir() and not path.is_file()
     except OSError as error:
         raise UserError(f"data={data} cannot be read: {error.strerror}") from error
-    require(exists, f"data={data}: there is no such folder{_sibling(path)}")
+    if not exists:
+        raise NoData(f"data={data}: there is no such folder{_sibling(path)}")
     require(not special, f"data={data} is neither a folder nor a file: give the folder that holds train/ and val/")
 
 

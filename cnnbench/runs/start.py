@@ -14,7 +14,7 @@ from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import check_complete, check_same, has_config, load_config, recover_config, save_config
 from cnnbench.runs.environment import ENVIRONMENT, record_start
-from cnnbench.runs.paths import CHECKPOINTS, CONFIG, has_begun, new_run_folder, run_folder, run_name
+from cnnbench.runs.paths import CHECKPOINTS, CONFIG, RUNS, has_begun, new_run_folder, run_folder, run_name
 from cnnbench.runs.results import METRICS, RESULT, EpochMetrics, RunResult, load_metrics, load_result, metrics_text
 from cnnbench.runs.status import COMPLETE, RUNNING, STATUS, load_status, write_status
 from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, UserError
@@ -53,6 +53,35 @@ def started(config: TrainConfig, processes: int) -> Iterator[Path]:
             with suppress(OSError):  # it is not empty: it holds a run
                 folder.rmdir()
         raise
+
+
+def examine(config: TrainConfig, processes: int) -> tuple[Path | None, TrainConfig]:
+    """What `started` would find: the folder of the run, None if it would get a name of its own, and the config with its
+    batch chosen. Nothing is written. Raises UserError as `started` does, and if the folder could not be written."""
+    if config.run is None:
+        check_writable(RUNS)
+        return None, with_batch(config, processes)
+    folder = run_folder(config.run)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UserError(f"run={config.run}: {folder} is a file, or a link to nothing: give another run=NAME")
+    check_writable(folder)
+    if not has_begun(config):
+        if folder.is_dir() and not _is_new(folder):
+            raise UserError(f"{folder} is not empty and not a run: give another run=NAME")
+        return folder, with_batch(config, processes)
+    lock.refuse_if_held(folder)
+    config = _config_of_begun(folder, config)
+    if load_result(folder) is None:
+        check_complete(folder)
+        check_continued(config, processes, run_name(folder))
+    return folder, config
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError if this user may not make or change files in `folder`, which may not be there yet."""
+    first = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not first.is_dir() or not os.access(first, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write the run folder {folder}: {first} is not a folder that this user may write to")
 
 
 def _complete(folder: Path, result: RunResult) -> None:

@@ -33,8 +33,20 @@ SETTLED = 3  # times its memory after which a running mean has forgotten its sta
 
 def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader) -> str:
     """Several lines of plain text; `loader`: of the training images."""
+    rows = rows_of(context, state, val)
+    return in_lines("train", rows | {"loader": _loader(loader, context.data.about), "device": _device(context)})
+
+
+def in_lines(command: str, rows: dict[str, str | None]) -> str:
+    """The version and the command, and `rows` below, a line for each that is not None."""
+    lines = [f"  {name:<12}{text}" for name, text in rows.items() if text is not None]
+    return f"cnnbench {__version__} {command}\n" + "\n".join(lines)
+
+
+def rows_of(context: TrainContext, state: TrainState, val: Split) -> dict[str, str | None]:
+    """What a run does and on what, each by a word for it; None: nothing to be said."""
     config = context.config
-    rows = {
+    return {
         "run": f"{context.folder} ({_state(context, state)})",
         "trial": trial_of(config, context.steps_per_epoch),
         "network": _network(context),
@@ -50,11 +62,7 @@ def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader)
         "average": _average(config),
         "augment": describe_augment(config.augment),
         "resolution": _resolution(config),
-        "loader": _loader(loader, context.data.about),
-        "device": _device(context),
     }
-    lines = [f"  {name:<12}{text}" for name, text in rows.items() if text is not None]
-    return f"cnnbench {__version__} train\n" + "\n".join(lines)
 
 
 def _state(context: TrainContext, state: TrainState) -> str:

@@ -72,7 +72,7 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
         global_step = before + step
         rate = _rate(context, state, global_step)
         with whole_step(context):
-            loss = _step(context, batches, global_step, rate)
+            loss = train_step(context, batches, global_step, rate)
         state.step = step + 1
         if log is not None:
             elapsed = time.perf_counter() - start
@@ -131,7 +131,7 @@ def _rate(context: TrainContext, state: TrainState, global_step: int) -> float:
     return context.full_rate * factor
 
 
-def _step(context: TrainContext, batches: DevicePrefetcher, global_step: int, rate: float) -> torch.Tensor:
+def train_step(context: TrainContext, batches: DevicePrefetcher, global_step: int, rate: float) -> torch.Tensor:
     """One optimiser step: the mean loss over this process's share of the batch, on the device."""
     config, optimizer, scaler = context.config, context.optimizer, context.scaler
     set_rate(optimizer, rate)

@@ -56,10 +56,11 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     ):
         train = read_split(config.data, "train")
         val = read_split(config.data, "val", train.classes)
-        _check_fits_data(config, train)
+        check_fits_data(config, train)
         train, val = splits_of_trial(config, train, val)
         with open_loaders(config, train, val, process, device) as (data, loader):
-            context = build_context(config, _model(config, train, process, device), data, folder, process, preemption)
+            model = build_model(config, len(train.classes), process, device)
+            context = build_context(config, model, data, folder, process, preemption)
             state = _continue(context)
             status.continues(context)
             if process.leads:
@@ -83,13 +84,13 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     return state.last_counts().top1_error
 
 
-def _model(config: TrainConfig, train: Split, process: Process, device: torch.device) -> nn.Module:
-    """The network of the config with its first weights, on `device`."""
+def build_model(config: TrainConfig, classes: int, process: Process, device: torch.device) -> nn.Module:
+    """The network of the config for so many classes with its first weights, on `device`."""
     torch.manual_seed(config.seed)
     memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     tell = print if process.leads else None
     size = input_size(config)
-    model = build_network(config.arch, len(train.classes), size, chosen_weights(config), new_classifier=True, tell=tell)
+    model = build_network(config.arch, classes, size, chosen_weights(config), new_classifier=True, tell=tell)
     model.to(device).to(memory_format=memory_format)
     _check_norms(config, model)
     if config.bn_group is not None:
@@ -143,13 +144,13 @@ def _continue(context: TrainContext) -> TrainState:
     if path is None:
         return TrainState()
     content = checkpoint.load(path)
-    _check_data(context.folder, content, context.data)
+    check_data(context.folder, content, context.data)
     state = restore(context, content)
     context.checkpointer.saved = state.epoch, context.step_at(state.epoch, state.step)
     return state
 
 
-def _check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
+def check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
     """Raise UserError if a run would continue on other data than it began with: its order of images would be lost."""
     if (before["images"], before["classes"]) != (now.images, list(now.classes)):
         raise UserError(
@@ -159,7 +160,7 @@ def _check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
         )
 
 
-def _check_fits_data(config: TrainConfig, train: Split) -> None:
+def check_fits_data(config: TrainConfig, train: Split) -> None:
     """Raise UserError for fewer images than a batch, or if smoothing alone brings every class above the threshold."""
     if len(train) < config.chosen_batch:
         raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")

@@ -330,3 +330,19 @@ def test_a_pipe_to_somebody_else_that_breaks_is_told(monkeypatch):
     monkeypatch.setattr(cli, "_run", breaks)
     with pytest.raises(BrokenPipeError, match="a worker"):
         cli.main([])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("optimizer.lr=-1", "optimizer.lr=-1.0 is out of range"),
+        ("batch=7 accumulate=2", "use batch=8"),
+        ("schedule.kind=x", "schedule.kind=x is unknown"),
+        ("label_smoothing=1 --package optimizer", "label_smoothing=1.0 is out of range"),
+    ],
+)
+def test_cfg_job_refuses_what_cannot_work(words, said, command):
+    done = command("train", "arch=lenet", *words.split(), "--cfg", "job")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""

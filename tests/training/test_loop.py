@@ -58,7 +58,7 @@ def test_dropout_depends_on_seed_step_part_and_process():
         one = context_of(rank, seed=seed, accumulate=2)
         parts = itertools.repeat((torch.ones(2, 2), torch.zeros(2, dtype=torch.long)))
         for step in range(3):
-            loop._step(one, parts, step, 0.0)
+            loop.train_step(one, parts, step, 0.0)
         return one.model.drawn
 
     numbers = [number for seed in (0, 1) for rank in (0, 1) for number in drawn(seed, rank)]
@@ -81,11 +81,11 @@ def test_a_step_that_is_not_finite_is_stopped_before_the_optimiser_has_seen_it(k
 
     states = []
     for step in range(3):
-        loop._step(one, iter([(good, labels)]), step, 0.1)
+        loop.train_step(one, iter([(good, labels)]), step, 0.1)
         states.append(kept())
     assert len(set(states)) == 3
     with pytest.raises(UserError, match="step 3 was not finite: loss nan"):
-        loop._step(one, iter([(good * bad, labels)]), 3, 0.1)
+        loop.train_step(one, iter([(good * bad, labels)]), 3, 0.1)
     assert kept() == states[-1]
 
 
@@ -107,7 +107,7 @@ def test_wrong_answers_on_training_images_are_counted_over_all_parts_of_a_step()
     parts = [(images, torch.tensor([0, 1])), (images, torch.tensor([2, 1])), *[(images, torch.tensor([1, 0]))] * 2]
     batches = iter(parts)
     for step in range(2):
-        loop._step(one, batches, step, 0.0)
+        loop.train_step(one, batches, step, 0.0)
     loop._ask_monitor(one, state, 2)
     assert (state.wrong, state.counted) == (1 + 4, 2)
     assert loop._training_figures(one, state)[1:] == (5, 8)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from cnnbench import __version__
+from cnnbench.analysis.bench.read import read_bench
 from cnnbench.analysis.report.build import build_report, results_csv
 from cnnbench.analysis.report.html import page
 from cnnbench.analysis.report.markdown import markdown
@@ -13,9 +13,8 @@ from cnnbench.analysis.report.results import results_of, summary_table
 from cnnbench.analysis.report.run import find_runs
 from cnnbench.analysis.tables import render
 from cnnbench.config.analyse import ReportConfig
-from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.files import write_text, writing
-from cnnbench.runtime.foreign import foreign, parse_json
+from cnnbench.runtime.foreign import foreign
 from cnnbench.runtime.provenance import now
 
 MOST_NAMES = 4  # runs that a heading names; more are counted
@@ -24,7 +23,7 @@ MOST_NAMES = 4  # runs that a heading names; more are counted
 def report_command(config: ReportConfig) -> None:
     """Write the report, print the errors and where it lies."""
     found, unread = find_runs(config.runs)
-    measured = _read_bench(config.bench)
+    measured = read_bench(config.bench)
     from cnnbench.analysis.report.plots import draw_plots
 
     names = [run.name for run in found]
@@ -49,16 +48,3 @@ def report_command(config: ReportConfig) -> None:
     print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, plots/")
     for sentence in unread:
         print(f"left out    {sentence}")
-
-
-def _read_bench(name: str | None) -> dict[str, list[dict[str, Any]]]:
-    """The file of `cnnbench bench output=`: `tables` as they were printed, and a line of figures for each of `rows`."""
-    if name is None:
-        return {"tables": [], "rows": []}
-    try:
-        content = parse_json(Path(name).expanduser().read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"bench={name} cannot be read: {reason(error)}") from error
-    if not isinstance(content, dict) or not {"tables", "rows"} <= set(content):
-        raise UserError(f"bench={name} is not a file that `cnnbench bench output=FILE` wrote")
-    return content

@@ -1,0 +1,1 @@
+"""What `cnnbench train` would do, without doing it."""
