@@ -12,9 +12,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.simulated.device import SimulatedDevice
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest-xdist keeps every core busy already
@@ -106,6 +110,15 @@ def command(tmp_path: Path, cache: Path) -> Run:
         return subprocess.CompletedProcess(words, status, out[0], err[0])
 
     return run
+
+
+@pytest.fixture
+def accelerator() -> Iterator[SimulatedDevice]:
+    """This machine has an accelerator, the simulated one of tests/simulated/device.py, while the test runs."""
+    from tests.simulated.device import simulated_device
+
+    with simulated_device() as device:
+        yield device
 
 
 @pytest.fixture
