@@ -115,9 +115,11 @@ def command(tmp_path: Path, cache: Path) -> Run:
 @pytest.fixture
 def accelerator() -> Iterator[SimulatedDevice]:
     """This machine has an accelerator, the simulated one of tests/simulated/device.py, while the test runs."""
+    from cnnbench.runtime.backends import BACKENDS
     from tests.simulated.device import simulated_device
+    from tests.simulated.row import backend_row
 
-    with simulated_device() as device:
+    with simulated_device() as device, mock.patch.dict(BACKENDS, {device.name: backend_row(device)}):
         yield device
 
 

@@ -84,7 +84,7 @@ class LectureConfig:
     image_size: int | None = key("wide_resnet: side of the images that are timed, pixels", None)
     batch: int | None = key("wide_resnet: images in a timed batch", None, range=Range(at_least=1))
     repeats: int | None = key("wide_resnet: timed batches, of which the median counts", None, range=Range(at_least=1))
-    device: str | None = key("wide_resnet: where to time", None, choices=("cpu", "cuda"))
+    device: str | None = key("wide_resnet: where to time", None, choices=DEVICES[1:])
     channels: int | None = key("small_filters, xception: channels in and out", None, range=Range(at_least=1))
     map_side: int | None = key(
         "reduction, inception_branches, xception: side of the feature map, pixels", None, range=Range(at_least=1)

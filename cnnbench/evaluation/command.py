@@ -31,7 +31,17 @@ from cnnbench.evaluation.probabilities import OverViews
 from cnnbench.evaluation.result import Report, report_evaluation
 from cnnbench.evaluation.sampled_dropout import SampledDropout
 from cnnbench.runtime import distributed, stdout
-from cnnbench.runtime.devices import choose_device, choose_processes, choose_workers, device_of, share_cores
+from cnnbench.runtime.devices import (
+    choose_device,
+    choose_processes,
+    choose_workers,
+    device_of,
+    exact,
+    exact_place,
+    memory_format,
+    pins,
+    share_cores,
+)
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.launcher import launch
@@ -107,7 +117,7 @@ def predictions_by(
 ) -> Predictions:
     """As `predictions_of`, by networks that are built already, on `device`; each is asked for when it is used."""
     index = list(range(process.rank, len(split), process.world))
-    total = torch.full((len(index), len(split.classes)), -math.inf, dtype=torch.float64, device=device)
+    total = torch.full((len(index), len(split.classes)), -math.inf, dtype=torch.float64, device=exact_place(device))
     broken, passes = torch.zeros(len(index), dtype=torch.bool, device=device), 0
     for member, model in networks:
         settings = member.settings
@@ -118,7 +128,7 @@ def predictions_by(
                 logits, broken = predict(form, loader, normalise, precision, process, len(split.classes))
             if passes == 0:
                 tell_broken(loader)
-            total, passes = torch.logaddexp(total, logits.double().log_softmax(1)), passes + 1
+            total, passes = torch.logaddexp(total, exact(logits).log_softmax(1)), passes + 1
     return make_predictions(total - math.log(passes), broken, index, targets[index])
 
 
@@ -143,7 +153,7 @@ def _passes(
     several = transform.views > 1 or protocol.mirrored
     form = OverViews(model, transform.views, protocol.mirrored) if several else model
     form = _under_masks(form, protocol.draws, arch.name) if protocol.draws else form
-    yield form, loader_of(split, transform, data, order, workers, device.type == "cuda")
+    yield form, loader_of(split, transform, data, order, workers, pins(device))
 
 
 def _under_masks(model: nn.Module, draws: int, name: str) -> nn.Module:
@@ -174,5 +184,4 @@ def member_network(
     model = build_network(member.arch, classes, input_size(settings), trained_model.weights, tell=tell)
     if trained_model.averaged is not None:
         model.load_state_dict(trained_model.averaged)
-    memory_format = torch.channels_last if settings.channels_last else torch.contiguous_format
-    return model.to(device).to(memory_format=memory_format)
+    return model.to(device).to(memory_format=memory_format(settings.channels_last, device))

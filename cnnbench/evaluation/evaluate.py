@@ -15,6 +15,7 @@ from cnnbench.data.loading.loader import BROKEN_LABEL, Batch
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.evaluation.counts import Counts, count_wrong
+from cnnbench.runtime.devices import exact, exact_place
 from cnnbench.runtime.distributed import Process, largest_over_group, sum_over_group
 from cnnbench.runtime.precision import Precision
 from cnnbench.runtime.progress import tqdm
@@ -53,12 +54,12 @@ def evaluate(
     all of them, so that it may ask the others; what it raises ends the evaluation. The leader shows a bar.
     """
     counts = torch.zeros(len(models), 3, dtype=torch.int64, device=normalise.device)
-    loss = torch.zeros(len(models), dtype=torch.float64, device=normalise.device)
+    loss = torch.zeros(len(models), dtype=torch.float64, device=exact_place(normalise.device))
     idle = largest_over_group(len(loader.order), process, normalise.device) - len(loader.order)
     for outputs, labels in _outputs(models, loader, normalise, precision, process, before_batch):
         for number, logits in enumerate(outputs):
             counts[number] += count_wrong(logits, labels)
-            loss[number] += F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN_LABEL).double()
+            loss[number] += exact(F.cross_entropy(logits, labels, reduction="sum", ignore_index=BROKEN_LABEL))
     for _ in range(idle):
         before_batch()
     warn_of_broken(loader)

@@ -21,7 +21,7 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
 from cnnbench.evaluation.command import member_network, transform_of
 from cnnbench.evaluation.ensemble import EnsembleMember
-from cnnbench.runtime.devices import choose_workers
+from cnnbench.runtime.devices import choose_workers, pins
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.precision import choose_precision
 from cnnbench.runtime.progress import tqdm
@@ -61,7 +61,7 @@ class Extractor:
         settings = self.member.settings
         order = list(evaluation_batches(len(split), settings.batch, 0, 1))
         workers = choose_workers(settings.data.workers, 1)
-        transform, pin = transform_of(self.member), self.device.type == "cuda"
+        transform, pin = transform_of(self.member), pins(self.device)
         normalise = Normalise(self.member.arch, self.device, settings.channels_last)
         precision = choose_precision(settings.precision, self.device.type)
         with (

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from cnnbench.evaluation.counts import TOP, Counts, rank_of_target
+from cnnbench.runtime.devices import exact
 from cnnbench.runtime.distributed import Process, gather_to_leader
 
 
@@ -38,7 +39,7 @@ def make_predictions(logits: torch.Tensor, broken: torch.Tensor, index: list[int
     ranks = [rank_of_target(logits, answer.masked_fill(broken, -1)) for answer in answers.unbind(1)]
     order = logits.argsort(dim=1, descending=True, stable=True)[:, : max(TOP)]
     probability = logits.softmax(1).gather(1, order)
-    loss = F.cross_entropy(logits.double(), answers[:, 0], reduction="none")
+    loss = F.cross_entropy(exact(logits), answers[:, 0], reduction="none")
     rank = torch.stack(ranks).amin(0)
     values = (rank, order, probability.float(), loss, broken)
     return Predictions(np.array(index, np.int64), *(value.cpu().numpy() for value in values))

@@ -10,6 +10,8 @@ import math
 import torch
 from torch import nn
 
+from cnnbench.runtime.devices import exact
+
 
 class OverViews(nn.Module):
     """`network` over all views of each image: (N views, C, H, W) -> logarithms of mean probabilities, float64
@@ -27,4 +29,4 @@ class OverViews(nn.Module):
 
 def log_mean_probability(logits: torch.Tensor) -> torch.Tensor:
     """The logarithm of the mean over dimension 1 of softmax(logits): (N, M, classes) -> float64 (N, classes)."""
-    return logits.double().log_softmax(2).logsumexp(1) - math.log(logits.shape[1])
+    return exact(logits).log_softmax(2).logsumexp(1) - math.log(logits.shape[1])

@@ -17,7 +17,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cnnbench.runtime.devices import device_of
+from cnnbench.runtime.backends import CPU, accelerator, backend_of
+from cnnbench.runtime.devices import device_of, on_cpu
 from cnnbench.runtime.errors import Stopped, UserError, reason
 from cnnbench.runtime.group import Place, place_in_group
 from cnnbench.runtime.meeting import NoAnswer, meet
@@ -50,8 +51,8 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
         return
     process = _join(place, device, timedelta(minutes=start_timeout))
     try:
-        if device == "cuda":
-            torch.cuda.set_device(device_of(process.local_rank, device))
+        if device != CPU:
+            torch.accelerator.set_device_index(device_of(process.local_rank, device))
         yield process
     except Stopped as stop:
         _leave_after_leader(process, place)
@@ -81,7 +82,7 @@ def _join(place: Place, device: str, timeout: timedelta) -> Process:
         ties = Ties()
         with ties.growing(to_store=True):
             store = meet(place, timeout)
-        backend = "nccl" if device == "cuda" else "gloo"
+        backend = backend_of(device).collectives or "gloo"
         with ties.growing():
             dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
         os.register_at_fork(after_in_child=ties.close_in_child)
@@ -190,7 +191,7 @@ def wrap(model: nn.Module, process: Process, device: torch.device) -> nn.Module:
     """`model` with gradients averaged over the group; `model` itself where there is only one process."""
     if process.world == 1:
         return model
-    ids = [device.index] if device.type == "cuda" else None
+    ids = None if on_cpu(device) else [device.index]
     with warnings.catch_warnings():
         # Newer torch has another name for broadcast_buffers, which torch 2.8 does not know.
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*broadcast_buffers")
@@ -286,7 +287,8 @@ def _broadcast(content: bytes, process: Process) -> bytes:
 
 def _as_tensor(content: bytes) -> torch.Tensor:
     """`content` as uint8 where the group's messages travel: on the GPU with NCCL."""
-    device = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    beside = dist.get_backend() != "gloo"  # which speaks between GPUs alone
+    device = torch.device(accelerator() or CPU, torch.accelerator.current_device_index()) if beside else CPU
     return torch.frombuffer(bytearray(content), dtype=torch.uint8).to(device)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from cnnbench.runtime.backends import CPU, backend_of
 from cnnbench.runtime.errors import UserError
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -31,10 +32,11 @@ def choose_precision(name: str, device: str) -> Precision:
 
     Raises UserError for fp16 on a CPU, and bf16 on a GPU that lacks it.
     """
+    backend = backend_of(device)
     if name == "auto":
-        name = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if name == "fp16" and device == "cpu":
+        name = "bf16" if backend.half_by_itself and backend.bf16() else "float32"
+    if name == "fp16" and not backend.fp16:
         raise UserError("precision=fp16 needs a GPU: use precision=bf16 or precision=float32")
-    if name == "bf16" and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+    if name == "bf16" and device != CPU and not backend.bf16():
         raise UserError("this GPU has no bf16 arithmetic: use precision=fp16 or precision=float32")
     return Precision(name, device)

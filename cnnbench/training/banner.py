@@ -21,6 +21,7 @@ from cnnbench.data.decode.engines import what_is_missing
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Loader
+from cnnbench.runtime.devices import device_name, memory_format, on_cpu
 from cnnbench.runtime.shell import counted
 from cnnbench.training.averages import of_run
 from cnnbench.training.context import TrainContext
@@ -245,8 +246,10 @@ def _loader(loader: Loader, about: dict[str, str]) -> str:
 
 def _device(context: TrainContext) -> str:
     device = context.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
-    layout = "channels last" if context.config.channels_last else "channels first"
+    name = f"cpu, {torch.get_num_threads()} threads" if on_cpu(device) else device_name(device)
+    last = memory_format(context.config.channels_last, device) == torch.channels_last
+    layout = "channels last" if last else "channels first"
+    layout += f" (all that {device.type} has)" if context.config.channels_last and not last else ""
     compiled = ", compiled" if context.config.compile else ""
     saving = ", activations recomputed" if context.config.memory == "save" else ""
     return f"{name} per process, {context.precision.name}, {layout}{compiled}{saving}"

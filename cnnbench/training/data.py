@@ -24,7 +24,7 @@ from cnnbench.data.loading.sampler import (
     training_batches,
 )
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
-from cnnbench.runtime.devices import choose_workers
+from cnnbench.runtime.devices import choose_workers, pins, shares_memory
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.files import read_text, write_text
 from cnnbench.runtime.limits import check_open_files, small_shared_memory
@@ -72,13 +72,13 @@ def open_loaders(
     and so are those of evaluation."""
     size, workers = input_size(config), choose_workers(config.data.workers, process.world)
     check_open_files((3 if needs_statistics(config) else 2) * workers)
-    if process.leads and (warning := small_shared_memory(process.world if device.type == "cuda" else 0)):
+    if process.leads and (warning := small_shared_memory(process.world if shares_memory(device) else 0)):
         print(warning)
     sizes, loose = training_image_sizes(config), config.data.pixels == "loose"
     augmented = TrainingTransform(config.arch, config.augment, max(sizes), config.seed, loose, tuple(sizes))
     plain = EvaluationTransform(config.arch, size)
     order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
-    pin = device.type == "cuda"
+    pin = pins(device)
     with (
         loader_of(train, augmented, config.data, [], workers, pin) as loader,
         loader_of(val, plain, config.data, order, workers, pin) as validation,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
+from cnnbench.runtime.devices import on_cpu
 from cnnbench.runtime.distributed import wait_for_all
 from cnnbench.runtime.errors import Lost, Stopped
 from cnnbench.runtime.parting import ANSWER, Unanswered, exchange, part, wait_for_leader
@@ -64,7 +65,7 @@ def leave(context: TrainContext, state: TrainState, why: Stopped | Lost, save: C
 
 def _reasons(context: TrainContext, state: TrainState, stop: Stopped) -> list[str]:
     """Why each process leaves. Raises Unanswered unless all answer and have done the same steps."""
-    if context.process.world > 1 and context.device.type != "cpu":
+    if context.process.world > 1 and not on_cpu(context.device):
         raise Unanswered("GPUs that were in the midst of a step cannot go back")
     place = [state.epoch, state.step]
     answers = exchange(context.process, "place", json.dumps([place, str(stop)]).encode())

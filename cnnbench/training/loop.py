@@ -16,6 +16,7 @@ from cnnbench.data.loading.device_prefetcher import DeviceBatch, DevicePrefetche
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.runs import checkpoint
 from cnnbench.runs.results import EpochMetrics
+from cnnbench.runtime.devices import exact_place, on_cpu, seed_device
 from cnnbench.runtime.distributed import (
     average_buffers,
     shorten_timeout,
@@ -113,7 +114,8 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
 
 def _training_figures(context: TrainContext, state: TrainState) -> tuple[float, int, int]:
     """Of the epoch, over all processes: mean loss, images wrong at top 1, images."""
-    own = torch.tensor([state.loss_sum, state.counted, state.wrong], dtype=torch.float64, device=context.device)
+    place = exact_place(context.device)
+    own = torch.tensor([state.loss_sum, state.counted, state.wrong], dtype=torch.float64, device=place)
     total, counted, wrong = sum_over_group(own, context.process).tolist()
     images = round(counted / context.process.world * context.config.chosen_batch)
     return total / max(1, counted), int(wrong), images
@@ -157,7 +159,7 @@ def train_step(context: TrainContext, batches: DevicePrefetcher, global_step: in
         norm = monitor.gradient_norm(parameters)
     # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
     context.monitor.note(global_step, total, None if scaler.is_enabled() else norm, reduce(torch.add, wrong))
-    if not skips and context.device.type == "cpu":  # the figures lie in memory: nothing is waited for
+    if not skips and on_cpu(context.device):  # the figures lie in memory: nothing is waited for
         _stop_if_bad(context)
     skipped = skips and _skip(context, global_step, statistics)
     if not skipped or scaler.is_enabled():
@@ -305,7 +307,4 @@ def _seed(context: TrainContext, *place: int) -> None:
     """Make dropout a function of (seed, step, part, process) too: no generator has to be saved."""
     numbers = context.config.seed, *place, context.process.rank
     seed = int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8], "big") >> 1
-    # torch.manual_seed asks for every kind of device; for each that was never used it formats a stack trace.
-    torch.default_generator.manual_seed(seed)
-    if context.device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+    seed_device(context.device, seed)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnnbench.archs.norms import batch_norms
+from cnnbench.runtime.devices import exact, exact_place
 from cnnbench.runtime.distributed import Process, sum_over_group
 from cnnbench.runtime.precision import Precision
 
@@ -27,12 +28,13 @@ class Sums:
 
     def __init__(self, norm: _BatchNorm) -> None:
         assert norm.running_mean is not None  # every network here keeps running statistics
-        self.values = torch.zeros(2, norm.num_features, dtype=torch.float64, device=norm.running_mean.device)
+        place = exact_place(norm.running_mean.device)
+        self.values = torch.zeros(2, norm.num_features, dtype=torch.float64, device=place)
 
     def forward(self, norm: _BatchNorm, x: torch.Tensor) -> torch.Tensor:
         """`x` (N, C, ...) normalised by its own mean and variance, which are added; running ones stay as they are."""
         axes = [0, *range(2, x.dim())]
-        variance, mean = (value.double() for value in torch.var_mean(x.float(), axes, correction=0))
+        variance, mean = (exact(value) for value in torch.var_mean(x.float(), axes, correction=0))
         self.values += len(x) * torch.stack([mean, variance + mean.square()])
         return functional.batch_norm(x, None, None, norm.weight, norm.bias, True, 0.0, norm.eps)
 
@@ -71,7 +73,7 @@ def precise_statistics(
             images, done = images + len(inputs), done + 1
     for _ in range(done, calls):
         before_batch()
-    device = next(model.parameters()).device
+    device = exact_place(next(model.parameters()).device)
     count = sum_over_group(torch.tensor(float(images), dtype=torch.float64, device=device), process)
     found: Statistics = []
     for name, norm in norms.items():

@@ -23,7 +23,7 @@ from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime import distributed
-from cnnbench.runtime.devices import device_of, share_cores
+from cnnbench.runtime.devices import device_of, is_out_of_memory, memory_format, share_cores
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.training.banner import banner
@@ -87,11 +87,10 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
 def build_model(config: TrainConfig, classes: int, process: Process, device: torch.device) -> nn.Module:
     """The network of the config for so many classes with its first weights, on `device`."""
     torch.manual_seed(config.seed)
-    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
     tell = print if process.leads else None
     size = input_size(config)
     model = build_network(config.arch, classes, size, chosen_weights(config), new_classifier=True, tell=tell)
-    model.to(device).to(memory_format=memory_format)
+    model.to(device).to(memory_format=memory_format(config.channels_last, device))
     _check_norms(config, model)
     if config.bn_group is not None:
         with_ghost_batches(model, config.bn_group)
@@ -120,7 +119,9 @@ def _within_memory(context: TrainContext) -> Iterator[None]:
     """Within this block a lack of GPU memory becomes a UserError that says what to do, without changing the run."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         config, evaluating = context.config, not context.model.training
         share = config.chosen_batch // context.process.world
         images = config.eval_batch if evaluating else share // config.accumulate

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.error_table import error_table
 from cnnbench.runs.paths import run_name
 from cnnbench.runs.results import RESULT, RunResult
+from cnnbench.runtime.devices import device_name
 from cnnbench.runtime.files import write_json
-from cnnbench.runtime.machine import processor
 from cnnbench.runtime.shell import counted, typed
 from cnnbench.training.context import TrainContext
 from cnnbench.training.state import TrainState
@@ -50,7 +48,7 @@ def save_result(context: TrainContext, state: TrainState) -> None:
         "evaluation_seconds": round(state.evaluation_seconds, 1),
         "saving_seconds": round(state.saving_seconds, 1),
         "processes": context.process.world,
-        "device": _device_name(context.device),
+        "device": device_name(context.device),
         "precision": context.precision.name,
         "recipe": config.recipe,
         "recipe_protocol": config.protocol,
@@ -72,10 +70,6 @@ def save_result(context: TrainContext, state: TrainState) -> None:
         result["averaged_wrong_top5"] = averaged.wrong5
     write_json(context.folder / RESULT, result)
     print(result_text(context.folder, result))
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def result_text(folder: Path, result: RunResult) -> str:

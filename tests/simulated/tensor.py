@@ -25,12 +25,14 @@ GARBAGE = 0x5A  # what lies in each byte of host memory that a copy has not reac
 
 
 class Box:
-    """The values of a tensor, on the CPU; None until the operation that makes them is done."""
+    """The values of a tensor, on the CPU; None until the operation that makes them is done. Of a view `look` finds them
+    in the tensor that it is a view of: a view is nothing that a stream does."""
 
-    __slots__ = ("real",)
+    __slots__ = ("look", "real")
 
-    def __init__(self, real: torch.Tensor | None = None) -> None:
-        self.real = real
+    def __init__(self) -> None:
+        self.real: torch.Tensor | None = None
+        self.look: Callable[[], torch.Tensor] | None = None
 
 
 class SimTensor(torch.Tensor):
@@ -57,6 +59,14 @@ class SimTensor(torch.Tensor):
     @classmethod
     def __torch_dispatch__(cls, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         raise RuntimeError(f"{func}: a tensor of the simulated device is used where there is none (see device.py)")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SimTensor:
+        """A tensor of its own; torch's way would copy the box as it is now."""
+        if id(self) not in memo:
+            own = self.detach().clone().requires_grad_(self.requires_grad)
+            own._is_param = getattr(self, "_is_param", False)
+            memo[id(self)] = own
+        return memo[id(self)]
 
     def tolist(self) -> Any:
         return self.cpu().tolist()
@@ -105,6 +115,7 @@ class Mode(TorchDispatchMode):
     def __init__(self, device: SimulatedDevice) -> None:
         super().__init__()
         self.device = device
+        self.made_of_others: dict[Any, bool] = {}
 
     def __torch_dispatch__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, name = kwargs or {}, func._schema.name
@@ -116,8 +127,18 @@ class Mode(TorchDispatchMode):
             return func(*args, **kwargs)
         if name == "aten::record_stream":
             return None
+        if func not in self.made_of_others:  # in inference mode torch leaves it to us to take them apart
+            self.made_of_others[func] = torch._C._dispatch_has_kernel_for_dispatch_key(
+                func.name(), "CompositeImplicitAutograd"
+            )
+        if self.made_of_others[func]:
+            with self:
+                return func.decompose(*args, **kwargs)
         if name in COPIES:
             return _copy(self.device, func, args, kwargs)
+        if target is not None and not there:  # a tensor of the host that is like one here
+            like = [Layout.of(each).meta() if isinstance(each, SimTensor) else each for each in args]
+            return func(*like, **kwargs)
         return _operation(self.device, func, args, kwargs)
 
 
@@ -216,7 +237,11 @@ def _launch(
         (made.box, output.layout) if isinstance(output, Output) and output.same is None else None
         for made, output in zip(given, outputs[0], strict=True)
     ]
-    device.schedule.current.launch(partial(_do, func, boxes, form, targets))
+    if all(isinstance(each, Output) and each.view_of is not None for each in outputs[0]):
+        for number, made in enumerate(given):
+            made.box.look = partial(_view, func, boxes, form, number)
+    else:
+        device.schedule.current.launch(partial(_do, func, boxes, form, targets))
     return pytree.tree_unflatten(given, outputs[1])
 
 
@@ -232,23 +257,32 @@ def _given(device: SimulatedDevice, output: Any, flat: list[Any]) -> Any:
 
 def _do(func: Callable[..., Any], flat: list[Any], form: Any, targets: list[tuple[Box, Layout] | None]) -> None:
     """Compute, with the values that the arguments have now, and put what comes out into the boxes of `targets`."""
-    args, kwargs = pytree.tree_unflatten([_real(each) for each in flat], form)
+    args, kwargs = pytree.tree_unflatten([_real(each, func) for each in flat], form)
     for value, target in zip(pytree.tree_leaves(func(*args, **kwargs)), targets, strict=True):
         if target is not None:
             box, layout = target
             box.real = _laid_out(value, layout)
 
 
-def _real(value: Any) -> Any:
+def _view(func: Callable[..., Any], flat: list[Any], form: Any, number: int) -> torch.Tensor:
+    args, kwargs = pytree.tree_unflatten([_real(each) for each in flat], form)
+    return pytree.tree_leaves(func(*args, **kwargs))[number]
+
+
+def _real(value: Any, reader: object = "a copy") -> Any:
     if not isinstance(value, Box):
         return value
+    if value.real is None and value.look is not None:
+        value.real = value.look()
     if value.real is None:
-        raise AssertionError("a stream reads what another stream has not made yet: it has not waited for it")
+        raise AssertionError(f"a stream has not waited for another one, which has not made yet what {reader} reads")
     return value.real
 
 
 def _laid_out(value: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """`value` with the strides that were promised."""
+    """`value` with the strides that were promised; an empty one where the CPU, which needs none, leaves it out."""
+    if not value.numel():
+        return value
     if value.shape != layout.shape or value.dtype != layout.dtype:
         raise AssertionError(f"{tuple(value.shape)} {value.dtype} came out where {layout} was promised")
     return value if value.stride() == layout.stride else value.new_empty_strided(*_form(layout)).copy_(value)

@@ -110,7 +110,7 @@ def test_a_stream_that_does_not_wait_for_another_reads_nothing() -> None:
         other = torch.sim.Stream()
         with torch.sim.stream(other):
             made = torch.ones(1, device="sim") * 2
-        with pytest.raises(AssertionError, match="has not waited"):
+        with pytest.raises(AssertionError, match="has not waited for another one"):
             (made + 1).item()
         torch.sim.current_stream().wait_stream(other)
         assert (made + 1).item() == 3

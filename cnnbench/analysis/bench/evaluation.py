@@ -23,7 +23,7 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import EvaluationTransform
 from cnnbench.evaluation.evaluate import evaluate
-from cnnbench.runtime.devices import choose_device, choose_workers
+from cnnbench.runtime.devices import choose_device, choose_workers, pins
 from cnnbench.runtime.distributed import Process
 
 EVALUATION_COLUMNS = {
@@ -81,13 +81,12 @@ def eval_tables(config: BenchConfig) -> list[Table]:
 
 def measure_evaluation(config: BenchConfig, split: Split) -> Passes:
     """Passes of the config's network over images that are evenly spaced over `split`."""
-    on_gpu = choose_device(config.device) == "cuda"
     order = _order(len(split), config)
     transform, workers = (
         EvaluationTransform(config.arch, bench_size(config)),
         choose_workers(config.data.workers, 1),
     )
-    with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:
+    with loader_of(split, transform, config.data, order, workers, pins(choose_device(config.device))) as loader:
         loader.start(len(order[0]))
         network = build_bench_network(config, len(split.classes))
         network.model.eval()

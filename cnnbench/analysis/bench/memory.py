@@ -10,6 +10,9 @@ from pathlib import Path
 
 import torch
 
+from cnnbench.runtime.backends import backend_of
+from cnnbench.runtime.device_memory import drop_cache, peak_of
+from cnnbench.runtime.devices import is_out_of_memory, on_cpu, synchronize
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import available_memory
 
@@ -17,22 +20,28 @@ FEWEST = 2  # images: batch normalisation over a single pixel refuses one
 PROBED_BATCHES = 4, 8  # images in the batches from which larger ones are predicted
 SHARE = 0.9  # of the available memory that a predicted need may take
 
-HOW = {
-    "cuda": "peak memory of a step: what torch's allocator handed out at most (weights, gradients, momentum, images, "
-    "scratch and what is kept for the backward pass), without CUDA's own context",
-    "cpu": "peak memory of a step: what torch's allocator handed out at most, as torch.profiler recorded it (weights, "
-    "gradients, momentum, images, scratch and what is kept for the backward pass), without Python and libraries",
-}
+STAYS = "(weights, gradients, momentum, images, scratch and what is kept for the backward pass)"
 
 
-def peak_bytes(step: Callable[[], object], resident: Iterable[torch.Tensor], device: torch.device) -> int:
+def how(device: torch.device) -> str:
+    """How the peak memory was found."""
+    if on_cpu(device):
+        counted = f"as torch.profiler recorded it {STAYS}, without Python and libraries"
+        return f"peak memory of a step: what torch's allocator handed out at most, {counted}"
+    if not backend_of(device).counts_memory:
+        return f"peak memory of a step: torch does not count it on {device.type}"
+    return f"peak memory of a step: what torch's allocator handed out at most {STAYS}, without the driver's own memory"
+
+
+def peak_bytes(step: Callable[[], object], resident: Iterable[torch.Tensor], device: torch.device) -> int | None:
     """Most bytes that live at a time during `step`: those of the `resident` tensors, and what it allocates on top.
 
-    What lives besides does not count. On a CPU the profiler counts, for which torch keeps no statistics there.
+    What lives besides does not count. On a CPU the profiler counts, for which torch keeps no statistics there; None on
+    an accelerator without them.
     """
-    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in resident}
-    allocated = _allocated_cuda(step, device) if device.type == "cuda" else _allocated_cpu(step)
-    return sum(storages.values()) + allocated
+    storages = {tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in resident}
+    allocated = _allocated_cpu(step) if on_cpu(device) else peak_of(step, device)
+    return None if allocated is None else sum(storages.values()) + allocated
 
 
 def largest(fits: Callable[[int], bool], first: int = 1) -> int | None:
@@ -50,15 +59,17 @@ def largest(fits: Callable[[int], bool], first: int = 1) -> int | None:
     return low
 
 
-def largest_on_gpu(step: Callable[[int], object]) -> tuple[int, str]:
+def largest_on_gpu(step: Callable[[int], object], device: torch.device) -> tuple[int, str]:
     """The largest batch for which step(batch) does not run out of memory, and how it was found."""
 
     def fits(batch: int) -> bool:
-        torch.cuda.empty_cache()
+        drop_cache(device)
         try:
             step(batch)
-            torch.cuda.synchronize()
-        except torch.cuda.OutOfMemoryError:
+            synchronize(device)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             return False
         return True
 
@@ -88,15 +99,6 @@ def largest_on_cpu(peak: Callable[[int], int]) -> tuple[int, str]:
         f"{PROBED_BATCHES[1]}, not compiled), and {SHARE:.0%} of the available "
         f"{available / 2**30:,.1f} GiB hold {batch:,}"
     )
-
-
-def _allocated_cuda(step: Callable[[], object], device: torch.device) -> int:
-    torch.cuda.synchronize(device)
-    before = torch.cuda.memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    step()
-    torch.cuda.synchronize(device)
-    return torch.cuda.max_memory_allocated(device) - before
 
 
 def _allocated_cpu(step: Callable[[], object]) -> int:

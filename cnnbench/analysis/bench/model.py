@@ -25,10 +25,11 @@ from cnnbench.analysis.describe.network import describe, published_classes
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.from_config import build_on_meta
 from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
+from cnnbench.runtime.devices import is_out_of_memory, memory_format, on_cpu
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.precision import DTYPES
 
-MATRIX = {"cpu": 2048, "cuda": 8192}  # side of the square matrices whose product shows the device's peak
+MATRIX, MATRIX_ON_GPU = 2048, 8192  # side of the square matrices whose product shows the device's peak
 PRODUCT = "matrix product"
 
 # Pass -> its multiply-adds, in forward passes: backward multiplies by the weights and by the inputs once each.
@@ -63,7 +64,7 @@ class ModelMeasurement:
     batch: int
     params: int
     macs: int
-    peak_bytes: int
+    peak_bytes: int | None
     seconds: dict[str, list[float]]
     notes: list[str]
 
@@ -76,7 +77,9 @@ def model_tables(config: BenchConfig) -> list[Table]:
     for one in one_for_each_network(config):
         try:
             found, network, images = measure_model(one, product)
-        except torch.cuda.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             raise UserError(
                 f"{one.arch.name} at batch={one.batch} does not fit into the GPU's memory: give a smaller batch, or "
                 "batch=max for the largest that fits"
@@ -88,7 +91,8 @@ def model_tables(config: BenchConfig) -> list[Table]:
             several = one.arch.name if config.archs else None
             profiles.append(profile_table(one.arch.name, partial(network.step, images), device, config.trace, several))
         del network, images
-    where = f"{device.type}, {precision.name}, {'channels_last' if config.channels_last else 'contiguous'}"
+    last = memory_format(config.channels_last, device) == torch.channels_last
+    where = f"{device.type}, {precision.name}, {'channels_last' if last else 'contiguous'}"
     where += ", compiled" if config.compile else ""
     where += ", activations recomputed" if config.memory == "save" else ""
     notes = [
@@ -104,7 +108,7 @@ def model_tables(config: BenchConfig) -> list[Table]:
     rows = [row for found in measured for row in _rows(found, product)]
     records = [record for found in measured for record in _records(found, product)]
     about = dict.fromkeys(note for found in measured for note in found.notes)
-    memory = [*about, bench_memory.HOW[device.type]]
+    memory = [*about, bench_memory.how(device)]
     return [
         Table(f"networks alone: {where}", TIME_COLUMNS, rows, notes, records),
         Table("their memory", MEMORY_COLUMNS, [_memory_row(found) for found in measured], memory),
@@ -138,7 +142,7 @@ class MatrixProduct:
     """The product of two square matrices: the work that comes nearest to a device's peak in an arithmetic."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.side = MATRIX[device.type]
+        self.side = MATRIX if on_cpu(device) else MATRIX_ON_GPU
         shape = self.side, self.side
         self.a, self.b = (torch.randn(shape, device=device).to(dtype) for _ in range(2))
         self.out = torch.empty_like(self.a)
@@ -157,14 +161,14 @@ def _batch(config: BenchConfig, network: BenchNetwork, made: Callable[[int], Ima
     if config.batch != "max":
         return config.batch or LECTURE_BATCH, []
     network = replace(network, call=network.model)  # compiling for each size would take minutes
-    if network.device.type == "cuda":
-        batch, note = bench_memory.largest_on_gpu(lambda number: network.step(made(number)))
+    if not on_cpu(network.device):
+        batch, note = bench_memory.largest_on_gpu(lambda number: network.step(made(number)), network.device)
     else:
-        batch, note = bench_memory.largest_on_cpu(lambda number: _peak(network, made(number)))
+        batch, note = bench_memory.largest_on_cpu(lambda number: _peak(network, made(number)) or 0)
     return batch, [f"{config.arch.name}: {note}"]
 
 
-def _peak(network: BenchNetwork, images: ImageBatch) -> int:
+def _peak(network: BenchNetwork, images: ImageBatch) -> int | None:
     network.step(images)  # makes what stays from step to step
     network.optimizer.zero_grad(set_to_none=True)
     return bench_memory.peak_bytes(partial(network.step, images), [*network.resident(), *images], network.device)
@@ -227,4 +231,11 @@ def _product_speed(measured: list[ModelMeasurement], product: MatrixProduct) -> 
 
 def _memory_row(found: ModelMeasurement) -> tuple[Any, ...]:
     name, side = found.config.arch.name, bench_size(found.config)
-    return name, side, found.batch, found.params / 1e6, found.macs / 1e9, found.peak_bytes / 2**20
+    return (
+        name,
+        side,
+        found.batch,
+        found.params / 1e6,
+        found.macs / 1e9,
+        None if found.peak_bytes is None else found.peak_bytes / 2**20,
+    )

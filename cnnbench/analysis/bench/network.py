@@ -12,7 +12,8 @@ from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
 from cnnbench.config.bench import BenchConfig, bench_size
 from cnnbench.config.train import TrainConfig
-from cnnbench.runtime.devices import choose_device
+from cnnbench.runtime.backends import backend_of
+from cnnbench.runtime.devices import choose_device, memory_format
 from cnnbench.runtime.precision import Precision, choose_precision
 from cnnbench.training.losses import training_loss
 
@@ -74,10 +75,10 @@ def choose(config: BenchConfig) -> tuple[torch.device, Precision]:
 def build_bench_network(config: BenchConfig, classes: int | None = None) -> BenchNetwork:
     """The config's network in training mode, with plain SGD with momentum. `classes`: None: those of its paper."""
     device, precision = choose(config)
-    memory_format = torch.channels_last if config.channels_last else torch.contiguous_format
+    layout = memory_format(config.channels_last, device)
     classes = classes or published_classes(config.arch.name)
-    model = build_network(config.arch, classes, bench_size(config)).to(device).to(memory_format=memory_format).train()
-    optimizer = torch.optim.SGD(model.parameters(), BENCH_RATE, momentum=0.9, fused=device.type == "cuda" or None)
+    model = build_network(config.arch, classes, bench_size(config)).to(device).to(memory_format=layout).train()
+    optimizer = torch.optim.SGD(model.parameters(), BENCH_RATE, momentum=0.9, fused=backend_of(device).fused or None)
     apply_memory(model, config.memory)
     call = model
     if config.compile:
@@ -85,4 +86,4 @@ def build_bench_network(config: BenchConfig, classes: int | None = None) -> Benc
         compiled = torch.compile(model, dynamic=False)
         assert isinstance(compiled, nn.Module)  # as what is compiled is one
         call = compiled
-    return BenchNetwork(model, call, optimizer, precision.scaler(), precision, device, memory_format)
+    return BenchNetwork(model, call, optimizer, precision.scaler(), precision, device, layout)

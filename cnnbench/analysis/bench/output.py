@@ -12,6 +12,9 @@ import torch
 
 from cnnbench.analysis.tables import Table, as_csv, render
 from cnnbench.config.bench import BenchConfig
+from cnnbench.runtime.accelerator_facts import toolkit
+from cnnbench.runtime.backends import accelerator
+from cnnbench.runtime.devices import device_name
 from cnnbench.runtime.files import write_json, write_text, writing
 from cnnbench.runtime.machine import processor, usable_cores
 from cnnbench.runtime.provenance import provenance
@@ -19,24 +22,28 @@ from cnnbench.runtime.provenance import provenance
 
 def machine() -> dict[str, Any]:
     """Processor, cores, threads, GPU, versions and git commit: all that a measurement depends on."""
-    cuda = torch.cuda.is_available()
     return {
         **provenance(),
         "processor": processor(),
         "cores": usable_cores(),
         "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if cuda else None,
-        "cuda": torch.version.cuda if cuda else None,
-        "cudnn": torch.backends.cudnn.version() if cuda else None,
+        "gpu": _accelerator_name(),
+        "toolkit": toolkit(),
+        "cudnn": torch.backends.cudnn.version() if accelerator() else None,
     }
 
 
 def machine_line() -> str:
     """The machine in one line, for the notes below a table."""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    gpu = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, " if torch.cuda.is_available() else ""
+    gpu = "".join(f"{part}, " for part in (_accelerator_name(), toolkit()) if part)
     cores, threads = usable_cores(), torch.get_num_threads()
     return f"{gpu}{processor()}, {cores} cores, {threads} threads, {versions}"
+
+
+def _accelerator_name() -> str | None:
+    kind = accelerator()
+    return None if kind is None else device_name(torch.device(kind))
 
 
 def write(config: BenchConfig, output: str, tables: list[Table]) -> None:

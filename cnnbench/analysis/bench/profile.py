@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch.profiler import ProfilerActivity
 
 from cnnbench.analysis.tables import Table
+from cnnbench.runtime.devices import profiler_activities, synchronize
 from cnnbench.runtime.errors import UserError
 
 COSTLIEST = 10
@@ -25,17 +25,17 @@ def profile_table(
     """
     path = Path(trace).expanduser()
     path = path if several is None else path.with_stem(f"{path.stem}-{several}")
-    on_gpu = device.type == "cuda"
-    with torch.profiler.profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * on_gpu]) as profiler:
+    activities = profiler_activities(device)
+    with torch.profiler.profile(activities=activities) as profiler:
         step()
-        if on_gpu:
-            torch.cuda.synchronize(device)
+        synchronize(device)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     except OSError as error:
         raise UserError(f"trace={trace} cannot be written: {error.strerror}") from error
     profiler.export_chrome_trace(str(path))
+    on_gpu = len(activities) > 1
     own = "self_device_time_total" if on_gpu else "self_cpu_time_total"  # microseconds
     operators = [(operator.key, operator.count, getattr(operator, own)) for operator in profiler.key_averages()]
     whole = sum(time for _, _, time in operators) or 1.0

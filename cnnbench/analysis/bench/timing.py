@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
+from cnnbench.runtime.devices import on_cpu, synchronize
+
 REPEAT_SECONDS = 0.2  # time of a work in a round, at least: so that starting and stopping the clock cost nothing
-WARM_UP = {"cpu": 1, "cuda": 3}  # passes before the first round: compilation, choice of kernels, memory
+WARM_UP, WARM_UP_ON_GPU = 1, 3  # passes before the first round: compilation, choice of kernels, memory
 CONFIDENCE = 0.95
 
 
@@ -36,7 +38,7 @@ def time_rounds(
     """
     repeats = {}
     for name, work in works.items():
-        for _ in range(WARM_UP[device.type]):
+        for _ in range(WARM_UP if on_cpu(device) else WARM_UP_ON_GPU):
             work()
         repeats[name] = math.ceil(least / max(_seconds(work, 1, device), 1e-9)) if least else 1
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -66,12 +68,6 @@ def rounds_note(rounds: int) -> str:
         f"median of {rounds} rounds, in which the rows take turns; interval: that of the median by order statistics "
         f"({100 * interval(range(rounds)).confidence:.0f} % for {rounds} independent rounds)"
     )
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all that it was asked for."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _seconds(work: Callable[[], object], repeats: int, device: torch.device) -> float:

@@ -22,7 +22,7 @@ from cnnbench.analysis.bench import halves as bench_halves
 from cnnbench.analysis.bench.halves import LOADER, NETWORK, WHOLE, batch_of, resident
 from cnnbench.analysis.bench.network import BENCH_RATE, BenchNetwork, build_bench_network
 from cnnbench.analysis.bench.output import machine_line
-from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note, synchronize
+from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note
 from cnnbench.analysis.tables import Table
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.average import AverageConfig
@@ -38,7 +38,7 @@ from cnnbench.data.loading.loader import Batch, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform
-from cnnbench.runtime.devices import choose_device, choose_workers
+from cnnbench.runtime.devices import choose_device, choose_workers, pins, synchronize
 from cnnbench.training.context import build_context
 from cnnbench.training.data import TrainData
 from cnnbench.training.log import Log
@@ -238,11 +238,10 @@ def _turns(
 
 def measure_parts(config: BenchConfig, split: Split) -> LoopMeasurement:
     """What training on images of `split`, and its two halves alone, spend."""
-    on_gpu = choose_device(config.device) == "cuda"
     order = _order(len(split), config)
     transform = TrainingTransform(config.arch, config.augment, bench_size(config), 0, config.data.pixels == "loose")
     workers = choose_workers(config.data.workers, 1)
-    with loader_of(split, transform, config.data, order, workers, on_gpu) as loader:
+    with loader_of(split, transform, config.data, order, workers, pins(choose_device(config.device))) as loader:
         loader.start(len(order[0]))
         network = build_bench_network(config, len(split.classes))
         with _trainer(config, network, config.augment, len(split.classes)) as trainer:

@@ -16,8 +16,9 @@ import torch
 
 from cnnbench.config.augment import ClaheConfig
 from cnnbench.data.augment.levels import count
-from cnnbench.data.augment.operation import Operation, to_device
+from cnnbench.data.augment.operation import Operation
 from cnnbench.data.decode.opencv import cv2
+from cnnbench.runtime.devices import to_device
 
 
 def draw(clahe: ClaheConfig, random: Random) -> tuple[float, float, float]:

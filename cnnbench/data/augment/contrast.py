@@ -14,7 +14,8 @@ import torch
 
 from cnnbench.config.augment import ContrastConfig
 from cnnbench.data.augment.levels import Array, map_levels, map_levels_batch
-from cnnbench.data.augment.operation import Operation, to_device
+from cnnbench.data.augment.operation import Operation
+from cnnbench.runtime.devices import to_device
 
 
 def draw(contrast: ContrastConfig, random: Random) -> tuple[float]:

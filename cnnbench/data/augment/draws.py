@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from cnnbench.config.augment import AugmentConfig
-from cnnbench.data.augment.operation import to_device
 from cnnbench.data.augment.operations import OPERATIONS
+from cnnbench.runtime.devices import to_device
 
 Draws = list[tuple[str, tuple[float, ...]]]  # (operation, its numbers), in the order in which they act
 

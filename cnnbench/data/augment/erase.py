@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from cnnbench.config.augment import FILLS, EraseConfig
-from cnnbench.data.augment.operation import Operation, to_device
+from cnnbench.data.augment.operation import Operation
+from cnnbench.runtime.devices import to_device
 
 Array = TypeVar("Array", np.ndarray, torch.Tensor)
 MEAN = {3: (124, 116, 104), 1: (117,)}  # channels -> ILSVRC's mean colour, levels; its luma

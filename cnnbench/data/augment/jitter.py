@@ -16,8 +16,9 @@ import torch
 from PIL import Image, ImageEnhance
 
 from cnnbench.config.augment import JitterConfig
-from cnnbench.data.augment.operation import Operation, to_device
+from cnnbench.data.augment.operation import Operation
 from cnnbench.data.decode.opencv import cv2
+from cnnbench.runtime.devices import to_device
 
 ORDERS = list(itertools.permutations(range(4)))
 NEUTRAL = (1.0, 1.0, 1.0, 0.0)  # the numbers that change nothing
@@ -78,7 +79,9 @@ def brightness(images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
 
 
 def contrast(images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    return blend((grey_of(images).double().mean((1, 2, 3), keepdim=True) + 0.5).int(), images, factors)
+    grey, pixels = grey_of(images), images.shape[2] * images.shape[3]
+    total = grey.sum((1, 2, 3), dtype=torch.int64, keepdim=True)
+    return blend(((2 * total + pixels) // (2 * pixels)).int(), images, factors)
 
 
 def saturation(images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:

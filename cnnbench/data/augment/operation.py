@@ -33,8 +33,3 @@ class Operation(Generic[Numbers]):
     draw: Callable[[Any, Random], Numbers]
     apply: Callable[[np.ndarray, Numbers], np.ndarray]
     apply_batch: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A small tensor of the CPU on `device`, without waiting for what runs there (hence by way of pinned memory)."""
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from cnnbench.config.augment import PcaConfig
-from cnnbench.data.augment.operation import Operation, to_device
+from cnnbench.data.augment.operation import Operation
 from cnnbench.data.decode.opencv import cv2
+from cnnbench.runtime.devices import to_device
 
 # Of ILSVRC's training pixels, R, G and B in [0, 1], as published in fb.resnet.torch. The paper writes "eigenvalue" for
 # the scale of an axis; all implementations take the standard deviation along it, the root of the covariance's.

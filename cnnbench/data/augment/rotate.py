@@ -12,8 +12,9 @@ import torch
 from torch.nn.functional import grid_sample
 
 from cnnbench.config.augment import RotateConfig
-from cnnbench.data.augment.operation import Operation, to_device
+from cnnbench.data.augment.operation import Operation
 from cnnbench.data.decode.opencv import cv2
+from cnnbench.runtime.devices import to_device
 
 
 def draw(rotate: RotateConfig, random: Random) -> tuple[float]:

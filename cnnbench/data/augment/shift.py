@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from cnnbench.config.augment import ShiftConfig
-from cnnbench.data.augment.operation import Operation, to_device
+from cnnbench.data.augment.operation import Operation
+from cnnbench.runtime.devices import to_device
 
 
 def draw(shift: ShiftConfig, random: Random) -> tuple[float, float]:

@@ -1,4 +1,5 @@
-"""Batches made ready on the device where they are used: on a GPU beside the computation on the batch before."""
+"""Batches made ready on the device where they are used: where it has streams, beside the computation on the batch
+before."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import torch
 
 from cnnbench.data.loading.loader import Batch
 from cnnbench.data.loading.normalise import Normalise
+from cnnbench.runtime.backends import backend_of, module_of
 
 DeviceBatch = tuple[torch.Tensor, torch.Tensor]  # images as Normalise makes them, labels int64 (N,); on the device
 
@@ -17,15 +19,16 @@ class DevicePrefetcher:
     """Iterates over `batches`, normalised, on the device of `normalise`. `waited`: seconds in which nothing could be
     computed because the next batch was not there.
 
-    On a GPU, whose work is only launched when the next batch is asked for, that batch is copied and normalised on a
-    stream of its own meanwhile. This process runs one batch ahead of the GPU at most: that is enough for the GPU never
-    to wait for it, and bounds the memory. A slot of the loader is given back when its copy has ended.
+    Where the device has streams its work is only launched when the next batch is asked for, and that batch is copied
+    and normalised on a stream of its own meanwhile. This process runs one batch ahead of the GPU at most: that is
+    enough for the GPU never to wait for it, and bounds the memory. A slot of the loader is given back when its copy has
+    ended.
     """
 
     def __init__(self, batches: Iterable[Batch], normalise: Normalise) -> None:
         self.waited = 0.0
         self._batches, self._normalise = iter(batches), normalise
-        self._ready = self._on_gpu() if normalise.device.type == "cuda" else self._on_cpu()
+        self._ready = self._beside() if backend_of(normalise.device).streams else self._in_turn()
 
     def __iter__(self) -> Iterator[DeviceBatch]:
         return self
@@ -33,16 +36,17 @@ class DevicePrefetcher:
     def __next__(self) -> DeviceBatch:
         return next(self._ready)
 
-    def _on_cpu(self) -> Iterator[DeviceBatch]:
+    def _in_turn(self) -> Iterator[DeviceBatch]:
         while (batch := self._next_batch()) is not None:
-            yield self._normalise(batch), batch.labels
+            yield self._normalise(batch), batch.labels.to(self._normalise.device)
 
-    def _on_gpu(self) -> Iterator[DeviceBatch]:
+    def _beside(self) -> Iterator[DeviceBatch]:
         device = self._normalise.device
-        copying, computing = torch.cuda.Stream(device), torch.cuda.current_stream(device)
+        streams = module_of(device)
+        copying, computing = streams.Stream(device), streams.current_stream(device)
         launched = None  # the end of all that has been launched for the batch before
         while (batch := self._next_batch(launched)) is not None:
-            with torch.cuda.stream(copying):
+            with streams.stream(copying):
                 images, labels = (part.to(device, non_blocking=True) for part in (batch.images, batch.labels))
                 copied = copying.record_event()
                 ready = self._normalise(Batch(images, labels, batch.parameters)), labels
@@ -56,7 +60,7 @@ class DevicePrefetcher:
                 launched.synchronize()
             launched = computing.record_event()
 
-    def _next_batch(self, launched: torch.cuda.Event | None = None) -> Batch | None:
+    def _next_batch(self, launched: torch.Event | None = None) -> Batch | None:
         """The loader's next batch, None after the last. It was waited for if all that was launched is done by then."""
         before = time.perf_counter()
         batch = next(self._batches, None)

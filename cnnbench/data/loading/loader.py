@@ -27,6 +27,7 @@ from cnnbench.data.loading.fence import Fence
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
 from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
+from cnnbench.runtime.devices import pinned
 from cnnbench.runtime.errors import Stopped, UserError
 
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
@@ -297,7 +298,7 @@ class _Ring:
         self.labels = _shared((slots, batch), torch.int64)
         self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
         self.fence: Fence | None = None  # around decoding in processes, which others are not
-        self.pinned = pin and _pin(self.images)
+        self.unpin = pinned(self.images) if pin else None
 
     def batch(self, slot: int, start: int, end: int, side: int) -> Batch:
         """Images `start` to `end` of the batch in `slot`, all of them `side` pixels wide and without gaps between."""
@@ -311,8 +312,8 @@ class _Ring:
         return self.maker.fill(part.chosen, self.batch(part.slot, part.start, end, part.side), self.fence)
 
     def close(self) -> None:
-        if self.pinned:
-            torch.cuda.cudart().cudaHostUnregister(self.images.data_ptr())
+        if self.unpin is not None:
+            self.unpin()
 
 
 def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -320,8 +321,3 @@ def _shared(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     count = math.prod(shape)
     memory = mmap.mmap(-1, max(1, count * dtype.itemsize))
     return torch.frombuffer(memory, dtype=dtype, count=count).view(shape) if count else torch.empty(shape, dtype=dtype)
-
-
-def _pin(memory: torch.Tensor) -> bool:
-    """Lock `memory` for copies to a GPU that run beside the computation; whether it could be done."""
-    return torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), memory.numel(), 0) == 0

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.profiler import ProfilerActivity
 
+from cnnbench.runtime.devices import choose_device, profiler_activities
 from cnnbench.runtime.files import replacing
 from cnnbench.training.loggers.logger import LoggedRun, Scope
 
@@ -23,7 +23,7 @@ class Trace:
 
     def __init__(self, run: LoggedRun) -> None:
         self.file = run.folder / "trace.json"
-        activities = [ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * torch.cuda.is_available()]
+        activities = profiler_activities(choose_device("auto"))
         steps = torch.profiler.schedule(wait=WAIT, warmup=WARM_UP, active=STEPS, repeat=1)
         self.profiler = torch.profiler.profile(activities=activities, schedule=steps, on_trace_ready=self._write)
         self.running = False
@@ -50,7 +50,7 @@ class Trace:
     def _write(self, profiler: torch.profiler.profile) -> None:
         with replacing(Path(self.file)) as scratch:
             profiler.export_chrome_trace(str(scratch))
-        own = f"self_{'cuda' if torch.cuda.is_available() else 'cpu'}_time_total"
+        own = f"self_{'device' if len(profiler_activities(choose_device('auto'))) > 1 else 'cpu'}_time_total"
         table = profiler.key_averages().table(sort_by=own, row_limit=COSTLIEST, max_name_column_width=60)
         print(
             f"\ntrace       {self.file}: {STEPS} steps; the costliest operators by their own time:\n{table}",

@@ -37,7 +37,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
     """Run `cnnbench bench WORDS` in this process, one short round of each pass; what it prints."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bench_time.time_rounds, "__defaults__", (0,))
-    monkeypatch.setitem(bench_model.MATRIX, "cpu", 64)
+    monkeypatch.setattr(bench_model, "MATRIX", 64)
 
     def measured(*words: str) -> str:
         run(COMMANDS["bench"], ["device=cpu", "rounds=1", "data.workers=0", *words])
@@ -103,31 +103,34 @@ def test_largest_batch_on_a_cpu_keeps_within_the_available_memory(monkeypatch):
         largest_on_cpu(lambda number: number)
 
 
-def test_largest_batch_on_a_gpu_is_the_last_that_does_not_run_out_of_memory(monkeypatch):
-    calls = []
-    for name in ("empty_cache", "synchronize"):
-        monkeypatch.setattr(torch.cuda, name, lambda name=name: calls.append(name))
+def test_largest_batch_on_a_gpu_is_the_last_that_does_not_run_out_of_memory(accelerator):
+    kept, device = [], accelerator.torch_device
 
     def step(batch: int) -> None:
-        if batch > most:
-            raise torch.OutOfMemoryError
+        kept[:] = []  # a step gives back what it took
+        kept.append(torch.zeros(batch, 128, device=device))
 
-    most = 37
-    assert largest_on_gpu(step)[0] == 37
-    assert calls[:3] == ["empty_cache", "synchronize", "empty_cache"], "what a step before left is given back first"
-    most = 1
+    accelerator.memory.limit = 37 * 512
+    assert largest_on_gpu(step, device)[0] == 37
+    accelerator.memory.limit = 512
+    kept.clear()
     with pytest.raises(UserError, match="not even 2 images fit into the GPU's memory"):
-        largest_on_gpu(step)
+        largest_on_gpu(step, device)
 
 
-def test_peak_memory_on_a_gpu_is_its_allocators_above_what_was_there(monkeypatch):
-    used, peak = 1000, [5000]
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: used)
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: peak.__setitem__(0, used))
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: peak[0])
-    resident = torch.empty(10)
-    assert peak_bytes(lambda: peak.__setitem__(0, 1700), [resident], torch.device("cuda")) == 700 + 40
+def test_peak_memory_on_a_gpu_is_its_allocators_above_what_was_there(accelerator):
+    resident, before = torch.zeros(1000, device="sim"), torch.zeros(256, device="sim")
+    del before
+
+    def step() -> None:
+        x = torch.zeros(512, device="sim")
+        x = x + 1  # twice at a time
+        torch.zeros(1, device="sim")
+
+    given = torch.empty(10, device="sim")
+    assert peak_bytes(step, [given], torch.device("sim")) == given.untyped_storage().nbytes() + 2 * 2048
+    assert accelerator.memory.allocated == 4096 + 512
+    del resident
 
 
 def test_peak_memory_counts_what_lives_at_the_same_time():

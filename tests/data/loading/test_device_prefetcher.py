@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import ClassVar
+from collections.abc import Iterator
+from unittest import mock
 
+import pytest
 import torch
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch
 from cnnbench.data.loading.normalise import Normalise
+from cnnbench.runtime.backends import BACKENDS
+from cnnbench.runtime.devices import pinned
+from tests.simulated.device import SimulatedDevice
+from tests.simulated.streams import Event
 
 NORMALISE = Normalise(ArchConfig(name="tiny", mean=[0.5] * 3, std=[0.25] * 3), torch.device("cpu"), True)
 
@@ -38,76 +42,63 @@ def test_batches_are_normalised_and_only_the_loader_is_waited_for():
         assert ahead.waited == waited
 
 
-class Stream:
-    """A GPU's queue, whose work is done only when somebody waits for it: as late as it may ever be."""
-
-    current: Stream
-
-    def __init__(self, _: object = None) -> None:
-        self.work: list[Callable[[], object]] = []
-
-    def finish(self) -> None:
-        while self.work:
-            self.work.pop(0)()
-
-    def record_event(self) -> SimpleNamespace:
-        last = [True]
-        self.work.append(last.clear)
-        return SimpleNamespace(synchronize=lambda: last and self.finish(), query=lambda: not last)
-
-    def wait_stream(self, other: Stream) -> None:
-        self.work.append(other.finish)
-
-    @contextmanager
-    def chosen(self) -> Iterator[None]:
-        before, Stream.current = Stream.current, self
-        yield
-        Stream.current = before
+def _batches(slots: torch.Tensor, count: int) -> Iterator[Batch]:
+    """Batches 1 to `count`, in the slots in turn, each of which is filled again when a batch more is asked for than
+    there are slots."""
+    for number in range(1, count + 1):
+        slot = slots[number % len(slots)]
+        yield Batch(slot.fill_(number), torch.tensor([number] * len(slot)), torch.zeros(len(slot), 0))
 
 
-class OnDevice(torch.Tensor):
-    """A tensor in host memory, and the copies of it that are made on the current stream."""
-
-    used_by: ClassVar[list[object]] = []
-
-    def to(self, device: object, non_blocking: bool) -> torch.Tensor:
-        assert non_blocking
-        copy = torch.zeros_like(self)
-        Stream.current.work.append(lambda: copy.copy_(self))
-        return copy
-
-    def record_stream(self, stream: object) -> None:
-        self.used_by.append(stream)
+def _seen(batches: Iterator[Batch], device: SimulatedDevice) -> list[float]:
+    """The first pixel of each batch as a computation sees it that is launched when the batch is there, as a number."""
+    normalise = Normalise(ArchConfig(name="tiny", mean=[0.0] * 3, std=[1 / 255] * 3), device.torch_device, True)
+    seen = [images[0, 0, 0, 0] for images, _ in DevicePrefetcher(batches, normalise)]
+    return [value.item() for value in seen]
 
 
-def test_on_a_gpu_a_slot_is_given_back_only_after_its_copy_and_the_host_is_one_batch_ahead(monkeypatch):
-    computing, slot = Stream(), torch.zeros(2).as_subclass(OnDevice)
-    Stream.current = computing
-    monkeypatch.setattr(torch.cuda, "Stream", Stream)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: computing)
-    monkeypatch.setattr(torch.cuda, "stream", Stream.chosen)
-    given, seen, launched = [], [], []
+@pytest.mark.parametrize("seed", range(5))
+def test_a_slot_is_filled_again_only_after_its_copy(seed: int, accelerator: SimulatedDevice) -> None:
+    accelerator.schedule.random.seed(seed)
+    slots = torch.zeros(1, 2, 4, 4, 3, dtype=torch.uint8)
+    unpin = pinned(slots)
+    assert unpin is not None
+    assert _seen(_batches(slots, 12), accelerator) == [*range(1, 13)]
+    assert accelerator.waits["value"] == 2 + 12, "of Normalise's two constants, and what the test itself reads"
+    unpin()
 
-    def normalise(batch: Batch) -> torch.Tensor:
-        ready = torch.zeros_like(batch.images)
-        Stream.current.work.append(lambda: ready.copy_(batch.images * 10))
-        return ready
+
+def test_a_slot_that_is_filled_too_early_shows(accelerator: SimulatedDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above can fail: without the wait for the copy other pixels are seen."""
+    slots = torch.zeros(1, 2, 4, 4, 3, dtype=torch.uint8)
+    pinned(slots)
+    monkeypatch.setattr(Event, "synchronize", lambda _: None)
+    assert _seen(_batches(slots, 12), accelerator) != [*range(1, 13)]
+
+
+def test_the_host_is_one_batch_ahead_of_the_device(accelerator: SimulatedDevice) -> None:
+    accelerator.schedule.sooner = 0.0
+    stream, slots, waited = torch.sim.current_stream(), torch.zeros(1, 1, 2, 2, 3, dtype=torch.uint8), 0.0
+    done, launched = [], []
 
     def loader() -> Iterator[Batch]:
-        for number in range(1, 6):
-            given.append(number)
-            assert len(launched) - len(seen) <= 1, "more than one batch is launched and not done"
-            yield Batch(slot.fill_(number), slot, torch.zeros(2, 0))
+        for batch in _batches(slots, 5):
+            assert len(launched) - len(done) <= 1, "more than one batch is launched and not done"
+            yield batch
 
-    normalise.device = SimpleNamespace(type="cuda")
+    normalise = Normalise(ArchConfig(name="tiny", mean=[0.0] * 3, std=[1.0] * 3), accelerator.torch_device, True)
     ahead = DevicePrefetcher(loader(), normalise)
-    for images, labels in ahead:
+    for images, _ in ahead:
         launched.append(images)
-        computing.work.append(lambda images=images, labels=labels: seen.append((images.tolist(), labels.tolist())))
-        if len(launched) == 2:
-            computing.finish()  # at once, once
-    computing.finish()
-    assert given == [1, 2, 3, 4, 5]
-    assert seen == [([10.0 * number] * 2, [float(number)] * 2) for number in given]
-    assert OnDevice.used_by == [computing] * 10, "memory is taken again only after the computation"
-    assert ahead.waited > 0
+        waited = waited or ahead.waited
+        stream.launch(lambda: done.append(1))
+    stream.drain()
+    assert len(done) == 5
+    assert ahead.waited == waited > 0, "after the first batch the device had work while the loader was waited for"
+
+
+def test_without_streams_a_batch_is_copied_while_the_host_waits(accelerator: SimulatedDevice) -> None:
+    slots = torch.zeros(1, 2, 4, 4, 3, dtype=torch.uint8)
+    accelerator.lock(slots.data_ptr(), slots.numel())
+    with mock.patch.dict(BACKENDS, sim=dataclasses.replace(BACKENDS["sim"], streams=False)):
+        assert _seen(_batches(slots, 12), accelerator) == [*range(1, 13)]

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,7 +35,6 @@ from cnnbench.data.decode.engines import ENGINES
 from cnnbench.data.decode.picture import Undecided
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading import loader
 from cnnbench.data.loading.loader import BROKEN_LABEL, Batch, ImageMaker, Loader
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleOrder, evaluation_batches, training_batches
@@ -369,13 +367,3 @@ def test_one_channel_is_the_luma_of_pillow(sample):
     split = Split(("noise",), np.zeros(1, np.int64), np.arange(1), One())
     [batch] = Loader(ImageMaker(split, EvaluationTransform(ARCH, 40), 1, "auto"), [[(0, 0)]], 0)
     assert np.array_equal(batch.images[0, :, :, 0], np.asarray(Image.fromarray(pixels).convert("L")))
-
-
-@pytest.mark.parametrize(("answer", "locked"), [(0, True), (1, False)])
-def test_memory_is_taken_for_pinned_only_if_the_gpus_driver_says_so(answer, locked, monkeypatch):
-    asked = []
-    driver = SimpleNamespace(cudaHostRegister=lambda *words: asked.append(words) or answer)
-    monkeypatch.setattr(torch.cuda, "cudart", lambda: driver)
-    memory = torch.zeros(3, 5, dtype=torch.uint8)
-    assert loader._pin(memory) == locked
-    assert asked == [(memory.data_ptr(), 15, 0)]
