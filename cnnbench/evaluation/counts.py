@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-TOP = (1, 5)
+from cnnbench.evaluation.statistics import TOP
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+TOP = (1, 5)  # the errors that are counted: outside the first answer, and outside the first five
+
 
 def wilson_interval(wrong: int, n: int, z: float = 1.959964) -> tuple[float, float]:
     """Bounds, in percent, of the error of which `wrong` in `n` is a sample (Wilson 1927; default 95 % two-sided)."""
