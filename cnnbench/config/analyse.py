@@ -56,9 +56,13 @@ class VerifyConfig:
     batch: int = key("of weights: images per process and step", 256, range=Range(at_least=1))
     device: str = key("of weights: where to evaluate", "auto", choices=DEVICES)
     processes: int | None = key("of weights: processes; null: one per GPU", None, range=Range(at_least=1))
-    sigmas: float = key("half width of the band, in standard errors of the difference", 2.0, range=Range(above=0))
+    sigmas: float = key(
+        "half width of the band, in standard errors of the difference: by the images, or by three or more own seeds",
+        2.0,
+        range=Range(above=0),
+    )
     tolerance: float = key(
-        "percentage points added to the band on both sides, for what other seeds would differ",
+        "percentage points added to the band on both sides, for what other seeds would differ where they are not known",
         0.0,
         range=Range(at_least=0),
     )

@@ -31,6 +31,15 @@ class MeasuredErrors:
     labels: str | None = None
     exclude: str | None = None
 
+    def error(self, top: int) -> float:
+        """The top-1 or the top-5 error, percent."""
+        return 100 * (self.wrong1 if top == 1 else self.wrong5) / self.n
+
+    def test(self) -> tuple[Any, ...]:
+        """What was asked of the network: equal tuples are one test, whose errors of several trainings compare."""
+        changed = tuple(sorted(map(str, self.changed.items())))
+        return self.protocol, self.weights, self.n, self.data, self.best_epoch, changed, self.labels, self.exclude
+
     def counts(self) -> tuple[str, str, int, int, int]:
         """What two records of one evaluation have in common: equal tuples are the same count."""
         return self.protocol, self.weights, self.wrong1, self.wrong5, self.n

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from cnnbench.analysis.papers.measured import MeasuredErrors, errors_of_evaluation, errors_of_run
@@ -23,6 +24,9 @@ from cnnbench.config.fields import entries, shown, value_of
 from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.storage.packed import ENDING, read_header
+from cnnbench.evaluation.distributions import t_two_sided
+from cnnbench.evaluation.seed_groups import siblings
+from cnnbench.evaluation.seeds import FEWEST, half_band
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import run_folder, run_name
 from cnnbench.runs.results import RESULT, RunResult, load_evaluations, load_result
@@ -56,6 +60,7 @@ class Judgement:
     deviation: float | None
     verdict: str
     source: str
+    band: str = ""  # what the band is taken from: the images that were counted, or so many trainings of one's own
 
 
 def verify(config: VerifyConfig, compose: Compose) -> None:
@@ -72,7 +77,8 @@ def verify(config: VerifyConfig, compose: Compose) -> None:
             "max_steps=, max_eval_images= and one_batch="
         )
     measured = _measured(folder, result)
-    judged = [each for file, errors in measured for each in judge(trained, file, errors, config)]
+    others = [errors for other in siblings(folder) for errors in _ended(other)]
+    judged = [each for file, errors in measured for each in judge(trained, file, errors, config, others)]
     causes = _causes(folder, trained, result, measured, compose)
     output = Path(config.output).expanduser() if config.output is not None else folder / "verify.json"
     conclude(f"{folder}: {trained.arch.name}, recipe {trained.recipe}", judged, causes, config.format, output)
@@ -90,18 +96,52 @@ def conclude(title: str, judged: list[Judgement], causes: list[str], form: str, 
         raise SystemExit(1)
 
 
-def judge(trained: TrainConfig, file: str, measured: MeasuredErrors, config: VerifyConfig) -> list[Judgement]:
-    """Top-1 and top-5 of what was counted once, as `file` has it."""
+def judge(
+    trained: TrainConfig,
+    file: str,
+    measured: MeasuredErrors,
+    config: VerifyConfig,
+    others: Sequence[MeasuredErrors] = (),
+) -> list[Judgement]:
+    """Top-1 and top-5 of what was counted once, as `file` has it; `others`: what was counted of other seeds."""
     split = split_of(trained, measured)
     published = published_of(trained, measured, split) if split is not None else None
-    return [judgement(file, measured, top, published, config) for top in (1, 5)]
+    found = [judgement(file, measured, top, published, config) for top in (1, 5)]
+    if published is None or published.split != split:
+        return found
+    seeds = [measured, *(errors for errors in others if errors.test() == measured.test())]
+    return [_by_seeds(one, seeds, config) for one in found]
+
+
+def _by_seeds(one: Judgement, seeds: Sequence[MeasuredErrors], config: VerifyConfig) -> Judgement:
+    """`one` with the band of one's own seeds, where there are enough: two trainings on the same images lie `sigmas`
+    standard deviations of their difference apart, as far as so few seeds can tell (Student's t)."""
+    errors = [each.error(one.top) for each in seeds]
+    if one.published is None or len(errors) < FEWEST or len(set(errors)) == 1:
+        return one
+    half = half_band(errors, 1 - t_two_sided(config.sigmas, math.inf)) + config.tolerance
+    low, high, away = one.published - half, one.published + half, one.measured - one.published
+    verdict = LOW if one.measured < low else HIGH if one.measured > high else PASS
+    deviation = away / (math.sqrt(2) * stdev(errors))
+    band = f"{len(errors)} seeds"
+    return replace(one, low=low, high=high, deviation=deviation, verdict=verdict, band=band)
+
+
+def _ended(folder: Path) -> list[MeasuredErrors]:
+    """What was counted of a run beside the judged one, each test once; nothing of a trial, or one that goes on."""
+    result = load_result(folder)
+    if result is None or "trial" in result:
+        return []
+    evaluations = (content for content in load_evaluations(folder).values() if content is not None)
+    found = [*errors_of_run(result), *(errors_of_evaluation(content, result) for content in evaluations)]
+    return list({errors.test(): errors for errors in found}.values())
 
 
 def judgement(
     file: str, measured: MeasuredErrors, top: int, published: Published | None, config: VerifyConfig
 ) -> Judgement:
     """The top-`top` error that `file` has as `measured`, held against the `published` one, if there is one."""
-    error = 100 * (measured.wrong1 if top == 1 else measured.wrong5) / measured.n
+    error = measured.error(top)
     about = file, measured.protocol, measured.weights, top, error
     expected = None if published is None else published.error(top)
     if published is None or expected is None:
@@ -111,7 +151,7 @@ def judgement(
     low, high = expected - half, expected + half
     verdict = LOW if error < low else HIGH if error > high else PASS
     source = f"{published.source}, {published.split}"
-    return Judgement(*about, expected, low, high, (error - expected) / spread, verdict, source)
+    return Judgement(*about, expected, low, high, (error - expected) / spread, verdict, source, "images")
 
 
 def standard_error(first: float, n: int, second: float, m: int) -> float:
@@ -244,7 +284,7 @@ def _table(title: str, judged: list[Judgement], causes: list[str]) -> Table:
     """A row for each of `judged`, and the `causes` of differences below."""
     columns = {
         "result": "", "protocol": "", "weights": "", "top": "d", "error %": ".2f", "published %": ".2f",
-        "from": ".2f", "to": ".2f", "standard errors": "+.1f", "verdict": "", "source": "",
+        "from": ".2f", "to": ".2f", "standard errors": "+.1f", "verdict": "", "source": "", "band by": "",
     }  # fmt: skip
     rows = [tuple(asdict(judgement).values()) for judgement in judged]
     return Table(title, columns, rows, [f"differs: {cause}" for cause in causes])
