@@ -15,6 +15,7 @@ from cnnbench.config.analyse import (
     ZooConfig,
 )
 from cnnbench.config.bench import BenchConfig
+from cnnbench.config.compare import CompareConfig
 from cnnbench.config.data_commands import (
     CheckConfig,
     DataIndexConfig,
@@ -168,6 +169,19 @@ COMMANDS = {
         VerifyConfig,
         "cli.composed:verify_run",
         ("config.checks:check_verify", "archs.weights.torchvision:check_published"),
+    ),
+    "compare": Command(
+        "compare",
+        "which of several networks is better on the same images, and how sure that is: tests, intervals, seeds needed",
+        (
+            "cnnbench compare vgg16 resnet50",
+            "cnnbench compare vgg16 resnet50 googlenet sheet=differ.png output=compare.json",
+            "cnnbench compare a/predictions.csv b/predictions.csv difference=0.3",
+        ),
+        CompareConfig,
+        "analysis.compare.command:compare_command",
+        ("config.compare:check_compare", "config.runs:check_runs"),
+        bare="runs",
     ),
     "report": Command(
         "report",

@@ -36,7 +36,7 @@ def write_details(folder: Path, predictions: Predictions, split: Split) -> list[
         _write(folder / "per_class.csv", _per_class(predictions, split))
         names = [["class", *split.classes], *([name, *row] for name, row in zip(split.classes, matrix, strict=True))]
         _write(folder / "confusion.csv", names)
-        _write(folder / "predictions.csv", _every(predictions, split))
+        write_predictions(folder / "predictions.csv", predictions, split)
     save_contact_sheet(_picture(matrix), str(folder / "confusion.png"))
     mistakes = most_confident_mistakes(predictions, ACROSS * DOWN)
     if len(mistakes):
@@ -45,6 +45,11 @@ def write_details(folder: Path, predictions: Predictions, split: Split) -> list[
         save_contact_sheet(draw_contact_sheet(rows, SIDE), str(folder / "mistakes.png"))
         written.append("mistakes.png")
     return written
+
+
+def write_predictions(path: Path, predictions: Predictions, split: Split) -> None:
+    """A CSV file with a line for each image, as evaluation/answers.py reads it. Raises OSError."""
+    _write(path, _every(predictions, split))
 
 
 def _per_class(predictions: Predictions, split: Split) -> Iterable[Sequence[object]]:

@@ -12,7 +12,7 @@ import numpy as np
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.fields import plain
 from cnnbench.data.layouts.split import Split
-from cnnbench.evaluation.details import write_details
+from cnnbench.evaluation.details import write_details, write_predictions
 from cnnbench.evaluation.ensemble import EnsembleMember
 from cnnbench.evaluation.error_table import error_table
 from cnnbench.evaluation.predictions import Predictions
@@ -37,10 +37,13 @@ def report_evaluation(
     print(f"{_title(group)}, {images}, {result['protocol_in_words']}:\n{error_table(predictions.counts())}")
     if unfinite := int((np.isnan(predictions.loss) & ~predictions.broken).sum()):
         print(f"warning: the outputs for {unfinite:,} images are not numbers: these count as wrong", file=sys.stderr)
-    output = config.output or (str(_result_file(config, config.run)) if config.run is not None else None)
+    output = config.output or (str(result_file(config, config.run)) if config.run is not None else None)
     if output is not None:
         with writing(output):
             write_json(Path(output).expanduser(), result)
+        if config.output is None:  # what `cnnbench compare` reads, beside the run's own results
+            with writing(answers := Path(output).with_suffix(".csv")):
+                write_predictions(answers, predictions, split)
         print(f"\nresult      {output}")
     if config.details is not None:
         written = write_details(Path(config.details).expanduser(), predictions, split)
@@ -119,7 +122,7 @@ def _changed(config: EvalConfig) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(config, name)) not in (None, [])}
 
 
-def _result_file(config: EvalConfig, run: str) -> Path:
+def result_file(config: EvalConfig, run: str) -> Path:
     """In the run's folder: one for each protocol, kind of weights, and choice of settings, labels and images."""
     parts = ["eval", config.protocol, *(["averaged"] if config.weights_kind == "averaged" else [])]
     parts += ["best"] * (config.checkpoint == "best")

@@ -125,7 +125,12 @@ def load_result(folder: Path) -> RunResult | None:
 
 def load_evaluations(folder: Path) -> dict[str, EvaluationResult | None]:
     """What `cnnbench eval run=` wrote into the run in `folder`, by file name, sorted; None for what cannot be read."""
-    return {file.name: _checked(read_json(file), EvaluationResult) for file in sorted(folder.glob(EVALUATIONS))}
+    return {file.name: load_evaluation(file) for file in sorted(folder.glob(EVALUATIONS))}
+
+
+def load_evaluation(file: Path) -> EvaluationResult | None:
+    """What `cnnbench eval` wrote as `file`; None for what cannot be read."""
+    return _checked(read_json(file), EvaluationResult)
 
 
 def load_metrics(folder: Path) -> list[EpochMetrics]:
