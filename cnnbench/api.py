@@ -203,15 +203,15 @@ def evaluate(model: Model, data: str | Path | Images | None = None, protocol: st
     member = replace(model.member, settings=settings)
     if isinstance(data, Images):
         split = data.split.counted_in(model.classes) if set(data.classes) <= set(model.classes) else data.split
+        targets = split.labels[:, None]
     else:
         if data is None and model.member.trained_model.trained is None:
             raise UserError("no images are given: evaluate(model, DATA), a path or what open_data gives")
         source = settings.data if data is None else replace(settings.data, path=str(data), classes=None)
         check_source(source)
-        split, _ = split_and_targets(replace(member, settings=replace(settings, data=source)))
+        split, targets = split_and_targets(replace(member, settings=replace(settings, data=source)))
     if len(split.classes) != len(model.classes):
         raise UserError(f"the images have {len(split.classes)} classes, and the network gives {len(model.classes)}")
-    targets = split.labels[:, None]
     found = predictions_by([(_for_few(member, len(split)), model.network)], split, targets, Process(), model.device)
     return evaluation_of(found, member.protocol)
 

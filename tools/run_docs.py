@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[1]
 RUNS = ("vgg16", "resnet50", "googlenet", "plain56", "resnet56")
 CLASSES = {
     "flowers": ("rose", "tulip"),
+    "imagenet-a": ("n01440764", "n01443537", "n01484850"),
+    "objectnet-1.0": ("n01440764", "n01443537", "n01484850"),
     "imagenet": ("n01440764", "n01443537", "n01484850"),
     "mnist": ("0", "1"),
 }

@@ -18,11 +18,13 @@ from cnnbench.config.image_size import input_size
 from cnnbench.config.protocols import BOTH_SIDES, CENTER, PROTOCOLS
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.border import WithoutBorder
 from cnnbench.data.loading.full_images import FullImages
 from cnnbench.data.loading.loader import Loader, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
 from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, Transform, inception_crop
+from cnnbench.evaluation.competing import among_competing
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.evaluate import predict, warn_of_broken
@@ -126,6 +128,7 @@ def predictions_by(
         for form, loader in _passes(member, model, split, process, device):
             with loader:
                 logits, broken = predict(form, loader, normalise, precision, process, len(split.classes))
+            logits = among_competing(logits, split.competing)
             if passes == 0:
                 tell_broken(loader)
             total, passes = torch.logaddexp(total, exact(logits).log_softmax(1)), passes + 1
@@ -140,6 +143,8 @@ def _passes(
     data, protocol = settings.data, PROTOCOLS[settings.protocol]
     workers = choose_workers(data.workers, process.world)
     if protocol.whole:
+        if split.border:
+            raise UserError(f"protocol={settings.protocol} takes whole images, and these have a border: use center")
         order = list(evaluation_batches(len(split), 1, process.rank, process.world))
         for scale in member.scales:
             yield (
@@ -147,7 +152,7 @@ def _passes(
                 FullImages(split, arch, scale, data, order, workers),
             )
         return
-    transform = transform_of(member)
+    transform = transform_of(member, split.border)
     batch = max(1, settings.batch // transform.views)
     order = list(evaluation_batches(len(split), batch, process.rank, process.world))
     several = transform.views > 1 or protocol.mirrored
@@ -165,8 +170,13 @@ def _under_masks(model: nn.Module, draws: int, name: str) -> nn.Module:
         ) from error
 
 
-def transform_of(member: EnsembleMember) -> Transform:
-    """What makes the views of an image for a protocol of crops."""
+def transform_of(member: EnsembleMember, border: int = 0) -> Transform:
+    """What makes the views of an image, of which `border` pixels on each side are no part, for a protocol of crops."""
+    views = _views_of(member)
+    return WithoutBorder(views, border) if border else views
+
+
+def _views_of(member: EnsembleMember) -> Transform:
     arch, size, crops = member.arch, input_size(member.settings), PROTOCOLS[member.settings.protocol].crops
     if crops == CENTER:
         return EvaluationTransform(arch, size)

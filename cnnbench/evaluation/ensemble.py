@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,15 @@ from cnnbench.config.evaluate import EvalConfig, weights_of
 from cnnbench.config.image_size import input_size
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides
 from cnnbench.config.train import TrainConfig
-from cnnbench.data.layouts import ilsvrc
-from cnnbench.data.layouts.read import read_split
+from cnnbench.data.layouts import ilsvrc, objectnet
+from cnnbench.data.layouts.account import Account
+from cnnbench.data.layouts.read import data_folder, read_split
 from cnnbench.data.layouts.relabel import exclude, relabel
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.layouts.test_sets import AUTO, PRESENT, answers, competing, find_test_set
 from cnnbench.runs.trained_model import TrainedModel, find_trained_model
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.foreign import foreign
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,28 +78,48 @@ def ensemble_members(config: EvalConfig) -> list[EnsembleMember]:
 def split_and_targets(member: EnsembleMember, split_name: str = "val") -> tuple[Split, np.ndarray]:
     """The split of that name, and the right answers for each image, int64 (n, answers), its class first.
 
-    Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such.
+    Weights without a run are taken to count in ILSVRC's 1000 classes if the data has only such. What a named test set
+    says (its labels, which classes compete) is in the split.
     """
-    settings, known = member.settings, member.trained_model.classes
+    settings, known, root = member.settings, member.trained_model.classes, data_folder(member.data)
+    plain = settings.labels is None
+    mapped = plain and split_name == "val" and objectnet.recognises(root)  # its classes are the network's by a table
     # The folders of images with labels of their own may have any names.
-    split = read_split(settings.data, split_name, known if settings.labels is None else None)
-    if known is None and settings.data.classes is None and (ilsvrc.only_ilsvrc(split.classes) or _numbered(split)):
+    split = read_split(settings.data, split_name, known if plain and not mapped else None)
+    if known is None and settings.data.classes is None and (mapped or ilsvrc.only_ilsvrc(split.classes)):
         known = tuple(ilsvrc.class_names())
     known = known or split.classes
-    if settings.labels is None and _numbered(split):
-        split = split.counted_in([str(number) for number in range(len(known))])
-        split = dataclasses.replace(split, classes=known)
+    present = [split.classes[label] for label in np.unique(split.labels)]
     if settings.exclude is not None:
         split = exclude(split, settings.exclude)
     if settings.labels is not None:
-        return relabel(split, settings.labels, known)
-    split = split.counted_in(known)
-    return split, split.labels[:, None]
+        split, targets = relabel(split, settings.labels, known)
+        return _competing(split, targets, settings.competing), targets
+    with foreign(member.data):
+        named = find_test_set(root, present) if split_name == "val" else None
+    if named is None:
+        split = split.counted_in(known)
+        return _competing(split, split.labels[:, None], settings.competing), split.labels[:, None]
+    targets = answers(named, split.classes, split.labels, known)
+    split = dataclasses.replace(split, classes=known, labels=targets[:, 0].copy(), border=named.border)
+    if settings.competing != AUTO:
+        return _competing(split, targets, settings.competing), targets
+    return _with_competing(split, [named.right[name] for name in present], f"{named.name}: "), targets
 
 
-def _numbered(split: Split) -> bool:
-    """Whether the folders bear the numbers of ILSVRC's classes, as those of ImageNet-V2 do."""
-    return set(split.classes) == {str(number) for number in range(len(ilsvrc.class_names()))}
+def _competing(split: Split, targets: np.ndarray, which: str) -> Split:
+    """`split` with the classes that compete, all of them or those that are right for one of its images."""
+    if which != PRESENT:
+        return split
+    return _with_competing(split, [(split.classes[label],) for label in np.unique(targets)])
+
+
+def _with_competing(split: Split, right: Sequence[Sequence[str]], what: str = "") -> Split:
+    groups = competing(right, split.classes)
+    count = int((groups >= 0).sum())
+    of = f" as {len(right):,} answers" if len(right) < count else ""
+    note = f"{what}{count:,} of {len(groups):,} classes compete{of}"
+    return dataclasses.replace(split, competing=groups, account=split.account + Account(notes=(note,)))
 
 
 def _member(config: EvalConfig, trained_model: TrainedModel) -> EnsembleMember:

@@ -87,6 +87,7 @@ def _result(
         "data_form": split.storage.form,
         "labels": paths["labels"],
         "exclude": paths["exclude"],
+        "competing": None if split.competing is None else int((split.competing >= 0).sum()),
         "typed": typed(given, paths),
         "changed": _changed(config),
     }
@@ -119,7 +120,8 @@ def _images(group: list[EnsembleMember], config: EvalConfig, count: int) -> str:
 def _changed(config: EvalConfig) -> dict[str, Any]:
     """What this evaluation does otherwise than its protocol on images like the run's."""
     names = ("image_size", "crop_ratio", "interpolation", "scales")
-    return {name: value for name in names if (value := getattr(config, name)) not in (None, [])}
+    changed = {name: value for name in names if (value := getattr(config, name)) not in (None, [])}
+    return changed | ({} if config.competing == "auto" else {"competing": config.competing})
 
 
 def result_file(config: EvalConfig, run: str) -> Path:

@@ -114,6 +114,7 @@ class EvaluationResult(_Errors, total=False):
     data_form: str
     labels: str | None
     exclude: str | None
+    competing: int | None  # classes that competed, where not all did
     typed: dict[str, Any]  # the paths above, which are absolute, as they were typed, where that is another form
     changed: dict[str, Any]
 

@@ -20,7 +20,9 @@ class Split:
 
     `labels` are int64 (n,), indices into `classes`; image i has number `numbers[i]` in `storage`, which may hold more.
     `account` says what was left out of it; an image of more than `max_megapixels` counts as broken; `side_index` is
-    the file with the entry points of its JPEG files.
+    the file with the entry points of its JPEG files. `border`: pixels around each image that are no part of it.
+    `competing`, int64 (classes,), of a test: which classes compete: those of one number are one answer, -1 takes no
+    part; None: all do.
     """
 
     classes: tuple[str, ...]
@@ -30,6 +32,8 @@ class Split:
     account: Account = Account()
     max_megapixels: float = MOST_MEGAPIXELS
     side_index: Path | None = None
+    border: int = 0
+    competing: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
