@@ -16,6 +16,7 @@ from cnnbench.config.analyse import (
 )
 from cnnbench.config.bench import BenchConfig
 from cnnbench.config.compare import CompareConfig
+from cnnbench.config.corruptions import CorruptionsConfig
 from cnnbench.config.data_commands import (
     CheckConfig,
     DataIndexConfig,
@@ -182,6 +183,17 @@ COMMANDS = {
         "analysis.compare.command:compare_command",
         ("config.compare:check_compare", "config.runs:check_runs"),
         bare="runs",
+    ),
+    "corruptions": Command(
+        "corruptions",
+        "the errors on ImageNet-C's 15 corruptions in five severities, computed from any images, and mCE",
+        (
+            "cnnbench corruptions run=resnet50 frost=frost output=corruptions.json",
+            "cnnbench corruptions run=demo corruptions=[fog,jpeg_compression] severities=[1,3,5] images=500",
+        ),
+        CorruptionsConfig,
+        "analysis.corruptions.command:corruptions_command",
+        ("config.corruptions:check_corruptions", "archs.weights.torchvision:check_published"),
     ),
     "report": Command(
         "report",

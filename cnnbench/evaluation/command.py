@@ -18,7 +18,7 @@ from cnnbench.config.image_size import input_size
 from cnnbench.config.protocols import BOTH_SIDES, CENTER, PROTOCOLS
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.border import WithoutBorder
+from cnnbench.data.loading.around import WithoutBorder
 from cnnbench.data.loading.full_images import FullImages
 from cnnbench.data.loading.loader import Loader, loader_of
 from cnnbench.data.loading.normalise import Normalise
@@ -118,25 +118,45 @@ def predictions_by(
     tell_broken: Callable[[Loader | FullImages], None] = warn_of_broken,
 ) -> Predictions:
     """As `predictions_of`, by networks that are built already, on `device`; each is asked for when it is used."""
+    logits, broken = log_probabilities_by(networks, split, process, device, tell_broken)
     index = list(range(process.rank, len(split), process.world))
-    total = torch.full((len(index), len(split.classes)), -math.inf, dtype=torch.float64, device=exact_place(device))
-    broken, passes = torch.zeros(len(index), dtype=torch.bool, device=device), 0
+    return make_predictions(logits, broken, index, targets[index])
+
+
+def log_probabilities_by(
+    networks: Iterable[tuple[EnsembleMember, nn.Module]],
+    split: Split,
+    process: Process,
+    device: torch.device,
+    tell_broken: Callable[[Loader | FullImages], None] = warn_of_broken,
+    around: Callable[[Transform], Transform] = lambda transform: transform,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logarithms of the mean probabilities, float64 (n, classes), for this process's share of `split`, and which images
+    are broken, bool (n,), on `device`. `around` makes the transform of the views another, which crops alone have."""
+    count = len(range(process.rank, len(split), process.world))
+    total = torch.full((count, len(split.classes)), -math.inf, dtype=torch.float64, device=exact_place(device))
+    broken, passes = torch.zeros(count, dtype=torch.bool, device=device), 0
     for member, model in networks:
         settings = member.settings
         normalise = Normalise(member.arch, device, settings.channels_last)
         precision = choose_precision(settings.precision, device.type)
-        for form, loader in _passes(member, model, split, process, device):
+        for form, loader in _passes(member, model, split, process, device, around):
             with loader:
                 logits, broken = predict(form, loader, normalise, precision, process, len(split.classes))
             logits = among_competing(logits, split.competing)
             if passes == 0:
                 tell_broken(loader)
             total, passes = torch.logaddexp(total, exact(logits).log_softmax(1)), passes + 1
-    return make_predictions(total - math.log(passes), broken, index, targets[index])
+    return total - math.log(passes), broken
 
 
 def _passes(
-    member: EnsembleMember, model: nn.Module, split: Split, process: Process, device: torch.device
+    member: EnsembleMember,
+    model: nn.Module,
+    split: Split,
+    process: Process,
+    device: torch.device,
+    around: Callable[[Transform], Transform],
 ) -> Iterator[tuple[nn.Module, Loader | FullImages]]:
     """What is applied to which images, once for each: whole images one scale after the other, crops at once."""
     settings, arch = member.settings, member.arch
@@ -152,7 +172,7 @@ def _passes(
                 FullImages(split, arch, scale, data, order, workers),
             )
         return
-    transform = transform_of(member, split.border)
+    transform = around(transform_of(member, split.border))
     batch = max(1, settings.batch // transform.views)
     order = list(evaluation_batches(len(split), batch, process.rank, process.world))
     several = transform.views > 1 or protocol.mirrored

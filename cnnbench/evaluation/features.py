@@ -61,7 +61,7 @@ class Extractor:
         settings = self.member.settings
         order = list(evaluation_batches(len(split), settings.batch, 0, 1))
         workers = choose_workers(settings.data.workers, 1)
-        transform, pin = transform_of(self.member), pins(self.device)
+        transform, pin = transform_of(self.member, split.border), pins(self.device)
         normalise = Normalise(self.member.arch, self.device, settings.channels_last)
         precision = choose_precision(settings.precision, self.device.type)
         with (

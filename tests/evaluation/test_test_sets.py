@@ -17,7 +17,7 @@ from cnnbench.data.layouts.ilsvrc import class_names
 from cnnbench.data.layouts.objectnet import right_answers
 from cnnbench.data.layouts.read import find_layout, read_split
 from cnnbench.data.layouts.test_sets import TABLE, competing
-from cnnbench.data.loading.border import within
+from cnnbench.data.loading.around import within
 from cnnbench.evaluation.competing import among_competing
 from cnnbench.evaluation.counts import rank_of_target
 from cnnbench.runtime.errors import UserError

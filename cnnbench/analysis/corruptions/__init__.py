@@ -1,0 +1,1 @@
+"""`cnnbench corruptions`: the errors on ImageNet-C's 15 corruptions, of any images."""
