@@ -63,6 +63,7 @@ SHORTER = {
     "eval": ["batch=8", "data.workers=0", "device=cpu", "processes=1"],
     "predict": ["batch=8", "data.workers=0", "device=cpu"],
     "compare": ["batch=8", "data.workers=0", "device=cpu"],
+    "where": ["batch=8", "data.workers=0", "device=cpu"],
     "corruptions": ["batch=8", "data.workers=0", "device=cpu", "images=2"],
     "features": ["batch=8", "data.workers=0", "device=cpu"],
     "bench": ["rounds=1", "batch=2", "images=4", "loader_images=8", "data.workers=0"],

@@ -32,6 +32,7 @@ from cnnbench.config.look import LookConfig
 from cnnbench.config.predict import PredictConfig
 from cnnbench.config.probe import ProbeConfig
 from cnnbench.config.train import TrainConfig
+from cnnbench.config.where import WhereConfig
 
 COMMANDS = {
     "train": Command(
@@ -194,6 +195,17 @@ COMMANDS = {
         CorruptionsConfig,
         "analysis.corruptions.command:corruptions_command",
         ("config.corruptions:check_corruptions", "archs.weights.torchvision:check_published"),
+    ),
+    "where": Command(
+        "where",
+        "calibration (ECE, temperature), and the error by kind of class, image size, colour and JPEG quality",
+        (
+            "cnnbench where run=vgg16 plot=reliability.svg",
+            "cnnbench where run=vgg16 by=[class_group,size] output=where.json",
+        ),
+        WhereConfig,
+        "analysis.where.command:where_command",
+        ("config.where:check_where", "archs.weights.torchvision:check_published"),
     ),
     "report": Command(
         "report",

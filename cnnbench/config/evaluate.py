@@ -59,6 +59,15 @@ def protocol_key() -> Any:
     return key("which views of an image are averaged (docs/evaluation.md)", "center", choices=PROTOCOLS)
 
 
+def competing_key() -> Any:
+    return key(
+        "classes whose logits compete; auto: as a named test set's protocol says (docs/test-sets.md), else all; "
+        "present: those that the images have",
+        "auto",
+        choices=("auto", "all", "present"),
+    )
+
+
 def scales_key() -> Any:
     return key("short sides of the protocol's images, pixels; []: its own", [], range=Range(at_least=1))
 
@@ -72,12 +81,7 @@ class EvalConfig(TrainedConfig):
     scales: list[int] = scales_key()
     exclude: str | None = key("file with images to leave out, one per line: names, or ILSVRC validation numbers", None)
     labels: str | None = key("file with other labels: ImageNet-ReaL's JSON, or a line `image class` for each", None)
-    competing: str = key(
-        "classes whose logits compete; auto: as a named test set's protocol says (docs/test-sets.md), else all; "
-        "present: those that the images have",
-        "auto",
-        choices=("auto", "all", "present"),
-    )
+    competing: str = competing_key()
     processes: int | None = key("processes; null: one per GPU, one on a CPU", None, range=Range(at_least=1))
     output: str | None = key("file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None)
     details: str | None = key(

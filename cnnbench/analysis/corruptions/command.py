@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -46,7 +47,8 @@ def corruptions_command(config: CorruptionsConfig) -> float:
     (member,) = ensemble_members(as_eval(config))
     split, targets = split_and_targets(member)
     split, targets = _fewer(split, targets, config.images)
-    print(f"files       val: {split.account.in_words(len(split))}", flush=True)
+    tell = partial(print, file=sys.stdout if config.format == "table" else sys.stderr, flush=True)
+    tell(f"files       val: {split.account.in_words(len(split))}")
     frosts = _frosts(config.frost, input_size(member.settings))
     name = choose_device(config.device)
     share_cores(1, name)
@@ -60,7 +62,7 @@ def corruptions_command(config: CorruptionsConfig) -> float:
     if config.output is not None:
         with writing(config.output):
             write_json(Path(config.output).expanduser(), _content(member, counts, errors))
-        print(f"\ncounts      {config.output}")
+        tell(f"\ncounts      {config.output}")
     return mean(errors.values())
 
 
@@ -72,7 +74,7 @@ def _test(
     device: torch.device,
 ) -> Test:
     split, targets = data
-    network = member_network(member, len(split.classes), device, print).eval()
+    network = member_network(member, len(split.classes), device, partial(print, file=sys.stderr)).eval()
     index = list(range(len(split)))
 
     def test(name: str, severity: int) -> Counts:

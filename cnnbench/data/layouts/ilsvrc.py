@@ -9,6 +9,7 @@ from pathlib import Path
 
 # A line per class, in the order of the ids, which is that of the field's labels: WordNet id, ILSVRC2012_ID, name.
 TABLE = Path(__file__).with_name("ilsvrc_classes.tsv")
+GROUPS = TABLE.with_name("ilsvrc_groups.tsv")  # number of the first class, kind of all up to the next
 IMAGES = {"train": 1_281_167, "val": 50_000}  # of each split
 IMAGES_PER_CLASS = {"train": (732, 1300), "val": (50, 50)}  # from, to
 WORDNET_ID = re.compile(r"n\d{8}\b")
@@ -24,6 +25,14 @@ def class_names() -> dict[str, str]:
 def official_order() -> tuple[str, ...]:
     """The WordNet ids by ILSVRC2012_ID: the devkit's ground truth says k where it means number k - 1 of these."""
     return tuple(wnid for wnid, _, _ in sorted(_rows(), key=lambda row: int(row[1])))
+
+
+@cache
+def first_of_groups() -> dict[int, str]:
+    """Number of the first class of a stretch of one kind -> the kind, in order: WordNet's noun hierarchy above the
+    classes, which the order of the ids follows, in words of our own."""
+    lines = (line.split("\t") for line in GROUPS.read_text(encoding="utf-8").splitlines())
+    return {int(first): name for first, name in lines}
 
 
 def only_ilsvrc(classes: Iterable[str]) -> bool:

@@ -1,0 +1,1 @@
+"""`cnnbench where`: where a network is wrong, and whether it knows."""
