@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 CPU = "cpu"
+NO_VALUES = "meta"  # tensors of it have shapes alone, as what --dry-run is about
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ BACKENDS = {
 
 def backend_of(device: torch.device | str) -> Backend:
     """What the kind of `device` has."""
-    return BACKENDS[device if isinstance(device, str) else device.type]
+    kind = device if isinstance(device, str) else device.type
+    return BACKENDS[CPU if kind == NO_VALUES else kind]
 
 
 def module_of(device: torch.device | str) -> ModuleType | Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from cnnbench.runs import checkpoint
 from cnnbench.runs.paths import CHECKPOINTS, RUNS
 from cnnbench.runs.results import load_result
 from cnnbench.runs.start import examine
+from cnnbench.runtime.backends import CPU, NO_VALUES, backend_of
 from cnnbench.runtime.devices import choose_device, choose_processes
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.group import place_in_group
@@ -76,19 +76,20 @@ def _world(config: TrainConfig, device: str) -> int:
 
 def _precision(config: TrainConfig, device: str) -> tuple[str, str]:
     """The arithmetic on that kind of device, and what is assumed of one that is not here."""
-    here = device in ("cpu", choose_device("auto"))
+    here = device in (CPU, choose_device("auto"))
     if here or config.precision != "auto":
         name = choose_precision(config.precision, device).name if here else config.precision
         return name, "" if here else "; there is none on this machine"
-    return "bf16", "; there is none on this machine, and precision=auto is bf16 on one that has it"
+    name = "bf16" if backend_of(device).half_by_itself else "float32"
+    return name, f"; there is none on this machine, and precision=auto is taken as {name}"
 
 
 def _network(config: TrainConfig, classes: int) -> nn.Module:
     """The network as a training process makes it, without values; where it starts from weights, they are read."""
     plain = replace(config, sync_batchnorm=False)  # asks for a group, and changes no shape
-    place = torch.device("meta") if config.weights is None else nullcontext()
+    place = torch.device(NO_VALUES if config.weights is None else CPU)
     with place:
-        return build_model(plain, classes, Process(), torch.device("cpu" if config.weights else "meta")).to("meta")
+        return build_model(plain, classes, Process(), place).to(NO_VALUES)
 
 
 def _context(

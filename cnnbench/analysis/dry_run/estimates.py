@@ -14,6 +14,7 @@ from cnnbench.runs.environment import ENVIRONMENT
 from cnnbench.runs.paths import CHECKPOINTS, CONFIG
 from cnnbench.runs.results import METRICS, RESULT
 from cnnbench.runs.status import STATUS
+from cnnbench.runtime.backends import CPU
 from cnnbench.runtime.machine import available_memory
 from cnnbench.runtime.shell import counted, counted_bytes
 from cnnbench.training.context import TrainContext
@@ -54,7 +55,7 @@ def memory_in_words(plan: Plan) -> str:
         f"in evaluation ({counted(config.eval_batch, 'image')}); without what kernels and the device take themselves"
     )
     text += ", as if not compiled" * config.compile
-    free = available_memory() if plan.device == "cpu" else None
+    free = available_memory() if plan.device == CPU else None
     if free is not None and free < memory.peak * min(world, plan.context.config.processes or 1):
         text += f"; warning: this machine has {counted_bytes(free)} free"
     return text

@@ -25,6 +25,7 @@ from cnnbench.config.image_size import input_size, training_image_sizes
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import Batch
+from cnnbench.runtime.backends import CPU
 from cnnbench.runtime.precision import Precision
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData
@@ -66,7 +67,7 @@ def step_memory(config: TrainConfig, network: nn.Module, classes: int, world: in
         _make_fake(network)
         weights = count.live
         context = build_context(plain, network, data, Path())
-        context.monitor, context.precision = _NeverAsked(context.device), Precision(precision, "cpu")
+        context.monitor, context.precision = _NeverAsked(context.device), Precision(precision, CPU)
         average = 0 if config.average.kind == "none" else weights
         _train(context, world)
         gradients = sum(_bytes(each) for each in network.parameters() if each.requires_grad)
