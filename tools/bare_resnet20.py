@@ -34,6 +34,7 @@ from cnnbench.runs import checkpoint
 from cnnbench.runs.config import load_config
 from cnnbench.runtime.distributed import Process
 from cnnbench.training.data import open_loaders, rest_of_run
+from cnnbench.training.splits import read_splits
 from cnnbench.training.state import TrainState
 
 STEPS, BATCH = 200, 128
@@ -84,11 +85,9 @@ def compare_steps(data: str) -> None:
 def batches_of(run: Path) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """What the command trained on: images float32 (N, 3, 32, 32), normalised, and labels."""
     config, process = load_config(run), Process(0, 1, 0)
-    train = read_split(config.data, "train")
-    val = read_split(config.data, "val", train.classes)
     normalise = Normalise(config.arch, torch.device("cpu"), channels_last=False)
-    with open_loaders(config, train, val, process, torch.device("cpu")) as (_, loader):
-        for batch in loader.batches(rest_of_run(config, len(train), TrainState(), process)):
+    with open_loaders(config, read_splits(config), process, torch.device("cpu")) as (data, loader):
+        for batch in loader.batches(rest_of_run(config, data.images, TrainState(), process)):
             yield normalise(batch), batch.labels.clone()
 
 

@@ -60,6 +60,10 @@ def check_train(config: TrainConfig) -> None:
     require(
         config.bce_threshold is None or config.loss == "bce", "bce_threshold acts with loss=bce only: set it to null"
     )
+    require(
+        not config.one_batch or config.data.holdout == 0,
+        "one_batch=true trains and tests on one batch, of which data.holdout takes nothing: leave one out",
+    )
     check_optimizer(config.optimizer)
     check_schedule(config.schedule, config.epochs)
     check_average(config.average, config.epochs)

@@ -90,6 +90,16 @@ class DataConfig(SourceConfig):
     )
 
 
+@dataclass(frozen=True)
+class TrainingDataConfig(DataConfig):
+    holdout: float = key(
+        "share of each class's training images, in [0, 1), that are not trained on, and by whose error the best "
+        "weights, the plateau schedule and a sweep choose: then the validation images choose nothing; 0: they do",
+        0.0,
+        range=Range(at_least=0, below=1),
+    )
+
+
 def check_source(data: SourceConfig) -> None:
     """Raise UserError for a data set, or a file of class names, that is missing or does not exist."""
     check_data_path(data.given_path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.average import AverageConfig
-from cnnbench.config.data import DataConfig
+from cnnbench.config.data import TrainingDataConfig
 from cnnbench.config.devices import DEVICES, MEMORY, PRECISIONS
 from cnnbench.config.fields import MAY_CHANGE, SEED, Kind, Range, given, group, key
 from cnnbench.config.loggers import LOGGERS
@@ -47,7 +47,7 @@ class TrainConfig:
     )
     debug: str | None = key("a trial: debug=fast, overfit or profile; null: none", None, note=MAY_CHANGE)
     arch: ArchConfig = group(ArchConfig, "the network")
-    data: DataConfig = group(DataConfig, "the images; `data=PATH` is short for `data.path=PATH`")
+    data: TrainingDataConfig = group(TrainingDataConfig, "the images; `data=PATH` is short for `data.path=PATH`")
     augment: AugmentConfig = group(AugmentConfig, "augmentation of training images")
     optimizer: OptimizerConfig = group(OptimizerConfig, "the optimiser")
     schedule: ScheduleConfig = group(ScheduleConfig, "the learning rate over time")

@@ -42,6 +42,10 @@ class EpochMetrics(_EpochMetrics, total=False):
     averaged_val_loss: float
     averaged_top1_error: float
     averaged_top5_error: float
+    holdout_loss: float  # of training images held out, by whose error the run chooses
+    holdout_top1_error: float
+    holdout_top5_error: float
+    holdout_n: int
 
 
 # Figures of an epoch that the clock decides: no two runs share them.
@@ -75,7 +79,10 @@ class RunResult(_Errors, total=False):
     averaged_top5_error: float
     averaged_wrong_top1: int
     averaged_wrong_top5: int
-    best_top1_error: float
+    holdout_wrong_top1: int  # of training images held out: these errors chose
+    holdout_wrong_top5: int
+    holdout_n: int
+    best_top1_error: float  # of the images held out, where there are any
     best_epoch: int
     params: int
     images_per_second: float

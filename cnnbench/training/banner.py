@@ -19,22 +19,22 @@ from cnnbench.config.schedule import SCHEDULES, ScheduleConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.decode.engines import what_is_missing
 from cnnbench.data.layouts.ilsvrc import classes_in_words
-from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import Loader
 from cnnbench.runtime.devices import device_name, memory_format, on_cpu
 from cnnbench.runtime.shell import counted
 from cnnbench.training.averages import of_run
 from cnnbench.training.context import TrainContext
 from cnnbench.training.optimizers.build import scaled_learning_rate
+from cnnbench.training.splits import Splits
 from cnnbench.training.state import TrainState
 from cnnbench.training.trial import trial_of
 
 SETTLED = 3  # times its memory after which a running mean has forgotten its start but for 5 %
 
 
-def banner(context: TrainContext, state: TrainState, val: Split, loader: Loader) -> str:
+def banner(context: TrainContext, state: TrainState, splits: Splits, loader: Loader) -> str:
     """Several lines of plain text; `loader`: of the training images."""
-    rows = rows_of(context, state, val)
+    rows = rows_of(context, state, splits)
     return in_lines("train", rows | {"loader": _loader(loader, context.data.about), "device": _device(context)})
 
 
@@ -44,14 +44,14 @@ def in_lines(command: str, rows: dict[str, str | None]) -> str:
     return f"cnnbench {__version__} {command}\n" + "\n".join(lines)
 
 
-def rows_of(context: TrainContext, state: TrainState, val: Split) -> dict[str, str | None]:
+def rows_of(context: TrainContext, state: TrainState, splits: Splits) -> dict[str, str | None]:
     """What a run does and on what, each by a word for it; None: nothing to be said."""
     config = context.config
     return {
         "run": f"{context.folder} ({_state(context, state)})",
         "trial": trial_of(config, context.steps_per_epoch),
         "network": _network(context),
-        "data": _data(context, val),
+        "data": _data(context, splits),
         "files": context.data.files,
         "recipe": _recipe(context),
         "batch": _batch(config, context.process.world),
@@ -88,15 +88,17 @@ def _network(context: TrainContext) -> str:
     )
 
 
-def _data(context: TrainContext, val: Split) -> str:
+def _data(context: TrainContext, splits: Splits) -> str:
     config, data = context.config, context.data
     note = (
         "bundled sample, part of Fashion-MNIST (no data= given)" if config.data.path == "sample" else config.data.path
     )
     fraction = config.data.train_fraction
     share = f", {fraction:.4g} of each class's training images" if fraction < 1 else ""
+    held = "" if splits.holdout is None else f", {len(splits.holdout):,} held-out (they choose)"
     return (
-        f"{note}: {classes_in_words(data.classes)}{share}, {data.images:,} training and {len(val):,} validation images"
+        f"{note}: {classes_in_words(data.classes)}{share}, {data.images:,} training{held} and {len(splits.val):,} "
+        "validation images"
     )
 
 

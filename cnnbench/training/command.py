@@ -19,12 +19,12 @@ from cnnbench.runtime.devices import choose_device, choose_processes
 from cnnbench.runtime.errors import FAILED, Lost
 from cnnbench.runtime.launcher import launch
 from cnnbench.training.process import train_process
-from cnnbench.training.result import result_text
+from cnnbench.training.result import choosing_error, result_text
 from cnnbench.training.status import after_loss
 
 
 def train(config: TrainConfig) -> float:
-    """Train, or continue, the run that `config` describes; its top-1 error in percent.
+    """Train, or continue, the run that `config` describes; in percent, the top-1 error by which a sweep chooses.
 
     Alone, starts the processes that the devices call for; under torchrun each process is one of the group and only
     joins.
@@ -74,4 +74,4 @@ def _train_unless_complete(folder: Path, process: distributed.Process, device: s
         return train_process(folder, process, device)
     if process.leads:
         print(f"{folder} is already complete; for a new run give another run=NAME\n{result_text(folder, result)}")
-    return result["top1_error"]
+    return choosing_error(result)

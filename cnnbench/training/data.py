@@ -23,12 +23,13 @@ from cnnbench.data.loading.sampler import (
     evaluation_batches,
     training_batches,
 )
-from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
+from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform, Transform
 from cnnbench.runtime.devices import choose_workers, pins, shares_memory
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.files import read_text, write_text
 from cnnbench.runtime.limits import check_open_files, small_shared_memory
 from cnnbench.training.precise_norms import GROUP
+from cnnbench.training.splits import Splits
 from cnnbench.training.state import TrainState
 
 
@@ -53,7 +54,8 @@ class Batches(Protocol):
 class TrainData:
     """The images of a run. `images`: number of training images; `about`: form, decoder and pixels, for results;
     `files`: in words, what was taken of the data set and what was left out; `statistics`: training images by lists of
-    their keys, where a run asks for them beside its order (precise_norms.py)."""
+    their keys, where a run asks for them beside its order (precise_norms.py); `holdout`: images that choose in place of
+    the validation images, None: those do."""
 
     classes: Sequence[str]
     images: int
@@ -62,40 +64,50 @@ class TrainData:
     about: dict[str, str]
     files: str = ""
     statistics: Callable[[list[list[SampleKey]]], Iterator[Batch]] | None = None
+    holdout: Batches | None = None
 
 
 @contextmanager
 def open_loaders(
-    config: TrainConfig, train: Split, val: Split, process: Process, device: torch.device
+    config: TrainConfig, splits: Splits, process: Process, device: torch.device
 ) -> Iterator[tuple[TrainData, Loader]]:
     """The images of a run, and the loader of the training images, whose order comes later: its workers are started,
     and so are those of evaluation."""
     size, workers = input_size(config), choose_workers(config.data.workers, process.world)
-    check_open_files((3 if needs_statistics(config) else 2) * workers)
+    check_open_files((2 + needs_statistics(config) + (splits.holdout is not None)) * workers)
     if process.leads and (warning := small_shared_memory(process.world if shares_memory(device) else 0)):
         print(warning)
     sizes, loose = training_image_sizes(config), config.data.pixels == "loose"
     augmented = TrainingTransform(config.arch, config.augment, max(sizes), config.seed, loose, tuple(sizes))
-    plain = EvaluationTransform(config.arch, size)
-    order = list(evaluation_batches(len(val), config.eval_batch, process.rank, process.world))
-    pin = pins(device)
-    with (
-        loader_of(train, augmented, config.data, [], workers, pin) as loader,
-        loader_of(val, plain, config.data, order, workers, pin) as validation,
-        ExitStack() as opened,
-    ):
-        loader.start(config.chosen_batch // process.world // config.accumulate)
-        if order:
-            validation.start(len(order[0]))
-        statistics = None
-        if needs_statistics(config):
-            apart = opened.enter_context(loader_of(train, augmented, config.data, [], workers, pin))
-            apart.start(config.bn_group or GROUP)
-            statistics = apart.batches
+    plain, train, pin = EvaluationTransform(config.arch, size), splits.train, pins(device)
+    with ExitStack() as opened:
+
+        def loader(transform: Transform, split: Split, order: list[list[SampleKey]], batch: int) -> Loader:
+            made = opened.enter_context(loader_of(split, transform, config.data, order, workers, pin))
+            if batch:
+                made.start(batch)
+            return made
+
+        def tested(split: Split) -> Loader:
+            order = list(evaluation_batches(len(split), config.eval_batch, process.rank, process.world))
+            return loader(plain, split, order, len(order[0]) if order else 0)
+
+        training = loader(augmented, train, [], config.chosen_batch // process.world // config.accumulate)
+        apart = loader(augmented, train, [], config.bn_group or GROUP) if needs_statistics(config) else None
         engine = engine_in_words(train, config.data.engine)
-        about = {"form": train.storage.form, "engine": engine, "pixels": config.data.pixels}
-        files = f"train: {train.account.in_words(len(train))} | val: {val.account.in_words(len(val))}"
-        yield TrainData(train.classes, len(train), loader, validation, about, files, statistics), loader
+        yield (
+            TrainData(
+                train.classes,
+                len(train),
+                training,
+                tested(splits.val),
+                about={"form": train.storage.form, "engine": engine, "pixels": config.data.pixels},
+                files=splits.files,
+                statistics=None if apart is None else apart.batches,
+                holdout=None if splits.holdout is None else tested(splits.holdout),
+            ),
+            training,
+        )
 
 
 def needs_statistics(config: TrainConfig) -> bool:

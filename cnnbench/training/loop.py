@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from cnnbench.data.loading.device_prefetcher import DeviceBatch, DevicePrefetcher
+from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.evaluate import evaluate
 from cnnbench.runs import checkpoint
 from cnnbench.runs.results import EpochMetrics
@@ -244,7 +245,8 @@ def _average_buffers(context: TrainContext) -> None:
 
 
 def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
-    """Errors on the validation images, also noted in `state`. The raw weights alone decide on best and plateau.
+    """Errors on the validation images, also noted in `state`. The raw weights alone decide on best and plateau,
+    on the images held out if there are any.
 
     Raises UserError for a loss that is not finite."""
     begun = time.perf_counter()
@@ -258,7 +260,8 @@ def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
             context.process,
             context.preemption.check,
         )
-    losses = [loss, *(loss for _, loss in others)]
+        held = _held_out(context)
+    losses = [loss, *(loss for _, loss in others), *(loss for _, loss in held)]
     if not all(map(math.isfinite, losses)):
         raise monitor.stop_after_evaluation(state.epoch + 1, losses)
     figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
@@ -272,10 +275,27 @@ def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
     seconds = time.perf_counter() - begun
     state.evaluation_seconds += seconds
     state.counts = (counts.wrong1, counts.wrong5, counts.n)
-    state.errors.append(counts.top1_error)
-    if state.best_top1_error is None or counts.top1_error < state.best_top1_error:
-        state.best_top1_error, state.best_epoch = counts.top1_error, state.epoch + 1
+    choosing = counts
+    for choosing, loss in held:
+        state.holdout_counts = (choosing.wrong1, choosing.wrong5, choosing.n)
+        figures |= {
+            "holdout_loss": loss,
+            "holdout_top1_error": choosing.top1_error,
+            "holdout_top5_error": choosing.top5_error,
+            "holdout_n": choosing.n,
+        }
+    state.errors.append(choosing.top1_error)
+    if state.best_top1_error is None or choosing.top1_error < state.best_top1_error:
+        state.best_top1_error, state.best_epoch = choosing.top1_error, state.epoch + 1
     return figures | {"evaluation_seconds": seconds}
+
+
+def _held_out(context: TrainContext) -> list[tuple[Counts, float]]:
+    """Counts and loss of the weights on the images that were held out; [] without any."""
+    batches, process = context.data.holdout, context.process
+    if batches is None:
+        return []
+    return evaluate([context.model], batches, context.normalise, context.precision, process, context.preemption.check)
 
 
 def _names(context: TrainContext, state: TrainState) -> tuple[str, ...]:

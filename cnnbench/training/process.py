@@ -16,8 +16,6 @@ from cnnbench.archs.norms import batch_norms, with_ghost_batches
 from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.config.weights import chosen_weights
-from cnnbench.data.layouts.read import read_split
-from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import load_config
@@ -36,13 +34,14 @@ from cnnbench.training.pictures import show_end, show_start
 from cnnbench.training.preemption import listening
 from cnnbench.training.result import save_result
 from cnnbench.training.snapshot import restore
+from cnnbench.training.splits import read_splits
 from cnnbench.training.state import TrainState
 from cnnbench.training.status import Status
-from cnnbench.training.trial import splits_of_trial
 
 
 def train_process(folder: Path, process: Process, device_name: str) -> float:
-    """Train the run in `folder` as `process` of its group, from its last checkpoint on; its top-1 error in percent.
+    """Train the run in `folder` as `process` of its group, from its last checkpoint on; in percent, the
+    top-1 error by which a sweep chooses.
 
     Raises Stopped, saved, once one of the processes was asked to stop. status.json says how it ended.
     """
@@ -54,23 +53,20 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
         Status(folder, process) as status,
         listening(process, config.max_hours, status.leaves) as preemption,
     ):
-        train = read_split(config.data, "train")
-        val = read_split(config.data, "val", train.classes)
-        check_fits_data(config, train)
-        train, val = splits_of_trial(config, train, val)
-        with open_loaders(config, train, val, process, device) as (data, loader):
-            model = build_model(config, len(train.classes), process, device)
+        splits = read_splits(config)
+        with open_loaders(config, splits, process, device) as (data, loader):
+            model = build_model(config, len(data.classes), process, device)
             context = build_context(config, model, data, folder, process, preemption)
             state = _continue(context)
             status.continues(context)
             if process.leads:
-                print(banner(context, state, val, loader), flush=True)
+                print(banner(context, state, splits, loader), flush=True)
                 context.log = _open_log(context, state)
                 if context.checkpointer.saved[1] == 0:
                     show_start(context, context.log, loader.images)
             try:
                 if state.epoch < context.epochs:
-                    batches = loader.batches(rest_of_run(config, len(train), state, process))
+                    batches = loader.batches(rest_of_run(config, data.images, state, process))
                     with _within_memory(context):
                         train_epochs(context, state, DevicePrefetcher(batches, context.normalise))
                 if context.log is not None:
@@ -81,7 +77,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
                     context.log.close()
         if process.leads:
             save_result(context, state)
-    return state.last_counts().top1_error
+    return state.errors[-1]
 
 
 def build_model(config: TrainConfig, classes: int, process: Process, device: torch.device) -> nn.Module:
@@ -158,20 +154,6 @@ def check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
             f"{folder} was trained on {before['images']} images of {len(before['classes'])} classes, and the data "
             f"now has {now.images} images of {len(now.classes)} classes with other names or numbers: "
             "continue on the same data, or give another run=NAME"
-        )
-
-
-def check_fits_data(config: TrainConfig, train: Split) -> None:
-    """Raise UserError for fewer images than a batch, or if smoothing alone brings every class above the threshold."""
-    if len(train) < config.chosen_batch:
-        raise UserError(f"batch={config.batch} is more than the {len(train)} training images: use a smaller batch")
-    classes = len(train.classes)
-    spread, threshold = config.label_smoothing / classes, config.bce_threshold
-    if threshold is not None and threshold < spread:
-        raise UserError(
-            f"bce_threshold={threshold:g} is below the {spread:g} that label_smoothing={config.label_smoothing:g} "
-            f"gives each of {classes} classes, so that all would count in full: set bce_threshold to at least "
-            f"{spread:g}, or label_smoothing=0"
         )
 
 

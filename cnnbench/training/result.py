@@ -16,7 +16,7 @@ from cnnbench.training.state import TrainState
 from cnnbench.training.trial import trial_of
 
 FIGURES = {  # a line of the summary -> the keys of result.json that it needs
-    "best        top-1 error {best_top1_error:.2f} % after epoch {best_epoch}, chosen on these same images\n": (
+    "best        top-1 error {best_top1_error:.2f} % after epoch {best_epoch}, {chosen_on}\n": (
         "best_top1_error",
         "best_epoch",
     ),
@@ -68,8 +68,17 @@ def save_result(context: TrainContext, state: TrainState) -> None:
         result["averaged_top5_error"] = averaged.top5_error
         result["averaged_wrong_top1"] = averaged.wrong1
         result["averaged_wrong_top5"] = averaged.wrong5
+    if state.holdout_counts is not None:
+        result["holdout_wrong_top1"], result["holdout_wrong_top5"], result["holdout_n"] = state.holdout_counts
     write_json(context.folder / RESULT, result)
     print(result_text(context.folder, result))
+
+
+def choosing_error(result: RunResult) -> float:
+    """The top-1 error, percent, by which a sweep chooses: of the images held out, if there are any."""
+    if "holdout_wrong_top1" in result:
+        return 100 * result["holdout_wrong_top1"] / result["holdout_n"]
+    return result["top1_error"]
 
 
 def result_text(folder: Path, result: RunResult) -> str:
@@ -82,7 +91,13 @@ def result_text(folder: Path, result: RunResult) -> str:
         averaged = f"\nwith the averaged weights:\n{error_table(with_average)}\n"
     again = f"cnnbench eval {typed('run', run_name(folder))}"
     epochs = f" after {counted(result['epoch'], 'epoch')}" if "epoch" in result else ""
-    figures = "".join(line.format(**result) for line, keys in FIGURES.items() if all(key in result for key in keys))
+    held = result.get("holdout_n")
+    chosen_on = "chosen on these same images" if held is None else f"of the {held:,} images held out, which chose it"
+    figures = "".join(
+        line.format(**result, chosen_on=chosen_on)
+        for line, keys in FIGURES.items()
+        if all(key in result for key in keys)
+    )
     by_heart = "one_batch" in result.get("trial", "")
     images = "images that it was trained on" if by_heart else "validation images"
     trial = f"\nA TRIAL, no run of its recipe: {result['trial']}\n" if "trial" in result else ""

@@ -25,8 +25,9 @@ class TrainState:
     counts: tuple[int, int, int] | None = None  # of the last evaluation: wrong at top 1, wrong at top 5, images
     best_top1_error: float | None = None
     best_epoch: int | None = None
-    errors: list[float] = field(default_factory=list)  # top-1, percent, of all evaluations: what plateau goes by
+    errors: list[float] = field(default_factory=list)  # top-1, percent, of all evaluations: what best and plateau go by
     averaged_counts: tuple[int, int, int] | None = None  # as `counts`, with the averaged weights
+    holdout_counts: tuple[int, int, int] | None = None  # as `counts`, of the images held out, by which the run chooses
     lowest_loss: float | None = None  # training loss, mean of an epoch
     metrics: list[EpochMetrics] = field(default_factory=list)  # metrics.jsonl, which is made from here at every start
 

@@ -265,7 +265,7 @@ def test_too_little_memory_is_answered_by_what_to_set(command, tmp_path, monkeyp
     def too_large(*words):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(loop, "_step", too_large)
+    monkeypatch.setattr(loop, "train_step", too_large)
     done = command("train", "arch=lenet", *SMALL, "run=large")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("cnnbench: ")

@@ -14,8 +14,6 @@ from cnnbench.analysis.dry_run.estimates import Plan, disk_in_words, files_in_wo
 from cnnbench.analysis.dry_run.step_memory import step_memory
 from cnnbench.config.dry_run import DryRunConfig
 from cnnbench.config.train import TrainConfig
-from cnnbench.data.layouts.read import read_split
-from cnnbench.data.layouts.split import Split
 from cnnbench.runs import checkpoint
 from cnnbench.runs.paths import CHECKPOINTS, RUNS
 from cnnbench.runs.results import load_result
@@ -28,9 +26,9 @@ from cnnbench.runtime.precision import choose_precision
 from cnnbench.training.banner import in_lines, rows_of
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData
-from cnnbench.training.process import build_model, check_data, check_fits_data
+from cnnbench.training.process import build_model, check_data
+from cnnbench.training.splits import Splits, read_splits
 from cnnbench.training.state import TrainState
-from cnnbench.training.trial import splits_of_trial
 
 
 def dry_run(settings: DryRunConfig) -> None:
@@ -40,18 +38,15 @@ def dry_run(settings: DryRunConfig) -> None:
     device = _device(given)
     world = settings.world or _world(given, device)
     folder, config = examine(given, world)
-    train = read_split(config.data, "train")
-    val = read_split(config.data, "val", train.classes)
-    check_fits_data(config, train)
-    train, val = splits_of_trial(config, train, val)
-    network = _network(config, len(train.classes))
-    context = _context(config, network, train, val, folder, world)
+    splits = read_splits(config)
+    network = _network(config, len(splits.train.classes))
+    context = _context(config, network, splits, folder, world)
     state = _state(context)
-    rows = rows_of(context, state, val)
+    rows = rows_of(context, state, splits)
     rows["run"] = _run(folder, context, state)
     precision, assumed = _precision(config, device)
-    memory = step_memory(config, network, len(train.classes), world, precision)
-    plan = Plan(context, state, len(val), memory, device)
+    memory = step_memory(config, network, len(splits.train.classes), world, precision)
+    plan = Plan(context, state, splits, memory, device)
     rows |= {
         "device": f"{device} per process, {precision}{assumed}",
         "memory": memory_in_words(plan),
@@ -92,14 +87,12 @@ def _network(config: TrainConfig, classes: int) -> nn.Module:
         return build_model(plain, classes, Process(), place).to(NO_VALUES)
 
 
-def _context(
-    config: TrainConfig, network: nn.Module, train: Split, val: Split, folder: Path | None, world: int
-) -> TrainContext:
+def _context(config: TrainConfig, network: nn.Module, splits: Splits, folder: Path | None, world: int) -> TrainContext:
     """What the loop would get, of one process in a group that is not there."""
-    files = f"train: {train.account.in_words(len(train))} | val: {val.account.in_words(len(val))}"
+    train = splits.train
     about = {"form": train.storage.form, "pixels": config.data.pixels}
     nothing = None  # loaders, which nobody asks
-    data = TrainData(train.classes, len(train), nothing, nothing, about, files)  # type: ignore[arg-type]
+    data = TrainData(train.classes, len(train), nothing, nothing, about, splits.files)  # type: ignore[arg-type]
     plain = replace(config, precision="float32", compile=False)
     context = build_context(plain, network, data, folder or RUNS / config.arch.name)
     return replace(context, config=config, process=Process(rank=0, world=world))

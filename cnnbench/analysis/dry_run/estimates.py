@@ -18,6 +18,7 @@ from cnnbench.runtime.backends import CPU
 from cnnbench.runtime.machine import available_memory
 from cnnbench.runtime.shell import counted, counted_bytes
 from cnnbench.training.context import TrainContext
+from cnnbench.training.splits import Splits
 from cnnbench.training.state import TrainState
 
 CLOSE = 0.02  # of a checkpoint that its names and figures take at most beside tensors
@@ -27,12 +28,12 @@ WRITTEN = (CONFIG, ENVIRONMENT, STATUS, METRICS, RESULT, f"{CHECKPOINTS}/")
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that has not been started: what the loop would get, where it stands, its validation images, and the memory
-    and kind of the device of each process."""
+    """A run that has not been started: what the loop would get, where it stands, its images, and the memory and kind of
+    the device of each process."""
 
     context: TrainContext
     state: TrainState
-    validation: int
+    splits: Splits
     memory: StepMemory
     device: str
 
@@ -97,8 +98,10 @@ def time_in_words(plan: Plan, rows: Sequence[dict[str, Any]]) -> str:
     left = context.step_at(context.epochs) - done
     seconds = left * config.chosen_batch / (training["images_per_second"] * world)
     passes = -(-(context.epochs - plan.state.epoch) // config.evaluate_every)
+    held = plan.splits.holdout
+    tested = len(plan.splits.val) + (0 if held is None else len(held))
     if evaluating is not None:
-        seconds += passes * plan.validation / (evaluating["images_per_second"] * world)
+        seconds += passes * tested / (evaluating["images_per_second"] * world)
     text = f"{_duration(seconds)} for {counted(left, 'step')}" + " and their evaluations" * (evaluating is not None)
     text += f": {training['images_per_second']:,.0f} images/s of one process in bench=, times {world}"
     size = training.get("image_size")

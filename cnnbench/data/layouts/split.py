@@ -44,6 +44,10 @@ class Split:
         labels = np.array([label_of[name] for name in self.classes], np.int64)[self.labels]
         return replace(self, classes=tuple(classes), labels=labels)
 
+    def chosen(self, positions: np.ndarray) -> Split:
+        """Only the images at `positions`, int64, in that order."""
+        return replace(self, labels=self.labels[positions], numbers=self.numbers[positions])
+
     def read(self, index: int) -> bytes | np.ndarray:
         """The file of image `index`, or its pixels: uint8 (H, W, C), C = 1 or 3."""
         return self.storage.read(int(self.numbers[index]))

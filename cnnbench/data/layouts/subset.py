@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,19 @@ def subset(listing: Listing, data: SourceConfig, split: str, known: Sequence[str
         raise UserError(f"{listing.source} has no images of the {len(known)} chosen classes")
     account += Account(notes=_without_images(known, labels[numbers]))
     return Split(tuple(known), labels[numbers], numbers, listing.storage, account, data.max_megapixels)
+
+
+def hold_out(split: Split, share: float) -> tuple[Split, Split]:
+    """`split` without, and with nothing but, `share` of each class's images, (0, 1), evenly spread over its list: the
+    same whatever the seed. A class keeps one image at least. UserError if that holds nothing out."""
+    held = _spread(split.labels, lambda size: min(round(share * size), size - 1))
+    if not len(held):
+        raise UserError(
+            f"data.holdout={share:g} of the {len(split):,} training images rounds to none of any class: give a larger "
+            "share"
+        )
+    rest = np.setdiff1d(np.arange(len(split)), held)
+    return split.chosen(rest), split.chosen(held)
 
 
 def read_classes(path: str, listing: Listing) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -108,6 +121,12 @@ def _left_out(reason: str, count: int) -> tuple[LeftOut, ...]:
 
 def _share(labels: np.ndarray, fraction: float) -> np.ndarray:
     """Positions, sorted, of `fraction` of each class's images, at least one of each, evenly spread over its list."""
+    return _spread(labels, lambda size: max(1, round(fraction * size)))
+
+
+def _spread(labels: np.ndarray, count: Callable[[int], int]) -> np.ndarray:
+    """Positions, sorted, of count(size) images of each class that has `size`, evenly spread over its list."""
     groups = np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels))[:-1])
-    counts = [max(1, round(fraction * len(group))) if len(group) else 0 for group in groups]
-    return np.sort(np.concatenate([g[np.arange(n) * len(g) // n] for g, n in zip(groups, counts, strict=True) if n]))
+    counts = [count(len(group)) if len(group) else 0 for group in groups]
+    chosen = [g[np.arange(n) * len(g) // n] for g, n in zip(groups, counts, strict=True) if n]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *chosen]))

@@ -65,6 +65,8 @@ def _sentence(metrics: Mapping[str, Any]) -> str:
         parts.append(f"top-1 error {metrics['top1_error']:.2f} %, top-5 error {metrics['top5_error']:.2f} %")
     if "averaged_top1_error" in metrics:
         parts.append(f"averaged {metrics['averaged_top1_error']:.2f} and {metrics['averaged_top5_error']:.2f} %")
+    if "holdout_top1_error" in metrics:
+        parts.append(f"held out {metrics['holdout_top1_error']:.2f} and {metrics['holdout_top5_error']:.2f} %")
     speed = f"{metrics['images_per_second']:.0f} images/s, {metrics['data_wait']:.0%} waiting for data"
     needed, supplied = metrics["images_per_second_needed"], metrics["images_per_second_supplied"]
     parts.append(f"{speed} (needs {needed:.0f}/s, workers can supply {supplied:.0f}/s)")
