@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from cnnbench import __version__
 from cnnbench.cli.command import Command
 from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.synonyms import COMMANDS as COMMANDS_OF_OTHERS
 from cnnbench.runtime import stdout
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.runtime.group import speaks_for_machine
@@ -80,9 +81,10 @@ def _run(words: list[str]) -> None:
         command, rest = _command(words)
         if {"--help", "-h"} & set(rest):
             from cnnbench.cli.help import command_help
+            from cnnbench.cli.words import bare_key
 
             overrides = [word for word in rest if not word.startswith("-")]
-            print(command_help(command, [word for word in overrides if "=" in word or command.bare is None]))
+            print(command_help(command, [word for word in overrides if "=" in word or bare_key(command) is None]))
         else:
             from cnnbench.cli.run import run
 
@@ -103,6 +105,8 @@ def _command(words: list[str]) -> tuple[Command, list[str]]:
         known = [name for name in COMMANDS if name.startswith(f"{words[0]} ")]
         said = " ".join(words[:2])
         raise UserError(f"'{said}' is not a command{nearest(said, known)}; there are {', '.join(known)}")
+    if (ours := COMMANDS_OF_OTHERS.get(words[0].lower().replace("-", "_"))) is not None:
+        raise UserError(f"'{words[0]}' is no command here, did you mean cnnbench {ours}? See cnnbench --help")
     raise UserError(f"unknown command '{words[0]}'{nearest(words[0], COMMANDS)}; see cnnbench --help")
 
 

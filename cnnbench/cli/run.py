@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import hydra
@@ -22,7 +23,8 @@ from omegaconf import DictConfig
 
 from cnnbench.cli.command import Command
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, composing, store_schema, typed_config
-from cnnbench.cli.hints import explain, unknown_key
+from cnnbench.cli.habits import answer_habits
+from cnnbench.cli.hints import explain, unknown_key, wrong_choice
 from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
 from cnnbench.cli.words import check_syntax, in_full, split_options, with_names, without
@@ -36,6 +38,7 @@ Composed = tuple[DictConfig, list[str]]  # a config, and the overrides of which 
 
 def run(command: Command, words: list[str]) -> None:
     """Compose the config of `command` from `words` and run it, once or, with --multirun, for every point of a sweep."""
+    answer_habits(command, words, partial(refusal, command))
     overrides, options = split_options(words)
     overrides = with_names(command, overrides)
     check_syntax(overrides)
@@ -72,6 +75,20 @@ def _check_shown(command: Command, options: list[str], overrides: list[str]) -> 
                 command.check(config)
             except NoData:  # as on the node from which a cluster is used: the values are checked without it
                 command.check(replace(config, data=replace(config.data, path="synthetic")))
+
+
+def refusal(command: Command, words: list[str]) -> str | None:
+    """What is wrong with `words`, overrides or names alone, of `command`; None if they make a config that can work."""
+    try:
+        words = with_names(command, words)
+        check_syntax(words)
+        composed, _ = _composed(command, in_full(words))
+        command.check(typed_config(command, composed))
+    except UserError as error:
+        return str(error)
+    except COMPOSITION_ERRORS as error:
+        return explain(error, command.schema)
+    return None
 
 
 def config_of(command: Command, words: list[str]) -> Any:
@@ -133,6 +150,8 @@ def _hydras_errors(command: Command, words: list[str]) -> Iterator[None]:
     except OTHER_ERRORS as error:
         if _of_a_job(error):
             raise
+        if wrong := next(filter(None, (wrong_choice(word, command.schema) for word in words)), None):
+            raise UserError(wrong) from error
         raise UserError(f"Hydra cannot compose {without_secrets(' '.join(words))}: {reason(error)}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,15 @@ def conf_folders() -> list[Traversable]:
         except ModuleNotFoundError:  # networks whose files are elsewhere on Hydra's search path
             continue
     return found
+
+
+@cache
+def options_of_group(group: str) -> list[str]:
+    """The files of values, or folders of them, that can be chosen for `group`; [] where there is no such group."""
+    folders = [conf.joinpath(group) for conf in conf_folders()]
+    found = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
+    chosen = [each.name for each in found if each.name.endswith(".yaml") or (each.is_dir() and each.name[0] != "_")]
+    return sorted({name.removesuffix(".yaml") for name in chosen})
 
 
 class OtherPackages(SearchPathPlugin):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -13,6 +14,7 @@ from cnnbench.cli.command import Command
 from cnnbench.config.data import without_secrets
 from cnnbench.config.fields import entries
 from cnnbench.config.recipes import PAPER
+from cnnbench.runs.paths import CONFIG, run_folder
 from cnnbench.runtime.errors import UserError, nearest
 from cnnbench.runtime.shell import quoted
 
@@ -25,6 +27,8 @@ OPTIONS = {
     **dict.fromkeys(("--package", "-p", "--config-dir", "-cd"), None),
     **dict.fromkeys(("--multirun", "-m", "--resolve", "--hydra-help", "--shell-completion", "-sc"), ()),
 }
+# No option of a group whose default is none, which Hydra does not let one choose.
+NOTHING_CHOSEN = re.compile(r"(ladder|debug|augment|optimizer|schedule|average|resolution)=null")
 
 
 def split_options(words: list[str]) -> tuple[list[str], list[str]]:
@@ -61,18 +65,36 @@ def without(options: list[str], left_out: tuple[str, ...]) -> list[str]:
     return kept
 
 
+def bare_key(command: Command) -> str | None:
+    """The key that words without an equals sign fill: the command's own, or the run that it takes."""
+    own_run = "run" in entries(command.schema) and not command.makes_run
+    return command.bare or ("run" if own_run else None)
+
+
 def with_names(command: Command, words: list[str]) -> list[str]:
     """`words`, those without an equals sign joined under the command's key for them: as one name, or as a list."""
-    bare = [word for word in words if "=" not in word]
-    if command.bare is None or not bare:
+    bare, key, known = [word for word in words if "=" not in word], bare_key(command), entries(command.schema)
+    if key is None or not bare:
         return words
-    several = str(entries(command.schema)[command.bare].type).startswith("list")
+    rest = [word for word in words if "=" in word]
+    if key == "files" and (first := _names_run(bare[0], rest)):
+        return with_names(command, [*bare[1:], *rest, first])
+    if key == "run" and len(bare) > 1 and "runs" in known:
+        key = "runs"
+    several = str(known[key].type).startswith("list")
     if not several and len(bare) > 1:
         raise UserError(f"{command.name} takes one name, not {' and '.join(bare)}")
-    if given := [word for word in words if word.startswith(f"{command.bare}=")]:
+    if given := [word for word in rest if word.startswith(f"{key}=")]:
         raise UserError(f"give either {given[0]} or the names alone, as in `cnnbench {command.name} {bare[0]}`")
     value = f"[{','.join(map(quoted, bare))}]" if several else quoted(bare[0])
-    return [*(word for word in words if "=" in word), f"{command.bare}={value}"]
+    return [*rest, f"{key}={value}"]
+
+
+def _names_run(word: str, others: list[str]) -> str | None:
+    """`word` as run=NAME where it is a run and no file, and no network is named otherwise."""
+    if any(re.match(r"(run|runs|weights|arch)=", other) for other in others) or Path(word).is_file():
+        return None
+    return f"run={quoted(word)}" if (run_folder(word) / CONFIG).is_file() else None
 
 
 def check_syntax(overrides: list[str]) -> None:
@@ -91,12 +113,12 @@ def check_syntax(overrides: list[str]) -> None:
 
 def in_full(words: list[str]) -> list[str]:
     """`words` with the short forms written out: data=PATH, recipe=paper, archs=[A,B], and ladder=NAME step=ROW."""
-    words = [re.sub(r"^data=", "data.path=", word) for word in words]
+    words = [re.sub(r"^data=", "data.path=", word) for word in words if not NOTHING_CHOSEN.fullmatch(word)]
     words = [each for word in words for each in _networks(word, words)]
     words = [
         re.sub(rf"\b{PAPER}\b", resolvers.OWN_RECIPE, word) if word.startswith("recipe=") else word for word in words
     ]
-    ladders = [word for word in words if re.fullmatch(r"ladder=[^/,]+", word) and word != "ladder=null"]
+    ladders = [word for word in words if re.fullmatch(r"ladder=[^/,]+", word)]
     steps = [word for word in words if word.startswith("step=")]
     if not ladders and not steps:
         return words

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import string
+from dataclasses import is_dataclass
 
 import pytest
 
@@ -104,3 +106,20 @@ def test_errors_of_a_sweep_are_told_apart_from_errors_of_its_jobs(monkeypatch, t
         run(command, ["-m", "++hydra.launcher=inf"])
     with pytest.raises(TypeError, match="a mistake of ours"):
         run(command, ["-m", "epochs=2"])
+
+
+FOREIGN = re.compile(
+    r"subclass|[A-Z]\w+Config\b|converted|OmegaConf|Hydra|NoneType|iterable|merge|primitive|Traceback|<class"
+)
+
+
+@pytest.mark.parametrize("value", ["true", "[1,2]", "{a:1}"])
+def test_a_value_of_another_type_is_answered_in_our_own_words(value, monkeypatch):
+    """Each kind of key once: a group of keys, a group of files, and every type that a key has."""
+    monkeypatch.setattr(Command, "run", lambda *_: None)
+    known = entries(COMMANDS["train"].schema)
+    one_of_each = {str(item.type) + name.partition(".")[0] * is_dataclass(item.default_factory): name
+                   for name, item in known.items()}  # fmt: skip
+    for key in {*one_of_each.values(), "ladder", "debug", "recipe", "augment.flip"}:
+        said = refusal(COMMANDS["train"], [f"{key}={value}"])
+        assert not FOREIGN.search(said or ""), f"{key}={value}: {said}"
