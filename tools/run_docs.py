@@ -188,7 +188,16 @@ def words_of(line: str, world: Path) -> list[str]:
         words.append("image_size=32")
     name = " ".join(words[:2]) if " ".join(words[:2]) in SHORTER else words[0]
     small = SMALL.get(arch, []) if name == "train" else SMALL.get(arch, [])[:1] if name == "bench" else []
-    return [*words, *SHORTER.get(name, []), *small]
+    return [*words, *(word for word in SHORTER.get(name, []) if _acts(word, name, words)), *small]
+
+
+def _acts(word: str, name: str, words: list[str]) -> bool:
+    """Whether a word of SHORTER does anything in the command `words`, which else refuses it."""
+    key, said = word.partition("=")[0], " ".join(words)
+    if name == "bench":
+        return key in ("rounds", "batch") or bool(re.search(r"what=(?!model)", said))
+    picture = {"points": "landscape", "landscape_images": "landscape", "stride": "occlusion"}.get(key, "")
+    return picture in said or "pictures=" not in said
 
 
 def run(words: list[str]) -> tuple[int, str]:

@@ -27,7 +27,8 @@ from cnnbench.cli.habits import answer_habits
 from cnnbench.cli.hints import explain, unknown_key, wrong_choice
 from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
-from cnnbench.cli.words import check_syntax, in_full, split_options, with_names, without
+from cnnbench.cli.words import check_syntax, in_full, split_options, typed_keys, with_names, without
+from cnnbench.config.acting import check_typed
 from cnnbench.config.data import NoData, without_secrets
 from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError, reason
@@ -83,7 +84,9 @@ def refusal(command: Command, words: list[str]) -> str | None:
         words = with_names(command, words)
         check_syntax(words)
         composed, _ = _composed(command, in_full(words))
-        command.check(typed_config(command, composed))
+        config = typed_config(command, composed)
+        command.check(config)
+        check_typed(config, typed_keys(words))
     except UserError as error:
         return str(error)
     except COMPOSITION_ERRORS as error:
@@ -159,6 +162,7 @@ def _checked(command: Command, composed: DictConfig, overrides: list[str], job_f
     """The config of `command`, checked, with what its weights expect, which is said. Raises UserError."""
     config = typed_config(command, composed, job_folder)
     command.check(config)
+    check_typed(config, typed_keys(overrides))
     if notes := set_keys_of_weights(composed, overrides):
         config = typed_config(command, composed, job_folder)
         command.check(config)

@@ -13,6 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from cnnbench.cli.command import Command
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, composing, typed_config
+from cnnbench.cli.words import typed_keys
+from cnnbench.config.acting import check_typed
 from cnnbench.config.runs import check_run
 from cnnbench.runs.paths import new_run_folder, run_folder
 from cnnbench.runtime.errors import UserError
@@ -38,7 +40,9 @@ def check_points(command: Command, words: list[str]) -> None:
             print(f"checking the {len(points)} points of the sweep", flush=True)
         for number, point in enumerate(points):
             job_folder = None if folder is None else str(folder / str(number))
-            command.check(typed_config(command, compose(command, point), job_folder))
+            config = typed_config(command, compose(command, point), job_folder)
+            command.check(config)
+            check_typed(config, typed_keys(point))
 
 
 def sweep_folder(words: list[str]) -> list[str]:

@@ -97,6 +97,11 @@ def _names_run(word: str, others: list[str]) -> str | None:
     return f"run={quoted(word)}" if (run_folder(word) / CONFIG).is_file() else None
 
 
+def typed_keys(overrides: list[str]) -> list[str]:
+    """The keys that `overrides` give values."""
+    return [word.lstrip("+~").partition("=")[0] for word in overrides]
+
+
 def check_syntax(overrides: list[str]) -> None:
     """Raise UserError for a word that is not an override by Hydra's grammar."""
     parser = OverridesParser.create()
