@@ -11,6 +11,8 @@ from torch import nn
 from torch.func import functional_call
 from torch.utils.hooks import RemovableHandle
 
+from cnnbench.runtime.compiler import leave_compiler_unimported
+
 OUTPUT, INPUT = "output", "input"
 
 Shape = tuple[int, ...]
@@ -70,6 +72,7 @@ def run_on_meta(
 ) -> None:
     """One pass in inference mode by what `on_meta` gives, at whose end `hooks` are removed and the network is as it
     was. ValueError if it cannot take such an image."""
+    leave_compiler_unimported()  # the shapes of the meta device would import it
     training = {module: module.training for module in network.modules()}
     network.eval()
     try:

@@ -21,6 +21,7 @@ from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime import distributed
+from cnnbench.runtime.compiler import leave_compiler_unimported
 from cnnbench.runtime.devices import device_of, is_out_of_memory, memory_format, share_cores
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
@@ -159,6 +160,9 @@ def check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
 
 def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:
     share_cores(process.world, device)
-    torch.use_deterministic_algorithms(config.deterministic)
+    if not config.compile:
+        leave_compiler_unimported()
+    if config.deterministic != torch.are_deterministic_algorithms_enabled():  # a call of which imports the compiler
+        torch.use_deterministic_algorithms(config.deterministic)
     torch.backends.cudnn.benchmark = not config.deterministic
     torch.set_float32_matmul_precision("high")  # TensorFloat-32 for float32 on GPUs that have it
