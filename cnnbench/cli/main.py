@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from cnnbench import __version__
 from cnnbench.cli.command import Command
@@ -16,6 +16,9 @@ from cnnbench.runtime import stdout
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.runtime.group import speaks_for_machine
 from cnnbench.runtime.slurm import slurm_environment
+from cnnbench.runtime.terminal import waiting
+
+AT_ONCE = ("zoo",)  # commands that answer in less than two seconds
 
 DRY_RUN = "--dry-run"
 
@@ -86,9 +89,10 @@ def _run(words: list[str]) -> None:
             overrides = [word for word in rest if not word.startswith("-")]
             print(command_help(command, [word for word in overrides if "=" in word or bare_key(command) is None]))
         else:
-            from cnnbench.cli.run import run
+            with waiting(f"cnnbench {command.name}: starting") if command.name not in AT_ONCE else nullcontext():
+                from cnnbench.cli.run import run
 
-            run(command, rest)
+                run(command, rest)
 
 
 def _command(words: list[str]) -> tuple[Command, list[str]]:

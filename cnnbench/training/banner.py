@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.loading.loader import Loader
 from cnnbench.runtime.devices import device_name, memory_format, on_cpu
 from cnnbench.runtime.shell import counted
+from cnnbench.runtime.terminal import BOLD, coloured, row
 from cnnbench.training.averages import of_run
 from cnnbench.training.context import TrainContext
 from cnnbench.training.optimizers.build import scaled_learning_rate
@@ -29,19 +31,20 @@ from cnnbench.training.splits import Splits
 from cnnbench.training.state import TrainState
 from cnnbench.training.trial import trial_of
 
+COLUMN = 14  # at which the texts begin
 SETTLED = 3  # times its memory after which a running mean has forgotten its start but for 5 %
 
 
 def banner(context: TrainContext, state: TrainState, splits: Splits, loader: Loader) -> str:
-    """Several lines of plain text; `loader`: of the training images."""
+    """Several lines of text, for a terminal in its width; `loader`: of the training images."""
     rows = rows_of(context, state, splits)
     return in_lines("train", rows | {"loader": _loader(loader, context.data.about), "device": _device(context)})
 
 
 def in_lines(command: str, rows: dict[str, str | None]) -> str:
     """The version and the command, and `rows` below, a line for each that is not None."""
-    lines = [f"  {name:<12}{text}" for name, text in rows.items() if text is not None]
-    return f"cnnbench {__version__} {command}\n" + "\n".join(lines)
+    lines = [row(name, text, COLUMN, sys.stdout) for name, text in rows.items() if text is not None]
+    return "\n".join([coloured(f"cnnbench {__version__} {command}", BOLD, sys.stdout), *lines])
 
 
 def rows_of(context: TrainContext, state: TrainState, splits: Splits) -> dict[str, str | None]:

@@ -81,6 +81,8 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
             speed = (step + 1 - first) * config.chosen_batch / elapsed
             waited = batches.waited - waited_before
             figures = {"loss": loss, "rate": rate, "images_per_second": speed, "data_wait": waited / elapsed}
+            if state.counted:  # as of the last look at the device
+                figures["error"] = 100 * state.wrong / (state.counted * config.chosen_batch / context.process.world)
             log.scalars("step", global_step + 1, figures)
         saves = (step + 1) % config.save_every == 0 and step + 1 < steps
         if saves or step + 1 == steps or (global_step + 1) % monitor.EVERY == 0:
