@@ -1,9 +1,12 @@
 # make demo: train LeNet on the bundled sample.   make test: lint and run the tests.   make docs: generated pages.
 # make quick: lint and the tests that are not marked as slow, in less than a minute.
-# Each sets itself up in .venv.
+# Each sets itself up in .venv. TORCH=cpu make demo: with the small torch that knows no GPU, where the index has it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TORCH ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/$(TORCH)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 SOURCES := pyproject.toml setup.py $(wildcard cnnbench/data/decode/native/*.[ch])
 
 .PHONY: demo test quick lint format docs clean
@@ -32,13 +35,16 @@ docs: $(VENV)/installed
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "needs Python's venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "installing into $(VENV): torch comes with CUDA, some 6 GB; TORCH=cpu make demo takes a tenth of that"
+	@test -z "$(TORCH)" || $(PIP) --index-url $(TORCH_INDEX) torch torchvision || \
+	    { echo "no torch at $(TORCH_INDEX): leave out TORCH, or give TORCH_INDEX=URL" >&2; rm -r $(VENV); exit 1; }
 
 $(VENV)/installed: $(SOURCES) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -e .
+	$(PIP) -e .
 	@touch $@
 
 $(VENV)/installed-dev: $(SOURCES) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[dev]"
+	$(PIP) -e ".[dev]"
 	@touch $@ $(VENV)/installed
 
 clean:

@@ -1,4 +1,4 @@
-"""Submits the batch templates of docker/ to Slurm, shrunk to LeNet on CPUs: each once left alone and once for every way
+"""Submits the batch templates to Slurm, shrunk to LeNet on CPUs: each once left alone and once for every way
 in which it is cut short, and compares the results bitwise.
 
     python tools/slurm_proof.py --folder /shared/proof          # a folder that all nodes see; needs sbatch
@@ -31,7 +31,7 @@ from pathlib import Path
 
 from outcome import outcome, starts
 
-DOCKER = Path(__file__).resolve().parents[1] / "docker"
+BATCH_FILES = Path(__file__).resolve().parents[1] / "cnnbench/cli/templates"
 WORDS = ["recipe=quick", "device=cpu", "data.workers=1", "data.train_fraction=0.3"]
 LINES = ["arch=lenet seed=0", "arch=lenet seed=1"]  # of the sweep
 
@@ -47,7 +47,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Template:
-    """One of docker/*.sbatch: the request that makes it small, and the ways to cut it short."""
+    """One of the batch templates: the request that makes it small, and the ways to cut it short."""
 
     name: str
     request: tuple[str, ...]
@@ -151,7 +151,7 @@ def submit(options: argparse.Namespace, template: Template, number: int, way: Wa
     folder, name = options.folder.resolve(), f"{template.name}-{number}"
     log = f"{folder}/{name}{'-%a' if template.lines else ''}.log"
     command = ["sbatch", "--parsable", f"--chdir={folder}", f"--output={log}", *template.request]
-    script = str(DOCKER / f"{template.name}.sbatch")
+    script = str(BATCH_FILES / f"{template.name}.sbatch")
     words = ["sweep.txt"] if template.lines else ["arch=lenet", f"run=runs/{name}"]
     done = subprocess.run(
         [*command, *way.limits, *options.sbatch, script, *words, *WORDS, f"epochs={options.epochs}"],

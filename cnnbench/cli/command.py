@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError
 
 
@@ -38,6 +39,13 @@ class Command:
     def run(self, config: Any) -> Any:
         """Do what the command is for; its result, where a sweep has a use for one."""
         return function(self.runs)(config)
+
+
+def bare_key(command: Command) -> str | None:
+    """The key that words without an equals sign fill: the command's own, or the run that it takes."""
+    known = entries(command.schema)
+    own_run = "run" in known and "recipe" not in known  # not the run that training makes
+    return command.bare or ("run" if own_run else None)
 
 
 def function(name: str) -> Callable[[Any], Any]:

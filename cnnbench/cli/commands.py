@@ -31,6 +31,7 @@ from cnnbench.config.features import FeaturesConfig
 from cnnbench.config.look import LookConfig
 from cnnbench.config.predict import PredictConfig
 from cnnbench.config.probe import ProbeConfig
+from cnnbench.config.shell import CompletionConfig, TemplateConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.config.where import WhereConfig
 
@@ -322,5 +323,27 @@ COMMANDS = {
         PrepareConfig,
         "data.commands.prepare:prepare",
         ("config.data_commands:check_prepare",),
+    ),
+    "template": Command(
+        "template",
+        "write batch files for Slurm and torchrun, a Dockerfile, an Apptainer or a conda recipe",
+        ("cnnbench template", "cnnbench template slurm", "cnnbench template apptainer output=containers"),
+        TemplateConfig,
+        "cli.template:write_template",
+        ("config.shell:check_template",),
+        bare="name",
+    ),
+    "completion": Command(
+        "completion",
+        "print the script that lets the shell complete commands, keys and values",
+        (
+            "cnnbench completion bash > ~/.local/share/bash-completion/completions/cnnbench",
+            "cnnbench completion zsh > ~/.zfunc/_cnnbench",
+            "cnnbench completion fish > ~/.config/fish/completions/cnnbench.fish",
+        ),
+        CompletionConfig,
+        "cli.completion:print_script",
+        ("config.shell:check_completion",),
+        bare="shell",
     ),
 }

@@ -8,12 +8,12 @@ from dataclasses import Field, dataclass, is_dataclass, replace
 from functools import cache
 from shlex import quote as shell_quoted
 
-from cnnbench.cli.command import Command
+from cnnbench.cli.command import Command, bare_key
 from cnnbench.cli.commands import COMMANDS
-from cnnbench.cli.search_path import options_of_group
+from cnnbench.cli.options import options_of_group
 from cnnbench.cli.synonyms import GROUPS, SYNONYMS, Synonym
 from cnnbench.cli.units import UNITS, normal
-from cnnbench.cli.words import OPTIONS, bare_key
+from cnnbench.cli.words import OPTIONS
 from cnnbench.config.fields import entries
 from cnnbench.runtime.errors import UserError
 

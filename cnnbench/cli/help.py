@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cnnbench.cli.command import Command
 from cnnbench.cli.compose import defaults
-from cnnbench.cli.search_path import conf_folders
+from cnnbench.cli.options import conf_folders
 from cnnbench.config.fields import entries
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import Field, fields, is_dataclass
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig
 
-from cnnbench.cli.search_path import options_of_group
+from cnnbench.cli.options import options_of_group
 from cnnbench.config.fields import entries, plain
 from cnnbench.runtime.errors import UserError, nearest, reason
 

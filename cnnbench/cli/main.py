@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from cnnbench import __version__
-from cnnbench.cli.command import Command
+from cnnbench.cli.command import Command, bare_key
 from cnnbench.cli.commands import COMMANDS
+from cnnbench.cli.completion import VARIABLE, completions
 from cnnbench.cli.synonyms import COMMANDS as COMMANDS_OF_OTHERS
 from cnnbench.runtime import stdout
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
@@ -18,7 +19,7 @@ from cnnbench.runtime.group import speaks_for_machine
 from cnnbench.runtime.slurm import slurm_environment
 from cnnbench.runtime.terminal import waiting
 
-AT_ONCE = ("zoo",)  # commands that answer in less than two seconds
+AT_ONCE = ("zoo", "template", "completion")  # commands that answer in less than two seconds
 
 DRY_RUN = "--dry-run"
 
@@ -76,7 +77,9 @@ def _at_home() -> Iterator[None]:
 
 
 def _run(words: list[str]) -> None:
-    if not words or words[0] in ("--help", "-h", "help"):
+    if (line := os.environ.get(VARIABLE)) is not None:
+        print("\n".join(completions(line)))
+    elif not words or words[0] in ("--help", "-h", "help"):
         print(_overview())
     elif words[0] in ("--version", "-V"):
         print(f"cnnbench {__version__}")
@@ -84,7 +87,6 @@ def _run(words: list[str]) -> None:
         command, rest = _command(words)
         if {"--help", "-h"} & set(rest):
             from cnnbench.cli.help import command_help
-            from cnnbench.cli.words import bare_key
 
             overrides = [word for word in rest if not word.startswith("-")]
             print(command_help(command, [word for word in overrides if "=" in word or bare_key(command) is None]))

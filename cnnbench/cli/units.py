@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from cnnbench.cli.search_path import options_of_group
+from cnnbench.cli.options import options_of_group
 
 PRECISIONS = {
     **dict.fromkeys(("16", "16-mixed", "16-true", "half", "float16", "fp16-mixed", "amp", "amp_fp16", "mixed"), "fp16"),

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from cnnbench.cli import resolvers
-from cnnbench.cli.command import Command
+from cnnbench.cli.command import Command, bare_key
 from cnnbench.config.data import without_secrets
 from cnnbench.config.fields import entries
 from cnnbench.config.recipes import PAPER
@@ -63,12 +63,6 @@ def without(options: list[str], left_out: tuple[str, ...]) -> list[str]:
         if name not in left_out:
             kept += [option, *values]
     return kept
-
-
-def bare_key(command: Command) -> str | None:
-    """The key that words without an equals sign fill: the command's own, or the run that it takes."""
-    own_run = "run" in entries(command.schema) and not command.makes_run
-    return command.bare or ("run" if own_run else None)
 
 
 def with_names(command: Command, words: list[str]) -> list[str]:

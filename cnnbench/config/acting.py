@@ -22,6 +22,7 @@ from cnnbench.config.look import LookConfig
 from cnnbench.config.predict import PredictConfig
 from cnnbench.config.probe import ProbeConfig
 from cnnbench.config.protocols import PROTOCOLS
+from cnnbench.config.shell import TemplateConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
@@ -188,6 +189,7 @@ TABLE: tuple[Acts, ...] = (
         "does nothing with one penalty, which needs no choice",
     ),
     Acts(LectureConfig, ("output",), lambda c: c.all, "acts only with all=true"),
+    Acts(TemplateConfig, ("output",), lambda c: c.name is not None, "acts only with a template, named in front"),
 )
 
 

@@ -1,0 +1,1 @@
+"""Files for clusters and containers, which `cnnbench template` writes."""
