@@ -11,6 +11,7 @@ from cnnbench.runtime.backends import BACKENDS, CPU, accelerator, backend_of, mo
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.group import place_in_group
 from cnnbench.runtime.machine import processor, usable_cores
+from cnnbench.runtime.slurm import cores_of_task
 
 
 def choose_device(name: str) -> str:
@@ -51,8 +52,10 @@ def choose_workers(configured: int | None, world: int) -> int:
 
 
 def _share_of_cores(world: int) -> int:
-    """This machine's usable cores for each of the group's processes on it."""
+    """This machine's usable cores for each of the group's processes on it; of a task of Slurm its own."""
     place = place_in_group(os.environ)
+    if own := cores_of_task(os.environ):
+        return max(1, min(own, usable_cores()))
     return max(1, usable_cores() // (world if place is None else place.local_world))
 
 

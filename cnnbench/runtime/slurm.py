@@ -25,6 +25,11 @@ def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
     already. A MASTER_ADDR or MASTER_PORT that the user has set stays. UserError if srun's variables are there in part.
     """
     tasks = number(environment, "SLURM_STEP_NUM_TASKS", 1)
+    if "SLURM_STEP_ID" in environment and number(environment, "SLURM_HET_SIZE", 1) > 1:
+        raise UserError(
+            f"SLURM_HET_SIZE={environment['SLURM_HET_SIZE']}: the parts of a heterogeneous job do not know of each "
+            "other: ask for nodes of one kind, without hetjob or `:`"
+        )
     if tasks == 1 or "SLURM_STEP_ID" not in environment or environment.get("RANK"):
         return {}
     if missing := [name for name in OF_A_STEP if not environment.get(name)]:
@@ -50,6 +55,14 @@ def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
         "MASTER_ADDR": environment.get("MASTER_ADDR", first),
         "MASTER_PORT": environment.get("MASTER_PORT", str(15000 + step % 15000)),
     }
+
+
+def cores_of_task(environment: Mapping[str, str]) -> int:
+    """Cores that Slurm has given this task of a step of several; 0 where it does not say, or where it is no such task:
+    a process that a launcher inside a task has started shares them."""
+    one_of_several = number(environment, "SLURM_STEP_NUM_TASKS", 1) > 1 and "SLURM_STEP_ID" in environment
+    own = environment.get("RANK") == environment.get("SLURM_PROCID") and "TORCHELASTIC_RUN_ID" not in environment
+    return number(environment, "SLURM_CPUS_PER_TASK", 0) if one_of_several and own else 0
 
 
 def expand_nodes(names: str) -> list[str]:

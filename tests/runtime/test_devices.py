@@ -148,3 +148,14 @@ def test_cores_are_shared_with_processes_on_this_machine(monkeypatch):
     monkeypatch.delenv("RANK")
     monkeypatch.setenv("WORLD_SIZE", "1")
     assert choose_workers(None, 1) == 16, "what is left over of a group does not count"
+
+
+@pytest.mark.parametrize(("bound", "workers"), [(16, 8), (8, 8), (1, 1)])
+def test_a_task_of_slurm_counts_its_own_cores_bound_or_not(monkeypatch, bound, workers):
+    """Four tasks of eight cores on a node: bound to its own, a task shares them with nobody."""
+    monkeypatch.setattr(devices, "usable_cores", lambda: bound)
+    group = {"RANK": "1", "WORLD_SIZE": "8", "MASTER_ADDR": "node1", "MASTER_PORT": "7", "LOCAL_WORLD_SIZE": "4"}
+    task = {"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "8", "SLURM_PROCID": "1", "SLURM_CPUS_PER_TASK": "8"}
+    for name, value in (group | task).items():
+        monkeypatch.setenv(name, value)
+    assert choose_workers(None, 8) == workers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.slurm import expand_counts, expand_nodes, slurm_environment
+from cnnbench.runtime.slurm import cores_of_task, expand_counts, expand_nodes, slurm_environment
 
 STEP = {
     "SLURM_JOB_ID": "1234",
@@ -51,6 +51,24 @@ def test_elsewhere_nothing():
     batch_script = {name: value for name, value in STEP.items() if "STEP" not in name}
     for environment in ({}, batch_script, STEP | {"SLURM_STEP_NUM_TASKS": "1"}, STEP | {"RANK": "0"}):
         assert slurm_environment(environment) == {}
+
+
+def test_a_heterogeneous_job_is_refused_in_one_sentence():
+    with pytest.raises(
+        UserError, match=r"^SLURM_HET_SIZE=2: the parts of a heterogeneous job do not know of each other"
+    ):
+        slurm_environment(STEP | {"SLURM_HET_SIZE": "2"})
+    assert slurm_environment({"SLURM_HET_SIZE": "2"}) == {}, "the batch script's own shell"
+
+
+def test_a_task_has_its_own_cores():
+    task = STEP | {"SLURM_CPUS_PER_TASK": "8"}
+    task |= slurm_environment(task)
+    assert cores_of_task(task) == 8
+    assert cores_of_task({name: value for name, value in task.items() if name != "SLURM_CPUS_PER_TASK"}) == 0
+    assert cores_of_task(task | {"SLURM_STEP_NUM_TASKS": "1"}) == 0, "shared by the processes that it starts"
+    assert cores_of_task(task | {"TORCHELASTIC_RUN_ID": "job"}) == 0, "shared by those that torchrun starts"
+    assert cores_of_task(task | {"RANK": "7"}) == 0
 
 
 @pytest.mark.parametrize("name", [name for name in STEP if name not in ("SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS")])
