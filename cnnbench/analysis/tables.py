@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from cnnbench.config.analyse import FORMATS
 from cnnbench.runtime.cells import csv_cell
 from cnnbench.runtime.errors import printable
+from cnnbench.runtime.terminal import columns
 
 TEXT_WIDTH = 120  # columns of plain text
 NARROWEST_TEXT = 12  # columns that a narrowed text column keeps
@@ -42,10 +44,10 @@ class Table:
                 raise ValueError(f"table '{self.title}': {len(self.columns)} columns, but a row of {len(row)}: {row}")
 
 
-def render(tables: Table | Iterable[Table], form: str = "table", width: int = TEXT_WIDTH) -> str:
+def render(tables: Table | Iterable[Table], form: str = "table", width: int | None = None) -> str:
     """All tables as one text in one of FORMATS, without a final newline. Raises ValueError for another form.
 
-    Plain text is at most `width` columns wide, as long as breaking the longest texts into lines can do it. CSV holds
+    Plain text is at most `width` columns wide (None: the terminal's, or TEXT_WIDTH), as long as breaking the longest texts into lines can do it. CSV holds
     the rows as they are (several tables: one after another, an empty line between), JSON also titles and notes.
     """
     tables = [tables] if isinstance(tables, Table) else list(tables)
@@ -56,6 +58,7 @@ def render(tables: Table | Iterable[Table], form: str = "table", width: int = TE
             letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1] for letter in text
         )
     if form == "table":
+        width = columns(TEXT_WIDTH, sys.stdout) if width is None else width
         return "\n\n".join(_plain(table, width) for table in tables)
     if form == "markdown":
         return "\n\n".join(_markdown(table) for table in tables)

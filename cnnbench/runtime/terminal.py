@@ -42,6 +42,11 @@ def wrapped(text: str, stream: TextIO, indent: int = 2) -> str:
     return "\n".join([first[indent:], *(" " * indent + line for line in _lines(" ".join(rest), indent))])
 
 
+def columns(most: int, stream: TextIO) -> int:
+    """How wide a table may be: `most`, and on a terminal no wider than that."""
+    return min(most, max(NARROWEST, shutil.get_terminal_size().columns)) if stream.isatty() else most
+
+
 def _lines(text: str, column: int) -> list[str]:
     width = max(NARROWEST, shutil.get_terminal_size().columns) - column
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

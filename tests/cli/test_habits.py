@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from cnnbench.config.fields import entries
 
 pytestmark = pytest.mark.slow
 
+DOCS = Path(__file__).parents[2] / "docs"
 TRAIN = COMMANDS["train"]
 BASE = ["recipe=quick", "arch=resnet50", "batch=64"]  # with pretrained weights, batch normalisation and residual blocks
 
@@ -116,3 +118,12 @@ def test_what_is_said(command, words, said):
     done = command(*words.split())
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("coming-from-*.md")), ids=lambda page: page.stem)
+def test_the_pages_for_those_who_come_from_elsewhere_say_what_is_said(page, command):
+    block = page.read_text().rpartition("```\n$ ")[2].partition("\n```")[0]
+    answers = [part.partition("\n") for part in block.split("\n$ ")]
+    assert len(answers) == 3
+    for line, _, said in answers:
+        assert command(*line.removeprefix("cnnbench ").split()).stderr.split() == said.split()

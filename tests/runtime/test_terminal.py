@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cnnbench.runtime.terminal import BOLD, coloured, row, waiting, wrapped
+from cnnbench.runtime.terminal import BOLD, coloured, columns, row, waiting, wrapped
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen"
 
@@ -40,6 +40,12 @@ def test_a_sentence_is_brought_into_the_width(terminal):
     assert [line.strip() for line in lines] == [line.lstrip() for line in lines]
     assert " ".join(line.strip() for line in lines) == WORDS
     assert wrapped(WORDS, io.StringIO()) == WORDS
+
+
+def test_a_table_is_as_wide_as_the_terminal_and_no_wider_than_it_needs(terminal, monkeypatch):
+    assert (columns(120, terminal), columns(30, terminal), columns(120, io.StringIO())) == (40, 30, 120)
+    monkeypatch.setenv("COLUMNS", "10")
+    assert columns(120, terminal) == 40
 
 
 def test_colour_is_for_terminals_whose_user_wants_it(terminal, monkeypatch):
