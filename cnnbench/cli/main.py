@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,10 +16,10 @@ from cnnbench.runtime import stdout
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.runtime.group import speaks_for_machine
 from cnnbench.runtime.slurm import slurm_environment
+from cnnbench.runtime.system import default_action
 from cnnbench.runtime.terminal import waiting
 
 AT_ONCE = ("zoo", "template", "completion")  # commands that answer in less than two seconds
-
 DRY_RUN = "--dry-run"
 
 
@@ -36,13 +35,13 @@ def main(words: list[str] | None = None) -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler tells of its own starts and stops
     stdout.open_closed()
     stdout.take_any_name()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a parent that ignores it has our children's exit statuses lost
+    default_action("SIGCHLD")  # a parent that ignores it has our children's exit statuses lost
     try:
         with stdout.watched():
             _answer(sys.argv[1:] if words is None else words)
     except stdout.OutputLost as lost:
         if isinstance(lost.__cause__, BrokenPipeError):
-            sys.exit(128 + signal.SIGPIPE)  # as SIGPIPE would end a process in C
+            sys.exit(141)  # as SIGPIPE would end a process in C
         print(f"cnnbench: cannot write to standard output: {lost}", file=sys.stderr)
         sys.exit(2)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from cnnbench.runtime.files import json_or_none
 from cnnbench.runtime.group import number
+from cnnbench.runtime.system import process_exists
 
 GONE_AFTER = 180.0  # seconds without a heartbeat
 
@@ -35,7 +36,7 @@ def identity(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
 def is_gone(owner: dict[str, Any], now: dict[str, Any], age: float) -> bool:
     """Whether the process that `owner` describes has ended, as seen by `now`, `age` seconds after its heartbeat."""
-    if owner and owner["machine"] == now["machine"]:
+    if owner and owner["machine"] == now["machine"] and process_exists(owner["pid"]) is not None:
         return not runs(owner["pid"], owner["started"])
     if owner.get("job") is not None and owner["job"] == now["job"] and owner["attempt"] < now["attempt"]:
         return True
@@ -80,13 +81,7 @@ def _started(pid: int) -> int | None:
 
 def runs(pid: int, started: int | None) -> bool:
     """Whether the process `pid` that began at `started`, as `identity` says of it, is still there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return _started(pid) == started
+    return process_exists(pid) is not False and _started(pid) == started
 
 
 def _is_text(value: Any) -> bool:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.system import user
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
 ABANDONED = 24 * 3600  # seconds after which a scratch file or folder is of a process that was killed
@@ -38,7 +39,7 @@ def own_cache_folder(*parts: str) -> Path:
         folder = cache.joinpath(*parts[:count])
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.stat()
-        if status.st_uid == os.geteuid() and status.st_mode & OTHERS:  # as a generous umask makes them
+        if status.st_uid == user() and status.st_mode & OTHERS:  # as a generous umask makes them
             folder.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
         if not is_own(folder):
             raise UserError(f"the cache folder {folder} is not this user's own: set CNNBENCH_CACHE, or remove it")
@@ -48,7 +49,9 @@ def own_cache_folder(*parts: str) -> Path:
 def is_own(path: Path, data: Path | None = None) -> bool:
     """Whether only this user, root, or the owner of the folder `data`, can have written what lies at `path`. OSError if
     nothing does."""
-    status, owners = path.stat(), {os.geteuid(), 0}
+    status, owners = path.stat(), {user(), 0}
+    if user() is None:  # there the folders of a user are closed to others by themselves
+        return True
     if data is not None:
         owners.add(data.stat().st_uid)
     return status.st_uid in owners and not status.st_mode & OTHERS

@@ -85,7 +85,8 @@ def _join(place: Place, device: str, timeout: timedelta) -> Process:
         backend = backend_of(device).collectives or "gloo"
         with ties.growing():
             dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=timeout)
-        os.register_at_fork(after_in_child=ties.close_in_child)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=ties.close_in_child)
         store.set(f"{JOINED}/{place.rank}", "")
         return Process(place.rank, place.world, place.local_rank, store, ties)
     except NoAnswer:

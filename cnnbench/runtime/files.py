@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.foreign import parse_json
 from cnnbench.runtime.shell import counted_bytes
+from cnnbench.runtime.system import BINARY, sync_path
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -130,11 +131,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def sync(path: Path) -> None:
     """Return once what was written to the file `path`, or what was renamed in the folder `path`, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_path(path, path.is_dir())
 
 
 def answered(work: Callable[[], object]) -> bool:
@@ -174,7 +171,7 @@ def _scratch(path: Path) -> Path:
 
 
 def _write(path: Path, content: bytes, flags: int = os.O_TRUNC) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | BINARY | flags, 0o666)
     try:
         rest = memoryview(content)
         while rest:  # a disk that becomes full takes a part, and refuses the next

@@ -26,9 +26,10 @@ from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, Lost, Stopped
 from cnnbench.runtime.group import FILE
 from cnnbench.runtime.machine import is_stopped, leave_behind
 from cnnbench.runtime.meeting import group_store, meeting_file, own_path
+from cnnbench.runtime.system import KILL, signals
 
 METHOD = "spawn"  # each begins anew: torch's threads and a GPU's driver do not survive a fork
-PASSED_ON = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)  # what our processes answer by saving
+PASSED_ON = signals("SIGTERM", "SIGUSR1", "SIGINT")  # what our processes answer by saving
 LAST = 30.0  # seconds for the others after one has left with another status than 0: they may still be saving
 LOOK = 0.5  # seconds after which those others are looked at again
 DEATH = 5.0  # seconds in which a process that is killed is gone, unless the system holds it
@@ -59,7 +60,7 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
     status = first.exitcode or 0
     if _was_asked(status, asked):
         raise _stopped(asked[0])
-    if status == -signal.SIGKILL:
+    if status == -KILL:
         raise Lost(_death(first))
     sys.exit(max(1, status))
 
@@ -128,19 +129,19 @@ def _say_death(member: BaseProcess, store: dist.Store, asked: list[int]) -> None
         return
     if store.add(FAILURES, 1) == 1:
         store.set(WHY, _death(member))
-        if status != -signal.SIGKILL:  # of which `launch` tells
+        if status != -KILL:  # of which `launch` tells
             _say(_death(member))
 
 
 def _death(member: BaseProcess) -> str:
     number = -(member.exitcode or 0)
-    memory = " (out of memory?)" if number == signal.SIGKILL else ""
+    memory = " (out of memory?)" if number == KILL else ""
     return f"{member.name} was ended by {signal.Signals(number).name}{memory}"
 
 
 def _was_asked(status: int, asked: list[int]) -> bool:
     """Whether a process left with `status` because it was asked to, before it could answer by saving."""
-    return bool(asked) and status in (-signal.SIGTERM, -signal.SIGKILL)
+    return bool(asked) and status in (-signal.SIGTERM, -KILL)
 
 
 def _say(sentence: str) -> None:
@@ -185,7 +186,7 @@ def _ask_to_stop(members: list[BaseProcess], asked: list[int]) -> None:
     for member in members:
         if member.pid is not None and member.exitcode is None:  # started, and there
             # A terminal sends Ctrl-C to every process of its own: here it is passed on as another signal.
-            os.kill(member.pid, signal.SIGKILL if asked.count(signal.SIGINT) > 1 else signal.SIGTERM)
+            os.kill(member.pid, KILL if asked.count(signal.SIGINT) > 1 else signal.SIGTERM)
 
 
 def _stopped(number: int) -> Stopped:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import usable_cores
 from cnnbench.runtime.progress import tqdm
+from cnnbench.runtime.system import KILL, forks
 
 Result = TypeVar("Result")
 
@@ -78,7 +79,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
 
 
 def _in_processes(function: Callable[[int], Result], indices: Sequence[int], workers: int) -> Iterator[Result]:
-    method = "fork" if sys.platform == "linux" else None  # workers share what `function` holds
+    method = "fork" if forks() else None  # workers share what `function` holds
     context = multiprocessing.get_context(method)
     pool = ProcessPoolExecutor(workers, context, _start_worker, (function,))
     pending: deque[Future] = deque()
@@ -121,7 +122,7 @@ def _end_of(ended: list[tuple[int, int | None]]) -> WorkerEnded:
     """What to tell of a pool that broke; the pool itself ends the workers that are left with SIGTERM."""
     others = (None, 0, -signal.SIGTERM)
     process, code = next(((process, code) for process, code in ended if code not in others), (0, None))
-    if code == -signal.SIGKILL:
+    if code == -KILL:
         text = "a worker process was killed, most likely because memory ran out: give fewer, as in workers=2"
     else:
         how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with exit status {code}"

@@ -18,11 +18,12 @@ from cnnbench.runtime.distributed import Agreement, Process, lost_another
 from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, Stopped
 from cnnbench.runtime.group import number
 from cnnbench.runtime.parting import part, why_parted
+from cnnbench.runtime.system import signals
 from cnnbench.training.watch import TIME_IS_UP, Watch
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-LAUNCHERS = (signal.SIGTERM, signal.SIGUSR1)  # those of them that do not come from a keyboard
-TORN = signal.SIGUSR1  # what the watch sends the main thread, so that a wait for data ends
+SIGNALS = signals("SIGTERM", "SIGUSR1", "SIGINT")
+LAUNCHERS = signals("SIGTERM", "SIGUSR1")  # those of them that do not come from a keyboard
+TORN = next(iter(signals("SIGUSR1")), None)  # what the watch sends the main thread, so that a wait for data ends
 
 
 class Preemption:
@@ -102,7 +103,8 @@ class Preemption:
         self.asked = self.asked or number  # the handler of a thread that is stuck may not have run
         self.stuck = True
         part(self.process, self._reason(self.asked))
-        signal.pthread_kill(threading.main_thread().ident or 0, TORN)
+        if TORN is not None:  # else the watch has it leave in the end
+            signal.pthread_kill(threading.main_thread().ident or 0, TORN)
 
     def leave(self, number: int, waits: str, tell: Callable[[str], None]) -> None:
         """Called by the watch, in its thread: leave without a save, once `tell` was told why, if that can be done."""

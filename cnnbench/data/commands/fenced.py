@@ -17,6 +17,7 @@ from cnnbench.data.loading.fence import Fence
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import usable_cores
 from cnnbench.runtime.parallel import WorkerEnded, map_images
+from cnnbench.runtime.system import forks
 
 Result = TypeVar("Result")
 
@@ -30,8 +31,9 @@ def map_fenced(
     title: str,
 ) -> Iterator[Result]:
     """As map_images for `indices`, one after the other, of the images of `split`; of an image that ends its worker, or
-    takes too long, `ended` of a sentence that says so. Without workers there is no fence."""
-    count = usable_cores() if workers is None else workers
+    takes too long, `ended` of a sentence that says so. Without workers, or where they cannot be forked, there is no
+    fence."""
+    count = (usable_cores() if workers is None else workers) if forks() else 0
     fence = Fence(split, max(1, count), MOST_SECONDS, replace=True)
     done = 0
     while True:

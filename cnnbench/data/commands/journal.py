@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
@@ -16,6 +15,7 @@ from cnnbench.data.layouts.split import Split
 from cnnbench.data.storage.files import Files
 from cnnbench.runtime.cache import is_own, own_cache_folder
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.system import BINARY, lock_file
 
 
 class Journal:
@@ -37,7 +37,7 @@ class Journal:
             self.file = _opened(path)
             if not is_own(path):
                 raise OSError(f"{path} is not this user's own")
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(self.file)
             self.path = path
         except (OSError, UserError):
             self.file = _opened(os.devnull)
@@ -92,4 +92,4 @@ class Journal:
 
 
 def _opened(path: str | os.PathLike) -> io.BufferedRandom:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o600), "r+b")

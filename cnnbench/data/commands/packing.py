@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import itertools
 import json
@@ -32,6 +31,7 @@ from cnnbench.data.storage.packed import (
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import sync
 from cnnbench.runtime.parallel import progress
+from cnnbench.runtime.system import BINARY, drop_from_memory, lock_file
 
 PARTIAL = ".partial"  # added to the name of a file that is not finished
 BUFFER = 1 << 22  # bytes
@@ -109,9 +109,9 @@ def _opening(header: dict[str, Any], index: tuple[int, int, int] = (0, 0, 0)) ->
 
 def _locked(partial: Path) -> io.BufferedRandom:
     """The partial file, opened and locked against another process."""
-    file = io.BufferedRandom(io.FileIO(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+"), BUFFER)
+    file = io.BufferedRandom(io.FileIO(os.open(partial, os.O_RDWR | os.O_CREAT | BINARY, 0o666), "r+"), BUFFER)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(file)
     except OSError as error:
         file.close()
         raise UserError(f"another process is writing {partial}: wait for it, or give another output=") from error
@@ -219,8 +219,7 @@ def _to_disk(file: io.BufferedRandom) -> None:
     """Have everything written, and read again from the disk rather than from memory."""
     file.flush()
     os.fsync(file.fileno())
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    drop_from_memory(file.fileno())
 
 
 def size_so_far(target: Path) -> int:

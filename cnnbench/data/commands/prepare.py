@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import posixpath
 import shutil
@@ -23,6 +22,7 @@ from cnnbench.runtime.cache import is_own
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import check_free_space, filling
 from cnnbench.runtime.parallel import map_images
+from cnnbench.runtime.system import IS_WINDOWS, lock_file, sync_all
 
 PARTIAL = ".partial"  # ending of a split's folder until it is whole
 SHOWN = 5  # classes that a message lists
@@ -113,7 +113,7 @@ def _unpack(plan: Plan, workers: int | None) -> None:
         classes = range(len(plan.split.classes))
         for _ in map_images(lambda label: _unpack_class(plan, label), classes, workers, plan.target.name, "classes"):
             pass
-        os.sync()  # the name train is to mean that its images are on the disk
+        sync_all()  # the name train is to mean that its images are on the disk
         os.rename(plan.partial, plan.target)
 
 
@@ -136,10 +136,13 @@ def _unpack_class(plan: Plan, label: int) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold `folder` while nobody else does; worker processes hold it too, until the last has ended."""
+    if IS_WINDOWS:  # a folder cannot be held there
+        yield
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(handle)
         except BlockingIOError as error:
             raise UserError(f"another process is unpacking into {folder}: wait for it, or end it first") from error
         yield

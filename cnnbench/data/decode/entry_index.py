@@ -143,7 +143,7 @@ def writing_index(path: Path, mode: int) -> Iterator[IndexWriter]:
     """A side index that is at `path`, for those whom `mode` names, once the block has ended well. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as scratch, open(scratch, "wb") as file:
-        os.fchmod(file.fileno(), mode)
+        os.chmod(scratch, mode)
         file.write(bytes(PREAMBLE.size))
         writer = IndexWriter(file)
         yield writer

@@ -133,7 +133,7 @@ def keep(path: Path, listing: Listing, root: Path, split: str, layout: str, mode
     header += b" " * (-(PREFIX.size + len(header)) % ALIGNMENT)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as scratch, open(scratch, "wb") as file:
-        os.fchmod(file.fileno(), mode)
+        os.chmod(scratch, mode)
         file.write(PREFIX.pack(MAGIC, 0, len(header)))
         checksum = 0
         for block in (header, *_padded(arrays)):

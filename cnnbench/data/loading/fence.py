@@ -16,12 +16,11 @@ import numpy as np
 
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.system import signals
 
 NOWHERE = -1
 # Signals by which a decoder ends its process, or the timer does. By others it is ended from outside.
-OWN_ENDS = frozenset(
-    (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGPROF)
-)
+OWN_ENDS = frozenset(signals("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL", "SIGTRAP", "SIGPROF"))
 
 
 class Fence:

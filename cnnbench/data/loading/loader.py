@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import mmap
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from cnnbench.data.loading.transform import TrainingTransform, Transform
 from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
 from cnnbench.runtime.devices import pinned
 from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.runtime.system import forks
 
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
 BROKEN_LABEL = -1  # the label of an image that could not be decoded, where it must not be replaced
@@ -137,7 +137,9 @@ class Loader:
     ) -> None:
         self.images, self.order, self.workers, self.prefetch, self.pin = images, order, workers, prefetch, pin
         self.max_bad = max_bad
-        self.kind = ("process" if sys.platform == "linux" else "thread") if kind == "auto" else kind
+        self.kind = ("process" if forks() else "thread") if kind == "auto" else kind
+        if self.kind == "process" and workers and not forks():
+            raise UserError("data.worker_kind=process needs workers that are forked, as on Linux: use thread, or auto")
         self._made, self._seconds = 0, 0.0  # images, and seconds of work added up over the workers
         self.broken: dict[int, str] = {}
         self._started: tuple[_Ring, _PartWorkers] | None = None

@@ -24,13 +24,14 @@ import torch
 
 from cnnbench.runtime.errors import Lost, UserError
 from cnnbench.runtime.machine import end_with_parent, leave_behind
+from cnnbench.runtime.system import KILL, signals
 
 Task = TypeVar("Task")
 Value = TypeVar("Value")
 LEAVE = 2.0  # seconds in which workers leave by themselves
 DEATH = 2.0  # and in which they are gone once they are killed, unless the system holds them
 MOST_NAMED = 3  # workers
-IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the training process decides what they mean, and closes
+IGNORED = signals("SIGINT", "SIGTERM", "SIGUSR1")  # the training process decides what they mean, and closes
 
 
 @dataclass(frozen=True)
@@ -202,10 +203,10 @@ class Processes(Generic[Task, Value]):
         process = self.processes[number]
         code = process.exitcode or 0
         cause = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
-        memory = " (out of memory?)" if code == -signal.SIGKILL else ""
+        memory = " (out of memory?)" if code == -KILL else ""
         doing = f", while it worked on {self.waiting[number][0]}" if self.waiting[number] else ""
         text = f"loader process {number} of {len(self.processes)} was ended {cause}{memory}{doing}"
-        raise Lost(text) if code == -signal.SIGKILL else RuntimeError(text)
+        raise Lost(text) if code == -KILL else RuntimeError(text)
 
     def close(self) -> None:
         self.leave()

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.system import BINARY, NOT_WAITING
 
 
 class Storage(Protocol):
@@ -71,7 +72,7 @@ class Files:
         path = self.name(number)
         try:
             # Half the time of Python's own open and read; without waiting, should a pipe have taken the file's place.
-            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            file = os.open(path, os.O_RDONLY | NOT_WAITING | BINARY)
             try:
                 status = os.fstat(file)
                 if not stat.S_ISREG(status.st_mode):

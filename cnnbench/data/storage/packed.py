@@ -13,7 +13,6 @@ that goes away is an error, not a signal.
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
 from bisect import bisect_right
@@ -29,6 +28,7 @@ from cnnbench.data.storage.files import Names
 from cnnbench.data.storage.folded import folded
 from cnnbench.runtime.errors import UserError, reason
 from cnnbench.runtime.foreign import foreign, parse_json
+from cnnbench.runtime.system import read_at
 
 ENDING = ".cnnbench"
 MAGIC, VERSION = b"CNNBENCH", 1
@@ -90,7 +90,7 @@ class PackedFile:
 
     def _pread(self, index: int, start: int, length: int) -> bytes:
         try:
-            return os.pread(self._file.fileno(), length, start)
+            return read_at(self._file.fileno(), length, start)
         except OSError as error:
             raise UserError(f"{self.name(index)} cannot be read: {error.strerror}") from error
 

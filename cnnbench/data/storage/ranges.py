@@ -14,6 +14,7 @@ import numpy as np
 from cnnbench.data.storage import remote
 from cnnbench.data.storage.files import Names
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.system import read_at
 
 OPEN_FILES = 256  # kept open per process: ILSVRC as shards is more files than a process may usually have open
 
@@ -61,7 +62,7 @@ def read_range(path: str, offset: int, length: int) -> bytes:
         return remote.read_ranges([path], [offset], [length])[0]
     try:
         file = _opened(path)  # held until it is read: another thread may push it out of the cache
-        content = os.pread(file.fileno(), length, offset)  # no shared position: safe in forks and threads
+        content = read_at(file.fileno(), length, offset)  # no shared position: safe in forks and threads
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     if len(content) < length:
