@@ -147,7 +147,7 @@ def log_probabilities_by(
             if passes == 0:
                 tell_broken(loader)
             total, passes = torch.logaddexp(total, exact(logits).log_softmax(1)), passes + 1
-    return total - math.log(passes), broken
+    return total - math.log(passes), broken.to(total.device)
 
 
 def _passes(

@@ -79,12 +79,13 @@ def predict(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The logits, float32 (n, classes), of this process's images in the order of `loader`, and which of them are
     broken, bool (n,); on the device. `model` gives one row of logits for each image, whatever its views."""
-    logits = [torch.empty(0, classes, device=normalise.device)]
+    logits: list[torch.Tensor] = []
     broken = [torch.empty(0, dtype=torch.bool, device=normalise.device)]
     for (rows,), labels in _outputs([model], loader, normalise, precision, process):
         logits.append(rows)
         broken.append(labels == BROKEN_LABEL)
-    return torch.cat(logits), torch.cat(broken)
+    found = torch.cat(logits) if logits else torch.empty(0, classes, device=normalise.device)
+    return found, torch.cat(broken)
 
 
 def _outputs(

@@ -34,15 +34,20 @@ class AveragedWeights:
         self.copied = copies
 
     @torch.no_grad()
-    def update(self, step: int, steps_per_epoch: int) -> None:
-        """Take in the weights after optimiser step `step`, counted from 0 over the whole run, if it is one to take."""
+    def update(self, step: int, steps_per_epoch: int, held: torch.Tensor | None = None) -> None:
+        """Take in the weights after optimiser step `step`, counted from 0 over the whole run, if it is one to take.
+        `held`: a number on the device that is 1 where the weights, which are finite, are not to be taken in, else 0."""
         if (step + 1) % self.config.every:
             return
         share = share_of_new(self.config, step, steps_per_epoch)
         if share == 1:
             torch._foreach_copy_(self.averaged, self.live)
-        else:
+        elif held is None:
             torch._foreach_lerp_(self.averaged, self.live, share)
+        else:
+            changes = torch._foreach_sub(self.live, self.averaged)
+            torch._foreach_mul_(changes, share * (1 - held))
+            torch._foreach_add_(self.averaged, changes)
         for own, live in self.copied:
             own.copy_(live)
 

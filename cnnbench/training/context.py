@@ -15,6 +15,7 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.runs.environment import load_starts
 from cnnbench.runs.paths import CHECKPOINTS, CONFIG
 from cnnbench.runtime import distributed
+from cnnbench.runtime.devices import on_cpu
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.files import read_text
 from cnnbench.runtime.precision import Precision, choose_precision
@@ -22,6 +23,7 @@ from cnnbench.training.async_checkpointer import AsyncCheckpointer
 from cnnbench.training.averages import AveragedWeights, of_run
 from cnnbench.training.data import TrainData
 from cnnbench.training.frozen import Frozen, freeze
+from cnnbench.training.guard import Guard
 from cnnbench.training.log import Log
 from cnnbench.training.monitor import NonFiniteMonitor
 from cnnbench.training.optimizers.build import build_optimizer, module_factors, scaled_learning_rate
@@ -45,6 +47,7 @@ class TrainContext:
     normalise: Normalise
     full_rate: float
     monitor: NonFiniteMonitor
+    guard: Guard | None  # on an accelerator, unless each step is asked for
     checkpointer: AsyncCheckpointer
     preemption: Preemption
     config_text: str = ""  # config.yaml, and what environment.json says, for checkpoints
@@ -91,6 +94,7 @@ def build_context(
     process = process or Process()
     device = next(model.parameters()).device
     precision = choose_precision(config.precision, device.type)
+    guard = None if on_cpu(device) or config.on_nonfinite == "skip" else Guard(model)
     frozen = freeze(model, config)  # before it is wrapped, which counts the weights that have gradients
     factors = module_factors(model, config.optimizer, input_size(config), config.arch.in_channels)
     average = of_run(config.average, config.chosen_batch, config.epochs)
@@ -108,6 +112,7 @@ def build_context(
         normalise=Normalise(config.arch, device, config.channels_last, config.augment),
         full_rate=scaled_learning_rate(config.optimizer, config.chosen_batch),
         monitor=NonFiniteMonitor(device),
+        guard=guard,
         checkpointer=AsyncCheckpointer(folder / CHECKPOINTS),
         preemption=preemption or Preemption(process, None),
         config_text=read_text(folder / CONFIG) or "",

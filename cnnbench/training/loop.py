@@ -138,11 +138,13 @@ def _rate(context: TrainContext, state: TrainState, global_step: int) -> float:
 
 def train_step(context: TrainContext, batches: DevicePrefetcher, global_step: int, rate: float) -> torch.Tensor:
     """One optimiser step: the mean loss over this process's share of the batch, on the device."""
-    config, optimizer, scaler = context.config, context.optimizer, context.scaler
+    config, optimizer, scaler, guard = context.config, context.optimizer, context.scaler, context.guard
     set_rate(optimizer, rate)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     skips = config.on_nonfinite == "skip"
     statistics = [buffer.clone() for buffer in context.model.buffers()] if skips else []
+    if guard is not None:
+        guard.begin()
     losses, wrong = [], []
     for part in range(config.accumulate):
         with context.preemption.waiting():
@@ -151,6 +153,7 @@ def train_step(context: TrainContext, batches: DevicePrefetcher, global_step: in
         last = part == config.accumulate - 1
         with nullcontext() if last else without_averaging(context.network):
             loss, mistaken = _loss(context, ready, global_step)
+            loss = loss if guard is None or not scaler.is_enabled() else guard.poisoned(loss)
             scaler.scale(loss if context.process.world == 1 else monitor.poisoned(loss)).backward()
         losses.append(loss.detach())
         wrong.append(mistaken)
@@ -161,16 +164,19 @@ def train_step(context: TrainContext, batches: DevicePrefetcher, global_step: in
     else:
         norm = monitor.gradient_norm(parameters)
     # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
-    context.monitor.note(global_step, total, None if scaler.is_enabled() else norm, reduce(torch.add, wrong))
+    judged = None if scaler.is_enabled() else norm
+    context.monitor.note(global_step, total, judged, reduce(torch.add, wrong))
+    if guard is not None:
+        guard.judge(total, judged)
     if not skips and on_cpu(context.device):  # the figures lie in memory: nothing is waited for
         _stop_if_bad(context)
     skipped = skips and _skip(context, global_step, statistics)
     if not skipped or scaler.is_enabled():
-        scaler.step(optimizer)
+        _update(context)
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
-    if not skipped:
-        _after_update(context, global_step)
+    if not skipped and context.averaged is not None:
+        context.averaged.update(global_step, context.steps_per_epoch, None if guard is None else guard.bad)
     return total
 
 
@@ -184,11 +190,19 @@ def _loss(context: TrainContext, ready: DeviceBatch, global_step: int) -> tuple[
     return loss if config.accumulate == 1 else loss / config.accumulate, wrong_answers(outputs, target)
 
 
-def _after_update(context: TrainContext, global_step: int) -> None:
-    if context.config.filter_radius is not None:
-        limit_filters(context.model, context.config.filter_radius)
-    if context.averaged is not None:
-        context.averaged.update(global_step, context.steps_per_epoch)
+def _update(context: TrainContext) -> None:
+    """Change the weights by their gradients; on an accelerator without effect once a step was not finite."""
+    optimizer, scaler, radius = context.optimizer, context.scaler, context.config.filter_radius
+
+    def step() -> None:
+        scaler.step(optimizer)
+        if radius is not None:
+            limit_filters(context.model, radius)
+
+    if context.guard is None or scaler.is_enabled():  # which holds back an update by itself
+        step()
+    else:
+        context.guard.update(optimizer, step, more=radius is not None)
 
 
 def _skip(context: TrainContext, global_step: int, statistics: list[torch.Tensor]) -> bool:

@@ -15,7 +15,8 @@ What it has in common with a GPU:
   one may only read once it waits for it: else an AssertionError;
 - a copy from pinned memory with non_blocking reads that memory when it is done, not when it is launched; one to the
   host leaves garbage there until then. Other copies wait, and are counted ("value"), as is all that needs a value;
-- memory is handed out at the launch, in multiples of 512 bytes, and given back with the last tensor that lies in it;
+- memory is handed out at the launch, in multiples of 512 bytes, and given back with the last tensor that lies in it
+  (a lack of it within a backward pass is raised just after it);
 - random numbers come from a generator of its own, in the order of the launches;
 - torch's table of autocast for devices of this kind is in force, and dtypes can be forbidden.
 

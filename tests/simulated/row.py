@@ -20,6 +20,6 @@ def backend_row(device: SimulatedDevice) -> Backend:
         half_by_itself=True,
         channels_last=True,
         counts_memory=True,
-        fused=False,
+        fused=True,
         profiled=None,
     )

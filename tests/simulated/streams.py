@@ -60,7 +60,8 @@ class Stream(torch.Stream):
         if isinstance(task, Mark):
             task.reached = True
         elif not isinstance(task, WaitFor):
-            task()
+            with torch.inference_mode(False), torch.no_grad():  # whatever the host is about by now
+                task()
         return True
 
     def reach(self, mark: Mark) -> None:

@@ -127,6 +127,7 @@ class Mode(TorchDispatchMode):
             return func(*args, **kwargs)
         if name == "aten::record_stream":
             return None
+        self.device.memory.check()
         if func not in self.made_of_others:  # in inference mode torch leaves it to us to take them apart
             self.made_of_others[func] = torch._C._dispatch_has_kernel_for_dispatch_key(
                 func.name(), "CompositeImplicitAutograd"
@@ -251,8 +252,11 @@ def _given(device: SimulatedDevice, output: Any, flat: list[Any]) -> Any:
     if output.same is not None:
         return flat[output.same]
     device.check_dtype(output.layout.dtype)
-    buffer = device.memory.take(output.layout.bytes) if output.view_of is None else flat[output.view_of].buffer
-    return SimTensor.make(device, output.layout, Box(), buffer)
+    if output.view_of is None:
+        return SimTensor.make(device, output.layout, Box(), device.memory.take(output.layout.bytes))
+    base = flat[output.view_of]
+    with torch.inference_mode(base.is_inference()):  # as the tensor is that it is a view of, so is it
+        return SimTensor.make(device, output.layout, Box(), base.buffer)
 
 
 def _do(func: Callable[..., Any], flat: list[Any], form: Any, targets: list[tuple[Box, Layout] | None]) -> None:

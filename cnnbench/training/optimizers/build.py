@@ -12,6 +12,7 @@ from torch import nn
 
 from cnnbench.archs.depth import classifiers, depths
 from cnnbench.config.optimizer import OptimizerConfig
+from cnnbench.runtime.backends import backend_of
 from cnnbench.runtime.implementations import Implementations
 from cnnbench.training.optimizers.caffe_sgd import CaffeSGD
 from cnnbench.training.optimizers.lamb import LAMB
@@ -86,6 +87,14 @@ def _betas(config: OptimizerConfig) -> tuple[float, float]:
     return first, second
 
 
+def _fused(config: OptimizerConfig, groups: list[dict]) -> bool | None:
+    """Whether all weights are updated by one kernel: where that is wanted, and where the device has such kernels, which
+    also hold back a step that is not finite by themselves. With dampening a step that is held back could not be the
+    first."""
+    here = backend_of(groups[0]["params"][0].device).fused and not (config.kind == "sgd" and config.dampening)
+    return True if config.fused or here else None
+
+
 SCALING: dict[str, Callable[[float], float]] = {
     "linear": lambda ratio: ratio,
     "sqrt": math.sqrt,
@@ -102,7 +111,7 @@ UPDATE_RULES: Implementations[Callable[[list[dict], float, OptimizerConfig], tor
             momentum=config.momentum,
             dampening=config.dampening,
             nesterov=config.nesterov,
-            fused=config.fused or None,
+            fused=_fused(config, groups),
         ),
         "caffe_sgd": lambda groups, lr, config: CaffeSGD(groups, lr, config.momentum),
         "rmsprop": lambda groups, lr, config: torch.optim.RMSprop(
@@ -112,10 +121,10 @@ UPDATE_RULES: Implementations[Callable[[list[dict], float, OptimizerConfig], tor
             groups, lr, config.alpha, config.eps, config.momentum
         ),
         "adam": lambda groups, lr, config: torch.optim.Adam(
-            groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
+            groups, lr, betas=_betas(config), eps=config.eps, fused=_fused(config, groups)
         ),
         "adamw": lambda groups, lr, config: torch.optim.AdamW(
-            groups, lr, betas=_betas(config), eps=config.eps, fused=config.fused or None
+            groups, lr, betas=_betas(config), eps=config.eps, fused=_fused(config, groups)
         ),
         "lars": lambda groups, lr, config: LARS(
             groups, lr, config.momentum, trust_coefficient=config.trust_coefficient
