@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnbench.config.train import TrainConfig
-from cnnbench.evaluation.counts import rank_of_target
 from cnnbench.runtime.implementations import Implementations
 
 
@@ -32,11 +31,12 @@ def training_loss(
 def wrong_answers(outputs: torch.Tensor | tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
     """How many images have another first choice of the main head than their class: a scalar, float32, on the device.
 
-    Arguments as of `training_loss`; of a mixed image the class is that of its larger share. Ties as in evaluation.
+    Arguments as of `training_loss`; of a mixed image the class is that of its larger share. Ties as in evaluation: of
+    equal logits the first counts. Logits that are not numbers, with which a step has no effect, may count as either.
     """
     main = outputs[0] if isinstance(outputs, tuple) else outputs
     labels = target if target.dim() == 1 else target.argmax(1)
-    return (rank_of_target(main.detach(), labels) > 0).sum().float()
+    return (main.detach().max(1).indices != labels).sum().float()
 
 
 def _cross_entropy(logits: torch.Tensor, target: torch.Tensor, config: TrainConfig) -> torch.Tensor:

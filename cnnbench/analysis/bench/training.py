@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -22,6 +22,7 @@ from cnnbench.analysis.bench import halves as bench_halves
 from cnnbench.analysis.bench.halves import LOADER, NETWORK, WHOLE, batch_of, resident
 from cnnbench.analysis.bench.network import BENCH_RATE, BenchNetwork, build_bench_network
 from cnnbench.analysis.bench.output import machine_line
+from cnnbench.analysis.bench.own_cost import SharedWork
 from cnnbench.analysis.bench.timing import MedianInterval, interval, rounds_note
 from cnnbench.analysis.tables import Table
 from cnnbench.config.augment import AugmentConfig
@@ -60,6 +61,8 @@ LOOP_COLUMNS = {
     "its interval": "",
     "CPU time over bare (%)": "+.2f",
     "of CPU time": "",
+    "own CPU time (%)": "+.2f",
+    "of own": "",
 }
 PART_COLUMNS = {
     "network": "",
@@ -78,6 +81,7 @@ class Spent:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)  # of each turn, as SharedWork.turn has it
 
     def begin_round(self) -> None:
         """Count from zero for the next round."""
@@ -121,6 +125,8 @@ def train_tables(config: BenchConfig) -> list[Table]:
         f"zero_grad, normalise, forward, loss, backward, step; {OURS}: its own loop with its log, without checkpoints "
         f"and evaluation; within a round they take turns {TURNS} times, between two steps of the one run",
         "over bare: median, over rounds, of the ratio within a round, less 1; CPU time: of all threads",
+        "own CPU time: that besides normalisation, forward and backward pass, update and zero_grad, less what the bare "
+        f"loop has besides these, of their CPU time; median over {TURNS} turns in each round, with its interval",
     ]
     parts = [
         f"images of {config.data.path} ({split.storage.form}) by {workers} workers, batches of {batch_of(config)}, "
@@ -207,32 +213,35 @@ def measure_loops(config: BenchConfig) -> LoopMeasurement:
     """What the two loops spend on as many steps, for at least ROUND_SECONDS in a round."""
     network = build_bench_network(config)
     with _trainer(config, network, AugmentConfig(), _outputs(network)) as trainer:
-        batch, normalise = resident(config, network.device, batch_of(config), 0), trainer.context.normalise
-        bare = partial(bare_loop, network, normalise, batch)
+        batch = resident(config, network.device, batch_of(config), 0)
+        spent, shared = {BARE: Spent(), OURS: Spent()}, SharedWork()
+        shared.of(trainer.context)
+        same = replace(network, scaler=shared.scaler(network.scaler))
+        bare = partial(bare_loop, same, trainer.context.normalise, batch)
         bare(2)  # compilation, choice of kernels
         start = time.perf_counter()
         bare(2)
         synchronize(network.device)
         steps = max(1, math.ceil(ROUND_SECONDS / TURNS / (time.perf_counter() - start) * 2))
-        spent = {BARE: Spent(), OURS: Spent()}
-        turns = _turns(batch, partial(bare, steps), steps, config.rounds, spent, network.device)
+        turns = _turns(batch, partial(bare, steps), steps, config.rounds, (spent, shared))
         trainer.run(turns, steps * TURNS * (1 + config.rounds))
         return LoopMeasurement(config, steps * TURNS * batch_of(config), spent)
 
 
 def _turns(
-    batch: Batch, bare: TimedWork, steps: int, rounds: int, spent: dict[str, Spent], device: torch.device
+    batch: Batch, bare: TimedWork, steps: int, rounds: int, measured: tuple[dict[str, Spent], SharedWork]
 ) -> Iterator[Batch]:
     """`batch`, for the loop of `cnnbench train`: after every `steps` of its steps it has to wait for the next one until
     `bare` has taken as many. What both spent, in each round but a first one that does not count."""
+    (spent, shared), device = measured, batch.images.device
     for number in range(-1, rounds):
         ours, other = (spent[OURS], spent[BARE]) if number >= 0 else (Spent(), Spent())
         for one in (ours, other):
             one.begin_round()
         for _ in range(TURNS):
-            with ours.timed(device):
+            with ours.timed(device), shared.turn(ours.own):
                 yield from repeat(batch, steps)
-            with other.timed(device):
+            with other.timed(device), shared.turn(other.own):
                 bare()
 
 
@@ -292,13 +301,14 @@ def _order(images: int, config: BenchConfig) -> list[list[SampleKey]]:
 
 def _loop_row(found: LoopMeasurement, name: str) -> tuple[Any, ...]:
     if name == BARE:
-        return (*_speed(found, name), None, "", None, "")
+        return (*_speed(found, name), None, "", None, "", None, "")
     ours, bare = found.spent[name], found.spent[BARE]
     wall, cpu = (
         interval([100 * (own / other - 1) for own, other in zip(*pair, strict=True)])
         for pair in ((ours.wall, bare.wall), (ours.cpu, bare.cpu))
     )
-    return (*_speed(found, name), wall.median, _between(wall), cpu.median, _between(cpu))
+    own = interval([100 * (share - least) for share, least in zip(ours.own, bare.own, strict=True)])
+    return (*_speed(found, name), wall.median, _between(wall), cpu.median, _between(cpu), own.median, _between(own))
 
 
 def _part_row(found: LoopMeasurement, name: str) -> tuple[Any, ...]:

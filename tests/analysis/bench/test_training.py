@@ -58,9 +58,13 @@ def test_the_loops_take_turns_and_leave_no_gradients_to_each_other(monkeypatch, 
 
 def test_comparisons_are_made_within_a_round():
     config = BenchConfig()
-    loops = {BARE: Spent([1.0, 2.0, 4.0], [1.0, 1.0, 1.0]), OURS: Spent([1.01, 2.0, 4.4], [1.5, 1.5, 1.5])}
+    loops = {
+        BARE: Spent([1.0, 2.0, 4.0], [1.0, 1.0, 1.0], own=[0.01, 0.02]),
+        OURS: Spent([1.01, 2.0, 4.4], [1.5, 1.5, 1.5], own=[0.03, 0.03]),
+    }
     row = bench_train._loop_row(LoopMeasurement(config, 8, loops), OURS)
-    assert row[4:] == (pytest.approx(1.0), "+0.00 .. +10.00", pytest.approx(50.0), "+50.00 .. +50.00")
+    assert row[4:8] == (pytest.approx(1.0), "+0.00 .. +10.00", pytest.approx(50.0), "+50.00 .. +50.00")
+    assert row[8:] == (pytest.approx(1.5), "+1.00 .. +2.00")
     parts = {LOADER: Spent([1.0, 1.0]), NETWORK: Spent([3.0, 3.0]), WHOLE: Spent([4.0, 4.0], [], [1.0, 1.0])}
     assert bench_train._part_row(LoopMeasurement(config, 8, parts), WHOLE)[4:] == (75.0, 100.0, 25.0)
     parts[WHOLE] = Spent([5.0, 5.0], [], [1.0, 1.0])
