@@ -1,4 +1,4 @@
-"""environment.json: every start of a run: when, where, by which command, versions and git commit."""
+"""environment.json: every start of a run: when, where, by which command, versions and git commit, and the machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from cnnbench.runs import checkpoint
 from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime.files import read_json, write_json
+from cnnbench.runtime.machine import processor, usable_cores
 from cnnbench.runtime.provenance import provenance
 
 ENVIRONMENT = "environment.json"
@@ -19,7 +20,24 @@ def record_start(folder: Path) -> None:
     before = load_starts(folder)
     if not before and (content := checkpoint.newest(folder / CHECKPOINTS)) is not None:
         before = content["starts"]
-    write_json(folder / ENVIRONMENT, [*before, {"command": sys.argv, **provenance()}])
+    write_json(folder / ENVIRONMENT, [*before, {"command": sys.argv, **provenance(), **_machine()}])
+
+
+def _machine() -> dict[str, Any]:
+    """Processor, cores, accelerators, and what decodes images: what the speed of a run depends on."""
+    # here: who only reads what is recorded does without torch
+    from cnnbench.data.decode.engines import ENGINES
+    from cnnbench.data.decode.native.library import load
+    from cnnbench.runtime.accelerator_facts import accelerator_facts
+
+    library = load()
+    return {
+        "processor": processor(),
+        "cores": usable_cores(),
+        "accelerator": accelerator_facts(),
+        "decoders": [name for name, kind in ENGINES.items() if kind.is_here()],
+        "native_code": None if library is None else library.instructions,
+    }
 
 
 def load_starts(folder: Path) -> list[dict[str, Any]]:

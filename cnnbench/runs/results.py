@@ -90,6 +90,11 @@ class RunResult(_Errors, total=False):
     waiting_seconds: float
     evaluation_seconds: float
     saving_seconds: float
+    time_shares: dict[str, float]  # of all four: computing, waiting for data, evaluating, saving
+    peak_memory: int  # bytes that the first process's device had handed out at most, in the last start
+    peak_resident: int  # bytes of memory that the first process held at most, in the last start
+    device_joules: float  # energy of its device in the last start
+    device_utilisation: float  # mean share of the time in which a kernel ran
     processes: int
     device: str
     precision: str

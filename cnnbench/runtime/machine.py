@@ -45,6 +45,16 @@ def available_memory() -> int | None:
     return free if limit == "max" else max(0, min(free, int(limit) - int(used)))
 
 
+def peak_resident() -> int | None:
+    """The most bytes of memory that this process has held; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
 def is_stopped(pid: int) -> bool:
     """Whether process `pid` has been stopped, as by SIGSTOP or a debugger; False where there is no /proc."""
     try:

@@ -22,9 +22,12 @@ from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime import distributed
 from cnnbench.runtime.compiler import leave_compiler_unimported
+from cnnbench.runtime.device_memory import PeakMemory
 from cnnbench.runtime.devices import device_of, is_out_of_memory, memory_format, share_cores
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.machine import peak_resident
+from cnnbench.runtime.nvml import Meter, meter_of
 from cnnbench.training.banner import banner
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData, list_broken, open_loaders, rest_of_run
@@ -49,6 +52,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     config = load_config(folder)
     device = device_of(process.local_rank, device_name)
     _set_up_torch(config, process, device_name)
+    peak, meter = PeakMemory(device), meter_of(device)
     with (
         lock.held(folder, heir=True) if process.leads else nullcontext(),
         Status(folder, process) as status,
@@ -77,8 +81,14 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
                 if context.log is not None:
                     context.log.close()
         if process.leads:
-            save_result(context, state)
+            save_result(context, state, _measured(peak, meter))
     return state.errors[-1]
+
+
+def _measured(peak: PeakMemory, meter: Meter) -> dict[str, float]:
+    """What is told of this process's memory and device in this start."""
+    memory = {"peak_memory": peak.read(), "peak_resident": peak_resident()}
+    return {name: value for name, value in memory.items() if value is not None} | meter.read()
 
 
 def build_model(config: TrainConfig, classes: int, process: Process, device: torch.device) -> nn.Module:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.error_table import error_table
@@ -27,8 +29,9 @@ FIGURES = {  # a line of the summary -> the keys of result.json that it needs
 }
 
 
-def save_result(context: TrainContext, state: TrainState) -> None:
-    """Write result.json, the errors of the network after the last epoch, and print its table."""
+def save_result(context: TrainContext, state: TrainState, device: Mapping[str, Any]) -> None:
+    """Write result.json, the errors of the network after the last epoch and what is told of the `device`, and print its
+    table."""
     config, counts, about = context.config, state.last_counts(), context.data.about
     result: RunResult = {
         "arch": config.arch.name,
@@ -60,6 +63,7 @@ def save_result(context: TrainContext, state: TrainState) -> None:
         "training_images": context.data.images,
         "seed": config.seed,
     }
+    result |= cast(RunResult, {"time_shares": time_shares(state), **device})
     if (trial := trial_of(config, context.steps_per_epoch)) is not None:
         result["trial"] = trial
     if state.averaged_counts is not None:
@@ -79,6 +83,18 @@ def choosing_error(result: RunResult) -> float:
     if "holdout_wrong_top1" in result:
         return 100 * result["holdout_wrong_top1"] / result["holdout_n"]
     return result["top1_error"]
+
+
+def time_shares(state: TrainState) -> dict[str, float]:
+    """Of the run's time in training, evaluation and saves at the ends of epochs the share of each; their sum is 1."""
+    spent = {
+        "computing": state.seconds - state.waiting_seconds,
+        "waiting": state.waiting_seconds,
+        "evaluation": state.evaluation_seconds,
+        "saving": state.saving_seconds,
+    }
+    whole = sum(spent.values()) or 1.0
+    return {phase: round(seconds / whole, 4) for phase, seconds in spent.items()}
 
 
 def result_text(folder: Path, result: RunResult) -> str:

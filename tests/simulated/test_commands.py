@@ -82,6 +82,11 @@ def test_train_and_resume(words: Words, done: Callable[..., str], accelerator: S
     assert "continues after epoch 1, step 2" in out
     ours, theirs = (_run(tmp_path / "runs" / name) for name in ("sim", "cpu"))
     _same(ours, theirs)
+    assert "peak_memory" not in theirs["result"]
+    assert 1 << 17 < ours["result"]["peak_memory"] == accelerator.memory.peak < 1 << 25
+    assert sum(ours["result"]["time_shares"].values()) == pytest.approx(1, abs=1e-3)
+    starts = json.loads((tmp_path / "runs/sim/environment.json").read_text())
+    assert [start["accelerator"]["kind"] for start in starts] == ["sim", "sim"]
 
 
 def test_evaluation_by_protocols(done: Callable[..., str], accelerator: SimulatedDevice, tmp_path: Path) -> None:
