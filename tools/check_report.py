@@ -48,7 +48,11 @@ def main(page: Path, folder: Path) -> int:
 def references(page: Path) -> list[str]:
     """What the page would load or lead to elsewhere."""
     found = re.findall(r'\b(?:src|href|srcset|action)="([^"]{0,80})', page.read_text(encoding="utf-8"))
-    return [f"refers to {name}" for name in found if not name.startswith(("#", "data:image/png;base64,"))]
+    return [
+        f"refers to {name}"
+        for name in found
+        if not name.startswith(("#", "data:image/png;base64,", "data:image/svg+xml;base64,"))
+    ]
 
 
 def overflows(browser: str, page: Path) -> list[str]:

@@ -76,7 +76,7 @@ class ReportConfig:
         "runs to report on: folders, or names in runs/; `report A B` is short for `runs=[A,B]`; []: all in runs/",
         [],
     )
-    output: str = key("folder for report.html, report.md, results.csv and plots/", "report")
+    output: str = key("folder for report.html, report.md, results.csv, tables.tex and plots/", "report")
     bench: str | None = key("file that `cnnbench bench output=FILE` wrote, for measured speed; null: none", None)
     title: str | None = key("heading of the report; null: the names of the runs", None)
 

@@ -7,6 +7,7 @@ percentage points. Imports no torch. Checked by tools/compare_coverage.py, with 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,8 +79,13 @@ def difference(first: np.ndarray, second: np.ndarray) -> float:
 def over_seeds(first: np.ndarray, second: np.ndarray) -> Spread | None:
     """On these very images, with other seeds: Welch's standard error and degrees of freedom. A group of one training
     is taken to vary as the other; None where both are one."""
+    return over_errors(*([100 * float(one.mean()) for one in group] for group in (first, second)))
+
+
+def over_errors(first: Sequence[float], second: Sequence[float]) -> Spread | None:
+    """As over_seeds, of the errors of each training, percent."""
     sizes = len(first), len(second)
-    variances = [float(np.var(100 * group.mean(1), ddof=1)) if len(group) > 1 else None for group in (first, second)]
+    variances = [float(np.var(group, ddof=1)) if len(group) > 1 else None for group in (first, second)]
     known = [variance for variance in variances if variance is not None]
     if not known:
         return None

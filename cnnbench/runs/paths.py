@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -50,3 +51,18 @@ def has_begun(config: TrainConfig) -> bool:
 def runs_in(folder: Path) -> list[str]:
     """Names of the runs directly below `folder`, in their order; [] without any."""
     return sorted(file.parent.name for file in folder.glob(f"*/{CONFIG}"))
+
+
+def folders_of_runs(folder: Path) -> list[Path]:
+    """`folder` itself if it holds a run, or is not there, or else those in it that do. Raises UserError without any."""
+    if not folder.is_dir() or (folder / CONFIG).exists():
+        return [folder]
+    if below := [path for path in folders_within(folder) if (path / CONFIG).exists()]:
+        return below
+    raise UserError(f"{folder} is not a run: it has no {CONFIG}, and no runs in it")
+
+
+def folders_within(folder: Path) -> list[Path]:
+    """The folders in `folder`, by their names, with numbers in order."""
+    found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return sorted(found, key=lambda path: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", path.name)])

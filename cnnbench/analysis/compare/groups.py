@@ -10,13 +10,26 @@ from statistics import mean, stdev
 
 import numpy as np
 
-from cnnbench.analysis.compare.inputs import Compared
+from cnnbench.analysis.papers.measured import MeasuredErrors
 from cnnbench.analysis.tables import Cell, Table
+from cnnbench.config.train import TrainConfig
 from cnnbench.evaluation.answers import Answers, same_images
 from cnnbench.evaluation.seed_groups import by_seed
 from cnnbench.evaluation.seeds import mean_interval
 from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runtime.errors import UserError
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One training: `answers` for single images, None where there are `counts` alone; of a run its `config` too, and
+    what has to be known of it (`remark`)."""
+
+    name: str
+    answers: Answers | None
+    counts: MeasuredErrors | None
+    config: TrainConfig | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
-from cnnbench.analysis.papers.measured import MeasuredErrors, errors_of_evaluation
-from cnnbench.analysis.report.run import find_runs
+from cnnbench.analysis.compare.groups import Compared
+from cnnbench.analysis.papers.measured import errors_of_evaluation
 from cnnbench.config.compare import CompareConfig
 from cnnbench.config.evaluate import EvalConfig
-from cnnbench.config.train import TrainConfig
-from cnnbench.evaluation.answers import Answers, read_answers
+from cnnbench.evaluation.answers import read_answers
 from cnnbench.evaluation.command import evaluate_and_report
 from cnnbench.evaluation.result import report_evaluation, result_file
 from cnnbench.runs.absolute import absolute
 from cnnbench.runs.config import load_config
-from cnnbench.runs.paths import CHECKPOINTS, CONFIG, run_folder, run_name, runs_in
+from cnnbench.runs.paths import CHECKPOINTS, CONFIG, folders_of_runs, run_folder, run_name, runs_in
 from cnnbench.runs.results import EvaluationResult, load_evaluation, load_result
 from cnnbench.runtime.errors import UserError, nearest
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One training: `answers` for single images, None where there are `counts` alone; of a run its `config` too, and
-    what has to be known of it (`remark`)."""
-
-    name: str
-    answers: Answers | None
-    counts: MeasuredErrors | None
-    config: TrainConfig | None = None
-    remark: str | None = None
 
 
 def find_inputs(config: CompareConfig) -> list[list[Compared]]:
@@ -50,7 +36,7 @@ def _find(name: str, config: CompareConfig) -> list[Compared]:
     if file.is_file() or (file / "predictions.csv").is_file():
         return [Compared(name, read_answers(file), None)]
     if (folder / CONFIG).exists() or runs_in(folder):
-        return [_run(run.folder, config) for run in find_runs([name])[0]]
+        return [_run(one, config) for one in folders_of_runs(folder)]
     near = nearest(name, runs_in(folder.parent))
     raise UserError(f"{name} is neither a run nor a file that `cnnbench eval` wrote{near}")
 

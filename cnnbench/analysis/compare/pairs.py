@@ -12,12 +12,21 @@ from cnnbench.analysis.compare.groups import Group
 from cnnbench.analysis.tables import Table
 from cnnbench.config.compare import CompareConfig
 from cnnbench.evaluation.distributions import holm, normal_quantile, seeds_needed, t_quantile
-from cnnbench.evaluation.paired import LEVEL, Spread, bootstrap, difference, discordant, over_both, over_seeds
+from cnnbench.evaluation.paired import (
+    LEVEL,
+    Spread,
+    bootstrap,
+    difference,
+    discordant,
+    over_both,
+    over_errors,
+    over_seeds,
+)
 from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runtime.errors import UserError
 
 POWER = 0.8
-MCNEMAR, BOTH, COUNTS = "McNemar, exact", "t over seeds and images", "counts, unpaired"
+MCNEMAR, BOTH, SEEDS, COUNTS = "McNemar, exact", "t over seeds and images", "t over seeds", "counts, unpaired"
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,11 @@ def compare_all(groups: Sequence[Group], top: int, config: CompareConfig) -> lis
             names = ", ".join(group.name for group in groups)
             raise UserError(f"against={config.against} is none of what is compared: {names}")
         pairs = [(base, group) for group in groups if group is not base]
-    found = [compare_pair(first, second, top, config) for first, second in pairs]
+    return corrected([compare_pair(first, second, top, config) for first, second in pairs])
+
+
+def corrected(found: Sequence[Comparison]) -> list[Comparison]:
+    """Comparisons with p values corrected for all of them."""
     adjusted = holm([one.p for one in found])
     return [replace(one, adjusted=p, of=len(found)) for one, p in zip(found, adjusted, strict=True)]
 
@@ -89,9 +102,14 @@ def compare_pair(first: Group, second: Group, top: int, config: CompareConfig) -
 
 
 def _unpaired(first: Group, second: Group, top: int) -> Comparison:
-    """By counts alone, as if of different images (Newcombe 1998, method 10): too wide where the images are the same."""
+    """By counts alone: of groups by their seeds, of single trainings as if of different images (Newcombe 1998, method
+    10), which is too wide where they are the same."""
     (a, n), (b, m) = first.counts(top)[0], second.counts(top)[0]
     p, q = mean(first.errors(top)), mean(second.errors(top))
+    seeds = over_errors(first.errors(top), second.errors(top))
+    if seeds is not None:
+        bounds, chance = seeds.interval(p - q), seeds.p(p - q)
+        return Comparison(first, second, top, min(n, m), p - q, *bounds, chance, SEEDS, _unseen(seeds))
     (p_low, p_high), (q_low, q_high) = wilson_interval(a, n), wilson_interval(b, m)
     low, high = p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low)
     share = (p * n + q * m) / (n + m)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from cnnbench.analysis.report import style
-from cnnbench.analysis.report.intervals import main_result
 from cnnbench.analysis.report.labels import place_names
+from cnnbench.analysis.report.results import main_result
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import all_facts
 from cnnbench.config.protocols import SINGLE_CROP

@@ -7,12 +7,14 @@ from typing import Any
 from cnnbench.analysis.report.comparisons import comparison_tables
 from cnnbench.analysis.report.content import Section
 from cnnbench.analysis.report.cost import cost_table, data_table, machine_of, state_of
+from cnnbench.analysis.report.headline import headline
 from cnnbench.analysis.report.milestones import milestones
-from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
+from cnnbench.analysis.report.picture import COMPARISONS, CURVES, FIRST, ReportPicture
 from cnnbench.analysis.report.results import CountedResult, protocol_notes, recipe_of, results_of, run_error_table
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.report.run_section import run_section
 from cnnbench.analysis.report.settings import settings
+from cnnbench.analysis.report.table import tidy
 from cnnbench.analysis.tables import Cell, Table, as_csv
 from cnnbench.archs.facts import facts
 from cnnbench.config.image_size import input_size
@@ -31,6 +33,7 @@ def build_report(
         *(f"Left out: {sentence}." for sentence in unread),
     ]
     parts = [
+        Section("In short", (*headline(runs), *_in(FIRST, pictures))),
         Section("Results", (*_errors(results), data_table(runs), cost_table(runs))),
         Section("Curves", (*_in(CURVES, pictures), *milestones(runs)) or ("No curves were drawn.",)),
         Section("Comparisons", (*_in(COMPARISONS, pictures), *comparison_tables(results), *_speed(bench))),
@@ -38,7 +41,7 @@ def build_report(
     if len(runs) > 1:
         parts.append(Section("Differences between the configs", settings(runs)))
     parts.append(Section("Runs", tuple(run_section(run, pictures) for run in runs)))
-    return Section(title, (*lead, *parts))
+    return tidy(Section(title, (*lead, *parts)))
 
 
 def results_csv(runs: list[Run]) -> str:
@@ -51,11 +54,12 @@ def results_csv(runs: list[Run]) -> str:
 
 def _errors(results: list[CountedResult]) -> tuple[Table, ...]:
     top1, top5 = (run_error_table(results, top) for top in (1, 5))
-    notes = [
-        *protocol_notes(results),
-        "difference: measured less published, in percentage points; standard errors: the same in standard errors of "
-        "the difference of two counted errors, so that about 95 % of faithful runs lie within -2 and 2",
-    ]
+    notes = protocol_notes(results)
+    if any(result.published is not None for result in results):
+        notes.append(
+            "difference: measured less published, in percentage points; standard errors: the same in standard errors "
+            "of the difference of two counted errors, so that about 95 % of faithful runs lie within -2 and 2"
+        )
     return top1, Table(top5.title, top5.columns, top5.rows, notes)
 
 

@@ -8,6 +8,7 @@ from cnnbench import __version__
 from cnnbench.analysis.bench.read import read_bench
 from cnnbench.analysis.report.build import build_report, results_csv
 from cnnbench.analysis.report.html import page
+from cnnbench.analysis.report.latex import latex
 from cnnbench.analysis.report.markdown import markdown
 from cnnbench.analysis.report.results import results_of, summary_table
 from cnnbench.analysis.report.run import find_runs
@@ -41,10 +42,11 @@ def report_command(config: ReportConfig) -> None:
                 "report.html": page(report, foot),
                 "report.md": markdown(report, folder, foot),
                 "results.csv": lines,
+                "tables.tex": latex(report, foot),
             }
         for name, text in texts.items():
             write_text(folder / name, text)
     print(summary)
-    print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, plots/")
+    print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, tables.tex, plots/")
     for sentence in unread:
         print(f"left out    {sentence}")

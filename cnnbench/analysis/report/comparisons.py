@@ -46,8 +46,8 @@ COMPARISONS: dict[str, list[PublishedRow]] = {
 
 
 def comparison_tables(results: list[CountedResult]) -> list[Table]:
-    """A table for each of COMPARISONS; parameters and multiply-adds are the network's at its paper's size, and left out
-    of lines that are of another form of it."""
+    """A table for each of COMPARISONS of which a run has a network; parameters and multiply-adds are the network's at
+    its paper's size, and left out of lines that are of another form of it."""
     columns = {
         "network": "",
         "top-1 error %": ".2f",
@@ -63,9 +63,9 @@ def comparison_tables(results: list[CountedResult]) -> list[Table]:
     for title, rows in COMPARISONS.items():
         networks = {name for _, name, _ in rows}
         measured = [result for result in results if result.run.config.arch.name in networks]
-        lines = [_published(*row) for row in rows] + [_measured(result) for result in measured]
-        notes = [] if measured else ["no run of these networks is in this report"]
-        tables.append(Table(title, columns, lines, notes))
+        if measured:
+            lines = [_published(*row) for row in rows] + [_measured(result) for result in measured]
+            tables.append(Table(title, columns, lines))
     return tables
 
 

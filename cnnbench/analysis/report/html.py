@@ -24,11 +24,13 @@ def escape(text: str) -> str:
 
 
 def page(report: Section, foot: str) -> str:
-    """The whole page of `report`, whose title is the page's; `foot`: a line at its end. Reads the pictures' files."""
+    """The whole page of `report`, whose title is the page's, its first section before the contents; `foot`: a line at
+    its end. Reads the pictures' files."""
     style = files("cnnbench.analysis.report").joinpath("page.css").read_text(encoding="utf-8")
     anchors = _anchors(report)
     body = "\n".join(_part(part, 2, anchors) for part in report.parts if not isinstance(part, Section))
-    rest = "\n".join(_part(part, 2, anchors) for part in sections(report))
+    first, *others = [_part(part, 2, anchors) for part in sections(report)] or [""]
+    rest = "\n".join(others)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -45,11 +47,12 @@ def page(report: Section, foot: str) -> str:
 <h1>{escape(report.title)}</h1>
 {body}
 </header>
+<main>
+{first}
 <nav aria-label="Contents">
 <h2>Contents</h2>
 {_contents(report, anchors)}
 </nav>
-<main>
 {rest}
 </main>
 <footer><p>{escape(foot)}</p></footer>
@@ -94,7 +97,10 @@ def _part(part: str | Code | Table | ReportPicture | Section, level: int, anchor
 
 def _table(table: Table) -> str:
     """A table in a box of its own that scrolls where the page is too narrow, reachable by keyboard."""
-    cells = text_cells(table)
+    cells = [
+        ["" if cell is None else text for cell, text in zip(row, texts, strict=True)]
+        for row, texts in zip(table.rows, text_cells(table), strict=True)
+    ]
     lengths = [max((len(row[i]) for row in cells), default=0) for i in range(len(table.columns))]
     kinds = [
         ' class="number"' if is_number else ' class="words"' if length > WORDS else ""
@@ -120,6 +126,7 @@ def _picture(picture: ReportPicture) -> str:
         why = f"no picture: {picture.missing}" if picture.missing else "no picture"
         return f'<p class="missing"><strong>{escape(picture.title)}</strong>: {escape(why)}</p>'
     content = base64.b64encode(picture.file.read_bytes()).decode("ascii")
+    kind, drawn = ("svg+xml", ' class="drawn"') if picture.file.suffix == ".svg" else ("png", "")
     words = f"<figcaption><strong>{escape(picture.title)}.</strong> {escape(picture.caption)}</figcaption>"
     alt = f"{picture.title}: {picture.caption}"
-    return f'<figure>\n<img src="data:image/png;base64,{content}" alt="{escape(alt)}">\n{words}\n</figure>'
+    return f'<figure>\n<img{drawn} src="data:image/{kind};base64,{content}" alt="{escape(alt)}">\n{words}\n</figure>'

@@ -10,9 +10,8 @@ from matplotlib.lines import Line2D
 
 from cnnbench.analysis.papers.published import PUBLISHED_SPLITS, Published, published_for
 from cnnbench.analysis.report import style
-from cnnbench.analysis.report.results import CountedResult, results_of
+from cnnbench.analysis.report.results import CountedResult, main_result
 from cnnbench.analysis.report.run import Run
-from cnnbench.config.protocols import SINGLE_CROP
 
 MEASURED, PAPER = style.COLOURS[0], style.COLOURS[1]
 TARGET: dict[str, Any] = dict(marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", zorder=2)
@@ -56,13 +55,6 @@ def published_beside_measured(runs: Sequence[Run]) -> tuple[Figure | None, str]:
     nothing = [result.run.config.arch.name for _, result, stated, _ in rows if stated is None]
     without = [name for name, result in named if result is None]
     return figure, _caption(any(other for *_, other in rows), nothing, without)
-
-
-def main_result(run: Run) -> CountedResult | None:
-    """The result of a run that says most: one that can be compared with a published error, else by a single crop;
-    None if the run has not ended and was not evaluated."""
-    results = results_of(run) if run.result or run.evaluations else []
-    return min(results, key=lambda result: (result.published is None, result.protocol not in SINGLE_CROP), default=None)
 
 
 def spread(result: CountedResult, top: int) -> list[list[float]]:

@@ -11,8 +11,8 @@ class ReportPicture:
     """One picture, or why there is none.
 
     `name`: of its file, without the ending; `caption`: what it shows, also its text for those who cannot see it;
-    `file`: a PNG, None where it cannot be drawn, and `missing` then says why; `section`: where the report shows it:
-    CURVES, COMPARISONS, or the name of the run it is of.
+    `file`: an SVG, or a PNG of a picture made of pixels; None where it cannot be drawn, and `missing` then says why;
+    `section`: where the report shows it: FIRST, CURVES, COMPARISONS, or the name of the run it is of.
     """
 
     name: str
@@ -23,4 +23,4 @@ class ReportPicture:
     missing: str | None = None
 
 
-CURVES, COMPARISONS = "curves", "comparisons"
+FIRST, CURVES, COMPARISONS = "first", "curves", "comparisons"

@@ -10,16 +10,28 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cnnbench.analysis.report import bubbles, curves, first_filters, intervals, ladders, style, times
+from cnnbench.analysis.report import against_cost, bubbles, curves, first_filters, intervals, ladders, style, times
 from cnnbench.analysis.report.confusion import confusion_plot
-from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
+from cnnbench.analysis.report.picture import COMPARISONS, CURVES, FIRST, ReportPicture
 from cnnbench.analysis.report.run import Run
+from cnnbench.archs.facts import facts
 
 Drawing = Callable[[], tuple[Figure | None, str]]  # the figure and its caption, or None and why there is none
 
 
+# Pictures of published networks, which say something where a run is of one of these families.
+CHARTED = frozenset(bubbles.FAMILY_MARKERS)
+OF_FAMILIES = {
+    **dict.fromkeys(("error-by-parameters", "error-by-multiply-adds", "error-by-speed"), CHARTED),
+    "plain-and-residual": frozenset({"resnet", "plain", "cifar_resnet"}),
+    "inception-ladder": frozenset({"googlenet", "inception"}),
+    "densenet-and-resnet": frozenset({"densenet", "resnet"}),
+}
+
+
 def draw_plots(runs: list[Run], folder: Path, bench: list[dict[str, Any]]) -> list[ReportPicture]:
-    """Write the pictures of `runs` into `folder` as PNG; one Picture for each, also for those that cannot be drawn.
+    """Write the pictures of `runs` into `folder`, as SVG or, where they are made of pixels, PNG, and each as PDF too,
+    for a paper; one Picture for each, also for those that cannot be drawn.
 
     `bench`: measured speeds, dicts with arch, what and images_per_second; may be empty. Raises OSError if the folder
     cannot be written.
@@ -31,16 +43,25 @@ def draw_plots(runs: list[Run], folder: Path, bench: list[dict[str, Any]]) -> li
             if figure is None:
                 pictures.append(ReportPicture(name, title, "", None, section, missing=text))
             else:
-                file = folder / f"{name}.png"
-                figure.savefig(file, dpi=style.DPI)
+                file = _save(figure, folder / name)
                 pictures.append(ReportPicture(name, title, text, file, section))
     return pictures
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    """Write `figure` under the name `path` with each ending; the file that pages show. Neither has a date."""
+    of_pixels = any(axes.images for axes in figure.axes)
+    file = path.with_name(f"{path.name}.{'png' if of_pixels else 'svg'}")
+    figure.savefig(file, dpi=style.DPI, metadata=None if of_pixels else {"Date": None}, transparent=not of_pixels)
+    figure.savefig(path.with_name(f"{path.name}.pdf"), dpi=style.DPI, metadata={"CreationDate": None})
+    return file
 
 
 def _drawings(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, Drawing]]:
     """Name, title, section and drawing of every picture, in the order of the report."""
     together = (
-        ("errors-by-epoch", "Validation error by epoch", CURVES, curves.errors_by_epoch),
+        ("error-against-cost", "Error against cost", FIRST, against_cost.error_against_cost),
+        ("errors-by-epoch", "Validation error by epoch", FIRST, curves.errors_by_epoch),
         ("errors-by-time", "Validation error by time", CURVES, curves.errors_by_time),
         ("losses-by-epoch", "Loss by epoch", CURVES, curves.losses_by_epoch),
         ("losses-by-time", "Loss by time", CURVES, curves.losses_by_time),
@@ -53,9 +74,12 @@ def _drawings(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> Iterator[
         ("plain-and-residual", "Plain against residual", COMPARISONS, ladders.plain_and_residual),
         ("inception-ladder", "The steps of Inception", COMPARISONS, ladders.inception_ladder),
     )
+    families = {facts(run.config.arch.name)["family"] for run in runs}
     for name, title, section, drawing in together:
-        yield name, title, section, partial(drawing, runs)
-    yield "densenet-and-resnet", "DenseNet against ResNet", COMPARISONS, ladders.densenet_and_resnet
+        if name not in OF_FAMILIES or OF_FAMILIES[name] & families:
+            yield name, title, section, partial(drawing, runs)
+    if OF_FAMILIES["densenet-and-resnet"] & families:
+        yield "densenet-and-resnet", "DenseNet against ResNet", COMPARISONS, ladders.densenet_and_resnet
     for number, (run, label) in enumerate(zip(runs, style.labels(runs), strict=True), 1):
         file = f"{number}-{re.sub(r'[^A-Za-z0-9._-]+', '-', label)}"  # names may differ in what no file name has
         yield f"filters-{file}", "First-layer filters", run.name, partial(first_filters.first_filters, run)

@@ -10,6 +10,7 @@ from cnnbench.analysis.papers.published import PUBLISHED_SPLITS, Published, chan
 from cnnbench.analysis.papers.verify import standard_error
 from cnnbench.analysis.report.run import Run
 from cnnbench.analysis.tables import Table
+from cnnbench.config.protocols import SINGLE_CROP
 from cnnbench.evaluation.statistics import wilson_interval
 
 
@@ -65,6 +66,13 @@ def results_of(run: Run) -> list[CountedResult]:
     if counted:
         return [_result(run, errors) for errors in counted]
     return list(_so_far(run))
+
+
+def main_result(run: Run) -> CountedResult | None:
+    """The result of a run that says most: one that can be compared with a published error, else by a single crop;
+    None if the run has not ended and was not evaluated."""
+    results = results_of(run) if run.result or run.evaluations else []
+    return min(results, key=lambda result: (result.published is None, result.protocol not in SINGLE_CROP), default=None)
 
 
 def protocol_notes(results: list[CountedResult]) -> list[str]:

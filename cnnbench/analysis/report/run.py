@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs.config import load_config
 from cnnbench.runs.environment import load_starts
-from cnnbench.runs.paths import RUNS, run_folder, run_name
+from cnnbench.runs.paths import RUNS, folders_of_runs, folders_within, run_folder, run_name
 from cnnbench.runs.results import EpochMetrics, EvaluationResult, RunResult, load_evaluations, load_metrics, load_result
 from cnnbench.runs.status import current_status
 from cnnbench.runtime.errors import UserError
@@ -55,12 +54,12 @@ def find_runs(names: list[str]) -> tuple[list[Run], list[str]]:
     Raises UserError for a name that is not a run, a run that cannot be read, or if there are no runs at all.
     """
     if names:
-        folders = {folder.resolve(): folder for name in names for folder in _folders(run_folder(name))}
+        folders = {folder.resolve(): folder for name in names for folder in folders_of_runs(run_folder(name))}
         return [read_folder(folder) for folder in folders.values()], []
     found, unread = [], []
-    for folder in _within(RUNS):
+    for folder in folders_within(RUNS):
         try:
-            found += [read_folder(below) for below in _folders(folder)]
+            found += [read_folder(below) for below in folders_of_runs(folder)]
         except UserError as error:
             unread.append(str(error))
     if not found:
@@ -95,21 +94,6 @@ def _read_folder(folder: Path) -> Run:
         classes=table[0][1:] if table else [],
         confusion=[[int(count) for count in row[1:]] for row in table[1:]],
     )
-
-
-def _folders(folder: Path) -> list[Path]:
-    """`folder` itself if it holds a run, or else those in it that do."""
-    if not folder.is_dir() or (folder / "config.yaml").exists():
-        return [folder]
-    if below := [path for path in _within(folder) if (path / "config.yaml").exists()]:
-        return below
-    raise UserError(f"{folder} is not a run: it has no config.yaml, and no runs in it")
-
-
-def _within(folder: Path) -> list[Path]:
-    """The folders in `folder`, by their names, with numbers in order."""
-    found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    return sorted(found, key=lambda path: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", path.name)])
 
 
 def _rows(file: Path) -> list[list[str]]:

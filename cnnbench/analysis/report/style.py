@@ -41,6 +41,7 @@ SETTINGS = {
     "lines.linewidth": 1.5,
     "lines.markersize": 5,
     "hatch.linewidth": 0.6,
+    "svg.hashsalt": "cnnbench",  # the same ids in every run
     "text.parse_math": False,  # names of runs may hold a $
 }
 
@@ -73,7 +74,12 @@ def labels(runs: Sequence[Run]) -> list[str]:
     """A short name for each run: the last part of its folder where no other run has the same."""
     last = [Path(run.name).name for run in runs]
     names = [short if last.count(short) == 1 else run.name for short, run in zip(last, runs, strict=True)]
-    return [f" {name}" if name.startswith("_") else name for name in names]  # matplotlib hides what begins with _
+    return [visible(name) for name in names]
+
+
+def visible(name: str) -> str:
+    """`name` as a legend shows it: matplotlib hides what begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int | None = None) -> None:

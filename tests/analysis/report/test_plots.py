@@ -82,16 +82,21 @@ def test_pictures_are_written_and_missing_ones_say_why(run, tmp_path, monkeypatc
     torch.save({"model": {"conv1.weight": torch.randn(4, 3, 5, 5)}}, made.folder / "checkpoints" / "last.pt")
     pictures = {picture.name: picture for picture in plots.draw_plots([made, run("empty", epochs(50))], tmp_path, [])}
     missing = {name for name, picture in pictures.items() if picture.file is None}
-    assert missing == {"error-by-speed", "filters-2-empty", "confusion-2-empty"}
+    assert missing == {"error-against-cost", "error-by-speed", "filters-2-empty", "confusion-2-empty"}
+    assert "inception-ladder" not in pictures, "no run is of such a network"
     assert all(pictures[name].missing for name in missing)
     for name, picture in pictures.items():
         if name not in missing:
-            with Image.open(picture.file) as image:
-                assert (image.format, picture.missing) == ("PNG", None), name
-                assert image.width >= 4 * style.DPI, name
+            assert picture.missing is None
+            assert picture.file.with_suffix(".pdf").read_bytes().startswith(b"%PDF"), "for a paper"
+            if name.startswith(("filters", "confusion")):
+                with Image.open(picture.file) as image:
+                    assert image.format == "PNG", "made of pixels"
+                    assert image.width >= 4 * style.DPI, name
+            else:
+                assert 'width="' in picture.file.read_text().partition("<svg")[2][:400], name
             assert picture.caption.endswith("."), name
-    with Image.open(pictures["errors-by-epoch"].file) as image:
-        assert image.width == style.PAGE_WIDTH * style.DPI
+    assert f'width="{style.PAGE_WIDTH * 72:g}pt"' in pictures["errors-by-epoch"].file.read_text()
     assert pictures["confusion-1-made"].section == "made"
     assert "Without curve, for want of two epochs with these figures: empty." in pictures["errors-by-epoch"].caption
 

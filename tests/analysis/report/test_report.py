@@ -23,6 +23,7 @@ from cnnbench.analysis.report.build import build_report, results_csv
 from cnnbench.analysis.report.content import Section
 from cnnbench.analysis.report.cost import clock, time_table
 from cnnbench.analysis.report.html import page
+from cnnbench.analysis.report.latex import latex
 from cnnbench.analysis.report.markdown import markdown
 from cnnbench.analysis.report.picture import COMPARISONS, CURVES, ReportPicture
 from cnnbench.analysis.report.results import results_of, run_error_table
@@ -212,6 +213,8 @@ def test_the_page_needs_nothing_but_itself(odd_report):
     assert {re.match(r"#|data:image/png;base64,", reference) is not None for reference in references} == {True}
     assert "url(" not in text
     assert "@import" not in text
+    assert text.index("In short") < text.index("Contents"), "it opens with what people look for"
+    assert "position: sticky" in text, "names of runs stay in sight on a phone"
     anchors = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(set(anchors)) == len(anchors), "two runs of one name have their own places"
     assert {reference[1:] for reference in references if reference.startswith("#")} <= set(anchors)
@@ -221,7 +224,7 @@ def test_the_page_needs_nothing_but_itself(odd_report):
     levels = [int(tag[1]) for tag, _ in tags if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels)), "no level left out"
-    for said in ("no picture: no &lt;run&gt; of it", "two &lt;cores&gt;", "1,235", "&lt;foot&gt;"):
+    for said in ("Not drawn: Ladder (no &lt;run&gt; of it).", "two &lt;cores&gt;", "1,235", "&lt;foot&gt;"):
         assert said in text
     for needed in ("@media print", "prefers-color-scheme: dark", 'name="viewport"'):
         assert needed in text
@@ -230,7 +233,7 @@ def test_the_page_needs_nothing_but_itself(odd_report):
 def test_markdown_says_the_same_beside_its_pictures(odd_report, tmp_path):
     text = markdown(odd_report, tmp_path, "foot")
     assert "![Error](plots/a%20b.png)" in text
-    assert "**Ladder**: no picture: no \\<run> of it" in text
+    assert "Not drawn: Ladder (no \\<run> of it)." in text
     prose = [line for line in text.splitlines() if not line.startswith("    ")]
     assert not any(re.search(r"(?<!\\)<b>", line) for line in prose)
     lengths = {}
@@ -238,6 +241,19 @@ def test_markdown_says_the_same_beside_its_pictures(odd_report, tmp_path):
         if line.startswith("|"):
             lengths.setdefault(line.replace("\\|", "").count("|"), []).append(line)
     assert all(len(lines) >= 2 for lines in lengths.values()), "a bar in a name does not add a cell"
+
+
+def test_tables_are_latex_that_takes_any_name(odd_report):
+    text = latex(odd_report, "<foot>")
+    assert text.startswith("% <foot>\n")
+    assert text.count("\\begin{table}") == text.count("\\end{table}") == text.count("\\toprule") > 4
+    assert r"\caption{Top-1 error}" in text
+    assert "a <b>|\\&'\"\\textasciigrave{} é" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    bare = [re.sub(r"\\[&%$#_{}]", "", row.removesuffix(r"\\")) for row in rows]
+    assert not any(re.search(r"[%$#_]|(?<!\\)~", row) for row in bare), (
+        "nothing that LaTeX would take for more than text"
+    )
 
 
 def test_the_command_writes_all_and_reads_names_as_they_are(tmp_path, resnet20, monkeypatch, capsys):
@@ -256,7 +272,13 @@ def test_the_command_writes_all_and_reads_names_as_they_are(tmp_path, resnet20, 
     cli.main(["report", ODD, "runs/first", "first", "output=mine"])
     lines = list(csv.DictReader(io.StringIO(Path("mine/results.csv").read_text())))
     assert [line["run"] for line in lines] == [ODD, "first"], "a run named twice is reported once"
-    assert {path.name for path in Path("mine").iterdir()} == {"report.html", "report.md", "results.csv", "plots"}
+    assert {path.name for path in Path("mine").iterdir()} == {
+        "report.html",
+        "report.md",
+        "results.csv",
+        "tables.tex",
+        "plots",
+    }
     capsys.readouterr()
     cli.main(["report"])
     lines = list(csv.DictReader(io.StringIO(Path("report/results.csv").read_text())))
