@@ -25,7 +25,8 @@ def report_command(config: ReportConfig) -> None:
     """Write the report, print the errors and where it lies."""
     found, unread = find_runs(config.runs)
     measured = read_bench(config.bench)
-    from cnnbench.analysis.report.plots import draw_plots
+    from cnnbench.analysis.report.plots import draw_plots, file_names
+    from cnnbench.analysis.report.sheets import draw_sheets
 
     names = [run.name for run in found]
     title = config.title or (f"cnnbench: {', '.join(names) if len(names) <= MOST_NAMES else f'{len(names)} runs'}")
@@ -35,6 +36,7 @@ def report_command(config: ReportConfig) -> None:
         (folder / "plots").mkdir(parents=True, exist_ok=True)
         with foreign(f"what the runs {', '.join(names)} have written", passing=(OSError,)):
             pictures = draw_plots(found, folder / "plots", measured["rows"])
+            pictures += draw_sheets(found, file_names(found), folder / "plots")
             report = build_report(found, measured["tables"], pictures, title, unread)
             lines = results_csv(found)
             summary = render(summary_table([result for run in found for result in results_of(run)]))

@@ -51,7 +51,7 @@ def published_beside_measured(runs: Sequence[Run]) -> tuple[Figure | None, str]:
         ax.grid(axis="x", visible=False)
     ticks = [f"{name}\n{result.run.config.arch.name}, {result.protocol}" for name, result, *_ in rows]
     panels[0].set_yticks(range(len(rows)), ticks, multialignment="right")
-    _legend(figure, any(other for *_, other in rows))
+    _legend(figure, any(other for *_, other in rows), any(stated for _, _, stated, _ in rows))
     nothing = [result.run.config.arch.name for _, result, stated, _ in rows if stated is None]
     without = [name for name, result in named if result is None]
     return figure, _caption(any(other for *_, other in rows), nothing, without)
@@ -73,7 +73,7 @@ def _stated(result: CountedResult) -> tuple[Published | None, bool]:
     return stated, stated is not None
 
 
-def _legend(figure: Figure, other: bool) -> None:
+def _legend(figure: Figure, other: bool, published: bool) -> None:
     handles = {
         "measured, 95 % interval": Line2D([], [], marker="o", color=MEASURED),
         "measured on other data": Line2D([], [], marker="o", color=MEASURED, markerfacecolor="white"),
@@ -81,6 +81,8 @@ def _legend(figure: Figure, other: bool) -> None:
     }
     if not other:
         del handles["measured on other data"]
+    if not published:
+        del handles["published"]
     figure.set_figheight(figure.get_figheight() + 0.2)
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
 

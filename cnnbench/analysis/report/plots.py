@@ -80,7 +80,12 @@ def _drawings(runs: Sequence[Run], bench: Sequence[dict[str, Any]]) -> Iterator[
             yield name, title, section, partial(drawing, runs)
     if OF_FAMILIES["densenet-and-resnet"] & families:
         yield "densenet-and-resnet", "DenseNet against ResNet", COMPARISONS, ladders.densenet_and_resnet
-    for number, (run, label) in enumerate(zip(runs, style.labels(runs), strict=True), 1):
-        file = f"{number}-{re.sub(r'[^A-Za-z0-9._-]+', '-', label)}"  # names may differ in what no file name has
+    for run, file in zip(runs, file_names(runs), strict=True):
         yield f"filters-{file}", "First-layer filters", run.name, partial(first_filters.first_filters, run)
         yield f"confusion-{file}", "Confusion of classes", run.name, partial(confusion_plot, run)
+
+
+def file_names(runs: Sequence[Run]) -> list[str]:
+    """For the file of a picture of each run: they are numbered, since names may differ in what no file name has."""
+    labels = enumerate(style.labels(runs), 1)
+    return [f"{number}-{re.sub(r'[^A-Za-z0-9._-]+', '-', label)}" for number, label in labels]
