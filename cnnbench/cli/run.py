@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -21,7 +22,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from cnnbench.cli.command import Command
+from cnnbench.cli.command import Command, function
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, composing, store_schema, typed_config
 from cnnbench.cli.habits import answer_habits
 from cnnbench.cli.hints import explain, unknown_key, wrong_choice
@@ -54,6 +55,7 @@ def run(command: Command, words: list[str]) -> None:
         check_points(command, words)
         words = sweep_folder(words)
 
+    folder = _sweep_of_runs(command, words)
     if options or any(re.match(r"\+*hydra[./]", word) for word in overrides):
         single = _by_hydras_main(command, words)
     else:
@@ -62,6 +64,16 @@ def run(command: Command, words: list[str]) -> None:
         with _schema_errors(command):
             config = _checked(command, composed, overrides)
         command.run(config)
+    if folder is not None:
+        function("analysis.report.sweep:report_sweep")(folder)
+
+
+def _sweep_of_runs(command: Command, words: list[str]) -> Path | None:
+    """The folder of a sweep whose jobs are runs, None where Hydra alone knows it, and of anything else."""
+    if not command.makes_run or not {"--multirun", "-m"} & set(words) or {"--cfg", "-c"} & set(words):
+        return None
+    given = [word.partition("=")[2].strip("'\"") for word in words if word.startswith("hydra.sweep.dir=")]
+    return Path(given[-1]) if given and "${" not in given[-1] else None
 
 
 def _check_shown(command: Command, options: list[str], overrides: list[str]) -> None:

@@ -231,6 +231,8 @@ def test_a_sweep_gives_each_job_its_folder(command, tmp_path, small_data):
     results = [json.loads((tmp_path / f"runs/sweep/{job}/result.json").read_text()) for job in (0, 1)]
     assert [result["seed"] for result in results] == [0, 1]
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["sweep"]
+    assert "2 points" in done.stdout, "it ends with a table of its points"
+    assert "Sweep sweep" in (tmp_path / "runs/sweep/report/report.html").read_text()
 
 
 def test_plug_in_launchers_and_sweepers_are_found(cnnbench, tmp_path, small_data, monkeypatch):

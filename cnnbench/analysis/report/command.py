@@ -11,18 +11,28 @@ from cnnbench.analysis.report.html import page
 from cnnbench.analysis.report.latex import latex
 from cnnbench.analysis.report.markdown import markdown
 from cnnbench.analysis.report.results import results_of, summary_table
-from cnnbench.analysis.report.run import find_runs
+from cnnbench.analysis.report.run import Run, find_runs
 from cnnbench.analysis.tables import render
 from cnnbench.config.analyse import ReportConfig
 from cnnbench.runtime.files import write_text, writing
 from cnnbench.runtime.foreign import foreign
 from cnnbench.runtime.provenance import now
 
+BESIDE = ("report.md", "results.csv", "tables.tex", "plots/")  # what lies beside the page
 MOST_NAMES = 4  # runs that a heading names; more are counted
 
 
 def report_command(config: ReportConfig) -> None:
     """Write the report, print the errors and where it lies."""
+    found, unread = write_report(config)
+    print(render(summary_table([result for run in found for result in results_of(run)])))
+    print(f"\nreport      {Path(config.output).expanduser() / 'report.html'}, {', '.join(BESIDE)}")
+    for sentence in unread:
+        print(f"left out    {sentence}")
+
+
+def write_report(config: ReportConfig) -> tuple[list[Run], list[str]]:
+    """Write the report; its runs, and a sentence for each that was left out. Raises UserError."""
     found, unread = find_runs(config.runs)
     measured = read_bench(config.bench)
     from cnnbench.analysis.report.plots import draw_plots, file_names
@@ -39,7 +49,6 @@ def report_command(config: ReportConfig) -> None:
             pictures += draw_sheets(found, file_names(found), folder / "plots")
             report = build_report(found, measured["tables"], pictures, title, unread)
             lines = results_csv(found)
-            summary = render(summary_table([result for run in found for result in results_of(run)]))
             texts = {
                 "report.html": page(report, foot),
                 "report.md": markdown(report, folder, foot),
@@ -48,7 +57,4 @@ def report_command(config: ReportConfig) -> None:
             }
         for name, text in texts.items():
             write_text(folder / name, text)
-    print(summary)
-    print(f"\nreport      {folder / 'report.html'}, report.md, results.csv, tables.tex, plots/")
-    for sentence in unread:
-        print(f"left out    {sentence}")
+    return found, unread
