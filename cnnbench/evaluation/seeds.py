@@ -13,9 +13,10 @@ FEWEST = 3  # trainings from which a band is taken: of two it would be 13 standa
 
 
 def mean_interval(errors: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """Bounds of the mean error of all seeds, of which `errors`, two or more, are a sample (Student's t)."""
+    """Bounds of the mean error of all seeds, of which `errors`, two or more, are a sample (Student's t); an error is
+    from 0 to 100 percent."""
     half = t_quantile((1 + level) / 2, len(errors) - 1) * stdev(errors) / math.sqrt(len(errors))
-    return mean(errors) - half, mean(errors) + half
+    return max(0.0, mean(errors) - half), min(100.0, mean(errors) + half)
 
 
 def half_band(errors: Sequence[float], level: float = 0.95, judged: int = 1) -> float:

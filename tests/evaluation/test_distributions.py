@@ -97,6 +97,7 @@ def test_several_tests_are_corrected_as_holm_says():
 def test_the_mean_of_seeds_and_where_one_more_would_lie():
     errors = [24.1, 23.8, 24.4, 24.0]  # mean 24.075, standard deviation 0.25; t of 3 degrees: 3.18245 (scipy)
     assert mean_interval(errors) == pytest.approx((24.075 - 3.1824463 * 0.125, 24.075 + 3.1824463 * 0.125))
+    assert mean_interval([10.0, 90.0]) == (0.0, 100.0)
     assert half_band(errors) == pytest.approx(3.1824463 * 0.25 * math.sqrt(2))
     assert half_band(errors, judged=4) == pytest.approx(3.1824463 * 0.25 * math.sqrt(1.25))
     assert p_of_one_more(errors, 24.075 + 3.1824463 * 0.25 * math.sqrt(1.25)) == pytest.approx(0.05)

@@ -65,7 +65,7 @@ class Group:
 def make_groups(words: Sequence[str], found: Sequence[Sequence[Compared]], by: str) -> tuple[list[Group], list[str]]:
     """The groups: what one word stands for, and with by="seed" runs that differ in their seed alone, unless their word
     names several; and what was done about it, a sentence each."""
-    notes, groups = [], []
+    groups: list[Group] = []
     single = [ones[0] for ones in found if len(ones) == 1]
     for word, ones in zip(words, found, strict=True):
         if len(ones) > 1:
@@ -73,15 +73,13 @@ def make_groups(words: Sequence[str], found: Sequence[Sequence[Compared]], by: s
             groups += [Group(_name([ones[i] for i in part], word), [ones[i] for i in part]) for part in parts]
     parts = by_seed([one.config for one in single]) if by == "seed" else [[i] for i in range(len(single))]
     groups += [Group(_name(members, ""), members) for members in ([single[i] for i in part] for part in parts)]
-    for group in groups:
-        if len(group.trainings) > 1:
-            notes.append(f"{group.name} is {', '.join(one.name for one in group.trainings)}")
     first = {one.name: place for place, one in enumerate(one for ones in found for one in ones)}
     groups.sort(key=lambda group: first[group.trainings[0].name])
     names = [group.name for group in groups]
     if len(set(names)) < len(names):
-        groups = [replace(group, name=group.trainings[0].name) for group in groups]
-    return groups, notes
+        groups = [replace(group, name=_by_first(group)) for group in groups]
+    several = [group for group in groups if len(group.trainings) > 1]
+    return groups, [f"{group.name} is {', '.join(one.name for one in group.trainings)}" for group in several]
 
 
 def aligned(groups: Sequence[Group]) -> tuple[list[Group], list[str]]:
@@ -122,6 +120,12 @@ def group_table(groups: Sequence[Group]) -> Table:
     notes = ["from, to: 95 % interval, of one training by its images (Wilson), of several by their seeds (Student's t)"]
     shown = {names[i] or "network": columns[names[i]] for i in kept}
     return Table("Errors", shown, [[row[i] for i in kept] for row in rows], notes)
+
+
+def _by_first(group: Group) -> str:
+    """What a group is called where others begin with the same letters."""
+    first, count = group.trainings[0].name, len(group.trainings)
+    return first if count == 1 else f"{first} ({count})"
 
 
 def _name(members: Sequence[Compared], word: str) -> str:

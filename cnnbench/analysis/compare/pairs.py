@@ -26,6 +26,7 @@ from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runtime.errors import UserError
 
 POWER = 0.8
+MOST_SEEDS = 1000  # of which a number of trainings is told
 MCNEMAR, BOTH, SEEDS, COUNTS = "McNemar, exact", "t over seeds and images", "t over seeds", "counts, unpaired"
 
 
@@ -171,10 +172,11 @@ def seeds_note(one: Comparison, wanted: float | None) -> str | None:
     deviation = math.sqrt(sum(variance(part) * (len(part) - 1) for part in parts) / freedom)
     if points == 0 or deviation == 0:
         return None
-    needed = seeds_needed(points, deviation, POWER, LEVEL)
+    needed = seeds_needed(points, deviation, POWER, LEVEL, MOST_SEEDS)
+    trainings = f"more than {MOST_SEEDS:,}" if needed >= MOST_SEEDS else f"{needed:,}"
     return (
         f"{names}: seeds vary by a standard deviation of {deviation:.2f} points, so that a difference of {points:.2f} "
-        f"takes {needed:,} trainings of each to be shown ({POWER:.0%} power, two-sided 5 %)"
+        f"takes {trainings} trainings of each to be shown ({POWER:.0%} power, two-sided 5 %)"
     )
 
 

@@ -101,6 +101,18 @@ def test_runs_are_evaluated_once_grouped_by_seed_and_drawn(command, small_data, 
     assert "./runs" in sweep.stdout
 
 
+def test_groups_are_told_apart_and_no_number_of_seeds_is_endless(command, tmp_path):
+    for name, wrong in {"x1": 30, "x2": 60, "y1": 31, "y2": 60}.items():
+        predictions(tmp_path / f"r{name}.csv", set(range(wrong)))
+    flat = " ".join(command("compare", "rx1.csv+rx2.csv", "ry1.csv+ry2.csv", "classes=0").stdout.split())
+    assert "rx (2) is rx1.csv, rx2.csv" in flat
+    assert "takes more than 1,000 trainings of each to be shown" in flat
+    same = " ".join(
+        command("compare", "rx1.csv+rx2.csv", "./rx1.csv+./rx2.csv", "rx1.csv+ry1.csv", "classes=0").stdout.split()
+    )
+    assert "r (2) is rx1.csv, ry1.csv" in same
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
