@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mean
 
 from cnnbench.analysis.report.run import Run
-from cnnbench.analysis.tables import Table
+from cnnbench.analysis.tables import Cell, Table
+from cnnbench.evaluation.seed_groups import by_seed
 
 LEVELS = (50, 30, 25, 20, 10)  # percent
 KEYS = {"training": "train_top1_error", "validation": "top1_error"}
@@ -24,10 +26,25 @@ def milestones(runs: Sequence[Run]) -> list[Table]:
     reached = {place: epochs for place, epochs in found.items() if any(epoch is not None for epoch in epochs)}
     if not reached:
         return []
-    rows = [(run.name, *(epochs[number] for epochs in reached.values())) for number, run in enumerate(runs)]
-    columns = {"run": "", **{f"{what} {level} %": "" for what, level in reached}}
-    notes = ["top-1 error; an empty place: not reached. Validation is counted where the run was evaluated"]
+    rows: list[tuple[Cell, ...]] = [
+        (run.name, *(epochs[number] for epochs in reached.values())) for number, run in enumerate(runs)
+    ]
+    for group in by_seed([run.config for run in runs]):
+        if len(group) > 1:
+            name = f"mean of {len(group)}: {', '.join(runs[number].name for number in group)}"
+            rows.append((name, *(_mean([epochs[number] for number in group]) for epochs in reached.values())))
+    columns = {"run": "", **{f"{what} {level} %": ",.4g" for what, level in reached}}
+    notes = [
+        "top-1 error; an empty place: not reached, of a mean by one of them. Validation is counted where the run was "
+        "evaluated"
+    ]
     return [Table("Epochs until an error was reached", columns, rows, notes)]
+
+
+def _mean(epochs: Sequence[int | None]) -> float | None:
+    """The mean of all, None where one has none."""
+    known = [epoch for epoch in epochs if epoch is not None]
+    return mean(known) if len(known) == len(epochs) else None
 
 
 def _errors(run: Run, key: str) -> list[tuple[int, float]]:

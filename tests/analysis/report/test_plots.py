@@ -1,6 +1,7 @@
 """The pictures of a report: what they draw is what runs hold, and what cannot be drawn is said."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -129,6 +130,18 @@ def test_epochs_until_an_error(run):
         ("two", 1, 1, 2, None, None, 2, None, None, None),
     ]
     assert milestones([run("short", epochs(5))]) == milestones([]) == []
+
+
+def test_epochs_until_an_error_have_a_mean_over_seeds(run, config):
+    seeds = [
+        run(f"s{seed}", epochs(*errors), config=replace(config, seed=seed))
+        for seed, errors in enumerate([(50, 40, 29), (60, 45, 28), (55, 29, 31)])
+    ]
+    (table,) = milestones([*seeds, run("alone", epochs(9, 8), config=replace(config, epochs=7))])
+    rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert list(rows) == ["s0", "s1", "s2", "alone", "mean of 3: s0, s1, s2"]
+    assert rows["mean of 3: s0, s1, s2"]["validation 30 %"] == pytest.approx((3 + 3 + 2) / 3)
+    assert rows["mean of 3: s0, s1, s2"]["validation 25 %"] is None, "none of them has reached it"
 
 
 def test_no_two_epochs_no_curve(run):
