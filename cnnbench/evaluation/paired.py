@@ -16,6 +16,7 @@ import numpy as np
 from cnnbench.evaluation.distributions import binomial_two_sided, normal_quantile, t_quantile, t_two_sided
 
 LEVEL = 0.05
+MOST_DRAWN = 4_000_000  # counts that are held at once by the bootstrap
 Over = Literal["images", "seeds", "images and seeds"]
 
 
@@ -117,10 +118,12 @@ def bootstrap(
     which all trainings answer alike are drawn together, by the multinomial distribution: the same, and fast."""
     random, n = np.random.default_rng(seed), first.shape[1]
     patterns, counts = np.unique(np.concatenate([first, second]), axis=1, return_counts=True)
-    drawn = np.broadcast_to(counts, (resamples, len(counts)))
+    shares = 100 * patterns.T.astype(np.float64) / n
+    errors = np.broadcast_to(counts @ shares, (resamples, len(patterns)))  # of the trainings of both
     if over != "seeds":
-        drawn = random.multinomial(n, counts / n, size=resamples)
-    errors = 100 * drawn @ patterns.T.astype(np.float64) / n  # (resamples, trainings of both)
+        step = max(1, MOST_DRAWN // len(counts))
+        sizes = [min(step, resamples - start) for start in range(0, resamples, step)]
+        errors = np.concatenate([random.multinomial(n, counts / n, size=size) @ shares for size in sizes])
     means = []
     for group in (errors[:, : len(first)], errors[:, len(first) :]):
         size = group.shape[1]

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from cnnbench.evaluation import paired
 from cnnbench.evaluation.paired import Discordant, bootstrap, difference, discordant, over_both, over_seeds
 
 
@@ -85,6 +86,13 @@ def test_the_bootstrap_by_patterns_is_the_bootstrap_by_images(over):
         ]
         slow.append(100 * (first[groups[0]][:, rows].mean() - second[groups[1]][:, rows].mean()))
     assert bootstrap(first, second, over) == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.25)
+
+
+def test_the_bootstrap_in_pieces_is_the_bootstrap(monkeypatch):
+    first, second = drawn(1, 3, 400, 1.0), drawn(2, 4, 400, 1.3)
+    whole = bootstrap(first, second, "images and seeds")
+    monkeypatch.setattr(paired, "MOST_DRAWN", 1000)
+    assert bootstrap(first, second, "images and seeds") == whole
 
 
 def test_networks_that_answer_alike_do_not_differ():

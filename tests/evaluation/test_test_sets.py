@@ -132,6 +132,12 @@ def test_the_folders_of_imagenet_v2_are_class_numbers_also_without_val(tmp_path)
     )
 
 
+def test_the_classes_of_imagenet_sketch_lie_bare_and_all_compete(command, weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "sketch", IDS)
+    assert errors(command, weights, tmp_path / "sketch") == (999, 995, None)
+
+
 def test_objectnet_is_mapped_masked_and_without_its_border(command, weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     root = make_objectnet(tmp_path / "objectnet-1.0")
