@@ -19,7 +19,8 @@ class CountedResult:
     """Errors of a run by one protocol: `wrong1` and `wrong5` of `n` images.
 
     `weights`: which of the run's; `words`: the protocol in words, if the evaluation says them; `published`: what it
-    can be compared with, or None, and `remark` says with what, or why not.
+    can be compared with, or None, and `remark` says with what, or why not; `own_images`: whether of the run's own data
+    set, with its own labels.
     """
 
     run: Run
@@ -31,6 +32,7 @@ class CountedResult:
     n: int
     published: Published | None
     remark: str
+    own_images: bool = True
 
     def error(self, top: int) -> Error:
         """The top-1 or the top-5 error beside the published one."""
@@ -69,10 +71,14 @@ def results_of(run: Run) -> list[CountedResult]:
 
 
 def main_result(run: Run) -> CountedResult | None:
-    """The result of a run that says most: one that can be compared with a published error, else by a single crop;
-    None if the run has not ended and was not evaluated."""
+    """The result of a run that says most: on its own images, one that can be compared with a published error, else by a
+    single crop; None if the run has not ended and was not evaluated."""
     results = results_of(run) if run.result or run.evaluations else []
-    return min(results, key=lambda result: (result.published is None, result.protocol not in SINGLE_CROP), default=None)
+    return min(
+        results,
+        key=lambda result: (not result.own_images, result.published is None, result.protocol not in SINGLE_CROP),
+        default=None,
+    )
 
 
 def protocol_notes(results: list[CountedResult]) -> list[str]:
@@ -148,7 +154,8 @@ def _result(run: Run, measured: MeasuredErrors) -> CountedResult:
     published, remark = _compared(run, measured)
     weights = ("averaged" if measured.weights == "averaged" else "as trained") + ", best epoch" * measured.best_epoch
     counts = measured.wrong1, measured.wrong5, measured.n
-    return CountedResult(run, measured.protocol, measured.protocol_in_words, weights, *counts, published, remark)
+    own = measured.data in (None, run.config.data.path) and not _other_truth(measured)
+    return CountedResult(run, measured.protocol, measured.protocol_in_words, weights, *counts, published, remark, own)
 
 
 def _other_truth(measured: MeasuredErrors) -> str:

@@ -80,6 +80,18 @@ def test_one_run_a_run_on_other_images_and_none(tmp_path, recipes):
     assert headline([]) == []
 
 
+def test_a_run_stands_by_its_own_images_and_not_by_a_test_set(tmp_path, recipes):
+    run = make_run(tmp_path / "run", recipes[0.1, 0], 200)
+    counts = {"wrong_top5": 0, "protocol": "center", "data": run.config.data.path}
+    for name, more in {
+        "center": {"wrong_top1": 200, "n": 1000},
+        "center-imagenet-a": {"wrong_top1": 90, "n": 100, "data": "/imagenet-a"},
+        "center-real": {"wrong_top1": 150, "n": 900, "labels": "/real.json"},
+    }.items():
+        (run.folder / f"eval-{name}.json").write_text(json.dumps(counts | more))
+    assert "with 20.00 % top-1 error (1,000 images" in headline([read_folder(run.folder)])[0]
+
+
 def test_error_against_cost_has_a_point_for_each_run_and_a_name_for_each_group(tmp_path, recipes):
     wrong = {(0.1, 0): 200, (0.1, 1): 204, (0.2, 0): 250}
     runs = [make_run(tmp_path / f"r{rate}-{seed}", recipes[rate, seed], wrong[rate, seed]) for rate, seed in wrong]
