@@ -150,10 +150,10 @@ def short_benchmarks() -> Iterator[None]:
 
     with (
         mock.patch.object(bench_time.time_rounds, "__defaults__", (0,)),
-        mock.patch.dict(bench_time.WARM_UP, {"cpu": 0}),
+        mock.patch.object(bench_time, "WARM_UP", 0),
         mock.patch.object(bench_train, "ROUND_SECONDS", 0),
         mock.patch.object(bench_train, "TURNS", 1),
-        mock.patch.dict(bench_model.MATRIX, {"cpu": 64}),
+        mock.patch.object(bench_model, "MATRIX", 64),
         mock.patch.object(bench_model, "LECTURE_BATCH", 3),
     ):
         yield
