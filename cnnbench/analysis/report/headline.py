@@ -47,9 +47,9 @@ def headline(runs: Sequence[Run]) -> list[str | Table]:
     images = f"{first.n:,} images of {first.run.config.data.path}, {first.protocol}"
     best = ranked[0]
     several = f", mean of {len(best.runs)} seeds" if len(best.runs) > 1 else ""
-    lead = "Best" if len(ranked) > 1 else "Reached"
-    said: list[str | Table] = [f"{lead}: {best.group.name} with {best.error:.2f} % top-1 error{several} ({images})."]
     found = _against_the_best(ranked)
+    lead = "Reached" if not found else "Best" if found[0].shown else "Lowest, by no more than chance may explain"
+    said: list[str | Table] = [f"{lead}: {best.group.name} with {best.error:.2f} % top-1 error{several} ({images})."]
     said += [verdict(one) for one in found[:MOST]]
     if others:
         said.append(f"Counted on other images or by another protocol, and not ranked: {', '.join(others)}.")

@@ -66,6 +66,7 @@ def test_answers_for_single_images_are_paired_where_they_are_kept(tmp_path, reci
     assert "p = 0.031 (McNemar, exact)" in headline([first, second])[1]
     (second.folder / "eval-center.csv").write_text("image,class,rank\na/1.png,a,0\n")
     assert "p = 0.74 (counts, unpaired)" in headline([first, second])[1], "answers of other weights are not taken"
+    assert headline([first, second])[0].startswith("Lowest, by no more than chance may explain: ")
 
 
 def test_one_run_a_run_on_other_images_and_none(tmp_path, recipes):
