@@ -47,8 +47,9 @@ class Table:
 def render(tables: Table | Iterable[Table], form: str = "table", width: int | None = None) -> str:
     """All tables as one text in one of FORMATS, without a final newline. Raises ValueError for another form.
 
-    Plain text is at most `width` columns wide (None: the terminal's, or TEXT_WIDTH), as long as breaking the longest texts into lines can do it. CSV holds
-    the rows as they are (several tables: one after another, an empty line between), JSON also titles and notes.
+    Plain text is at most `width` columns wide (None: the terminal's, or TEXT_WIDTH), as long as breaking the longest
+    texts into lines can do it. CSV holds the rows as they are (several tables: one after another, an empty line
+    between), JSON also titles and notes.
     """
     tables = [tables] if isinstance(tables, Table) else list(tables)
     if form == "json":
