@@ -59,7 +59,8 @@ SYNONYMS: tuple[Synonym, ...] = (
     Synonym("limit_train_batches overfit_batches limit_val_batches limit_test_batches train_subset_num_batches "
             "eval_subset_num_batches max_train_samples max_eval_samples num_sanity_val_steps steps_per_epoch "
             "validation_steps", why=PARTS),
-    Synonym("fast_dev_run dry_run smoke_test", "debug=fast", cases=_off("leave it out: it is off")),
+    Synonym("dry_run", why="`cnnbench train --dry-run ...` checks a run and says what it will need, without training"),
+    Synonym("fast_dev_run smoke_test", "debug=fast", cases=_off("leave it out: it is off")),
     Synonym("debug", cases=_on("debug=fast") | _off("debug=null"), sample="true"),
     Synonym("max_time", "max_hours={}", unit="hours", sample="00:12:00:00"),
     # rate and optimiser
