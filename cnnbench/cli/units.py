@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from cnnbench.cli.options import options_of_group
+from cnnbench.config.devices import DEVICES
 
 PRECISIONS = {
     **dict.fromkeys(("16", "16-mixed", "16-true", "half", "float16", "fp16-mixed", "amp", "amp_fp16", "mixed"), "fp16"),
@@ -84,7 +85,9 @@ def _recipe(value: str, _: str) -> str:
 
 
 def _device(value: str, _: str) -> str:
-    return "cuda" if re.fullmatch(r"gpus?|cuda:\d+|\d+|nvidia", value.lower()) else value
+    """auto takes the accelerator that there is; of a kind with a number the kind, for each process takes its own."""
+    kind = value.lower().partition(":")[0]
+    return kind if kind in DEVICES else "auto" if re.fullmatch(r"gpus?|\d+", kind) else value
 
 
 UNITS: dict[str, Callable[[str, str], str]] = {
