@@ -55,7 +55,16 @@ SMALL = {
     "inception_v2": ["image_size=107"],
     "googlenet": ["image_size=79", "average.start_epoch=0"],
 }
-QUICK = ["epochs=1", "batch=8", "data.workers=0", "processes=1", "device=cpu", "eval_batch=8", "compile=false"]
+QUICK = [
+    "epochs=1",
+    "schedule.warmup_epochs=0",
+    "batch=8",
+    "data.workers=0",
+    "processes=1",
+    "device=cpu",
+    "eval_batch=8",
+    "compile=false",
+]
 # Keys that make a command another kind of command.
 FORKS = ("archs", "augment", "ladder", "plot", "protocol", "runs", "weights", "weights_kind", "what")
 SHORTER = {
