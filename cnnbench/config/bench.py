@@ -9,7 +9,7 @@ from cnnbench.config.analyse import FORMATS
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.data import DataConfig
-from cnnbench.config.devices import DEVICES, MEMORY, PRECISIONS
+from cnnbench.config.devices import COMPILE_MODES, DEVICES, MEMORY, PRECISIONS
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.image_size import input_size
 
@@ -62,6 +62,9 @@ class BenchConfig:
         choices=MEMORY,
     )
     compile: bool = key("model, train, eval: compile the network with torch.compile", False)
+    compile_mode: str = key(
+        "compile: torch's mode; reduce-overhead: kernels are launched as CUDA graphs", "default", choices=COMPILE_MODES
+    )
     profile: bool = key("model: write a trace of one step, and list its ten costliest operators", False)
     trace: str = key("profile: file for the trace, which chrome://tracing and Perfetto read", "bench-trace.json")
     format: str = key("form of the output", "table", choices=FORMATS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnbench.config.arch import INTERPOLATIONS, ArchConfig
 from cnnbench.config.data import DataConfig
-from cnnbench.config.devices import DEVICES, PRECISIONS
+from cnnbench.config.devices import COMPILE_MODES, DEVICES, PRECISIONS
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.config.weights import from_key, match_key, set_key
@@ -79,6 +79,10 @@ class EvalConfig(TrainedConfig):
     data: DataConfig = group(DataConfig, "the images (the val split); null path: the run's")
     protocol: str = protocol_key()
     scales: list[int] = scales_key()
+    compile: bool = key("compile the network with torch.compile, for protocols of crops", False)
+    compile_mode: str = key(
+        "compile: torch's mode; reduce-overhead: kernels are launched as CUDA graphs", "default", choices=COMPILE_MODES
+    )
     exclude: str | None = key("file with images to leave out, one per line: names, or ILSVRC validation numbers", None)
     labels: str | None = key("file with other labels: ImageNet-ReaL's JSON, or a line `image class` for each", None)
     competing: str = competing_key()

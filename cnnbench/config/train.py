@@ -8,7 +8,7 @@ from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.config.average import AverageConfig
 from cnnbench.config.data import TrainingDataConfig
-from cnnbench.config.devices import DEVICES, MEMORY, PRECISIONS
+from cnnbench.config.devices import COMPILE_MODES, DEVICES, MEMORY, PRECISIONS
 from cnnbench.config.fields import MAY_CHANGE, SEED, Kind, Range, given, group, key
 from cnnbench.config.loggers import LOGGERS
 from cnnbench.config.optimizer import OptimizerConfig
@@ -135,7 +135,13 @@ class TrainConfig:
         choices=MEMORY,
         note=MAY_CHANGE,
     )
-    compile: bool = key("compile the network with torch.compile", False, note=MAY_CHANGE)
+    compile: bool = key("compile the network with torch.compile, for training and validation", False, note=MAY_CHANGE)
+    compile_mode: str = key(
+        "compile: torch's mode; reduce-overhead: kernels are launched as CUDA graphs",
+        "default",
+        choices=COMPILE_MODES,
+        note=MAY_CHANGE,
+    )
     deterministic: bool = key("only deterministic kernels (slower on a GPU)", False, note=MAY_CHANGE)
     eval_batch: int = key("images per process and step in evaluation", 256, note=MAY_CHANGE, range=Range(at_least=1))
     max_steps: int | None = key(

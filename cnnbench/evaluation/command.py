@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cnnbench.archs.compiled import WholeBatches, compiled
 from cnnbench.archs.from_config import build_network, weights_file
 from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.config.evaluate import EvalConfig
@@ -172,6 +173,8 @@ def _passes(
                 FullImages(split, arch, scale, data, order, workers),
             )
         return
+    if settings.compile:  # not whole images, each of another shape
+        model = WholeBatches(compiled(model, settings.compile_mode))
     transform = around(transform_of(member, split.border))
     batch = max(1, settings.batch // transform.views)
     order = list(evaluation_batches(len(split), batch, process.rank, process.world))

@@ -255,6 +255,7 @@ def _device(context: TrainContext) -> str:
     last = memory_format(context.config.channels_last, device) == torch.channels_last
     layout = "channels last" if last else "channels first"
     layout += f" (all that {device.type} has)" if context.config.channels_last and not last else ""
-    compiled = ", compiled" if context.config.compile else ""
+    mode = context.config.compile_mode
+    compiled = f", compiled{'' if mode == 'default' else f' ({mode})'}" if context.config.compile else ""
     saving = ", activations recomputed" if context.config.memory == "save" else ""
     return f"{name} per process, {context.precision.name}, {layout}{compiled}{saving}"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnbench.archs.compiled import WholeBatches, compiled
 from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.loading.normalise import Normalise
@@ -40,6 +41,7 @@ class TrainContext:
     data: TrainData
     model: nn.Module  # the bare network: saved and evaluated
     network: nn.Module  # the same, compiled and wrapped: trained
+    evaluated: list[nn.Module]  # the same, and the average if there is one, compiled
     averaged: AveragedWeights | None  # of `model`
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
@@ -98,14 +100,18 @@ def build_context(
     frozen = freeze(model, config)  # before it is wrapped, which counts the weights that have gradients
     factors = module_factors(model, config.optimizer, input_size(config), config.arch.in_channels)
     average = of_run(config.average, config.chosen_batch, config.epochs)
+    averaged = AveragedWeights(model, average) if average.kind != "none" else None
+    networks = [model, *([averaged.module] if averaged is not None else [])]
+    inner = [compiled(network, config.compile_mode) for network in networks] if config.compile else networks
     return TrainContext(
         config=config,
         folder=folder,
         process=process,
         data=data,
         model=model,
-        network=distributed.wrap(_compiled(model) if config.compile else model, process, device),
-        averaged=AveragedWeights(model, average) if average.kind != "none" else None,
+        network=distributed.wrap(inner[0], process, device),
+        evaluated=[WholeBatches(network) for network in inner] if config.compile else networks,
+        averaged=averaged,
         optimizer=build_optimizer(model, config.optimizer, config.chosen_batch, factors),
         scaler=precision.scaler(),
         precision=precision,
@@ -119,9 +125,3 @@ def build_context(
         starts=load_starts(folder),
         frozen=frozen,
     )
-
-
-def _compiled(model: nn.Module) -> nn.Module:
-    compiled = torch.compile(model)
-    assert isinstance(compiled, nn.Module)  # as it is of a module; torch's annotation says a function
-    return compiled

@@ -269,7 +269,7 @@ def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
     renew_statistics(context, state)
     with context.preemption.waiting(), context.preemption.together():
         (counts, loss), *others = evaluate(
-            [context.model, *([context.averaged.module] if context.averaged is not None else [])],
+            context.evaluated,
             context.data.validation,
             context.normalise,
             context.precision,

@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnbench.analysis.describe.network import published_classes
 from cnnbench.archs.activation_checkpointing import apply_memory
+from cnnbench.archs.compiled import compiled
 from cnnbench.archs.from_config import build_network
 from cnnbench.config.bench import BenchConfig, bench_size
 from cnnbench.config.train import TrainConfig
@@ -83,7 +84,5 @@ def build_bench_network(config: BenchConfig, classes: int | None = None) -> Benc
     call = model
     if config.compile:
         torch.compiler.reset()  # there is a limit to how often one class is compiled, and networks share theirs
-        compiled = torch.compile(model, dynamic=False)
-        assert isinstance(compiled, nn.Module)  # as what is compiled is one
-        call = compiled
+        call = compiled(model, config.compile_mode)
     return BenchNetwork(model, call, optimizer, precision.scaler(), precision, device, layout)
