@@ -17,6 +17,7 @@ What it has in common with a GPU:
   host leaves garbage there until then. Other copies wait, and are counted ("value"), as is all that needs a value;
 - memory is handed out at the launch, in multiples of 512 bytes, and given back with the last tensor that lies in it
   (a lack of it within a backward pass is raised just after it);
+- memory that nobody has written to yet holds NaN;
 - random numbers come from a generator of its own, in the order of the launches;
 - torch's table of autocast for devices of this kind is in force, and dtypes can be forbidden.
 

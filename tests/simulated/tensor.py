@@ -21,6 +21,7 @@ COPIES = ("aten::_to_copy", "aten::copy_")
 # Operations that change a tensor's shape in place would leave the tensor that Python holds with its old one.
 RESHAPING = ("aten::resize_", "aten::set_", "aten::t_", "aten::squeeze_", "aten::unsqueeze_", "aten::transpose_")
 WAITING = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)  # the host has to know a value
+EMPTY = ("aten::empty", "aten::empty_like", "aten::empty_strided", "aten::new_empty", "aten::new_empty_strided")
 GARBAGE = 0x5A  # what lies in each byte of host memory that a copy has not reached yet
 
 
@@ -176,7 +177,10 @@ def _on_device(device: SimulatedDevice, name: str, value: Any) -> Any:
 
 
 def _seeded(device: SimulatedDevice, func: Any) -> Callable[..., Any]:
-    """`func`; its random numbers come from the device's own generator, as it is at the launch."""
+    """`func`; its random numbers come from the device's own generator, as it is at the launch, and memory that it
+    leaves without values holds garbage."""
+    if func._schema.name in EMPTY:
+        return lambda *args, **kwargs: _spoilt(func(*args, **kwargs))
     if torch.Tag.nondeterministic_seeded not in func.tags:
         return func
     seed = device.next_seed()
@@ -190,6 +194,11 @@ def _seeded(device: SimulatedDevice, func: Any) -> Callable[..., Any]:
             torch.default_generator.set_state(before)
 
     return draw
+
+
+def _spoilt(memory: torch.Tensor) -> torch.Tensor:
+    """Memory with what nobody has written there: NaN where there is one."""
+    return memory.fill_(torch.nan if memory.is_floating_point() else GARBAGE)
 
 
 def _outputs(device: SimulatedDevice, func: Any, flat: list[Any], form: Any) -> tuple[list[Any], Any] | None:

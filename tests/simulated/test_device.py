@@ -140,6 +140,11 @@ def test_autocast_goes_by_the_table(accelerator: SimulatedDevice) -> None:
     assert model(images).dtype == torch.float32
 
 
+def test_memory_that_nobody_has_written_to_is_garbage(accelerator: SimulatedDevice) -> None:
+    assert torch.empty(3, device="sim").isnan().all()
+    assert torch.empty_like(torch.ones(3, device="sim")).isnan().all()
+
+
 def test_a_type_can_be_forbidden(accelerator: SimulatedDevice) -> None:
     accelerator.forbidden = {torch.float64}
     with pytest.raises(TypeError, match=r"float64 on sim"):
