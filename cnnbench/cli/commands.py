@@ -11,6 +11,7 @@ from cnnbench.config.analyse import (
     LectureConfig,
     RecipesConfig,
     ReportConfig,
+    RunsConfig,
     VerifyConfig,
     ZooConfig,
 )
@@ -207,6 +208,15 @@ COMMANDS = {
         WhereConfig,
         "analysis.where.command:where_command",
         ("config.where:check_where", "archs.weights.torchvision:check_published"),
+    ),
+    "runs": Command(
+        "runs",
+        "the runs in runs/: how each stands, its epoch, its error, and the time that is left",
+        ("cnnbench runs", "cnnbench runs format=json"),
+        RunsConfig,
+        "analysis.runs_table:list_runs",
+        ("config.checks:check_keys",),
+        bare="runs",
     ),
     "report": Command(
         "report",

@@ -26,6 +26,7 @@ from cnnbench.cli.command import Command, function
 from cnnbench.cli.compose import COMPOSITION_ERRORS, OTHER_ERRORS, compose, composing, store_schema, typed_config
 from cnnbench.cli.habits import answer_habits
 from cnnbench.cli.hints import explain, unknown_key, wrong_choice
+from cnnbench.cli.like import repeated
 from cnnbench.cli.sweep import check_points, sweep_folder
 from cnnbench.cli.weights_keys import set_keys_of_weights
 from cnnbench.cli.words import check_syntax, in_full, split_options, typed_keys, with_names, without
@@ -46,7 +47,7 @@ def run(command: Command, words: list[str]) -> None:
     check_syntax(overrides)
     if "archs" not in entries(command.schema) and any(word.startswith("archs=") for word in overrides):
         raise UserError(unknown_key("archs", command.schema))  # which Hydra would not know by that name
-    overrides = in_full(overrides)
+    overrides = repeated(command, in_full(overrides))
     words = [*options, *overrides]  # Hydra's parser takes no overrides on both sides of an option
     if {"--cfg", "-c"} & set(words):
         _check_shown(command, options, overrides)

@@ -123,7 +123,7 @@ TABLE: tuple[Acts, ...] = (
     Acts(TrainedConfig, WEIGHTS, _has_weights, "acts only with weights=FILE: a run has its own weights"),
     Acts(TrainedConfig, ("arch.*",), lambda c: c.arch is not None, NETWORK),
     Acts(EvalConfig, ("data.train_fraction", "data.max_bad"), lambda _: False, OF_TRAINING),
-    Acts(PredictConfig, ("data.train_fraction", "data.max_bad", "data.classes"), lambda _: False, OF_TRAINING),
+    Acts(PredictConfig, ("data.train_fraction", "data.max_bad"), lambda _: False, OF_TRAINING),
     Acts(
         EvalConfig,
         ("crop_ratio",),

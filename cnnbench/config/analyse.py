@@ -9,7 +9,7 @@ from cnnbench.config.data import DataConfig
 from cnnbench.config.devices import DEVICES
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.train import TrainConfig
-from cnnbench.config.weights import from_key, match_key, set_key
+from cnnbench.config.weights import checkpoint_key, from_key, match_key, set_key
 
 FORMATS = ("table", "markdown", "csv", "json")  # of printed tables
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
@@ -82,6 +82,15 @@ class ReportConfig:
 
 
 @dataclass(frozen=True)
+class RunsConfig:
+    runs: list[str] = key(
+        "runs, or folders of runs; `runs A B` is short for `runs=[A,B]`; []: all in runs/",
+        [],
+    )
+    format: str = key("form of the output", "table", choices=FORMATS)
+
+
+@dataclass(frozen=True)
 class LectureConfig:
     name: str | None = key("the claim to show; `lecture NAME` is short for `lecture name=NAME`; null: list them", None)
     format: str = key("form of the output", "table", choices=FORMATS)
@@ -104,7 +113,7 @@ class LectureConfig:
 @dataclass(frozen=True)
 class ExportConfig:
     run: str | None = key("run to export: folder, or name in runs/", None)
-    checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
+    checkpoint: str = checkpoint_key()
     weights_kind: str = key("of the run: its weights, or their average", "raw", choices=("raw", "averaged"))
     arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
     weights: str | None = key("file of weights, or torchvision, where no run is given", None)

@@ -10,6 +10,7 @@ from cnnbench.config.data import DataConfig, check_source
 from cnnbench.config.devices import DEVICES
 from cnnbench.config.evaluate import protocol_key
 from cnnbench.config.fields import SEED, Range, check_fields, group, key, require
+from cnnbench.config.weights import checkpoint_key
 
 NOTHING_TO_COMPARE = (
     "nothing to compare: name two runs or more, or files of predictions, as in `cnnbench compare vgg16 resnet50`"
@@ -44,7 +45,7 @@ class CompareConfig:
     resamples: int = key("of the bootstrap", 10_000, range=Range(at_least=100))
     seed: int = key("of the bootstrap", 0, range=SEED)
     protocol: str = protocol_key()
-    checkpoint: str = key("which weights of runs", "last", choices=("last", "best"))
+    checkpoint: str = checkpoint_key("runs")
     weights_kind: str = key("of runs: their weights, or their average", "raw", choices=("raw", "averaged"))
     data: DataConfig = group(DataConfig, "the images (the val split); null path: those of the runs")
     batch: int = key("views per process and step, where a run is evaluated first", 256, range=Range(at_least=1))

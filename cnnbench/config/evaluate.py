@@ -10,7 +10,7 @@ from cnnbench.config.data import DataConfig
 from cnnbench.config.devices import COMPILE_MODES, DEVICES, PRECISIONS
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.protocols import PROTOCOLS
-from cnnbench.config.weights import from_key, match_key, set_key
+from cnnbench.config.weights import checkpoint_key, from_key, match_key, set_key
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class TrainedConfig:
     """A trained network, by its run or its weights, and how its images are made."""
 
     run: str | None = key("the run: folder, or name in runs/", None)
-    checkpoint: str = key("which weights of the run", "last", choices=("last", "best"))
+    checkpoint: str = checkpoint_key()
     weights_kind: str = key("of the run: its weights, or their average", "raw", choices=("raw", "averaged"))
     arch: ArchConfig | None = group(ArchConfig, "the network, where no run is given")
     weights: Any = key("file of weights, or torchvision, where no run is given", None)

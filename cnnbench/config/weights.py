@@ -30,6 +30,10 @@ def set_key() -> Any:
     return key("of a file with several sets of weights, the one to take; null: the averaged one, if there is one", None)
 
 
+def checkpoint_key(of: str = "the run") -> Any:
+    return key(f"which weights of {of}: last, best, or the number of an epoch that keep_every kept", "last")
+
+
 def from_key() -> Any:
     return key(
         "publisher of the weights, whose images and switches are taken where none are given, as timm:a1_in1k "

@@ -17,6 +17,7 @@ from cnnbench.evaluation.ensemble import EnsembleMember
 from cnnbench.evaluation.error_table import error_table
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.evaluation.statistics import wilson_interval
+from cnnbench.runs import checkpoint
 from cnnbench.runs.absolute import absolute, absolute_if_given, typed
 from cnnbench.runs.paths import run_folder
 from cnnbench.runs.results import EvaluationResult
@@ -82,7 +83,7 @@ def _result(
         "protocol_in_words": "; ".join(dict.fromkeys(member.protocol for member in group)),
         "weights": paths["weights"],
         "weights_kind": config.weights_kind,
-        "checkpoint": config.checkpoint if config.run is not None or config.runs else None,
+        "checkpoint": checkpoint.in_full(config.checkpoint) if config.run is not None or config.runs else None,
         "data": paths["data"],
         "data_form": split.storage.form,
         "labels": paths["labels"],
@@ -127,7 +128,7 @@ def _changed(config: EvalConfig) -> dict[str, Any]:
 def result_file(config: EvalConfig, run: str) -> Path:
     """In the run's folder: one for each protocol, kind of weights, and choice of settings, labels and images."""
     parts = ["eval", config.protocol, *(["averaged"] if config.weights_kind == "averaged" else [])]
-    parts += ["best"] * (config.checkpoint == "best")
+    parts += [checkpoint.in_full(config.checkpoint)] * (config.checkpoint != "last")
     parts += [f"{name}-{plain(value).strip('[]').replace(',', '-')}" for name, value in _changed(config).items()]
     parts += [Path(name).stem for name in (config.data.path, config.labels, config.exclude) if name is not None]
     return run_folder(run) / f"{'-'.join(parts)}.json"

@@ -17,6 +17,7 @@ data              form, decoder and pixels of the images
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -66,6 +67,22 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
         raise UserError(f"cannot write {path}: {why}{kept}") from error
     finally:
         _remove(scratch)
+
+
+def in_full(name: str) -> str:
+    """`name` as files have it: last, best, or epoch-0060, which 60 and epoch-60 mean too."""
+    epoch = re.fullmatch(r"(?:epoch-)?0*(\d+)", name)
+    return of_epoch(int(epoch[1])).removesuffix(".pt") if epoch else name
+
+
+def asked_for(folder: Path, name: str) -> Path:
+    """The file in `folder` that `name` means. UserError with those that are there if it is not."""
+    file = folder / f"{in_full(name)}.pt"
+    if not file.exists():
+        there = sorted(path.stem for path in folder.glob("*.pt") if path.name not in (PREVIOUS, DAMAGED))
+        why = f"it has {', '.join(there)}" if there else "nothing was saved yet: train on"
+        raise UserError(f"{folder.parent} has no checkpoint={name}; {why}")
+    return file
 
 
 def find_last(folder: Path) -> Path | None:

@@ -39,9 +39,7 @@ def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
         return TrainedModel(arch.name, arch, weights, None, None)
     folder = run_folder(config.run)
     trained = load_config(folder)
-    file = folder / CHECKPOINTS / f"{config.checkpoint}.pt"
-    if not file.exists():
-        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet: train on, or give another checkpoint=")
+    file = checkpoint.asked_for(folder / CHECKPOINTS, config.checkpoint)
     content = checkpoint.load(file)
     averaged = None
     if config.weights_kind == "averaged":

@@ -45,8 +45,9 @@ class Guard:
     def update(self, optimizer: torch.optim.Optimizer, step: Callable[[], object], more: bool) -> None:
         """Call `step`, which has `optimizer` change the weights, and may change `more` by itself: without effect once
         the flag is set."""
-        if not more and takes_flag(optimizer):
+        if takes_flag(optimizer):
             start_momentum(optimizer)
+        if not more and takes_flag(optimizer):
             optimizer.grad_scale, optimizer.found_inf = None, self.bad  # type: ignore[attr-defined]
             try:
                 step()

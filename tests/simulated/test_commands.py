@@ -128,12 +128,14 @@ def test_memory_that_runs_out_is_said_with_the_cure(
 
 
 @pytest.mark.parametrize("what", ["model", "train", "eval"])
-def test_bench(what: str, done: Callable[..., str], accelerator: SimulatedDevice, monkeypatch: Any) -> None:
+def test_bench(what: str, command: Run, small_data: Path, accelerator: SimulatedDevice, monkeypatch: Any) -> None:
     monkeypatch.setattr(bench_model, "MATRIX_ON_GPU", 16)
     monkeypatch.setattr(timing, "WARM_UP_ON_GPU", 1)
     monkeypatch.setattr(timing.time_rounds, "__defaults__", (0,))
     monkeypatch.setattr(bench_training, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(bench_training, "TURNS", 1)
-    words = ("arch=lenet", "image_size=32", "rounds=1", "batch=10", "data.workers=0", "loader_images=20", "images=20")
-    out = done("bench", f"what={what}", *words)
-    assert "simulated accelerator" in out
+    images = ("data.workers=0", "loader_images=20", "images=20", f"data={small_data}")
+    words = ("arch=lenet", "image_size=32", "rounds=1", "batch=10", *(images if what != "model" else ()))
+    finished = command("bench", f"what={what}", *words)
+    assert finished.returncode == 0, finished.stderr
+    assert "simulated accelerator" in finished.stdout

@@ -13,6 +13,7 @@ from cnnbench.config.evaluate import EvalConfig
 from cnnbench.evaluation.answers import read_answers
 from cnnbench.evaluation.command import evaluate_and_report
 from cnnbench.evaluation.result import report_evaluation, result_file
+from cnnbench.runs import checkpoint
 from cnnbench.runs.absolute import absolute
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import CHECKPOINTS, CONFIG, folders_of_runs, run_folder, run_name, runs_in
@@ -41,16 +42,23 @@ def _find(name: str, config: CompareConfig) -> list[Compared]:
     raise UserError(f"{name} is neither a run nor a file that `cnnbench eval` wrote{near}")
 
 
+def _saved(folder: Path, name: str, needed: bool) -> float:
+    """When the checkpoint was written; 0 for one that is gone and not `needed`, since its answers are there."""
+    try:
+        return checkpoint.asked_for(folder / CHECKPOINTS, name).stat().st_mtime
+    except UserError:
+        if needed:
+            raise
+        return 0.0
+
+
 def _run(folder: Path, config: CompareConfig) -> Compared:
     """The answers of a run by the protocol of `config`: those that are there, if they are of its present weights."""
     trained, settings = load_config(folder), _settings(folder, config)
     file = result_file(settings, str(settings.run))
-    answers, weights = file.with_suffix(".csv"), folder / CHECKPOINTS / f"{config.checkpoint}.pt"
-    result = load_evaluation(file)
+    answers, result = file.with_suffix(".csv"), load_evaluation(file)
     images = config.data.path or trained.data.path
-    if not weights.exists() and result is None:
-        raise UserError(f"{folder} has no {config.checkpoint} checkpoint yet: train on, or leave it out")
-    fresh = answers.exists() and (not weights.exists() or answers.stat().st_mtime >= weights.stat().st_mtime)
+    fresh = answers.exists() and answers.stat().st_mtime >= _saved(folder, config.checkpoint, result is None)
     if result is None or not fresh or images is None or result.get("data") != absolute(images):
         print(f"evaluating {run_name(folder)} first", file=sys.stderr)
         with redirect_stdout(sys.stderr):

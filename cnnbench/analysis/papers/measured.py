@@ -12,8 +12,8 @@ from cnnbench.runs.results import EvaluationResult, RunResult
 class MeasuredErrors:
     """`wrong1` and `wrong5` of `n` images, by `protocol`, with the weights "raw" or "averaged".
 
-    `data`, `classes` (of the run's data) and `training_images` are None where no file says them. `best_epoch`: whether
-    of the checkpoint of the best epoch, which was chosen on the same images. `changed`: what the test does otherwise
+    `data`, `classes` (of the run's data) and `training_images` are None where no file says them. `checkpoint`:
+    which of the run's, as best, which was chosen on the same images. `changed`: what the test does otherwise
     than its protocol; `labels` and `exclude`: files of other labels, and of images left out.
     """
 
@@ -26,7 +26,7 @@ class MeasuredErrors:
     data: str | None = None
     classes: int | None = None
     training_images: int | None = None
-    best_epoch: bool = False
+    checkpoint: str = "last"
     changed: dict[str, Any] = field(default_factory=dict)
     labels: str | None = None
     exclude: str | None = None
@@ -38,7 +38,7 @@ class MeasuredErrors:
     def test(self) -> tuple[Any, ...]:
         """What was asked of the network: equal tuples are one test, whose errors of several trainings compare."""
         changed = tuple(sorted(map(str, self.changed.items())))
-        return self.protocol, self.weights, self.n, self.data, self.best_epoch, changed, self.labels, self.exclude
+        return self.protocol, self.weights, self.n, self.data, self.checkpoint, changed, self.labels, self.exclude
 
     def counts(self) -> tuple[str, str, int, int, int]:
         """What two records of one evaluation have in common: equal tuples are the same count."""
@@ -78,7 +78,7 @@ def errors_of_evaluation(content: EvaluationResult, run: RunResult | None) -> Me
         data=content.get("data"),
         classes=None if run is None else run.get("classes"),
         training_images=None if run is None else run.get("training_images"),
-        best_epoch=content.get("checkpoint") == "best",
+        checkpoint=content.get("checkpoint") or "last",
         changed=content.get("changed", {}),
         labels=content.get("labels"),
         exclude=content.get("exclude"),

@@ -90,7 +90,8 @@ def changed_keys(measured: MeasuredErrors, split: str) -> list[str]:
     changed = {name: value for name, value in measured.changed.items() if name != "scales"}
     return [
         *(f"{name}={plain(value)}" for name, value in changed.items()),
-        *(["checkpoint=best"] if measured.best_epoch else []),  # an epoch chosen on the same images
+        # best is an epoch chosen on the same images, an earlier one not the run's end
+        *([f"checkpoint={measured.checkpoint}"] if measured.checkpoint != "last" else []),
         *([f"labels={measured.labels}"] if measured.labels else []),
         *([f"exclude={measured.exclude}"] if measured.exclude and split != "val_non_blacklisted" else []),
     ]

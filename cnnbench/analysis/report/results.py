@@ -146,13 +146,15 @@ def recipe_of(run: Run) -> str:
 def _repeated(own: MeasuredErrors, evaluations: list[MeasuredErrors]) -> bool:
     """Whether `cnnbench eval` has counted the same again."""
     return any(
-        own.counts() == other.counts() and not other.best_epoch and not _other_truth(other) for other in evaluations
+        own.counts() == other.counts() and other.checkpoint == "last" and not _other_truth(other)
+        for other in evaluations
     )
 
 
 def _result(run: Run, measured: MeasuredErrors) -> CountedResult:
     published, remark = _compared(run, measured)
-    weights = ("averaged" if measured.weights == "averaged" else "as trained") + ", best epoch" * measured.best_epoch
+    weights = "averaged" if measured.weights == "averaged" else "as trained"
+    weights += "" if measured.checkpoint == "last" else f", checkpoint={measured.checkpoint}"
     counts = measured.wrong1, measured.wrong5, measured.n
     own = measured.data in (None, run.config.data.path) and not _other_truth(measured)
     return CountedResult(run, measured.protocol, measured.protocol_in_words, weights, *counts, published, remark, own)

@@ -16,7 +16,8 @@ FILES = (
     *("answer", "filters", "activations", "receptive-field", "occlusion", "deconvolution", "top-images", "grad-cam"),
     *("units", "gradients", "landscape"),
 )
-QUICK = ("images=10", "batch=5", "points=3", "landscape_images=2", "data.workers=0", "device=cpu", "stride=9")
+FEW = ("images=10", "batch=5", "data.workers=0", "device=cpu")
+QUICK = (*FEW, "points=3", "landscape_images=2", "stride=9")
 
 
 SAID = (
@@ -79,7 +80,7 @@ def test_one_page_and_a_file_for_each_picture(command, small_data, picture, weig
 def test_a_run_brings_its_classes_and_its_data(command, small_data, picture, tmp_path):
     done = command("train", "recipe=quick", "epochs=1", f"data={small_data}", "run=one", "data.workers=0", "batch=20")
     assert done.returncode == 0, done.stderr
-    words = ("look", "run=one", f"image={picture}", "layer=conv1", "unit=5", "output=seen", *QUICK)
+    words = ("look", "run=one", f"image={picture}", "layer=conv1", "unit=5", "output=seen", *FEW)
     done = command(*words, "pictures=[grad_cam,filters]", "target=trouser")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "seen/look.html").read_text()
@@ -118,7 +119,7 @@ def test_what_cannot_be_is_said_in_one_sentence(words, command, small_data, pict
     given = [f"weights={weights}", f"data={small_data}", f"image={picture}"]
     keys = [word.partition("=")[0] for word in words.split()]
     given = [word for word in given if word.partition("=")[0] not in keys]
-    done = command("look", "arch=lenet", *given, *QUICK, *words.split())
+    done = command("look", "arch=lenet", *given, *FEW, *words.split())
     assert done.returncode == 2
     said = done.stderr.strip().splitlines()
     assert len(said) == 1
