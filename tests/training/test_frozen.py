@@ -83,9 +83,9 @@ def last(folder) -> dict:
     return checkpoint.load(folder / "checkpoints/last.pt")
 
 
-@pytest.mark.parametrize("processes", [1, 3])
+@pytest.mark.parametrize("processes", [1, 2])
 def test_a_frozen_part_stays_to_the_bit_and_a_run_continues_to_the_same(place, command, small_data, processes):
-    words = [*WORDS, *START, f"data={small_data}", f"processes={processes}", "epochs=2", "batch=21", "save_every=1"]
+    words = [*WORDS, *START, f"data={small_data}", f"processes={processes}", "epochs=2", "batch=20", "save_every=1"]
     whole = command("train", *words, "run=whole")
     assert whole.returncode == 0, whole.stderr
     assert "new classifier fc: 7 classes in the file, 3 in the network" in whole.stdout
