@@ -42,7 +42,7 @@ COUNTED = "classes are counted in the data, and the classifier is made for them:
 EVERY_DEVICE = "every visible GPU is used, each by one process: leave it out, or give processes=N"
 NODES = "nodes are the launcher's: `srun` or `torchrun` starts the processes, and they join (docs/cluster.md)"
 FIXED = "data are normalised as the network's file says, by arch.mean=[R,G,B] and arch.std=[R,G,B]"
-WRITTEN = "metrics.jsonl and TensorBoard's files are written into the run's folder, and no other tracker is here"
+WRITTEN = "metrics.jsonl and TensorBoard's files are in the run's folder; logger=[tensorboard,wandb] is the other"
 OWN_FILES = "give data=FOLDER with the data set's own files; data=sample has bundled images"
 PARTS = "max_steps=N stops after so many optimiser steps, and max_eval_images=N evaluates on fewer images"
 AT_BASE = "it is stated at optimizer.base_batch images; with optimizer.scaling=none it is taken as it is"
@@ -308,11 +308,14 @@ SYNONYMS: tuple[Synonym, ...] = (
             sample="2", unit="duration"),
     Synonym("val_check_interval eval_steps evaluation_strategy eval_strategy", why="evaluation comes at the end of "
             "epochs: evaluate_every=N"),
-    Synonym("wandb use_wandb log_wandb wandb_project mlflow comet neptune clearml report_to tracker trackers "
-            "wandb.project", why=WRITTEN),
+    Synonym("wandb use_wandb log_wandb", "logger=[tensorboard,wandb]", cases=_off("leave it out: it is off"),
+            sample="true"),
+    Synonym("wandb_project wandb.project", why="logger=[tensorboard,wandb], and the project by the variable "
+            "WANDB_PROJECT"),
+    Synonym("mlflow comet neptune clearml report_to tracker trackers", why=WRITTEN),
     Synonym("tensorboard use_tensorboard tb log_tb", "logger=[tensorboard]", cases=_off("logger=[]"), sample="true"),
     Synonym("logger loggers", cases=_off("logger=[]") | _on("logger=[tensorboard]")
-            | {"tensorboard": "logger=[tensorboard]", "trace": "logger=[trace]", "wandb": WRITTEN, "[wandb]": WRITTEN,
+            | {"tensorboard": "logger=[tensorboard]", "trace": "logger=[trace]", "wandb": "logger=[wandb]",
                "csv": WRITTEN, "mlflow": WRITTEN, "many_loggers": WRITTEN},
             sample="tensorboard"),
     Synonym("profiler profile use_profiler", "debug=profile", cases=_off("leave it out: it is off"), sample="true"),

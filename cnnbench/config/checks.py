@@ -28,6 +28,7 @@ from cnnbench.config.data import MISSING, check_file, check_source, is_synthetic
 from cnnbench.config.evaluate import EvalConfig, TrainedConfig, weights_of
 from cnnbench.config.fields import check_fields, given, plain, require
 from cnnbench.config.image_size import check_image_sizes, input_size, training_image_sizes
+from cnnbench.config.loggers import check_loggers
 from cnnbench.config.optimizer import check_optimizer
 from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.config.recipes import check_recipe
@@ -64,6 +65,7 @@ def check_train(config: TrainConfig) -> None:
         not config.one_batch or config.data.holdout == 0,
         "one_batch=true trains and tests on one batch, of which data.holdout takes nothing: leave one out",
     )
+    check_loggers(config.logger)
     check_optimizer(config.optimizer)
     check_schedule(config.schedule, config.epochs)
     check_average(config.average, config.epochs)

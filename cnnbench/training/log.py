@@ -15,6 +15,7 @@ from cnnbench.training.loggers.json_lines import JsonLines
 from cnnbench.training.loggers.logger import LoggedRun, Logger, Scope
 from cnnbench.training.loggers.tensorboard import TensorBoard
 from cnnbench.training.loggers.trace import Trace
+from cnnbench.training.loggers.wandb import WandB
 
 ALWAYS: tuple[Callable[[LoggedRun], Logger], ...] = (Console, JsonLines)
 
@@ -50,5 +51,5 @@ class Log:
 # The keys are those of config.loggers.LOGGERS.
 CHOSEN: Implementations[Callable[[LoggedRun], Logger]] = Implementations(
     "CHOSEN in cnnbench/training/log.py",
-    {"tensorboard": TensorBoard, "trace": Trace},
+    {"tensorboard": TensorBoard, "trace": Trace, "wandb": WandB},
 )

@@ -17,7 +17,7 @@ from tensorboard.plugins.hparams import metadata
 from cnnbench.runs.start import started
 from cnnbench.runtime.distributed import Process
 from cnnbench.training import pictures
-from cnnbench.training.loggers.tensorboard import EPOCH_TAGS
+from cnnbench.training.loggers.tags import EPOCH_TAGS
 from cnnbench.training.process import train_process
 
 pytestmark = pytest.mark.slow

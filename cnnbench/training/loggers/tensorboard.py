@@ -10,27 +10,9 @@ from torch.utils.tensorboard import summary
 
 from cnnbench.training.loggers.event_files import EventFile, PointKey, rewrite
 from cnnbench.training.loggers.logger import LoggedRun, Scope
+from cnnbench.training.loggers.tags import EPOCH_TAGS, STEP_TAGS, points
 
 HPARAMS = "_hparams_/"  # how the tags of the config beside the final errors begin
-STEP_EVERY = 50  # steps between two points of the curves of steps
-STEP_TAGS = {
-    "loss": "train/step_loss",
-    "rate": "train/rate",
-    "images_per_second": "speed/images_per_second",
-    "data_wait": "speed/data_wait",
-}
-EPOCH_TAGS = {
-    "train_loss": "train/loss",
-    "train_top1_error": "train/top1_error",
-    "val_loss": "val/loss",
-    "top1_error": "val/top1_error",
-    "top5_error": "val/top5_error",
-    "averaged_val_loss": "val/averaged_loss",
-    "averaged_top1_error": "val/averaged_top1_error",
-    "averaged_top5_error": "val/averaged_top5_error",
-    "images_per_second": "speed/epoch_images_per_second",
-    "data_wait": "speed/epoch_data_wait",
-}
 
 
 class TensorBoard:
@@ -49,12 +31,8 @@ class TensorBoard:
         self.events = EventFile(folder, saved + 1 if saved else 0)
 
     def scalars(self, scope: Scope, step: int, values: Mapping[str, Any]) -> None:
-        if scope == "step" and step % STEP_EVERY:
-            return
-        tags = {"step": STEP_TAGS, "epoch": EPOCH_TAGS, "final": {name: name for name in values}}[scope]
-        for name, tag in tags.items():
-            if name in values:
-                self.events.add(summary.scalar(tag, float(values[name])), step)
+        for tag, value in points(scope, step, values).items():
+            self.events.add(summary.scalar(tag, value), step)
 
     def images(self, step: int, name: str, picture: np.ndarray) -> None:
         self.events.add(summary.image(name, picture, dataformats="HWC"[: picture.ndim]), step)
@@ -69,4 +47,4 @@ class TensorBoard:
 
 def _points(epoch: Mapping[str, Any]) -> dict[PointKey, float]:
     """What the curves show of an epoch, a line of metrics.jsonl."""
-    return {(tag, epoch["step"]): float(epoch[name]) for name, tag in EPOCH_TAGS.items() if name in epoch}
+    return {(tag, epoch["step"]): value for tag, value in points("epoch", epoch["step"], epoch).items()}
