@@ -13,6 +13,10 @@ OPTIMIZERS = {
     "tensorflow_rmsprop": Kind("RMSProp of the Inception papers, TensorFlow's", ("alpha", "eps", "momentum")),
     "adam": Kind("Adam", ("betas", "eps", "fused")),
     "adamw": Kind("Adam with decoupled weight decay", ("betas", "eps", "fused")),
+    "muon": Kind(
+        "orthogonal steps for matrices and filters, Adam's for norms and biases, with decoupled weight decay",
+        ("momentum", "betas", "eps"),
+    ),
     "lars": Kind("momentum, a rate for each tensor of weights: large batches", ("momentum", "trust_coefficient")),
     "lamb": Kind("Adam, a rate for each tensor of weights: large batches", ("betas", "eps")),
 }
@@ -30,7 +34,7 @@ class OptimizerConfig:
         source="our choice: at the recipe's batch the rate is its paper's, at others it follows Goyal et al. 2017, 2.1",
     )
     momentum: float = key(
-        "sgd, caffe_sgd, both rmsprop, lars: momentum in [0, 1)",
+        "sgd, caffe_sgd, both rmsprop, muon, lars: momentum in [0, 1)",
         0.0,
         range=Range(at_least=0, below=1),
     )
@@ -42,12 +46,12 @@ class OptimizerConfig:
         range=Range(at_least=0, below=1),
     )
     betas: list[float] = key(
-        "adam, adamw, lamb: shares of the two means that stay, each in [0, 1)",
+        "adam, adamw, muon, lamb: shares of the two means that stay, each in [0, 1)",
         [0.9, 0.999],
         range=Range(at_least=0, below=1),
     )
     eps: float = key(
-        "both rmsprop, adam, adamw, lamb: added to the divisor (tensorflow_rmsprop: below the root)",
+        "both rmsprop, adam, adamw, muon, lamb: added to the divisor (tensorflow_rmsprop: below the root)",
         1e-8,
         range=Range(at_least=0),
     )
@@ -57,7 +61,7 @@ class OptimizerConfig:
         range=Range(above=0),
     )
     weight_decay: float = key(
-        "L2 penalty factor; adamw, lamb: share of the weights, times the rate, taken off at each step",
+        "L2 penalty factor; adamw, muon, lamb: share of the weights, times the rate, taken off at each step",
         0.0,
         range=Range(at_least=0),
     )

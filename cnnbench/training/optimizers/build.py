@@ -17,6 +17,7 @@ from cnnbench.runtime.implementations import Implementations
 from cnnbench.training.optimizers.caffe_sgd import CaffeSGD
 from cnnbench.training.optimizers.lamb import LAMB
 from cnnbench.training.optimizers.lars import LARS
+from cnnbench.training.optimizers.muon import Muon
 from cnnbench.training.optimizers.tensorflow_rmsprop import TensorFlowRMSProp
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
@@ -126,6 +127,7 @@ UPDATE_RULES: Implementations[Callable[[list[dict], float, OptimizerConfig], tor
         "adamw": lambda groups, lr, config: torch.optim.AdamW(
             groups, lr, betas=_betas(config), eps=config.eps, fused=_fused(config, groups)
         ),
+        "muon": lambda groups, lr, config: Muon(groups, lr, config.momentum, _betas(config), config.eps),
         "lars": lambda groups, lr, config: LARS(
             groups, lr, config.momentum, trust_coefficient=config.trust_coefficient
         ),

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim import _muon
 
 from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
 from cnnbench.training.optimizers.build import UPDATE_RULES, build_optimizer, set_rate
+from cnnbench.training.optimizers.muon import orthogonal
 
 RATES = (0.1, 0.1, 0.1, 0.01, 0.01, 0.02)
 DECAY = 0.05
@@ -98,6 +100,18 @@ def lamb(w, g, rate, decay, state, spared):
     return w - rate * (1 if spared else norm(w) / norm(u)) * u
 
 
+def muon(w, g, rate, decay, state, spared):
+    """torch has the iteration, too, for matrices."""
+    w = w - rate * decay * w
+    if w.ndim == 1:
+        return w - rate * adams_step(g, state)
+    state["v"] = 0.9 * state.get("v", 0) + 0.1 * g
+    nearest = _muon._zeropower_via_newtonschulz(
+        torch.from_numpy(0.1 * g + 0.9 * state["v"]), (3.4445, -4.775, 2.0315), 5, 1e-7
+    )
+    return w - rate * 0.2 * np.sqrt(4) * nearest.double().numpy()
+
+
 ADAM = dict(betas=[0.8, 0.99], eps=1e-3)
 CASES = {
     "sgd": (sgd, dict(kind="sgd", momentum=0.9, dampening=0.25)),
@@ -110,6 +124,7 @@ CASES = {
     "adam fused": (adam, dict(kind="adam", fused=True, **ADAM)),
     "adamw": (adamw, dict(kind="adamw", **ADAM)),
     "adamw fused": (adamw, dict(kind="adamw", fused=True, **ADAM)),
+    "muon": (muon, dict(kind="muon", momentum=0.9, **ADAM)),
     "lars": (lars, dict(kind="lars", momentum=0.9, trust_coefficient=0.02)),
     "lamb": (lamb, dict(kind="lamb", **ADAM)),
 }
@@ -195,7 +210,7 @@ def test_shifts_of_normalisation_layers_have_the_rate_of_weights():
     assert found == pytest.approx({"0.weight": 0.1, "0.bias": 0.3, "1.weight": 0.1, "1.bias": 0.1})
 
 
-@pytest.mark.parametrize("kind", ["lars", "lamb"])
+@pytest.mark.parametrize("kind", ["lars", "lamb", "muon"])
 def test_zero_weights_and_zero_gradients_take_finite_steps(kind):
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     nn.init.zeros_(model[0].weight)
@@ -210,3 +225,25 @@ def test_zero_weights_and_zero_gradients_take_finite_steps(kind):
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     for name in ("weight", "bias"):
         assert torch.equal(getattr(model[1], name), getattr(before[1], name))
+
+
+@pytest.mark.parametrize("shape", [(6, 40), (40, 6), (9, 9)])
+def test_muons_steps_turn_and_do_not_stretch(shape):
+    matrix = torch.from_numpy(np.random.default_rng(1).normal(size=shape) * 1e-3)
+    before, after = torch.linalg.svd(matrix), torch.linalg.svd(orthogonal(matrix))
+    assert after.S.min() > 0.5
+    assert after.S.max() < 1.25
+    turned = before.U[:, : len(before.S)] @ before.Vh[: len(before.S)]
+    assert torch.nn.functional.cosine_similarity(orthogonal(matrix).flatten(), turned.flatten(), dim=0) > 0.97
+
+
+def test_muon_takes_a_filter_as_a_row():
+    torch.manual_seed(0)
+    conv, flat = nn.Conv2d(3, 5, 2, bias=False), nn.Linear(12, 5, bias=False)
+    flat.weight.data = conv.weight.data.flatten(1).clone()
+    gradient = torch.randn(5, 3, 2, 2)
+    for model, shaped in ((conv, gradient), (flat, gradient.flatten(1))):
+        optimizer = build_optimizer(model, OptimizerConfig(kind="muon", lr=0.1, momentum=0.9, weight_decay=0.1), 256)
+        model.weight.grad = shaped.clone()
+        optimizer.step()
+    assert torch.equal(conv.weight.flatten(1), flat.weight)
