@@ -82,13 +82,14 @@ def _check_shown(command: Command, options: list[str], overrides: list[str]) -> 
     if {"--multirun", "-m"} & set(options):
         return
     rest = without(options, ("--cfg", "-c", "--package", "-p", "--resolve"))
-    for composed, _ in _by_hydras_main(command, [*rest, *overrides]):
+    for composed, words in _by_hydras_main(command, [*rest, *overrides]):
         with _schema_errors(command):
             config = typed_config(command, composed)
             try:
                 command.check(config)
             except NoData:  # as on the node from which a cluster is used: the values are checked without it
                 command.check(replace(config, data=replace(config.data, path="synthetic")))
+            check_typed(config, typed_keys(words))
 
 
 def refusal(command: Command, words: list[str]) -> str | None:

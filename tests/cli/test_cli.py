@@ -339,6 +339,7 @@ def test_a_pipe_to_somebody_else_that_breaks_is_told(monkeypatch):
         ("batch=7 accumulate=2", "use batch=8"),
         ("schedule.kind=x", "schedule.kind=x is unknown"),
         ("label_smoothing=1 --package optimizer", "label_smoothing=1.0 is out of range"),
+        ("schedule.warmup_start=0.1 schedule.warmup_epochs=0", "acts only with schedule.warmup_epochs above 0"),
     ],
 )
 def test_cfg_job_refuses_what_cannot_work(words, said, command):
