@@ -8,8 +8,9 @@ from cnnbench.analysis.tables import Cell, Table, render
 from cnnbench.config.analyse import RunsConfig
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs.config import load_config
+from cnnbench.runs.history import epochs_of
 from cnnbench.runs.paths import RUNS, folders_of_runs, run_folder, run_name, runs_in
-from cnnbench.runs.results import EpochMetrics, load_metrics
+from cnnbench.runs.results import EpochMetrics
 from cnnbench.runs.status import RUNNING, current_status
 from cnnbench.runtime.errors import UserError, nearest
 
@@ -50,7 +51,7 @@ def _row(folder: Path) -> list[Cell]:
         config = load_config(folder)
     except UserError:  # begun by another version: what its files say of it still counts
         config = None
-    metrics = load_metrics(folder)
+    metrics = epochs_of(folder)
     errors = [line["top1_error"] for line in metrics if "top1_error" in line]
     done = metrics[-1]["epoch"] if metrics else 0
     return [

@@ -24,7 +24,7 @@ def test_each_run_has_its_row(command, two_runs):
     lines = (two_runs / "other/metrics.jsonl").read_text().splitlines()
     (two_runs / "other/metrics.jsonl").write_text("\n".join(lines[:1]) + "\n")  # as if it were in its second epoch
     status = json.loads((two_runs / "other/status.json").read_text())
-    (two_runs / "other/status.json").write_text(json.dumps(status | {"state": "preempted"}))
+    (two_runs / "other/status.json").write_text(json.dumps(status | {"state": "preempted", "epoch": 1}))
     line = json.loads(lines[0]) | {"elapsed_seconds": 1200.0}
     (two_runs / "other/metrics.jsonl").write_text(json.dumps(line) + "\n")
     done = command("runs", "format=csv")

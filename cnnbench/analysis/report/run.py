@@ -10,8 +10,9 @@ from typing import Any
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs.config import load_config
 from cnnbench.runs.environment import load_starts
+from cnnbench.runs.history import epochs_of
 from cnnbench.runs.paths import RUNS, folders_of_runs, folders_within, run_folder, run_name
-from cnnbench.runs.results import EpochMetrics, EvaluationResult, RunResult, load_evaluations, load_metrics, load_result
+from cnnbench.runs.results import EpochMetrics, EvaluationResult, RunResult, load_evaluations, load_result
 from cnnbench.runs.status import current_status
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.foreign import foreign
@@ -85,7 +86,7 @@ def _read_folder(folder: Path) -> Run:
         name=run_name(folder),
         folder=folder,
         config=config,
-        metrics=load_metrics(folder),
+        metrics=epochs_of(folder),
         result=load_result(folder),
         status=current_status(folder),
         starts=load_starts(folder),
