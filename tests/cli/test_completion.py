@@ -25,7 +25,7 @@ from cnnbench.config.shell import SHELLS
         ("cnnbench train optimizer.kind=la", ["optimizer.kind=lars", "optimizer.kind=lamb"]),
         ("cnnbench train epochs=3 schedule=co", ["schedule=constant", "schedule=cosine"]),
         ("cnnbench train compile=", ["compile=true", "compile=false"]),
-        ("cnnbench train logger=", ["logger=[tensorboard", "logger=[trace"]),
+        ("cnnbench train logger=", ["logger=[tensorboard", "logger=[wandb", "logger=[trace"]),
         ("cnnbench train logger=[trace,t", ["logger=[trace,tensorboard", "logger=[trace,trace"]),
         ("cnnbench train data=s", ["data=sample", "data=synthetic"]),
         ("cnnbench train --m", ["--multirun"]),

@@ -43,8 +43,9 @@ def refused(texts: list[str]) -> str | None:
     return refusal(TRAIN, [*(word for word in BASE if word.partition("=")[0] not in chosen), *words])
 
 
-def test_every_suggestion_is_accepted_by_the_real_composition():
+def test_every_suggestion_is_accepted_by_the_real_composition(monkeypatch):
     """Several at once, which takes a third of the time; where they do not go together, each by itself."""
+    monkeypatch.setattr("cnnbench.config.loggers.find_spec", lambda name: object())  # wandb need not be installed
     texts = list(suggestions())
     count = len(texts) // 4
     with composing(TRAIN):

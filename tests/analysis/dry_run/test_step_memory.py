@@ -99,3 +99,11 @@ def test_what_is_frozen_needs_no_gradients():
     frozen = counted(replace(config, freeze="layer4"))
     assert frozen.gradients == frozen.optimizer < 0.01 * frozen.weights
     assert frozen.step < counted(config).step
+
+
+def test_the_count_is_that_of_a_device_with_its_own_memory(command, small_data, accelerator):
+    words = (f"data={small_data}", "arch=resnet20", "recipe=quick", "batch=20", "eval_batch=2", "image_size=32")
+    done = command("train", *words, "precision=bf16", "epochs=1", "data.workers=0", "logger=[]", "run=one")
+    assert done.returncode == 0, done.stderr
+    config = composed("arch=resnet20", "recipe=quick", "batch=20", "eval_batch=2", "image_size=32", "epochs=1")
+    assert counted(config, precision="bf16").peak == pytest.approx(accelerator.memory.peak, rel=CLOSE)
