@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,13 @@ from omegaconf import OmegaConf
 
 from cnnbench.cli.command import Command
 from cnnbench.cli.compose import defaults
+from cnnbench.cli.words import typed_keys
 from cnnbench.config.fields import entries, value_of
 from cnnbench.config.train import TrainConfig
 from cnnbench.runs.config import load_config
 from cnnbench.runs.paths import run_folder
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.group import leads
 from cnnbench.runtime.shell import quoted
 
 GROUPS = ("arch", "recipe", "ladder", "debug")  # whole files of values, named in the config
@@ -22,17 +25,18 @@ KEY = "like="
 
 
 def repeated(command: Command, words: list[str]) -> list[str]:
-    """`words` with like=RUN written out: the run's network and recipe, the keys in which it is not them, and last the
-    other words. UserError if there is no such run, or `like` comes twice."""
+    """`words`, in full, with like=RUN written out: the run's network and recipe, the keys in which it is not them, and
+    last the other words; the leader of a group says them. UserError if there is no such run, or `like` comes twice."""
     given = [word.removeprefix(KEY) for word in words if word.startswith(KEY)]
     if not given or not issubclass(command.schema, TrainConfig):
         return words
     if len(given) > 1:
         raise UserError(f"like={given[0]} and like={given[1]} exclude each other: name one run")
     own = [word for word in words if not word.startswith(KEY)]
-    known = {_key(word) for word in own}
-    kept = [word for word in words_of(command, load_config(run_folder(given[0]))) if _key(word) not in known]
-    print(f"{'like':<12}{given[0]}: {' '.join([*kept, *own])}")
+    theirs, known = list(words_of(command, load_config(run_folder(given[0])))), {*typed_keys(own)}
+    kept = [word for word, key in zip(theirs, typed_keys(theirs), strict=True) if key not in known]
+    if leads(os.environ):
+        print(f"{'like':<12}{given[0]}: {' '.join([*kept, *own])}")
     return [*kept, *own]
 
 
@@ -64,9 +68,3 @@ def _typed(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(value)
-
-
-def _key(word: str) -> str:
-    """What `word` sets; data= is short for data.path=."""
-    key = word.lstrip("+~").partition("=")[0]
-    return "data.path" if key == "data" else key
