@@ -18,7 +18,7 @@ from cnnbench.runs.paths import CHECKPOINTS, CONFIG, RUNS, has_begun, new_run_fo
 from cnnbench.runs.results import METRICS, RESULT, EpochMetrics, RunResult, load_metrics, load_result, metrics_text
 from cnnbench.runs.status import COMPLETE, RUNNING, STATUS, load_status, write_status
 from cnnbench.runtime.errors import INTERRUPTED, TO_BE_CONTINUED, UserError
-from cnnbench.runtime.files import answered, remove, remove_scratch, sync, write_text, writing
+from cnnbench.runtime.files import answered, nearest_existing, remove, remove_scratch, sync, write_text, writing
 
 MADE_FIRST = (CONFIG, ENVIRONMENT, STATUS, lock.FILE)  # files of a run that has not begun to log
 STOPPED = (TO_BE_CONTINUED, INTERRUPTED)  # exit statuses
@@ -59,27 +59,23 @@ def examine(config: TrainConfig, processes: int) -> tuple[Path | None, TrainConf
     """What `started` would find: the folder of the run, None if it would get a name of its own, and the config with its
     batch chosen. Nothing is written. Raises UserError as `started` does, and if the folder could not be written."""
     if config.run is None:
-        check_writable(RUNS)
+        _check_writable(RUNS)
         return None, with_batch(config, processes)
-    folder = run_folder(config.run)
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UserError(f"run={config.run}: {folder} is a file, or a link to nothing: give another run=NAME")
-    check_writable(folder)
+    folder = _named_folder(config.run)
+    _check_writable(folder)
     if not has_begun(config):
-        if folder.is_dir() and not _is_new(folder):
-            raise UserError(f"{folder} is not empty and not a run: give another run=NAME")
+        if folder.is_dir():
+            _check_new(folder)
         return folder, with_batch(config, processes)
     lock.refuse_if_held(folder)
-    config = _config_of_begun(folder, config)
     if load_result(folder) is None:
-        check_complete(folder)
-        check_continued(config, processes, run_name(folder))
-    return folder, config
+        return folder, _continued(folder, config, processes)
+    return folder, _config_of_begun(folder, config)
 
 
-def check_writable(folder: Path) -> None:
+def _check_writable(folder: Path) -> None:
     """Raise UserError if this user may not make or change files in `folder`, which may not be there yet."""
-    first = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    first = nearest_existing(folder)
     if not first.is_dir() or not os.access(first, os.W_OK | os.X_OK):
         raise UserError(f"cannot write the run folder {folder}: {first} is not a folder that this user may write to")
 
@@ -107,16 +103,21 @@ def prepare_run(folder: Path, config: TrainConfig, processes: int) -> None:
     with writing(f"the run folder {folder}"):
         remove_scratch(folder, (*MADE_FIRST, METRICS, RESULT))
         if recover_config(folder):
-            config = _config_of_begun(folder, config)
-            check_complete(folder)
-            check_continued(config, processes, run_name(folder))
-        elif not _is_new(folder):
-            raise UserError(f"{folder} is not empty and not a run: give another run=NAME")
+            config = _continued(folder, config, processes)
         else:
+            _check_new(folder)
             config = with_batch(config, processes)
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
         save_config(folder, config)
         record_start(folder)
+
+
+def _continued(folder: Path, config: TrainConfig, processes: int) -> TrainConfig:
+    """As `_config_of_begun`, of a run that has not ended; UserError if its batch does not split over `processes`."""
+    config = _config_of_begun(folder, config)
+    check_complete(folder)
+    check_continued(config, processes, run_name(folder))
+    return config
 
 
 def _config_of_begun(folder: Path, config: TrainConfig) -> TrainConfig:
@@ -131,9 +132,7 @@ def _folder(config: TrainConfig) -> tuple[Path, bool]:
     """The folder of the run, and whether this start made it."""
     if config.run is None:
         return new_run_folder(config.arch.name), True
-    folder = run_folder(config.run)
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UserError(f"run={config.run}: {folder} is a file, or a link to nothing: give another run=NAME")
+    folder = _named_folder(config.run)
     with writing(f"the run folder {folder}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -144,10 +143,20 @@ def _folder(config: TrainConfig) -> tuple[Path, bool]:
     return folder, True
 
 
-def _is_new(folder: Path) -> bool:
-    """Whether `folder` holds nothing but what a start leaves that is killed before it has written its config."""
+def _named_folder(run: str) -> Path:
+    """The folder that `run` names, which need not be there; UserError if it is something else."""
+    folder = run_folder(run)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UserError(f"run={run}: {folder} is a file, or a link to nothing: give another run=NAME")
+    return folder
+
+
+def _check_new(folder: Path) -> None:
+    """Raise UserError unless `folder` holds nothing but what a start leaves that is killed before it has written its
+    config."""
     names = {entry.name for entry in folder.iterdir()}
-    return CHECKPOINTS in names or all(name == lock.FILE or SCRATCH.fullmatch(name) for name in names)
+    if CHECKPOINTS not in names and not all(name == lock.FILE or SCRATCH.fullmatch(name) for name in names):
+        raise UserError(f"{folder} is not empty and not a run: give another run=NAME")
 
 
 @contextmanager

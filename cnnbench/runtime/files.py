@@ -159,6 +159,11 @@ def remove_scratch(folder: Path, names: Iterable[str]) -> None:
                 remove(folder / entry)
 
 
+def nearest_existing(path: Path) -> Path:
+    """`path` itself, or the nearest folder above it that is there."""
+    return next(each for each in (path, *path.absolute().parents) if each.exists())
+
+
 def remove(path: Path) -> None:
     """Remove the file `path` if it is there and can be removed: not on a disk that has become read-only."""
     with suppress(OSError):

@@ -280,30 +280,26 @@ def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
     losses = [loss, *(loss for _, loss in others), *(loss for _, loss in held)]
     if not all(map(math.isfinite, losses)):
         raise monitor.stop_after_evaluation(state.epoch + 1, losses)
-    figures = {"val_loss": loss, "top1_error": counts.top1_error, "top5_error": counts.top5_error, "n": counts.n}
+    figures = {"val_loss": loss, **_errors("", counts), "n": counts.n}
     for averaged, loss in others:
         state.averaged_counts = (averaged.wrong1, averaged.wrong5, averaged.n)
-        figures |= {
-            "averaged_val_loss": loss,
-            "averaged_top1_error": averaged.top1_error,
-            "averaged_top5_error": averaged.top5_error,
-        }
+        figures |= {"averaged_val_loss": loss, **_errors("averaged_", averaged)}
     seconds = time.perf_counter() - begun
     state.evaluation_seconds += seconds
     state.counts = (counts.wrong1, counts.wrong5, counts.n)
     choosing = counts
     for choosing, loss in held:
         state.holdout_counts = (choosing.wrong1, choosing.wrong5, choosing.n)
-        figures |= {
-            "holdout_loss": loss,
-            "holdout_top1_error": choosing.top1_error,
-            "holdout_top5_error": choosing.top5_error,
-            "holdout_n": choosing.n,
-        }
+        figures |= {"holdout_loss": loss, **_errors("holdout_", choosing), "holdout_n": choosing.n}
     state.errors.append(choosing.top1_error)
     if state.best_top1_error is None or choosing.top1_error < state.best_top1_error:
         state.best_top1_error, state.best_epoch = choosing.top1_error, state.epoch + 1
     return figures | {"evaluation_seconds": seconds}
+
+
+def _errors(of: str, counts: Counts) -> dict[str, float]:
+    """The figures of an epoch that `counts` are, by names that begin with `of`."""
+    return {f"{of}top1_error": counts.top1_error, f"{of}top5_error": counts.top5_error}
 
 
 def _held_out(context: TrainContext) -> list[tuple[Counts, float]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cnnbench.analysis.dry_run.step_memory import StepMemory
@@ -15,6 +14,7 @@ from cnnbench.runs.paths import CHECKPOINTS, CONFIG
 from cnnbench.runs.results import METRICS, RESULT
 from cnnbench.runs.status import STATUS
 from cnnbench.runtime.backends import CPU
+from cnnbench.runtime.files import nearest_existing
 from cnnbench.runtime.machine import available_memory
 from cnnbench.runtime.shell import counted, counted_bytes
 from cnnbench.training.context import TrainContext
@@ -79,7 +79,7 @@ def disk_in_words(plan: Plan) -> str:
     """What checkpoints take, and what is free where they will lie."""
     size, (most, kept) = checkpoint_bytes(plan), checkpoints_kept(plan)
     needed = round(size * most * (1 + CLOSE))
-    free = shutil.disk_usage(_existing(plan.context.folder)).free
+    free = shutil.disk_usage(nearest_existing(plan.context.folder)).free
     stay = f", {kept} of them for keep_every={plan.context.config.keep_every}" if kept else ""
     text = f"{counted_bytes(needed)} at most for {most} checkpoints of {counted_bytes(size)}{stay}"
     return f"{text}; {counted_bytes(free)} free" + ("; warning: that is not enough" if free < needed else "")
@@ -118,10 +118,6 @@ def _speed(rows: Sequence[dict[str, Any]], arch: str, what: str) -> dict[str, An
     """The line of a network's speed, data included."""
     found = [row for row in rows if (row.get("arch"), row.get("what"), row.get("pass")) == (arch, what, "end to end")]
     return found[-1] if found and found[-1].get("images_per_second") else None
-
-
-def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
 
 
 def _duration(seconds: float) -> str:

@@ -154,7 +154,7 @@ class _Count(TorchDispatchMode):
         key = storage._cdata
         if key not in self._known:
             self._known.add(key)
-            size = -(-storage.nbytes() // GRAIN) * GRAIN
+            size = _in_grains(storage.nbytes())
             self.live += size
             self.peak = max(self.peak, self.live)
             weakref.finalize(storage, self._forget, key, size)
@@ -165,4 +165,8 @@ class _Count(TorchDispatchMode):
 
 
 def _bytes(tensor: torch.Tensor) -> int:
-    return -(-tensor.nbytes // GRAIN) * GRAIN
+    return _in_grains(tensor.nbytes)
+
+
+def _in_grains(size: int) -> int:
+    return -(-size // GRAIN) * GRAIN
