@@ -81,6 +81,18 @@ def small_data(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def small(tmp_path: Path, small_data: Path) -> Path:
+    """`small_data`, and w.pt, a LeNet of random weights for its classes, in the folder where commands run."""
+    import torch
+
+    from cnnbench.archs.registry import build
+
+    torch.manual_seed(0)
+    torch.save(build("lenet", 3).state_dict(), tmp_path / "w.pt")
+    return small_data
+
+
+@pytest.fixture
 def cnnbench(tmp_path: Path, cache: Path) -> Run:
     """Run `cnnbench WORDS` in an empty folder, as a user does; returns the finished process with its text output."""
 

@@ -15,13 +15,6 @@ from cnnbench.data.layouts.ilsvrc import class_names
 WORDS = ("corruptions", "arch=lenet", "weights=w.pt", "device=cpu", "data.workers=0", "batch=64")
 
 
-@pytest.fixture
-def small(tmp_path, small_data):
-    torch.manual_seed(0)
-    torch.save(build("lenet", 3).state_dict(), tmp_path / "w.pt")
-    return small_data
-
-
 def test_errors_by_corruption_and_severity(command, small, tmp_path):
     done = command(*WORDS, f"data={small}", "corruptions=[fog,pixelate]", "severities=[5,1]", "output=c.json")
     assert done.returncode == 0, done.stderr

@@ -14,13 +14,6 @@ from cnnbench.data.layouts.ilsvrc import class_names
 WORDS = ("where", "arch=lenet", "weights=w.pt", "device=cpu", "data.workers=0", "batch=64")
 
 
-@pytest.fixture
-def small(tmp_path, small_data):
-    torch.manual_seed(0)
-    torch.save(build("lenet", 3).state_dict(), tmp_path / "w.pt")
-    return small_data
-
-
 def test_calibration_and_groups(command, small, tmp_path):
     (tmp_path / "kinds").write_text("bag\tbag\nsandal\tworn\ntrouser\tworn\n")
     done = command(*WORDS, f"data={small}", "class_groups=kinds", "output=w.json", "plot=r.svg")
