@@ -74,7 +74,7 @@ def store_schema(command: Command) -> None:
     resolvers.register()
     search_path.register()
     store = functools.partial(ConfigStore.instance().store, group="schema", provider="cnnbench")
-    store(name=command.config_name, node=_node(command.schema), package="_global_")
+    store(name=command.config_name, group="command", node=_node(command.schema), package="_global_")
     store(name=resolvers.AS_IT_IS, node={})
     for name, item in entries(TrainConfig).items():
         if "." not in name and dataclasses.is_dataclass(item.default_factory):
@@ -88,14 +88,14 @@ def _values(command: Command) -> dict[str, Any]:
     if command.values_of is None:
         return {"defaults": _defaults_list(command)}
     values = yaml.safe_load(files("cnnbench.conf").joinpath(f"{command.values_of}.yaml").read_text())
-    theirs, own = f"schema/{command.values_of}", f"schema/{command.config_name}"
+    theirs, own = f"command/{command.values_of}", f"command/{command.config_name}"
     return values | {"defaults": [own if each == theirs else each for each in values["defaults"]]}
 
 
 def _defaults_list(command: Command) -> list[Any]:
     """What the file in conf/ of a command that has values says first; the others need no file."""
     network = [{"arch": None}] if "arch" in entries(command.schema) else []
-    return [f"schema/{command.config_name}", "quiet", *network, {"override hydra/job_logging": "none"}]
+    return [f"command/{command.config_name}", "quiet", *network, {"override hydra/job_logging": "none"}]
 
 
 def _node(schema: type) -> DictConfig:
