@@ -70,6 +70,7 @@ FORKS = ("archs", "augment", "ladder", "plot", "protocol", "runs", "weights", "w
 SHORTER = {
     "train": QUICK,
     "eval": ["batch=8", "data.workers=0", "device=cpu", "processes=1"],
+    "average": ["checkpoints=[best,last]", "workers=0", "device=cpu"],
     "predict": ["batch=8", "data.workers=0", "device=cpu"],
     "compare": ["batch=8", "data.workers=0", "device=cpu"],
     "where": ["batch=8", "data.workers=0", "device=cpu"],

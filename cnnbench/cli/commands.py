@@ -16,6 +16,7 @@ from cnnbench.config.analyse import (
     ZooConfig,
 )
 from cnnbench.config.bench import BenchConfig
+from cnnbench.config.checkpoint_mean import CheckpointMeanConfig
 from cnnbench.config.compare import CompareConfig
 from cnnbench.config.corruptions import CorruptionsConfig
 from cnnbench.config.data_commands import (
@@ -75,6 +76,17 @@ COMMANDS = {
         EvalConfig,
         "evaluation.command:evaluate_command",
         ("config.checks:check_eval", "archs.weights.torchvision:check_published"),
+    ),
+    "average": Command(
+        "average",
+        "the mean of a run's last checkpoints, with batch normalisation's statistics anew, as one more checkpoint",
+        (
+            "cnnbench average run=resnet50",
+            "cnnbench average run=resnet50 checkpoints=[60,90,best] name=average3",
+        ),
+        CheckpointMeanConfig,
+        "analysis.checkpoint_mean:average_command",
+        ("config.checkpoint_mean:check_checkpoint_mean",),
     ),
     "predict": Command(
         "predict",

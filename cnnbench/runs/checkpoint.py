@@ -12,6 +12,7 @@ config_text       config.yaml, and
 starts            what environment.json says: each is made anew from here if it is damaged
 classes, images   names of the classes in the order of the logits; number of training images
 data              form, decoder and pixels of the images
+mean_of           of a mean alone: the names of the checkpoints that it is of
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +48,34 @@ def save(folder: Path, content: dict[str, Any], also: tuple[str, ...] = ()) -> N
     It goes to a temporary file, to the disk, and only then under its names. Raises UserError, with the checkpoints
     before untouched, if the disk is full or cannot be written.
     """
+    path = folder / LAST
+    with _written(path, content) as scratch:
+        for name in also:  # before `last`: what comes after `last` is lost if the run is killed
+            _put_beside(scratch, folder / name)
+        if path.exists():
+            os.replace(path, folder / PREVIOUS)
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` as the checkpoint file `path`, whole or not at all. Raises UserError as `save` does."""
+    with _written(path, content):
+        pass
+
+
+@contextmanager
+def _written(path: Path, content: dict[str, Any]) -> Iterator[Path]:
+    """`content` in a temporary file, on the disk, that is called `path` after this block."""
     import torch  # here and in `load`: who only asks what a run has reached does without
 
-    path, scratch = folder / LAST, folder / f".{LAST}.{os.getpid()}"
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with SealedFile(scratch) as file:
             torch.save({"format": FORMAT, "version": __version__, **content}, file)
             file.seal()
             os.fsync(file.fileno())
-        for name in also:  # before `last`: what comes after `last` is lost if the run is killed
-            _put_beside(scratch, folder / name)
-        if path.exists():
-            os.replace(path, folder / PREVIOUS)
+        yield scratch
         os.replace(scratch, path)
-        sync(folder)
+        sync(path.parent)
     except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError of its own
         cause = error if isinstance(error, OSError) else error.__context__
         why = cause.strerror if isinstance(cause, OSError) else reason(error)
@@ -73,6 +89,11 @@ def in_full(name: str) -> str:
     """`name` as files have it: last, best, or epoch-0060, which 60 and epoch-60 mean too."""
     epoch = re.fullmatch(r"(?:epoch-)?0*(\d+)", name)
     return of_epoch(int(epoch[1])).removesuffix(".pt") if epoch else name
+
+
+def kept(folder: Path) -> list[Path]:
+    """The checkpoints in `folder` that keep_every kept, by their epoch."""
+    return sorted(folder.glob("epoch-*.pt"), key=lambda file: int(file.stem.removeprefix("epoch-")))
 
 
 def asked_for(folder: Path, name: str) -> Path:

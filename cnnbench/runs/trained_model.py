@@ -48,7 +48,9 @@ def find_trained_model(config: EvalConfig | ExportConfig) -> TrainedModel:
                 f"{folder} has no averaged weights: it was trained with average.kind=none; give weights_kind=raw"
             )
         averaged = content["averaged"]
-    title = f"{trained.arch.name} after epoch {content['state']['epoch']} of {folder}"
+    mean = content.get("mean_of")
+    which = f"mean of {', '.join(mean)}" if mean else f"after epoch {content['state']['epoch']}"
+    title = f"{trained.arch.name} {which} of {folder}"
     title += ", averaged weights" if averaged else ""
     weights = WeightsChoice(str(file), "model")
     return TrainedModel(title, trained.arch, weights, tuple(content["classes"]), trained, averaged)

@@ -77,9 +77,8 @@ def open_loaders(
     check_open_files((2 + needs_statistics(config) + (splits.holdout is not None)) * workers)
     if process.leads and (warning := small_shared_memory(process.world if shares_memory(device) else 0)):
         print(warning)
-    sizes, loose = training_image_sizes(config), config.data.pixels == "loose"
-    augmented = TrainingTransform(config.arch, config.augment, max(sizes), config.seed, loose, tuple(sizes))
-    plain, train, pin = EvaluationTransform(config.arch, size), splits.train, pins(device)
+    augmented, plain = training_transform(config), EvaluationTransform(config.arch, size)
+    train, pin = splits.train, pins(device)
     with ExitStack() as opened:
 
         def loader(transform: Transform, split: Split, order: list[list[SampleKey]], batch: int) -> Loader:
@@ -108,6 +107,12 @@ def open_loaders(
             ),
             training,
         )
+
+
+def training_transform(config: TrainConfig) -> TrainingTransform:
+    """What the run makes of a training image in each of its epochs."""
+    sizes, loose = training_image_sizes(config), config.data.pixels == "loose"
+    return TrainingTransform(config.arch, config.augment, max(sizes), config.seed, loose, tuple(sizes))
 
 
 def needs_statistics(config: TrainConfig) -> bool:
