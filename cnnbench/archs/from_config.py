@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnbench.archs.blurpool import apply_blurpool
 from cnnbench.archs.norms import apply_norm_keys
 from cnnbench.archs.registry import build, names, options_of
 from cnnbench.archs.residual import apply_block_keys
@@ -41,6 +42,8 @@ def build_network(
         model = build(arch.name, num_classes, **_options(arch, image_size))
         apply_block_keys(model, arch)
         apply_norm_keys(model, arch)
+        if arch.blurpool:
+            apply_blurpool(model, arch.name)
         notes = [] if weights is None else _load(model, arch, weights, new_classifier)
     except ValueError as error:
         raise UserError(str(error)) from error

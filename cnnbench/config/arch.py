@@ -54,6 +54,11 @@ class ArchConfig:
         False,
         source="none is named",
     )
+    blurpool: bool = key(
+        "a map is blurred before a convolution with a stride reads it, where it has 16 channels or more",
+        False,
+        source="no blurring is named",
+    )
     bn_momentum: float | None = key(
         "batch normalisation: share of a batch in the running mean and variance after it (TensorFlow's and Keras's "
         "momentum is one less it), for each part of a step; null: the network's own",

@@ -19,7 +19,7 @@ TOP = (
 GROUPS = ("optimizer", "schedule", "average", "resolution")
 NETWORK = (
     *("image_size", "crop_ratio", "interpolation", "mean", "std", "dropout", "stochastic_depth"),
-    *("stochastic_depth_from", "zero_init", "bn_momentum", "bn_epsilon", "bn_scale"),
+    *("stochastic_depth_from", "zero_init", "blurpool", "bn_momentum", "bn_epsilon", "bn_scale"),
 )
 SPEED = ("optimizer.fused", "augment.device")  # decide how fast, not what
 
