@@ -21,7 +21,7 @@ from cnnbench.cli.help import groups
 BATCH, STEPS = 10, 2
 # What cannot be as the recipe has it in a run of one epoch.
 SHORTER = {
-    **dict.fromkeys(("a1", "a2", "a3", "fast16"), ("schedule.warmup_epochs=1",)),
+    **dict.fromkeys(("a1", "a2", "a3", "fast16", "cifar_fast"), ("schedule.warmup_epochs=1",)),
     "modern": ("schedule.warmup_epochs=1", "average.start_epoch=0"),
 }
 

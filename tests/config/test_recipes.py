@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import MISSING, Field, asdict, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import goldens
+import numpy as np
 import pytest
 import yaml
 from composing import composed
@@ -24,6 +26,7 @@ from cnnbench.config import recipes
 from cnnbench.config.fields import entries, value_of
 from cnnbench.config.image_size import training_image_sizes
 from cnnbench.config.train import TrainConfig
+from cnnbench.data.augment import erase
 from cnnbench.runtime.errors import UserError
 from cnnbench.training.optimizers.build import scaled_learning_rate
 from cnnbench.training.schedules import rate_factor
@@ -215,6 +218,17 @@ def test_progressive_sides_are_those_of_ffcv():
     assert set(training_image_sizes(composed("arch=inception_v3"))) == {299}
     with pytest.raises(UserError, match="grow_until=3 must be above"):
         composed("resolution.first=0.5", "resolution.grow_from=5", "resolution.grow_until=3")
+
+
+def test_the_rate_and_the_square_of_cifar_fast_are_those_of_ffcvs_example():
+    """train_cifar.py:159 and :88: a triangle with its peak after 5 of 24 epochs, and 4 x 4 of 32 x 32 pixels."""
+    config, steps = composed("arch=cifar_resnet18", "recipe=cifar_fast"), 97  # of 512 of 50,000 images, whole batches
+    theirs = np.interp(range(24 * steps), [0, 5 * steps, 24 * steps], [0, 1, 0])
+    assert np.allclose([rate_factor(config.schedule, step, steps, 24) for step in range(24 * steps)], theirs)
+    for seed in range(20):
+        changed = erase.apply(np.zeros((32, 32, 3), np.uint8), erase.draw(config.augment.erase, Random(seed)))
+        rows, columns = np.nonzero(changed[:, :, 0])
+        assert (len(rows), np.ptp(rows), np.ptp(columns)) == (16, 3, 3)
 
 
 @pytest.mark.parametrize("recipe", ["modern", "a3", "fast16"])
