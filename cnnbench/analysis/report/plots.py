@@ -15,6 +15,7 @@ from cnnbench.analysis.report.confusion import confusion_plot
 from cnnbench.analysis.report.picture import COMPARISONS, CURVES, FIRST, ReportPicture
 from cnnbench.analysis.report.run import Run
 from cnnbench.archs.facts import facts
+from cnnbench.runtime.progress import tqdm
 
 Drawing = Callable[[], tuple[Figure | None, str]]  # the figure and its caption, or None and why there is none
 
@@ -36,9 +37,9 @@ def draw_plots(runs: list[Run], folder: Path, bench: list[dict[str, Any]]) -> li
     `bench`: measured speeds, dicts with arch, what and images_per_second; may be empty. Raises OSError if the folder
     cannot be written.
     """
-    pictures = []
+    pictures, drawings = [], [*_drawings(runs, bench)]
     with style.styled():
-        for name, title, section, drawing in _drawings(runs, bench):
+        for name, title, section, drawing in tqdm(drawings, "pictures", leave=False, unit="picture", disable=None):
             figure, text = drawing()
             if figure is None:
                 pictures.append(ReportPicture(name, title, "", None, section, missing=text))
