@@ -7,8 +7,8 @@
 #include "scan.h"
 
 enum {
-  BAND = 8, /* MCU rows: enough runs to take in turn, few enough that their coefficients stay in the cache */
-  WAYS = 3  /* runs in turn; a fourth brought nothing */
+  WAYS = 3,              /* runs in turn; a fourth brought nothing */
+  BAND_BYTES = 256 << 10 /* of coefficients that are decoded before their pixels are made: they stay in the cache */
 };
 
 struct memory {
@@ -68,10 +68,27 @@ static enum result open_file(struct decoder *decoder, const uint8_t *content, si
 static enum result run_plan(struct decoder *decoder) {
   struct plan *plan = &decoder->plan;
   int16_t waste[64];
-  struct work work = {&decoder->frame, &decoder->scan, plan->runs, plan->parts, 0, plan->run_count, waste, false};
+  const uint8_t *end = decoder->scan.bytes + decoder->scan.length + 16;
+  struct work work = {&decoder->frame, &decoder->scan, plan->runs, plan->parts, 0, plan->run_count, waste, end, false};
   decoder->kernels->decode(&work, WAYS);
   plan_done(plan);
   return work.damaged ? DAMAGED : DONE;
+}
+
+/* A row of MCUs in pieces that the index lets begin, or whole. */
+static enum result plan_row(struct decoder *decoder, const struct area *area, const struct index *index, int row,
+                            bool whole, int16_t *out) {
+  const struct frame *frame = &decoder->frame;
+  int piece = index->every && !whole ? index->every / frame->across : frame->mcu_columns;
+  for (int x = area->first_column, stop; x <= area->last_column; x = stop) {
+    stop = x - x % piece + piece;
+    if (stop > area->last_column) stop = area->last_column + 1;
+    long first = (long)row * frame->mcu_columns;
+    enum result result = plan_add(&decoder->plan, frame, &decoder->scan, index, first + x, first + stop, out);
+    if (result) return result;
+    out += (size_t)(stop - x) * (size_t)frame->units * 64;
+  }
+  return DONE;
 }
 
 /* The planes of an area, in bands. */
@@ -79,14 +96,15 @@ static enum result decode_area(struct decoder *decoder, const struct area *area,
   const struct frame *frame = &decoder->frame;
   struct memory *memory = &decoder->coefficients;
   size_t columns = (size_t)(area->last_column - area->first_column + 1), of_row = columns * (size_t)frame->units * 64;
-  if (!grow(&memory->bytes, &memory->room, BAND * of_row * sizeof(int16_t))) return NO_MEMORY;
+  int band = (int)(BAND_BYTES / sizeof(int16_t) / of_row) / WAYS * WAYS; /* MCU rows: so that none is decoded alone */
+  if (band < WAYS) band = WAYS;
+  if (!grow(&memory->bytes, &memory->room, (size_t)band * of_row * sizeof(int16_t))) return NO_MEMORY;
   plan_start(&decoder->plan);
-  for (int row = area->first_row; row <= area->last_row; row += BAND) {
-    int rows = area->last_row - row + 1 < BAND ? area->last_row - row + 1 : BAND;
+  for (int row = area->first_row; row <= area->last_row; row += band) {
+    int rows = area->last_row - row + 1 < band ? area->last_row - row + 1 : band;
     int16_t *out = memory->bytes;
-    for (int y = row; y < row + rows; y++, out += of_row) {
-      long first = (long)y * frame->mcu_columns + area->first_column;
-      enum result result = plan_add(&decoder->plan, frame, &decoder->scan, index, first, first + (long)columns, out);
+    for (int y = 0; y < rows; y++, out += of_row) { /* rows that are left over are cut, so that they, too, take turns */
+      enum result result = plan_row(decoder, area, index, row + y, y < rows - rows % WAYS, out);
       if (result) return result;
     }
     enum result result = run_plan(decoder);

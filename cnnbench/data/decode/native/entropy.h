@@ -5,6 +5,7 @@
 #include "jpeg.h"
 
 #define COMMON(condition) __builtin_expect(!!(condition), 1)
+#define RARE(condition) __builtin_expect(!!(condition), 0)
 #define INLINE static inline __attribute__((always_inline))
 #define APART static __attribute__((noinline))
 
@@ -22,8 +23,9 @@ struct stream {
   struct lane lane;
   struct run *run;
   const struct part *part;
-  int unit, left, step; /* block of the MCU; MCUs of the part; from block to block, 0 where they are thrown away */
-  uint32_t prediction[3]; /* int32: unsigned, as hostile differences may overflow it */
+  const struct unit *unit; /* of the block */
+  int left, step;          /* blocks of the part; from block to block, 0 where they are thrown away */
+  uint32_t prediction[3];  /* int32: unsigned, as hostile differences may overflow it */
 };
 
 /* 56 to 63 valid bits. */
@@ -46,10 +48,9 @@ INLINE void drop(struct lane *lane, uint32_t bits) {
 
 /* The value of `size` bits, 0 to 11, on top (T.81, F.2.2.1). */
 INLINE int32_t take_value(struct lane *lane, unsigned size) {
-  uint64_t flip = lane->bits >> 63 ? 0 : ~(uint64_t)0; /* a value whose first bit is 0 is negative: its bits are turned */
-  int32_t size_of_it = (int32_t)((lane->bits ^ flip) >> 1 >> (63 - size));
+  int32_t value = (int32_t)(lane->bits >> 1 >> (63 - size)), negative = (int32_t)(~lane->bits >> 63);
   drop(lane, size);
-  return flip ? -size_of_it : size_of_it;
+  return value - (int32_t)((uint32_t)negative << size) + negative;
 }
 
 /* The symbol of a code, length by length; -1 if there is none. */
@@ -65,15 +66,30 @@ APART int find_code(const struct huffman *huffman, struct lane *lane) {
   return -1;
 }
 
+/* Field by field: as one copy it would be read back in other pieces than it was written in, for which processors wait. */
+INLINE void save(struct stream *stream, const struct lane *lane) {
+  stream->lane.bits = lane->bits;
+  stream->lane.next = lane->next;
+  stream->lane.valid = lane->valid;
+  stream->lane.place = lane->place;
+}
+
+INLINE void restore(struct lane *lane, const struct stream *stream) {
+  lane->bits = stream->lane.bits;
+  lane->next = stream->lane.next;
+  lane->valid = stream->lane.valid;
+  lane->place = stream->lane.place;
+}
+
 static uint32_t position(const struct stream *stream, const struct work *work) {
   return (uint32_t)(stream->lane.next - work->scan->bytes) * 8 - (stream->lane.valid & 63);
 }
 
 static void begin_part(struct stream *stream, const struct work *work) {
-  stream->left = stream->part->mcus;
+  stream->left = stream->part->mcus * work->frame->units;
   stream->step = stream->part->out ? 64 : 0;
   stream->lane.block = stream->part->out ? stream->part->out - 64 : work->waste;
-  stream->unit = work->frame->units - 1;
+  stream->unit = work->frame->unit + work->frame->units - 1;
 }
 
 /* The next run; false if there is none. */
@@ -86,7 +102,6 @@ static bool begin_run(struct stream *stream, struct work *work) {
   for (int i = 0; i < 3; i++) stream->prediction[i] = (uint32_t)run->entry.dc[i];
   stream->part = work->parts + run->first_part;
   begin_part(stream, work);
-  stream->left++; /* the first block ends the MCU before it */
   return true;
 }
 
@@ -97,46 +112,51 @@ static void end_run(struct stream *stream, struct work *work) {
   work->damaged |= run->entry.position > run->end;
 }
 
-/* The next MCU, part or run; false if nothing is left. */
-static bool next_mcu(struct stream *stream, struct work *work) {
-  stream->unit = 0;
-  if (--stream->left) return true;
-  if (stream->part + 1 < work->parts + stream->run->first_part + stream->run->parts) {
-    stream->part++;
-    begin_part(stream, work);
-  } else {
+/* The next part, of this run or of the next one; false if nothing is left. */
+APART bool next_part(struct stream *stream, struct work *work) {
+  if (stream->part + 1 == work->parts + stream->run->first_part + stream->run->parts) {
     end_run(stream, work);
-    if (!begin_run(stream, work)) return false;
-    stream->left--;
+    return begin_run(stream, work);
   }
-  stream->unit = 0;
+  stream->part++;
+  begin_part(stream, work);
   return true;
 }
 
+/* The DC code that the table does not have; the size of its value. */
+APART unsigned long_dc(struct lane *lane, const struct unit *unit, struct work *work) {
+  int size = find_code(unit->dc, lane);
+  if (size >= 0) return (unsigned)size;
+  work->damaged = true;
+  return 0;
+}
+
 /* The next block, up to its DC coefficient; false if nothing is left. */
-APART bool next_block(struct stream *stream, struct work *work) {
-  const struct frame *frame = work->frame;
-  if (++stream->unit == frame->units && !next_mcu(stream, work)) return false;
-  struct lane *lane = &stream->lane;
-  const uint8_t *end = work->scan->bytes + work->scan->length + 16;
-  if (lane->next > end) { /* zeros are read from here on */
-    work->damaged = true;
-    lane->next = end;
+INLINE bool next_block(struct lane *lane, struct stream *stream, struct work *work) {
+  if (RARE(stream->left == 0)) {
+    save(stream, lane);
+    if (!next_part(stream, work)) return false;
+    restore(lane, stream);
+    lane->block = stream->lane.block;
   }
-  const struct unit *unit = frame->unit + stream->unit;
+  if (RARE(lane->next > work->end)) { /* zeros are read from here on */
+    work->damaged = true;
+    lane->next = work->end;
+  }
+  const struct unit *unit = stream->unit = stream->unit->next;
+  stream->left--;
   refill(lane);
   uint32_t entry = unit->dc->table[lane->bits >> (64 - DC_BITS)];
-  int size = (int)(entry >> 8);
-  if (COMMON(entry)) drop(lane, entry);
-  else size = find_code(unit->dc, lane);
-  if (size < 0) {
-    work->damaged = true;
-    size = 0;
-  }
-  uint32_t value = stream->prediction[unit->component] += (uint32_t)take_value(lane, (unsigned)size);
+  unsigned size = entry >> 8;
+  if (RARE(!entry)) {
+    save(stream, lane);
+    size = long_dc(&stream->lane, unit, work);
+    restore(lane, stream);
+  } else drop(lane, entry);
+  uint32_t value = stream->prediction[unit->component] += (uint32_t)take_value(lane, size);
   work->damaged |= (value + 0x8000) >> 16 != 0;
   lane->block += stream->step;
-  if (stream->step) clear_block(lane->block);
+  clear_block(lane->block);
   lane->block[0] = (int16_t)value;
   lane->table = unit->ac->table;
   lane->place = 0;
@@ -144,15 +164,14 @@ APART bool next_block(struct stream *stream, struct work *work) {
   return true;
 }
 
-/* A code, or its value, longer than the table looks up; whether the block ended. */
-APART bool long_symbol(struct stream *stream, struct work *work, uint32_t entry) {
-  struct lane *lane = &stream->lane;
+/* A code, or its value, longer than the table looks up, of the block of `unit`; whether the block ended. */
+APART bool long_symbol(struct lane *lane, int16_t *block, const struct unit *unit, struct work *work, uint32_t entry) {
   unsigned length = entry >> 16 & 255, size = entry >> 24, step = entry >> 8 & 127;
   refill(lane);
   if (length) {
     drop(lane, length);
   } else {
-    int symbol = find_code(work->frame->unit[stream->unit].ac, lane);
+    int symbol = find_code(unit->ac, lane);
     if (symbol < 0) {
       work->damaged = true;
       return true;
@@ -168,55 +187,33 @@ APART bool long_symbol(struct stream *stream, struct work *work, uint32_t entry)
     work->damaged = true;
     return true;
   }
-  lane->block[zigzag[lane->place]] = (int16_t)value;
+  block[zigzag[lane->place]] = (int16_t)value;
   return lane->place == 63;
 }
 
-/* Field by field: as one copy it would be read back in other pieces than it was written in, for which processors wait. */
-INLINE void save(struct stream *stream, const struct lane *lane) {
-  stream->lane.bits = lane->bits;
-  stream->lane.next = lane->next;
-  stream->lane.valid = lane->valid;
-  stream->lane.place = lane->place;
-}
-
-INLINE void restore(struct lane *lane, const struct stream *stream) {
-  lane->bits = stream->lane.bits;
-  lane->valid = stream->lane.valid;
-  lane->place = stream->lane.place;
-  lane->next = stream->lane.next;
-  lane->block = stream->lane.block;
-  lane->table = stream->lane.table;
-}
-
-/* One symbol; false if nothing is left. What leaves the common path goes through the stream in memory. */
+/* One symbol; false if nothing is left. What leaves the common path for long goes through the stream in memory. */
 INLINE bool next_symbol(struct lane *lane, struct stream *stream, struct work *work) {
   uint32_t entry = lane->table[lane->bits >> (64 - AC_BITS)];
   uint32_t place = lane->place + AC_STEP(entry);
-  bool ended;
   if (COMMON(place < 63)) {
     drop(lane, entry);
     lane->block[zigzag[place]] = (int16_t)(entry >> 16);
     lane->place = place;
     return true;
   }
-  if (place == 63) {
-    drop(lane, entry);
-    lane->block[63] = (int16_t)(entry >> 16);
+  if (RARE(AC_STEP(entry) & SLOW)) {
     save(stream, lane);
-    ended = true;
-  } else if (AC_STEP(entry) & SLOW) {
-    save(stream, lane);
-    ended = long_symbol(stream, work, entry);
-  } else {
-    drop(lane, entry);
-    save(stream, lane);
-    work->damaged |= AC_STEP(entry) != END_OF_BLOCK;
-    ended = true;
+    bool ended = long_symbol(&stream->lane, lane->block, stream->unit, work, entry);
+    restore(lane, stream);
+    return ended ? next_block(lane, stream, work) : true;
   }
-  if (ended && !next_block(stream, work)) return false;
-  restore(lane, stream);
-  return true;
+  /* At the last place no code ends the block: what looks like it belongs to the next one. */
+  if (RARE(place == (ENDS | 63)) && entry >> 16) entry -= lane->table[1 << AC_BITS];
+  drop(lane, entry);
+  place -= AC_STEP(entry) & ENDS;
+  work->damaged |= place > 63;
+  lane->block[zigzag[place & 63]] = (int16_t)(entry >> 16);
+  return next_block(lane, stream, work);
 }
 
 /* Four symbols of the common path take AC_BITS each at most: one refill is enough, and the others refill themselves. */
@@ -243,8 +240,8 @@ static int decode_two(struct stream *stream, struct work *work) {
     FOUR_TIMES(if (!next_symbol(&a, stream + (over = 0), work)) break;
                if (!next_symbol(&b, stream + (over = 1), work)) break;)
   }
-  save(stream, &a);
-  save(stream + 1, &b);
+  stream[0].lane = a;
+  stream[1].lane = b;
   return over;
 }
 
@@ -259,9 +256,9 @@ static int decode_three(struct stream *stream, struct work *work) {
                if (!next_symbol(&b, stream + (over = 1), work)) break;
                if (!next_symbol(&c, stream + (over = 2), work)) break;)
   }
-  save(stream, &a);
-  save(stream + 1, &b);
-  save(stream + 2, &c);
+  stream[0].lane = a;
+  stream[1].lane = b;
+  stream[2].lane = c;
   return over;
 }
 
@@ -270,7 +267,9 @@ static void decode_runs(struct work *work, int ways) {
   struct stream streams[3];
   int live = 0;
   while (live < ways && begin_run(streams + live, work)) {
-    if (next_block(streams + live, work)) live++;
+    struct lane lane = streams[live].lane;
+    next_block(&lane, streams + live, work);
+    streams[live++].lane = lane;
   }
   while (live == 3) {
     int over = decode_three(streams, work);

@@ -1,12 +1,13 @@
 /* Entries of the tables in tables.c, read in entropy.h.
 
-   AC: byte 0 the bits taken, byte 1 the step to the next place of the block, the upper half the value. A step above 63
-   leaves the common path: END_OF_BLOCK; or SLOW, where byte 1 has the step in its lower bits, byte 2 the length of the
-   code (0: longer than the table, or none) and byte 3 the size of the value.
+   AC: byte 0 the bits taken, byte 1 the step to the next place of the block, the upper half the value. With ENDS the
+   block ends behind it: the code for that is among the bits taken; that code alone steps to a place whose value is 0
+   anyway. SLOW: byte 1 has the step in its lower bits, byte 2 the length of the code (0: longer than the table, or none)
+   and byte 3 the size of the value.
    DC: byte 0 the length of the code, byte 1 the size of the value; 0: longer than the table, or none. */
 #ifndef CNNBENCH_ENTRY_BITS_H
 #define CNNBENCH_ENTRY_BITS_H
-enum { END_OF_BLOCK = 64, SLOW = 128 };
+enum { ENDS = 64, SLOW = 128 };
 #define AC_ENTRY(bits, step, value) ((uint32_t)(bits) | (uint32_t)(step) << 8 | (uint32_t)(value) << 16)
 #define AC_SLOW(length, step, size) \
   ((uint32_t)(SLOW | (step)) << 8 | (uint32_t)(length) << 16 | (uint32_t)(size) << 24)

@@ -25,7 +25,7 @@ enum result { DONE, NOT_TAKEN, DAMAGED, NO_MEMORY };
 enum {
   MOST_UNITS = 10,       /* blocks of an MCU (T.81, B.2.3) */
   AC_BITS = 12,          /* looked up at once; 11 and 12 measured best */
-  DC_BITS = 10,
+  DC_BITS = 9,
   SCAN_PADDING = 1024,   /* zeros behind the scan: a block takes at most 64 symbols of 26 bits, 208 bytes */
   MOST_BYTES = 1 << 28,  /* of a file: positions in bits fit in 32 bits */
   GUARD = 64,            /* bytes around planes and rows that vectors may read */
@@ -37,17 +37,18 @@ struct huffman {
   int symbols;
   bool present;
   int32_t last_code[17], offset[17]; /* of each length: the last code, -1: none; from a code to its place in symbol */
-  uint32_t table[1 << AC_BITS];      /* see tables.c */
+  uint32_t table[(1 << AC_BITS) + 1]; /* see tables.c; the last one: the length of the code that ends a block */
 };
 
 struct component {
   int id, across, down, quantiser, first_unit; /* across, down: sampling factors */
 };
 
-/* A block of an MCU, and what decodes it. */
+/* A block of an MCU, what decodes it, and the block behind it, of this MCU or of the next. */
 struct unit {
   int component;
   const struct huffman *dc, *ac;
+  const struct unit *next;
 };
 
 struct frame {
@@ -98,8 +99,9 @@ struct work {
   const struct scan *scan;
   struct run *runs;
   const struct part *parts;
-  int next, count; /* runs */
-  int16_t *waste;  /* 64: where coefficients that nobody wants go */
+  int next, count;    /* runs */
+  int16_t *waste;     /* 64: where coefficients that nobody wants go */
+  const uint8_t *end; /* of the scan and a few of its zeros */
   bool damaged;
 };
 

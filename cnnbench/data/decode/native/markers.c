@@ -125,8 +125,9 @@ static bool read_scan_header(struct frame *frame, const struct segment *segment)
     if (!frame->quantiser_present[component->quantiser]) return false;
     component->first_unit = frame->units;
     for (int k = 0; k < component->across * component->down; k++)
-      frame->unit[frame->units++] = (struct unit){i, frame->dc + dc, frame->ac + ac};
+      frame->unit[frame->units++] = (struct unit){i, frame->dc + dc, frame->ac + ac, NULL};
   }
+  for (int i = 0; i < frame->units; i++) frame->unit[i].next = frame->unit + (i + 1) % frame->units;
   frame->mcu_columns = (frame->width + 8 * frame->across - 1) / (8 * frame->across);
   frame->mcu_rows = (frame->height + 8 * frame->down - 1) / (8 * frame->down);
   return true;

@@ -1,33 +1,52 @@
-/* Huffman tables (T.81, C and F.2.2.3) made for looking up a code together with the value behind it. */
+/* Huffman tables (T.81, C and F.2.2.3) made for looking up a code together with the value behind it, and with the code
+   that ends the block behind that. */
 #include <string.h>
 #include "entry_bits.h"
 #include "jpeg.h"
+
+/* A code, and how many bits it has. */
+struct code {
+  int bits, length;
+};
 
 /* `count` copies of `entry` from `at` on. */
 static void fill(uint32_t *at, int count, uint32_t entry) {
   for (int i = 0; i < count; i++) at[i] = entry;
 }
 
-/* What a code of `length` bits for `symbol` means, at its place in the table of AC codes. */
-static void fill_ac(uint32_t *at, int length, int symbol) {
+/* What a code of `length` bits for `symbol` means, at its place in the table of AC codes; `end`: the code that ends a
+   block. */
+static void fill_ac(uint32_t *at, int length, int symbol, struct code end) {
   int run = symbol >> 4, size = symbol & 15, room = 1 << (AC_BITS - length);
   if (size == 0) {
-    fill(at, room, AC_ENTRY(length, run == 15 ? 16 : END_OF_BLOCK, 0));
+    fill(at, room, run == 15 ? AC_ENTRY(length, 16, 0) : AC_ENTRY(length, ENDS | 1, 0));
   } else if (length + size > AC_BITS) {
     fill(at, room, AC_SLOW(length, run + 1, size));
   } else {
-    int same = 1 << (AC_BITS - length - size);
-    for (int bits = 0; bits < 1 << size; bits++) {
+    int same = 1 << (AC_BITS - length - size), behind = AC_BITS - length - size - end.length;
+    for (int bits = 0; bits < 1 << size; bits++, at += same) {
       int value = bits < 1 << (size - 1) ? bits - (1 << size) + 1 : bits; /* T.81, F.2.2.1, EXTEND */
-      fill(at + bits * same, same, AC_ENTRY(length + size, run + 1, value));
+      fill(at, same, AC_ENTRY(length + size, run + 1, value));
+      if (behind >= 0)
+        fill(at + (end.bits << behind), 1 << behind, AC_ENTRY(length + size + end.length, ENDS | (run + 1), value));
     }
   }
+}
+
+/* The code for symbol 0; without one, one that is longer than all. */
+static struct code code_of_end(const struct huffman *huffman) {
+  for (int length = 1, place = 0, code = 0; length <= 16; length++, code <<= 1)
+    for (int i = 0; i < huffman->count[length - 1]; i++, place++, code++)
+      if (huffman->symbol[place] == 0) return (struct code){code, length};
+  return (struct code){0, 17};
 }
 
 /* False if the codes do not fit, or mean what files of 8 bits have no need of. */
 bool make_huffman(struct huffman *huffman, bool ac) {
   int looked_up = ac ? AC_BITS : DC_BITS, place = 0, code = 0;
+  struct code end = code_of_end(huffman);
   fill(huffman->table, 1 << looked_up, ac ? AC_SLOW(0, 0, 0) : 0);
+  huffman->table[1 << AC_BITS] = (uint32_t)end.length;
   for (int length = 1; length <= 16; length++, code <<= 1) {
     huffman->offset[length] = place - code;
     for (int i = 0; i < huffman->count[length - 1]; i++, place++, code++) {
@@ -35,7 +54,7 @@ bool make_huffman(struct huffman *huffman, bool ac) {
       if (code >= 1 << length || (ac ? (symbol & 15) > 10 : symbol > 11)) return false;
       if (length > looked_up) continue;
       uint32_t *at = huffman->table + ((size_t)code << (looked_up - length));
-      if (ac) fill_ac(at, length, symbol);
+      if (ac) fill_ac(at, length, symbol, end);
       else fill(at, 1 << (looked_up - length), DC_ENTRY(length, symbol));
     }
     huffman->last_code[length] = code - 1;
