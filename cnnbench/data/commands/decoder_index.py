@@ -40,8 +40,8 @@ class Finder:
             return OTHER, None
         if library is None or isinstance(content, np.ndarray) or (entries := _entries(library, content)) is None:
             return OTHER, None
-        same = _is_same(library, content, entries, self._reference)
-        return (INDEXED, to_keep(content, entries)) if same else (DIFFERENT, to_keep(content, None))
+        same, key = _is_same(library, content, entries, self._reference), library.key(content)
+        return (INDEXED, to_keep(key, entries)) if same else (DIFFERENT, to_keep(key, None))
 
 
 def _entries(library: Library, content: bytes) -> EntryPoints | None:

@@ -18,17 +18,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from cnnbench.data.decode.native.library import EntryPoints
-from cnnbench.data.storage.folded import folded
 from cnnbench.runtime.files import replacing
 
-MAGIC = b"cnnbench entry 1"
+MAGIC = b"cnnbench entry 2"
 PREAMBLE = struct.Struct("<16sQQQ")
 TABLE = (("keys", "<u8"), ("starts", "<u8"), ("ends", "<u8"), ("checksums", "<u4"), ("spacings", "<u2"))
 ENTRY = 10  # bytes: a position and three predictors
@@ -36,14 +34,6 @@ EVERY = (
     16  # columns of blocks from entry to entry, 128 pixels: 1.9 kB for a file of ILSVRC; half of it brings 2 % of time
 )
 REFERENCE = 0  # the spacing of a file whose pixels are not the reference decoder's: it is left to that one
-
-
-def key_of(content: bytes) -> int:
-    """64 bits that tell `content` from other files: a hash of its length and of its bytes, folded first."""
-    sums, rest = folded(content)
-    hashed = blake2b(sums, digest_size=8, key=len(content).to_bytes(8, "little"))
-    hashed.update(rest)
-    return int.from_bytes(hashed.digest(), "little")
 
 
 @dataclass(frozen=True)
@@ -60,11 +50,11 @@ class EntryIndex:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def find(self, content: bytes) -> EntryPoints | int | None:
-        """The entry points of a file; REFERENCE where another decoder is to be asked; None where nothing is known."""
-        key = np.uint64(key_of(content))
-        place = int(self.keys.searchsorted(key))
-        if place == len(self.keys) or self.keys[place] != key:
+    def find(self, key: int) -> EntryPoints | int | None:
+        """The entry points of the file with this key; REFERENCE where another decoder is to be asked; None where
+        nothing is known."""
+        place = int(self.keys.searchsorted(np.uint64(key)))
+        if place == len(self.keys) or self.keys[place] != np.uint64(key):
             return None
         every = int(self.spacings[place])
         if every == REFERENCE:
@@ -105,12 +95,12 @@ class KeptEntries:
     bytes: bytes
 
 
-def to_keep(content: bytes, entries: EntryPoints | None) -> KeptEntries:
+def to_keep(key: int, entries: EntryPoints | None) -> KeptEntries:
     """What is kept of a file; of one without `entries`, that it is left to the reference decoder."""
     if entries is None:
-        return KeptEntries(key_of(content), REFERENCE, b"")
+        return KeptEntries(key, REFERENCE, b"")
     kept = entries.positions.astype("<u4").tobytes() + entries.dc.astype("<i2").tobytes()
-    return KeptEntries(key_of(content), entries.every, kept)
+    return KeptEntries(key, entries.every, kept)
 
 
 @dataclass

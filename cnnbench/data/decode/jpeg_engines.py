@@ -23,8 +23,10 @@ def native(_: bool, side_index: Path | None) -> Opener:
 
     def open_jpeg(content: bytes) -> Picture | None:
         size = None if library is None else library.size(content)
-        entries = None if index is None or size is None else index.find(content)
-        if library is None or size is None or isinstance(entries, int):  # the reference decoder's
+        if library is None or size is None:
+            return None
+        entries = None if index is None else index.find(library.key(content))
+        if isinstance(entries, int):  # the reference decoder's
             return None
         width, height, channels = size
 

@@ -26,6 +26,8 @@ PUBLIC int cnnbench_vector(void);
 
 /* Width, height and components of a file that may be taken; an enum result. */
 PUBLIC int cnnbench_size(const uint8_t *content, size_t length, int32_t size[3]);
+/* 64 bits that tell a file from others (key.c). */
+PUBLIC uint64_t cnnbench_key(const uint8_t *content, size_t length);
 /* `out`: uint8 (rows, columns, components). `positions` and `dc` as in struct index, or `every` = 0. */
 PUBLIC int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length, const struct crop *crop, int every,
                          const uint32_t *positions, const int16_t *dc, uint8_t *out);

@@ -10,6 +10,7 @@
      rows.h      planes -> rows of RGBX
      filter.c    weights of the antialiased resize
      crop.c      the functions that Python calls
+     key.c       what the side index finds a file by
    entropy.h and rows.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
    portable.c and avx2.c.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_size_t, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -63,6 +63,10 @@ class Library:
         size = (c_int32 * 3)()
         done = self.functions.cnnbench_size(content, len(content), size) == DONE
         return (size[0], size[1], size[2]) if done else None
+
+    def key(self, content: bytes) -> int:
+        """64 bits that tell `content` from other files: a hash of its length and its bytes."""
+        return int(self.functions.cnnbench_key(content, len(content)))
 
     def region(
         self, content: bytes, box: tuple[int, int, int, int], out: np.ndarray, entries: EntryPoints | None = None
@@ -145,6 +149,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "free": (None, c_void_p),
         "vector": (c_int,),
         "size": (c_int, *content, POINTER(c_int32)),
+        "key": (c_uint64, *content),
         "region": (c_int, c_void_p, *content, c_int, c_int, c_int, c_int, *index, c_void_p),
         "crop": (c_int, c_void_p, *content, crop, *index, c_void_p),
         "index": (c_int, c_void_p, *content, c_int, c_int, c_void_p, c_void_p),
