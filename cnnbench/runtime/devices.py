@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 
 import torch
@@ -12,6 +13,8 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.group import place_in_group
 from cnnbench.runtime.machine import processor, usable_cores
 from cnnbench.runtime.slurm import cores_of_task
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"  # by which cuBLAS sums in one order, whatever runs beside it
 
 
 def choose_device(name: str) -> str:
@@ -38,6 +41,14 @@ def choose_processes(configured: int | None, device: str) -> int:
     if configured is not None:
         return configured
     return module_of(device).device_count() if device != CPU else 1
+
+
+def only_deterministic(wanted: bool) -> None:
+    """Have torch take kernels alone that give the same bits again, or any; before a GPU first multiplies matrices."""
+    if wanted:
+        os.environ.setdefault(CUBLAS, ":4096:8")  # else torch refuses each product on a GPU of NVIDIA's
+    if wanted != torch.are_deterministic_algorithms_enabled():  # a call of which imports the compiler
+        torch.use_deterministic_algorithms(wanted)
 
 
 def share_cores(world: int, device: str) -> None:
@@ -150,6 +161,12 @@ def memory_format(channels_last: bool, device: torch.device | str) -> torch.memo
     """The layout of images and weights: channels last where that is wanted and the device has it."""
     wanted = channels_last and backend_of(device).channels_last
     return torch.channels_last if wanted else torch.contiguous_format
+
+
+def without_deterministic_kernel(error: BaseException) -> str | None:
+    """The operation that, as `error` says, has no deterministic kernel on its device; None if it says no such thing."""
+    found = re.match(r"(\w+) does not have a deterministic implementation", str(error))
+    return None if found is None else found[1]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

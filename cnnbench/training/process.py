@@ -23,7 +23,14 @@ from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime import distributed
 from cnnbench.runtime.compiler import leave_compiler_unimported
 from cnnbench.runtime.device_memory import PeakMemory
-from cnnbench.runtime.devices import device_of, is_out_of_memory, memory_format, share_cores
+from cnnbench.runtime.devices import (
+    device_of,
+    is_out_of_memory,
+    memory_format,
+    only_deterministic,
+    share_cores,
+    without_deterministic_kernel,
+)
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import peak_resident
@@ -72,7 +79,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
             try:
                 if state.epoch < context.epochs:
                     batches = loader.batches(rest_of_run(config, data.images, state, process))
-                    with _within_memory(context):
+                    with _within_memory(context), _with_kernels(context):
                         train_epochs(context, state, DevicePrefetcher(batches, context.normalise))
                 if context.log is not None:
                     show_end(context, context.log, state)
@@ -137,6 +144,20 @@ def _within_memory(context: TrainContext) -> Iterator[None]:
         raise UserError(f"{images} images at a time do not fit into the GPU's memory{where}: {means}") from error
 
 
+@contextmanager
+def _with_kernels(context: TrainContext) -> Iterator[None]:
+    """Within this block the lack of a deterministic kernel becomes a UserError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if (operation := without_deterministic_kernel(error)) is None:
+            raise
+        raise UserError(
+            f"{context.config.arch.name} needs {operation}, of which torch has no deterministic form on "
+            f"{context.device.type}: leave deterministic=true out"
+        ) from error
+
+
 def _smaller_parts(config: TrainConfig, share: int) -> str:
     """What makes a step on a process's `share` of the batch take less memory, with the same batch and rate."""
     more = next((parts for parts in range(2 * config.accumulate, share + 1) if share % parts == 0), None)
@@ -172,7 +193,6 @@ def _set_up_torch(config: TrainConfig, process: Process, device: str) -> None:
     share_cores(process.world, device)
     if not config.compile:
         leave_compiler_unimported()
-    if config.deterministic != torch.are_deterministic_algorithms_enabled():  # a call of which imports the compiler
-        torch.use_deterministic_algorithms(config.deterministic)
+    only_deterministic(config.deterministic)
     torch.backends.cudnn.benchmark = not config.deterministic
     torch.set_float32_matmul_precision("high")  # TensorFloat-32 for float32 on GPUs that have it

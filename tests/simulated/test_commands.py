@@ -127,6 +127,20 @@ def test_memory_that_runs_out_is_said_with_the_cure(
     assert lost.stderr.count("\n") == 1
 
 
+def test_an_operation_without_a_deterministic_kernel_is_named(
+    command: Run, accelerator: SimulatedDevice, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torch says it of AlexNet's normalisation on a GPU; cuBLAS is told to be deterministic before it is used."""
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    said = "avg_pool3d_backward_cuda does not have a deterministic implementation, but you set ..."
+    with mock.patch.object(loop, "_loss", side_effect=RuntimeError(said)):
+        lost = command("train", *SHORT, f"data={small_data}", "run=one", "deterministic=true")
+    assert lost.returncode == 2
+    assert "lenet needs avg_pool3d_backward_cuda, of which torch has no deterministic form on sim" in lost.stderr
+    assert lost.stderr.count("\n") == 1
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
 @pytest.mark.parametrize("what", ["model", "train", "eval"])
 def test_bench(what: str, command: Run, small_data: Path, accelerator: SimulatedDevice, monkeypatch: Any) -> None:
     monkeypatch.setattr(bench_model, "MATRIX_ON_GPU", 16)
