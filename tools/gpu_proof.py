@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def _cut(*_: Any) -> None:
 
 def _with_wheels(folder: Path | None, work: Path) -> dict[str, str]:
     """The environment of the parts: this tree, and what the wheels in `folder` hold, unpacked below `work`."""
-    paths = [str(ROOT), str(ROOT / "tools")]
+    paths = [str(_linked(work / "tree")), str(ROOT / "tools")]
     for wheel in sorted(folder.glob("*.whl")) if folder is not None else []:
         place = work / "packages"
         with zipfile.ZipFile(wheel) as archive:
@@ -170,6 +171,16 @@ def _with_wheels(folder: Path | None, work: Path) -> dict[str, str]:
         paths.append(str(place))
     known = os.environ.get("PYTHONPATH")
     return os.environ | {"PYTHONPATH": os.pathsep.join([*dict.fromkeys(paths), *([known] if known else [])])}
+
+
+def _linked(folder: Path) -> Path:
+    """A folder with the package as an installation has it, conf/ in it, made of links: nothing need be installed."""
+    package = folder / "cnnbench"
+    shutil.rmtree(package, ignore_errors=True)
+    package.mkdir(parents=True)
+    for entry in (*(ROOT / "cnnbench").iterdir(), ROOT / "conf"):
+        (package / entry.name).symlink_to(entry)
+    return folder
 
 
 def _lacking(environment: dict[str, str]) -> str | None:
