@@ -21,10 +21,11 @@ from cnnbench.runtime.backends import CPU, accelerator, backend_of
 from cnnbench.runtime.devices import device_of, on_cpu
 from cnnbench.runtime.errors import Stopped, UserError, reason
 from cnnbench.runtime.group import Place, place_in_group
+from cnnbench.runtime.limits import check_open_files
 from cnnbench.runtime.meeting import NoAnswer, meet
 from cnnbench.runtime.messages import decode, encode
 from cnnbench.runtime.network import choose_interfaces
-from cnnbench.runtime.parting import Process, Ties, exchange
+from cnnbench.runtime.parting import Process, Ties, collect
 
 GRACE = 3.0  # seconds in which a process that fails can say why before others report its loss
 # Keys of the store: who has come; how many have failed, and what the first of them said; whether rank 0 leaves.
@@ -79,6 +80,7 @@ def _join(place: Place, device: str, timeout: timedelta) -> Process:
     process 0 in one sentence, whichever it is otherwise."""
     try:
         choose_interfaces(place)
+        check_open_files(0, place.world)
         ties = Ties()
         with ties.growing(to_store=True):
             store = meet(place, timeout)
@@ -233,7 +235,7 @@ def gather_to_leader(value: Any, process: Process) -> list[Any]:
     if process.world == 1:
         return [value]
     if process.ties.cut:
-        return [decode(part) for part in exchange(process, "gathered", encode(value))]
+        return [decode(part) for part in collect(process, "gathered", encode(value))]
     own = _as_tensor(encode(value))
     sizes = [torch.zeros(1, dtype=torch.int64, device=own.device) for _ in range(process.world)]
     dist.all_gather(sizes, torch.tensor([len(own)], device=own.device))

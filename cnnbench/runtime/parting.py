@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from cnnbench.runtime.errors import Stopped
 
 ANSWER = 5.0  # seconds in which a process that is not stuck answers by the store
 WORD = 1.0  # and in which one that has cut its connections has said why, since it says so first
+LEAST = 0.01  # seconds: less than a millisecond would be for ever
 # Keys of the store: how many have parted, and why the first did; what each has given; whether rank 0 has saved.
 TEXT = "latin-1"  # a letter for each byte: values of a store are texts
 PARTING, PARTED, SHARE, SAVED = "parting", "parted", "share", "saved"
@@ -100,20 +102,55 @@ def why_parted(process: Process) -> Stopped | None:
 
 def exchange(process: Process, what: str, own: bytes) -> list[bytes]:
     """What each process has given for `what`, by rank, over the store. Raises Unanswered."""
+    collected = [part.decode(TEXT) for part in collect(process, what, own)]
+    return [part.encode(TEXT) for part in json.loads(_of_leader(process, f"{what}/all", json.dumps(collected)))]
+
+
+def collect(process: Process, what: str, own: bytes) -> list[bytes]:
+    """As `exchange`, but rank 0 alone is given it; elsewhere []. Raises Unanswered, also there.
+
+    The leader reads for all of them: if each read what each gave, the requests would be the square of their number.
+    """
     store = process.store
     assert store is not None
     store.set(f"{SHARE}/{what}/{process.rank}", own.decode(TEXT))
-    found, silent = [], list[int]()
-    for rank in range(process.world):
-        key = f"{SHARE}/{what}/{rank}"
-        try:
-            store.wait([key], timedelta(seconds=0.1 if silent else ANSWER))
-            found.append(store.get(key).decode().encode(TEXT))
-        except (dist.DistError, RuntimeError):
-            silent.append(rank)
+    found, silent = _given(process, store, what) if process.leads else ([], [])
+    silent = json.loads(_of_leader(process, f"{what}/silent", json.dumps(silent)))
     if silent:
         raise Unanswered(f"process {' and '.join(map(str, silent))} did not answer")
     return found
+
+
+def _given(process: Process, store: dist.Store, what: str) -> tuple[list[bytes], list[int]]:
+    """What the processes have given by rank, within ANSWER seconds in all, and who has not."""
+    found, silent, end = list[bytes](), list[int](), time.monotonic() + ANSWER
+    for rank in range(process.world):
+        key = f"{SHARE}/{what}/{rank}"
+        try:
+            if (left := end - time.monotonic()) > LEAST:
+                store.wait([key], timedelta(seconds=left))
+            if store.check([key]):
+                found.append(store.get(key).decode().encode(TEXT))
+                continue
+        except (dist.DistError, RuntimeError):
+            pass
+        silent.append(rank)
+    return found, silent
+
+
+def _of_leader(process: Process, what: str, text: str) -> str:
+    """The `text` of rank 0 on every process, which may come here ANSWER seconds after the others and then wait for one.
+    Raises Unanswered."""
+    store, key = process.store, f"{SHARE}/{what}"
+    assert store is not None
+    try:
+        if process.leads:
+            store.set(key, text)
+            return text
+        store.wait([key], timedelta(seconds=2 * ANSWER))
+        return store.get(key).decode()
+    except (dist.DistError, RuntimeError) as error:
+        raise Unanswered("process 0 did not answer") from error
 
 
 def wait_for_leader(process: Process, seconds: float) -> None:

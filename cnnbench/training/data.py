@@ -74,7 +74,7 @@ def open_loaders(
     """The images of a run, and the loader of the training images, whose order comes later: its workers are started,
     and so are those of evaluation."""
     size, workers = input_size(config), choose_workers(config.data.workers, process.world)
-    check_open_files((2 + needs_statistics(config) + (splits.holdout is not None)) * workers)
+    check_open_files((2 + needs_statistics(config) + (splits.holdout is not None)) * workers, process.world)
     if process.leads and (warning := small_shared_memory(process.world if shares_memory(device) else 0)):
         print(warning)
     augmented, plain = training_transform(config), EvaluationTransform(config.arch, size)

@@ -39,7 +39,7 @@ def content(context: TrainContext, state: TrainState) -> dict[str, Any] | None:
             network, _, key = name.partition(".")
             if context.frozen.holds(key):
                 continue  # alike everywhere, to the bit; a mean might not be
-            networks[network][key] = _mean([share["buffers"][name] for share in shares])
+            networks[network][key] = mean_of_shares(shares, name)
     return {
         **networks,
         "optimizer": context.optimizer.state_dict(),
@@ -103,5 +103,6 @@ def _saved_buffers(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     return [(name, buffer) for name, buffer in module.named_buffers() if name in saved]
 
 
-def _mean(values: list[torch.Tensor]) -> torch.Tensor:
-    return torch.stack(values).mean(0)
+def mean_of_shares(shares: list[dict[str, Any]], name: str) -> torch.Tensor:
+    """Of a buffer of all processes, as `content` gathers them."""
+    return torch.stack([share["buffers"][name] for share in shares]).mean(0)

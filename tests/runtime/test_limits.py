@@ -40,3 +40,18 @@ def test_a_system_that_does_not_let_is_named(limit):
     limit(256, 300)
     with pytest.raises(UserError, match="300 open files, and 16 loader workers need 320"):
         check_open_files(workers=16)
+
+
+def test_each_other_process_of_a_group_has_two_connections(limit):
+    now = limit(1024, 4096)
+    check_open_files(workers=0, world=1000)
+    assert now == [256 + 2 * 999, 4096]
+    limit(1024, 2000)
+    with pytest.raises(
+        UserError, match=r"2000 open files, and a group of 1000 processes need 2254: .* use fewer processes"
+    ):
+        check_open_files(workers=0, world=1000)
+    with pytest.raises(
+        UserError, match=r"and 16 loader workers and a group of 1000 processes need 2318: .* data.workers"
+    ):
+        check_open_files(workers=16, world=1000)

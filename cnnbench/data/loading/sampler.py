@@ -57,16 +57,25 @@ def image_random(seed: int, draw: int, index: int) -> Random:
     return Random(f"{seed} {draw} {index}")  # a string is hashed whole, with SHA-512
 
 
-def global_batch(order: np.ndarray, batch: int, step: int, repeats: int = 1) -> np.ndarray:
-    """(repeat, image) of all images of an epoch's step `step`, int64 (batch, 2).
+def global_batch(
+    order: np.ndarray, batch: int, step: int, repeats: int = 1, share: ProcessShare | None = None
+) -> np.ndarray:
+    """(repeat, image) of an epoch's step `step`, int64 (batch / world, 2): every world-th row from `share.rank` on, at
+    no cost of the others; `share` None: all.
 
     With repeats every image of the order comes that many times in a row, and the epoch ends after as many steps as
     without: it sees a part of the images (repeated augmentation: Hoffer et al. 2020, torchvision's RASampler).
     """
-    places = np.arange(step * batch, (step + 1) * batch)
-    rows = np.stack([places % repeats, order[places // repeats]], axis=1)
-    # Repeats lie apart: RASampler gives them to different processes, and neighbours may be mixed with each other.
-    return rows[np.argsort(rows[:, 0], kind="stable")]
+    share = share or ProcessShare()
+    rows = np.arange(share.rank, batch, share.world)
+    # Repeats lie apart: RASampler gives them to different processes, and neighbours may be mixed with each other. So
+    # rows are sorted by their repeat: of each, its first place in the step, and the row after its last.
+    firsts = step * batch + (np.arange(repeats) - step * batch) % repeats
+    counts = ((step + 1) * batch - firsts + repeats - 1) // repeats
+    ends = np.cumsum(counts)
+    repeat = np.searchsorted(ends, rows, side="right")
+    places = firsts[repeat] + (rows - (ends - counts)[repeat]) * repeats
+    return np.stack([repeat, order[places // repeats]], axis=1)
 
 
 def training_batches(
@@ -81,7 +90,7 @@ def training_batches(
     for epoch in range(first_epoch, epochs):
         images = epoch_order(order.images, order.seed, epoch)
         for step in range(first_step if epoch == first_epoch else 0, order.steps_per_epoch):
-            own = global_batch(images, order.batch, step, order.repeats)[share.rank :: share.world]
+            own = global_batch(images, order.batch, step, order.repeats, share)
             for part in np.split(own, share.accumulate):
                 yield [SampleKey(epoch * order.repeats + repeat, image) for repeat, image in part.tolist()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from cnnbench.data.loading.sampler import (
@@ -11,6 +12,7 @@ from cnnbench.data.loading.sampler import (
     SampleOrder,
     epoch_order,
     evaluation_batches,
+    global_batch,
     image_random,
     training_batches,
 )
@@ -33,6 +35,21 @@ def test_global_batches_do_not_depend_on_processes_or_accumulation():
             parts = [part for share in shares for part in share[step * accumulate : (step + 1) * accumulate]]
             assert {len(part) for part in parts} == {12 // world // accumulate}
             assert set().union(*parts) == expected
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3, 5])
+@pytest.mark.parametrize("world", [1, 4, 12])
+def test_a_share_is_every_worldth_row_of_the_whole_sorted_by_its_repeat(repeats, world):
+    """As by sorting all of them, which a process of many need not do."""
+    order = epoch_order(100, 1, 2)
+    for step in range(3):
+        places = np.arange(step * 12, (step + 1) * 12)
+        rows = np.stack([places % repeats, order[places // repeats]], axis=1)
+        whole = rows[np.argsort(rows[:, 0], kind="stable")]
+        assert (global_batch(order, 12, step, repeats) == whole).all()
+        for rank in range(world):
+            share = global_batch(order, 12, step, repeats, ProcessShare(rank, world))
+            assert (share == whole[rank::world]).all()
 
 
 def test_an_epoch_has_no_image_twice_and_epochs_differ():
