@@ -1,4 +1,5 @@
 # make demo: train LeNet on the bundled sample.   make test: lint and run the tests.   make docs: generated pages.
+# make site: the pages of docs/ as a site, build/site/index.html; a link that leads nowhere is an error.
 # make quick: lint and the tests that are not marked as slow, in less than a minute.
 # Each sets itself up in .venv. TORCH=cpu make demo: with the small torch that knows no GPU, where the index has it.
 PYTHON ?= python3
@@ -9,7 +10,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/$(TORCH)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 SOURCES := pyproject.toml setup.py $(wildcard cnnbench/data/decode/native/*.[ch])
 
-.PHONY: demo test quick lint format docs clean
+.PHONY: demo test quick lint format docs site clean
 
 demo: $(VENV)/installed
 	$(BIN)/cnnbench train arch=lenet recipe=quick
@@ -32,6 +33,10 @@ format: $(VENV)/installed-dev
 
 docs: $(VENV)/installed
 	$(BIN)/python tools/write_docs.py
+
+site: $(VENV)/installed-dev
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs . build/site
+	@echo "build/site/index.html"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "needs Python's venv module (Debian: apt install python3-venv)" >&2; exit 1; }

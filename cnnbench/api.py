@@ -175,7 +175,7 @@ def predict(model: Model, images: Any, top: int = 5) -> list[Answered]:
 
 
 def features(model: Model, images: Any, layer: str | Sequence[str], average: bool = False) -> Any:
-    """What passes at `layer` for each image, float32 (N, *shape), as `cnnbench features`; of several layers a dict by
+    """What passes at `layer` for each image, float32 `(N, *shape)`, as `cnnbench features`; of several layers a dict by
     their names. `images` as `predict` takes them; `average`: of maps the mean over all places.
 
     Raises UserError for a layer that is not there, with the nearest names, and for an image that cannot be decoded.
