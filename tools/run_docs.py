@@ -26,9 +26,10 @@ from pathlib import Path
 from unittest import mock
 
 ROOT = Path(__file__).parents[1]
-# What pages speak of, each trained by `arch=RUN data=/imagenet run=RUN`.
-RUNS = ("vgg16", "resnet50", "googlenet", "plain56", "resnet56")
+# What pages speak of, each trained by `arch=NETWORK data=/imagenet run=RUN`.
+RUNS = {name: name for name in ("vgg16", "resnet50", "googlenet", "plain56", "resnet56")} | {"demo": "lenet"}
 CLASSES = {
+    "own": ("bag", "coat"),
     "flowers": ("rose", "tulip"),
     "imagenet-a": ("n01440764", "n01443537", "n01484850"),
     "objectnet-1.0": ("n01440764", "n01443537", "n01484850"),
@@ -44,6 +45,7 @@ WEIGHTS = {
     "b.pth": "resnet50",
     "resnet50.h5": "resnet50_v1",  # what it is, is told by its first bytes
 }
+PICTURES = ("cat.jpg", "picture.png")
 IMAGES, OF_SAMPLE = 4, 1  # of each class and split; those that stand for the bundled sample
 COMPARED = {"cnnbench recipes"}  # tests/test_docs.py compares it with its page anyway
 EXPECTED = {"verify": 1}  # nothing that a page's runs reach here is comparable with a paper
@@ -96,7 +98,9 @@ def main(words: list[str]) -> int:
         world = Path(folder)
         os.chdir(world)
         make_folders(world)
-        make_runs(world, " ".join(whole & set(on)))
+        make_runs(
+            world, " ".join(line for line in on if line in whole or "like=" in line)
+        )  # which is read to be composed
         for file in WEIGHTS:
             (world / file).touch()  # the checks of commands that do not run ask for them
         failed = sum(fails(line, page, world, line in whole) for line, page in on.items())
@@ -240,7 +244,8 @@ def make_folders(world: Path) -> None:
                 for file in sorted(source.iterdir())[: OF_SAMPLE if name.startswith("cache/") else IMAGES]:
                     shutil.copy(file, target)
     shutil.copytree(world / "imagenet/val", world / "holiday")
-    shutil.copy(next((world / "holiday").glob("*/*")), world / "cat.jpg")  # what it is, is told by its first bytes
+    for name in PICTURES:
+        shutil.copy(next((world / "holiday").glob("*/*")), world / name)  # what it is, is told by its first bytes
 
 
 def make_runs(world: Path, commands: str) -> None:
@@ -252,9 +257,9 @@ def make_runs(world: Path, commands: str) -> None:
     for file, arch in WEIGHTS.items():
         if file in commands:
             torch.save(build(arch).state_dict(), world / file)
-    for name in RUNS:
+    for name, arch in RUNS.items():
         if name in commands:
-            status, said = run(words_of(f"cnnbench train arch={name} data=/imagenet run={name}", world))
+            status, said = run(words_of(f"cnnbench train arch={arch} data=/imagenet run={name}", world))
             assert status == 0, said
 
 
