@@ -15,14 +15,14 @@ import write_docs
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-FIRST = ("README.md", "guide.md")  # about half the work
+FIRST = ("README.md", "commands.md", "guide.md", "tutorial.md")  # about half the work
 REST = tuple(page.name for page in sorted(ROOT.glob("docs/*.md")) if page.name not in FIRST)
 
 
 @pytest.mark.parametrize(
     ("pages", "commands", "runs", "one"),
-    [(FIRST, 38, 22, "guide.md: cnnbench train"), (REST, 25, 6, "benchmarks.md: cnnbench bench")],
-    ids=["README and guide", "the rest"],
+    [(FIRST, 70, 24, "tutorial.md: cnnbench train"), (REST, 70, 18, "benchmarks.md: cnnbench bench")],
+    ids=["README, commands, guide, tutorial", "the rest"],
 )
 def test_the_commands_of_the_docs(pages: tuple[str, ...], commands: int, runs: int, one: str, cache, tmp_path):
     words = [sys.executable, ROOT / "tools/run_docs.py", "--short", *pages]

@@ -1,4 +1,4 @@
-"""Measure the README's figures on this machine and print them as Markdown: python tools/measure.py [--suite]
+"""Measure the figures of docs/install.md on this machine and print them as Markdown: python tools/measure.py [--suite]
 
 Needs cnnbench installed in the Python that runs it. --suite times the whole test suite too.
 """

@@ -1,7 +1,7 @@
 """Trains every network of the zoo on real images, small ones, and writes the errors beside the published ones.
 
     python tools/results.py train --folder runs/zoo [KEY ...]   # hours; goes on where it was stopped
-    python tools/results.py page --folder runs/zoo              # docs/results.md, docs/results.csv, README
+    python tools/results.py page --folder runs/zoo              # docs/results.md, docs/results.csv
 
 The images are a fifth of the bundled sample of Fashion-MNIST, 2,000 of ten classes, at the smallest side of SIDES that
 the network takes. All networks are trained by AdamW, ILSVRC's without batch normalisation at a smaller rate, and for as
@@ -50,9 +50,6 @@ WORDS = [
     "log_every=1000",
 ]
 ROOT = Path(__file__).parents[1]
-SHOWN = ("lenet", "alexnet", "vgg16", "vgg16_bn", "googlenet", "inception_v3", "plain34", "resnet34", "resnet50")
-SHOWN += ("wide_resnet50_2", "resnext50_32x4d", "densenet121")  # in the README
-BEGIN, END = "<!-- results: written by tools/results.py -->\n", "<!-- end of results -->\n"
 
 
 def main() -> None:
@@ -68,7 +65,7 @@ def main() -> None:
         for key in keys:
             train(key, options.folder / key, options.precision, options.epochs)
     else:
-        rows = _kept() | {key: row for key in keys if (row := _row(key, options.folder / key)) is not None}
+        rows = kept() | {key: row for key in keys if (row := _row(key, options.folder / key)) is not None}
         write_page([rows[key] for key in names() if key in rows])
 
 
@@ -132,14 +129,14 @@ def _row(key: str, folder: Path) -> dict[str, Any] | None:
     }
 
 
-def _kept() -> dict[str, dict[str, Any]]:
+def kept() -> dict[str, dict[str, Any]]:
     """The lines of docs/results.csv."""
     with open(ROOT / "docs/results.csv", newline="") as file:
         return {row["network"]: {name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)}
 
 
-def write_page(rows: list[dict[str, Any]]) -> None:
-    """docs/results.md, docs/results.csv, and the README's part of it."""
+def results_table(rows: list[dict[str, Any]]) -> Table:
+    """The table of docs/results.md, and of docs/results.csv."""
     formats = {
         "MACs (M)": ".0f",
         "rate": "g",
@@ -148,7 +145,12 @@ def write_page(rows: list[dict[str, Any]]) -> None:
         **dict.fromkeys(("published top-1 (%)", "published top-5 (%)"), ".2f"),
     }
     columns = {name: formats.get(name, "") for name in rows[0]}
-    table = Table("", columns, [list(row.values()) for row in rows])
+    return Table("", columns, [list(row.values()) for row in rows])
+
+
+def write_page(rows: list[dict[str, Any]]) -> None:
+    """docs/results.md and docs/results.csv."""
+    table = results_table(rows)
     words, done = " ".join(WORDS), {row["network"] for row in rows}
     left_out = ", ".join(key for key in names() if key not in done) or "none"
     (ROOT / "docs/results.csv").write_text(render(table, "csv") + "\n")
@@ -168,25 +170,6 @@ Not trained: {left_out}.
 
 {render(table, "markdown").strip()}
 """)
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text().split(BEGIN)
-    readme.write_text(before + BEGIN + readme_table() + END + rest.split(END)[1])
-
-
-def readme_table() -> str:
-    """The README's part of docs/results.csv, as Markdown."""
-    rows = _kept()
-    columns = {
-        "network": "",
-        "parameters (M)": ".1f",
-        "epochs": "",
-        "top-1 error (%)": ".1f",
-        "from": ".1f",
-        "to": ".1f",
-    }
-    columns |= {"published top-1 (%)": ".2f", "published on": ""}
-    lines = [[rows[key][name] for name in columns] for key in SHOWN if key in rows]
-    return render(Table("", columns, lines), "markdown").strip() + "\n"
 
 
 def _number(text: str) -> str | float | int | None:
