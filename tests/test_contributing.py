@@ -19,13 +19,27 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 DIFFS = re.findall(r"^### \d\. (.*?)\n.*?^```diff\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text(), re.S | re.M)
 Run = Callable[..., subprocess.CompletedProcess]
+MLFLOW = """
+import json, pathlib, types
+
+def told(name):
+    def note(*words, **named):
+        with open("mlflow.jsonl", "a") as file:
+            file.write(json.dumps([name, words, named], default=lambda value: value.shape) + "\\n")
+        return types.SimpleNamespace(info=types.SimpleNamespace(run_id="record"))
+    return note
+
+for name in ("set_experiment", "start_run", "log_metrics", "log_image", "log_params", "end_run"):
+    globals()[name] = told(name)
+"""
 
 
 def copied(folder: Path) -> Path:
-    """A copy of the package in `folder`, with its conf/."""
+    """A copy of the package in `folder`, with its conf/, and beside it an mlflow that notes what it is told."""
     for name in ("cnnbench", "conf"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "cnnbench/conf").symlink_to("../conf")
+    (folder / "mlflow.py").write_text(MLFLOW)
     return folder
 
 
@@ -52,12 +66,17 @@ def test_the_nine_changes_work(tmp_path, cache, small_data):
     run = runner(code, here)
     done = run(
         "train", "arch=all_cnn_c", "recipe=quick", "epochs=1", "batch=12", f"data={small_data}", "run=nine",
-        "schedule.kind=inverse", "schedule.gamma=0.5", "schedule.final=0.0", "augment.invert.p=0.5", "logger=[csv]",
+        "schedule.kind=inverse", "schedule.gamma=0.5", "schedule.final=0.0", "augment.invert.p=0.5", "logger=[mlflow]",
         "data.workers=0", "device=cpu",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     folder = here / "runs/nine"
-    assert (folder / "metrics.csv").read_text().startswith("1,")
+    said = [json.loads(line) for line in (here / "mlflow.jsonl").read_text().splitlines()]
+    assert said[:2] == [["set_experiment", ["cnnbench"], {}], ["start_run", [], {"run_id": None, "run_name": "nine"}]]
+    assert said[-1] == ["end_run", [], {}]
+    curves = {tag: named["step"] for name, words, named in said if name == "log_metrics" for tag in words[0]}
+    assert curves["val/top1_error"] == json.loads((folder / "metrics.jsonl").read_text())["step"]
+    assert (folder / "mlflow-id.txt").read_text() == "record\n"
     assert not (folder / "tensorboard").exists()
     assert len(json.loads((folder / "result.json").read_text())["top1_interval"]) == 2
     assert "saved_at" in torch.load(folder / "checkpoints/last.pt", weights_only=True)
@@ -104,10 +123,10 @@ HALVES = {  # which files of a change are forgotten, the words that then fail, a
     "A logger": [
         (
             "cnnbench/training/*",
-            "train recipe=quick logger=[csv]",
-            "'csv' is a choice of the schema without an implementation",
+            "train recipe=quick logger=[mlflow]",
+            "'mlflow' is a choice of the schema without an implementation",
         ),
-        ("cnnbench/config/*", "train recipe=quick logger=[csv]", "logger=csv is unknown"),
+        ("cnnbench/config/*", "train recipe=quick logger=[mlflow]", "logger=mlflow is unknown"),
     ],
 }
 
