@@ -43,7 +43,7 @@ def apply_norm_keys(model: nn.Module, arch: ArchConfig) -> None:
 
 def _fix_scale(norm: _BatchNorm, network: str) -> None:
     if not norm.weight.is_meta and not norm.weight.any():
-        raise ValueError(f"arch.bn_scale=false would leave scales of {network} at 0: set arch.options.zero_gamma=false")
+        raise ValueError(f"arch.bn_scale=false would leave scales of {network} at 0: set arch.zero_init=false")
     norm.weight.requires_grad_(False)
 
 

@@ -47,11 +47,10 @@ class ResNet(Network):
     `stride_in`: "3x3" (default; fb.resnet.torch, torchvision and the ResNeXt paper: "v1.5") or "1x1" (the paper: "v1")
     is the convolution that halves the map in a bottleneck block. `groups` and `base_width` (ResNeXt's cardinality C
     and width d) give its 3x3 convolution groups x floor(width x base_width / 64) channels.
-    `dropout` (not in the paper) acts before the classifier. `zero_gamma` starts the last scale of each block at 0
-    (Goyal et al. 2017); the paper does not. `stochastic_depth` (not in the paper) is the probability of leaving out the
-    last block in training (layers.StochasticDepth). `conv_bias`, `epsilon`: biases under batch normalisation, and its
-    epsilon; Keras's ResNets have them and 1.001e-5, with the stride in the 1x1. `init`: a start of
-    layers.initialise_residual.
+    `dropout` (not in the paper) acts before the classifier. `stochastic_depth` (not in the paper) is the probability of
+    leaving out the last block in training (layers.StochasticDepth). `conv_bias`, `epsilon`: biases under batch
+    normalisation, and its epsilon; Keras's ResNets have them and 1.001e-5, with the stride in the 1x1. `init`: a start
+    of layers.initialise_residual.
     """
 
     CLASSIFIER = "fc"
@@ -70,7 +69,6 @@ class ResNet(Network):
         stride_in: str = "3x3",
         groups: int = 1,
         base_width: int = 64,
-        zero_gamma: bool = False,
         stochastic_depth: float = 0.0,
         conv_bias: bool = False,
         epsilon: float = 1e-5,
@@ -78,8 +76,6 @@ class ResNet(Network):
     ) -> None:
         super().__init__()
         require_choice("resnet", "shortcut", shortcut, ("A", "B", "C", "none"))
-        if zero_gamma and shortcut == "none":
-            raise ValueError("zero_gamma needs shortcuts: without them every block would give zeros")
         if stochastic_depth and shortcut == "none":
             raise ValueError("stochastic_depth needs shortcuts: without them a block left out would leave nothing")
         bottleneck_options = _bottleneck_options(block, stride_in, groups, base_width)
@@ -100,10 +96,6 @@ class ResNet(Network):
         self.fc = nn.Linear(channels, num_classes)
         set_norms(self, epsilon, conv_bias)
         initialise_residual("resnet", self, init)
-        if zero_gamma:
-            for module in self.modules():
-                if isinstance(module, Basic | Bottleneck):
-                    nn.init.zeros_(module.last_norm().weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))

@@ -49,8 +49,7 @@ class ArchConfig:
         source="Huang et al. 2016 (Stochastic Depth), equation 4",
     )
     zero_init: bool = key(
-        "residual networks: the last scale of each block starts at 0, or its last convolution where none follows; "
-        "other networks have none",
+        "the last scale of each residual block starts at 0, or its last convolution where none follows",
         False,
         source="none is named",
     )

@@ -105,7 +105,7 @@ def build_model(config: TrainConfig, classes: int, process: Process, device: tor
     size = input_size(config)
     model = build_network(config.arch, classes, size, chosen_weights(config), new_classifier=True, tell=tell)
     model.to(device).to(memory_format=memory_format(config.channels_last, device))
-    _check_norms(config, model)
+    check_norms(config, model)
     if config.bn_group is not None:
         with_ghost_batches(model, config.bn_group)
     if config.sync_batchnorm:
@@ -114,10 +114,10 @@ def build_model(config: TrainConfig, classes: int, process: Process, device: tor
     return model
 
 
-def _check_norms(config: TrainConfig, model: nn.Module) -> None:
+def check_norms(config: TrainConfig, model: nn.Module) -> None:
     """Raise UserError for keys of batch normalisation where there is none."""
-    for name in ("bn_group", "precise_bn"):
-        if getattr(config, name) is not None and not batch_norms(model):
+    for name in ("bn_group", "precise_bn", "sync_batchnorm"):
+        if getattr(config, name) not in (None, False) and not batch_norms(model):
             raise UserError(f"{name} acts on batch normalisation, and {config.arch.name} has none: leave it out")
 
 

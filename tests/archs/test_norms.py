@@ -10,8 +10,8 @@ from torch import nn
 
 from cnnbench.archs.from_config import build_network
 from cnnbench.archs.norms import GhostBatchNorm2d, about_norms, apply_norm_keys, batch_norms, with_ghost_batches
-from cnnbench.archs.residual import apply_block_keys
 from cnnbench.config.arch import ArchConfig
+from cnnbench.runtime.errors import UserError
 
 ARCH = ArchConfig(name="tiny")
 
@@ -45,7 +45,7 @@ def test_a_network_without_batch_normalisation_refuses_its_keys(keys):
 def test_scales_that_begin_at_zero_cannot_stay():
     model = tiny()
     nn.init.zeros_(model[1].weight)
-    with pytest.raises(ValueError, match="zero_gamma=false"):
+    with pytest.raises(ValueError, match="zero_init=false"):
         apply_norm_keys(model, replace(ARCH, bn_scale=False))
 
 
@@ -101,7 +101,7 @@ def test_stochastic_depth_from_the_first_block_is_timms():
     assert found == pytest.approx([0.05 * block / 15 for block in range(16)])
 
 
-@pytest.mark.parametrize(("name", "last"), [("resnet20", "bn2"), ("preact_resnet18", "conv2")])
+@pytest.mark.parametrize(("name", "last"), [("resnet20", "bn2"), ("resnet50", "bn3"), ("preact_resnet18", "conv2")])
 def test_branches_that_start_at_zero_make_a_block_its_shortcut(name, last):
     model = built(name, zero_init=True)
     block = model.layer1[1].eval()
@@ -114,7 +114,7 @@ def test_branches_that_start_at_zero_make_a_block_its_shortcut(name, last):
     assert torch.equal(other.fc.weight, model.fc.weight), "nothing else is drawn otherwise"
 
 
-def test_branches_of_a_plain_network_stay():
-    model = built("plain20", zero_init=True)
-    assert all(norm.weight.all() for norm in batch_norms(model).values())
-    apply_block_keys(nn.Conv2d(2, 3, 3), replace(ARCH, zero_init=True, stochastic_depth=0.1))
+@pytest.mark.parametrize("name", ["plain20", "vgg11_bn"])
+def test_a_network_without_shortcuts_has_no_branch_to_start_at_zero(name):
+    with pytest.raises(UserError, match=f"{name} has none: give arch.zero_init=false"):
+        built(name, zero_init=True)

@@ -131,14 +131,6 @@ def test_first_loss_is_about_that_of_a_guess(classes):
     assert loss == pytest.approx(math.log(classes), rel=0.15)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
-def test_zero_gamma_starts_each_block_as_its_shortcut(name):
-    torch.manual_seed(0)
-    block = build(name, num_classes=3, zero_gamma=True).layer1[1].eval()
-    x = torch.randn(2, block.conv1.in_channels, 5, 5)
-    torch.testing.assert_close(block(x), x.relu())
-
-
 def test_options_reach_the_network():
     network = build("resnet18", num_classes=3, in_channels=1, dropout=0.4, stem="cifar").eval()
     assert network.dropout.p == 0.4
@@ -174,7 +166,6 @@ def test_autocast_and_channels_last(shortcut):
         ("resnet18", dict(depths=(2, 0, 2, 2)), r"cannot have depths \(2, 0, 2, 2\)"),
         ("resnet18", dict(widen=0), "cannot be widened by 0"),
         ("resnet18", dict(shortcut="A", widen=0.5), "shortcut A only adds channels: it cannot lead 64 channels to 32"),
-        ("plain18", dict(zero_gamma=True), "zero_gamma needs shortcuts"),
         ("resnet18", dict(dropout=1.5), "dropout probability"),
     ],
 )

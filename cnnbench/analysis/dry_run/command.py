@@ -26,7 +26,7 @@ from cnnbench.runtime.precision import choose_precision
 from cnnbench.training.banner import in_lines, rows_of
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData
-from cnnbench.training.process import build_model, check_data
+from cnnbench.training.process import build_model, check_data, check_norms
 from cnnbench.training.splits import Splits, read_splits
 from cnnbench.training.state import TrainState
 
@@ -84,7 +84,9 @@ def _network(config: TrainConfig, classes: int) -> nn.Module:
     plain = replace(config, sync_batchnorm=False)  # asks for a group, and changes no shape
     place = torch.device(NO_VALUES if config.weights is None else CPU)
     with place:
-        return build_model(plain, classes, Process(), place).to(NO_VALUES)
+        network = build_model(plain, classes, Process(), place).to(NO_VALUES)
+    check_norms(config, network)
+    return network
 
 
 def _context(config: TrainConfig, network: nn.Module, splits: Splits, folder: Path | None, world: int) -> TrainContext:

@@ -49,6 +49,7 @@ def test_it_says_what_the_run_will_be_and_writes_nothing(command, small_data, tm
         (("run=file/inner",), "is not a folder that this user may write to"),
         (("run=full",), "full is not empty and not a run"),
         (("bn_group=4",), "bn_group acts on batch normalisation, and lenet has none"),
+        (("sync_batchnorm=true", "device=cuda"), "sync_batchnorm acts on batch normalisation, and lenet has none"),
         (("weights=nothing.pt",), "nothing.pt"),
         (("bench=nothing.json",), "bench=nothing.json cannot be read"),
         (("freeze=nolayer",), "nolayer"),
