@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +37,7 @@ def repeated(command: Command, words: list[str]) -> list[str]:
     theirs, known = list(words_of(command, load_config(run_folder(given[0])))), {*typed_keys(own)}
     kept = [word for word, key in zip(theirs, typed_keys(theirs), strict=True) if key not in known]
     if leads(os.environ):
-        print(f"{'like':<12}{given[0]}: {' '.join([*kept, *own])}")
+        print(f"{'like':<12}{given[0]}: {' '.join([*kept, *own])}", file=sys.stderr)  # --cfg prints YAML alone
     return [*kept, *own]
 
 

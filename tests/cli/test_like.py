@@ -36,7 +36,9 @@ def test_other_words_come_last_and_in_place_of_the_run_s(command, small_data, tm
     assert command("train", *words, "run=first", "seed=5").returncode == 0
     done = command("train", "like=first", "seed=6", "run=second")
     assert done.returncode == 0, done.stderr
-    assert "like        first: arch=lenet recipe=quick" in done.stdout
+    assert "like        first: arch=lenet recipe=quick" in done.stderr
+    printed = command("train", "like=first", "seed=6", "run=second", "--cfg", "job")
+    assert yaml.safe_load(printed.stdout)["seed"] == 6
     first, second = (yaml.safe_load((tmp_path / f"runs/{run}/config.yaml").read_text()) for run in ("first", "second"))
     assert (first.pop("seed"), second.pop("seed")) == (5, 6)
     first.pop("run"), second.pop("run")
