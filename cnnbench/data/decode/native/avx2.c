@@ -17,7 +17,7 @@ static inline void clear_block(int16_t *block) {
   for (int i = 0; i < 64; i += 16) _mm256_storeu_si256((void *)(block + i), _mm256_setzero_si256());
 }
 
-#include "entropy.h"
+#include "walk.h"
 
 /* Two 16-bit numbers in turn. */
 #define PAIR(a, b) _mm256_set1_epi32((int)((uint32_t)(uint16_t)(int16_t)(b) << 16 | (uint16_t)(int16_t)(a)))
@@ -251,7 +251,7 @@ static void vertical(const struct filter *filter, int row, const uint8_t *in, si
   }
 }
 
-const struct kernels avx2_kernels = {decode_runs, inverse_dct, row_of_area, from_rgb, to_rgb, prepare, horizontal, vertical};
+const struct kernels avx2_kernels = {decode_runs, walk_codes, inverse_dct, row_of_area, from_rgb, to_rgb, prepare, horizontal, vertical};
 
 #ifdef __clang__
 #pragma clang attribute pop

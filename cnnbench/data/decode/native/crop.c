@@ -5,6 +5,7 @@
 #include "filter.h"
 #include "pixels.h"
 #include "scan.h"
+#include "sweep.h"
 
 enum {
   WAYS = 3,              /* runs in turn; a fourth brought nothing */
@@ -21,6 +22,7 @@ struct decoder {
   struct frame frame;
   struct scan scan;
   struct plan plan;
+  struct sweep sweep;
   struct planes planes;
   struct filter across, down;
   struct memory coefficients, rows, between;
@@ -44,6 +46,7 @@ void cnnbench_free(struct decoder *decoder) {
   if (!decoder) return;
   free(decoder->scan.bytes);
   free(decoder->scan.restarts);
+  free(decoder->sweep.log);
   free(decoder->plan.runs);
   free(decoder->plan.parts);
   free(decoder->planes.memory);
@@ -75,11 +78,22 @@ static enum result run_plan(struct decoder *decoder) {
   return work.damaged ? DAMAGED : DONE;
 }
 
+/* Find where the MCUs 0 .. `until` begin. */
+static enum result sweep(struct decoder *decoder, long until) {
+  struct frame *frame = &decoder->frame;
+  for (int i = 0; i < 4; i++)
+    if (frame->ac[i].present) make_pairs(frame->ac + i);
+  struct place place = {decoder->kernels, frame, &decoder->scan};
+  return sweep_to(&decoder->sweep, &place, until);
+}
+
 /* A row of MCUs in pieces that the index lets begin, or whole. */
 static enum result plan_row(struct decoder *decoder, const struct area *area, const struct index *index, int row,
                             bool whole, int16_t *out) {
   const struct frame *frame = &decoder->frame;
-  int piece = index->every && !whole ? index->every / frame->across : frame->mcu_columns;
+  int piece = frame->mcu_columns;
+  if (!whole && index->every) piece = index->every / frame->across;
+  if (!whole && index->all) piece = (area->last_column - area->first_column) / WAYS + 1;
   for (int x = area->first_column, stop; x <= area->last_column; x = stop) {
     stop = x - x % piece + piece;
     if (stop > area->last_column) stop = area->last_column + 1;
@@ -92,8 +106,13 @@ static enum result plan_row(struct decoder *decoder, const struct area *area, co
 }
 
 /* The planes of an area, in bands. */
-static enum result decode_area(struct decoder *decoder, const struct area *area, const struct index *index) {
+static enum result decode_area(struct decoder *decoder, const struct area *area, struct index *index) {
   const struct frame *frame = &decoder->frame;
+  if (!index->every && !frame->restart) {
+    enum result result = sweep(decoder, (long)area->last_row * frame->mcu_columns + area->last_column);
+    if (result) return result;
+    index->all = decoder->sweep.log;
+  }
   struct memory *memory = &decoder->coefficients;
   size_t columns = (size_t)(area->last_column - area->first_column + 1), of_row = columns * (size_t)frame->units * 64;
   int band = (int)(BAND_BYTES / sizeof(int16_t) / of_row) / WAYS * WAYS; /* MCU rows: so that none is decoded alone */
@@ -187,7 +206,7 @@ int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length
   int left = crop->left + across->first, top = crop->top + down->first;
   struct area area;
   if (!make_area(&area, &decoder->planes, &decoder->frame, left, top, across->inputs, down->inputs)) return NO_MEMORY;
-  struct index index = {every, positions, dc};
+  struct index index = {every, positions, dc, NULL};
   result = decode_area(decoder, &area, &index);
   if (result) return result;
   struct source source = {&area, NULL, 0, decoder->frame.components, left, top, across->inputs};
@@ -200,7 +219,7 @@ int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t leng
   if (result) return result;
   if (!lies_within(left, top, width, height, &decoder->frame)) return NOT_TAKEN;
   struct area area;
-  struct index index = {every, positions, dc};
+  struct index index = {every, positions, dc, NULL};
   size_t wide = 4 * (size_t)width + 4 * GUARD;
   if (!make_area(&area, &decoder->planes, &decoder->frame, left, top, width, height)) return NO_MEMORY;
   if (!grow(&decoder->rows.bytes, &decoder->rows.room, wide)) return NO_MEMORY;
@@ -219,29 +238,43 @@ int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t leng
   return DONE;
 }
 
+/* Where MCU `mcu` begins, of a scan with restart marks, of which all before are decoded and thrown away. */
+static enum result walk_to(struct decoder *decoder, long mcu, struct entry *entry) {
+  const struct frame *frame = &decoder->frame;
+  const struct index none = {0, NULL, NULL, NULL};
+  enum result result = DONE;
+  if (mcu > decoder->plan.at)
+    result = plan_add(&decoder->plan, frame, &decoder->scan, &none, decoder->plan.at, mcu, NULL);
+  if (!result) result = run_plan(decoder);
+  *entry = decoder->plan.last;
+  if (result || mcu == 0 || mcu % frame->restart || mcu == (long)frame->mcu_rows * frame->mcu_columns) return result;
+  if ((size_t)(mcu / frame->restart) > decoder->scan.restart_count) return DAMAGED;
+  *entry = (struct entry){decoder->scan.restarts[mcu / frame->restart - 1] * 8, {0, 0, 0}, 0};
+  return DONE;
+}
+
 int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room,
                    uint32_t *positions, int16_t *dc) {
   enum result result = open_file(decoder, content, length);
   const struct frame *frame = &decoder->frame;
   if (result) return -(int)result;
+  long mcus = (long)frame->mcu_rows * frame->mcu_columns;
   every /= frame->across; /* in MCUs */
-  int of_row = (frame->mcu_columns + every - 1) / every, count = 0;
-  if (of_row * frame->mcu_rows > room) return -NO_MEMORY;
-  const struct index none = {0, NULL, NULL};
-  struct plan *plan = &decoder->plan;
-  plan_start(plan);
-  for (int y = 0; y < frame->mcu_rows; y++)
-    for (int x = 0; x < frame->mcu_columns; x += every, count++) {
-      long first = (long)y * frame->mcu_columns + x, end = first + every;
-      if (x + every > frame->mcu_columns) end = (long)(y + 1) * frame->mcu_columns;
-      bool at_mark = frame->restart && first && first % frame->restart == 0;
-      if (at_mark && (size_t)(first / frame->restart) > decoder->scan.restart_count) return -DAMAGED;
-      positions[count] = at_mark ? decoder->scan.restarts[first / frame->restart - 1] * 8 : plan->last.position;
-      for (int c = 0; c < 3; c++) dc[3 * count + c] = at_mark ? 0 : plan->last.dc[c];
-      result = plan_add(plan, frame, &decoder->scan, &none, first, end, NULL);
-      if (!result) result = run_plan(decoder);
-      if (result) return -(int)result;
-    }
+  if ((frame->mcu_columns + every - 1) / every * frame->mcu_rows > room) return -NO_MEMORY;
+  if (!frame->restart && (result = sweep(decoder, mcus))) return -(int)result;
+  plan_start(&decoder->plan);
+  int count = 0;
+  for (long mcu = 0, column; mcu < mcus; mcu += column + every < frame->mcu_columns ? every : frame->mcu_columns - column) {
+    column = mcu % frame->mcu_columns;
+    struct entry entry;
+    if (frame->restart) result = walk_to(decoder, mcu, &entry);
+    else entry = decoder->sweep.log[mcu];
+    if (result) return -(int)result;
+    positions[count] = entry.position;
+    memcpy(dc + 3 * count++, entry.dc, sizeof entry.dc);
+  }
+  struct entry end;
+  if (frame->restart && (result = walk_to(decoder, mcus, &end)) != DONE) return -(int)result;
   return count;
 }
 

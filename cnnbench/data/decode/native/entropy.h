@@ -17,6 +17,7 @@ struct lane {
   uint32_t valid, place; /* place: of the last coefficient of the block */
   int16_t *block;
   const uint32_t *table;
+  const uint16_t *pairs; /* walk.h */
 };
 
 struct stream {
@@ -67,19 +68,14 @@ APART int find_code(const struct huffman *huffman, struct lane *lane) {
 }
 
 /* Field by field: as one copy it would be read back in other pieces than it was written in, for which processors wait. */
-INLINE void save(struct stream *stream, const struct lane *lane) {
-  stream->lane.bits = lane->bits;
-  stream->lane.next = lane->next;
-  stream->lane.valid = lane->valid;
-  stream->lane.place = lane->place;
+INLINE void save(struct lane *kept, const struct lane *lane) {
+  kept->bits = lane->bits;
+  kept->next = lane->next;
+  kept->valid = lane->valid;
+  kept->place = lane->place;
 }
 
-INLINE void restore(struct lane *lane, const struct stream *stream) {
-  lane->bits = stream->lane.bits;
-  lane->next = stream->lane.next;
-  lane->valid = stream->lane.valid;
-  lane->place = stream->lane.place;
-}
+INLINE void restore(struct lane *lane, const struct lane *kept) { save(lane, kept); }
 
 static uint32_t position(const struct stream *stream, const struct work *work) {
   return (uint32_t)(stream->lane.next - work->scan->bytes) * 8 - (stream->lane.valid & 63);
@@ -134,9 +130,9 @@ APART unsigned long_dc(struct lane *lane, const struct unit *unit, struct work *
 /* The next block, up to its DC coefficient; false if nothing is left. */
 INLINE bool next_block(struct lane *lane, struct stream *stream, struct work *work) {
   if (RARE(stream->left == 0)) {
-    save(stream, lane);
+    save(&stream->lane, lane);
     if (!next_part(stream, work)) return false;
-    restore(lane, stream);
+    restore(lane, &stream->lane);
     lane->block = stream->lane.block;
   }
   if (RARE(lane->next > work->end)) { /* zeros are read from here on */
@@ -149,9 +145,9 @@ INLINE bool next_block(struct lane *lane, struct stream *stream, struct work *wo
   uint32_t entry = unit->dc->table[lane->bits >> (64 - DC_BITS)];
   unsigned size = entry >> 8;
   if (RARE(!entry)) {
-    save(stream, lane);
+    save(&stream->lane, lane);
     size = long_dc(&stream->lane, unit, work);
-    restore(lane, stream);
+    restore(lane, &stream->lane);
   } else drop(lane, entry);
   uint32_t value = stream->prediction[unit->component] += (uint32_t)take_value(lane, size);
   work->damaged |= (value + 0x8000) >> 16 != 0;
@@ -165,7 +161,7 @@ INLINE bool next_block(struct lane *lane, struct stream *stream, struct work *wo
 }
 
 /* A code, or its value, longer than the table looks up, of the block of `unit`; whether the block ended. */
-APART bool long_symbol(struct lane *lane, int16_t *block, const struct unit *unit, struct work *work, uint32_t entry) {
+APART bool long_symbol(struct lane *lane, int16_t *block, const struct unit *unit, bool *damaged, uint32_t entry) {
   unsigned length = entry >> 16 & 255, size = entry >> 24, step = entry >> 8 & 127;
   refill(lane);
   if (length) {
@@ -173,7 +169,7 @@ APART bool long_symbol(struct lane *lane, int16_t *block, const struct unit *uni
   } else {
     int symbol = find_code(unit->ac, lane);
     if (symbol < 0) {
-      work->damaged = true;
+      *damaged = true;
       return true;
     }
     size = symbol & 15;
@@ -184,11 +180,17 @@ APART bool long_symbol(struct lane *lane, int16_t *block, const struct unit *uni
   refill(lane);
   lane->place += step;
   if (lane->place > 63) {
-    work->damaged = true;
+    *damaged = true;
     return true;
   }
   block[zigzag[lane->place]] = (int16_t)value;
   return lane->place == 63;
+}
+
+/* The entry that ends a block, but for a code of the end behind the last place: what looks like it belongs to the next
+   block. */
+INLINE uint32_t last_entry(const uint32_t *table, uint32_t entry, uint32_t place) {
+  return place == (ENDS | 63) && entry >> 16 ? entry - table[1 << AC_BITS] : entry;
 }
 
 /* One symbol; false if nothing is left. What leaves the common path for long goes through the stream in memory. */
@@ -202,14 +204,12 @@ INLINE bool next_symbol(struct lane *lane, struct stream *stream, struct work *w
     return true;
   }
   if (RARE(AC_STEP(entry) & SLOW)) {
-    save(stream, lane);
-    bool ended = long_symbol(&stream->lane, lane->block, stream->unit, work, entry);
-    restore(lane, stream);
+    save(&stream->lane, lane);
+    bool ended = long_symbol(&stream->lane, lane->block, stream->unit, &work->damaged, entry);
+    restore(lane, &stream->lane);
     return ended ? next_block(lane, stream, work) : true;
   }
-  /* At the last place no code ends the block: what looks like it belongs to the next one. */
-  if (RARE(place == (ENDS | 63)) && entry >> 16) entry -= lane->table[1 << AC_BITS];
-  drop(lane, entry);
+  drop(lane, last_entry(lane->table, entry, place));
   place -= AC_STEP(entry) & ENDS;
   work->damaged |= place > 63;
   lane->block[zigzag[place & 63]] = (int16_t)(entry >> 16);

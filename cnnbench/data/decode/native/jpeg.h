@@ -5,13 +5,15 @@
      markers.c   bytes -> frame: sizes, quantisation and Huffman tables; what is not taken is told here
      tables.c    Huffman tables, made for looking up a code together with its value
      scan.c      frame -> runs of MCUs to be decoded for the box, and where each begins
+     sweep.c     where each MCU begins, if no index says so
+     walk.h      what that is found by
      entropy.h   runs -> coefficients, of several runs in turn
      pixels.c    coefficients -> planes
      rows.h      planes -> rows of RGBX
      filter.c    weights of the antialiased resize
      crop.c      the functions that Python calls
      key.c       what the side index finds a file by
-   entropy.h and rows.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
+   walk.h, entropy.h and rows.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
    portable.c and avx2.c.
 
    Everything that is read here may be hostile. Sizes are checked in markers.c, positions in the scan at each block. */
@@ -27,6 +29,8 @@ enum {
   MOST_UNITS = 10,       /* blocks of an MCU (T.81, B.2.3) */
   AC_BITS = 12,          /* looked up at once; 11 and 12 measured best */
   DC_BITS = 9,
+  PAIR_BITS = 10,
+  MOST_PASSED = 14, /* bits that a look-up there takes */
   SCAN_PADDING = 1024,   /* zeros behind the scan: a block takes at most 64 symbols of 26 bits, 208 bytes */
   MOST_BYTES = 1 << 28,  /* of a file: positions in bits fit in 32 bits */
   GUARD = 64,            /* bytes around planes and rows that vectors may read */
@@ -39,6 +43,7 @@ struct huffman {
   bool present;
   int32_t last_code[17], offset[17]; /* of each length: the last code, -1: none; from a code to its place in symbol */
   uint32_t table[(1 << AC_BITS) + 1]; /* see tables.c; the last one: the length of the code that ends a block */
+  uint16_t pairs[1 << PAIR_BITS];     /* AC codes to be passed over, by make_pairs */
 };
 
 struct component {
@@ -70,17 +75,27 @@ struct scan {
   size_t restart_count, restart_room;
 };
 
-/* Where decoding can begin: a position in the scan, in bits, and the DC predictors. */
+/* Where decoding can begin: a position in the scan, in bits, and the DC predictors; `damaged`: what walks met behind it. */
 struct entry {
   uint32_t position;
-  int16_t dc[3];
+  int16_t dc[3], damaged;
 };
 
-/* Entries every `every` columns of blocks (8 pixels), an even number, in each row of MCUs, from its first; 0: no index. */
+/* Entries every `every` columns of blocks (8 pixels), an even number, in each row of MCUs, from its first; 0: none. */
 struct index {
   int every;
   const uint32_t *positions; /* (MCU rows, entries of a row) */
   const int16_t *dc;         /* (MCU rows, entries of a row, 3) */
+  const struct entry *all;   /* of every MCU that may be asked for, instead; or NULL */
+};
+
+/* A walk over the codes from MCU to MCU, on from the last one in its log. It ends with an MCU that begins at `limit`, in
+   bits, or behind it, or when the log has as many MCUs as it has room for. */
+struct walk {
+  struct entry *log;
+  long count, room;
+  uint32_t limit;
+  bool damaged; /* any of the MCUs */
 };
 
 struct part {
@@ -131,6 +146,7 @@ struct filter {
 /* What is compiled once for each instruction set. Rows of RGBX have four bytes a pixel, of which the last is waste. */
 struct kernels {
   void (*decode)(struct work *work, int ways);
+  void (*walk)(const struct frame *frame, const struct scan *scan, struct walk *walks, int count); /* 3 at most */
   /* Two blocks; true if a coefficient is beyond `limit`, where decoders differ. */
   bool (*inverse_dct)(const int16_t *const block[2], const uint16_t *const quantiser[2],
                       const int16_t *const limit[2], uint8_t *const out[2], const size_t stride[2]);
@@ -153,6 +169,7 @@ extern const uint8_t zigzag[64];
 enum result read_frame(struct frame *frame, const uint8_t *content, size_t length, size_t *codes);
 enum result read_size(const uint8_t *content, size_t length, int32_t size[3]);
 bool make_huffman(struct huffman *huffman, bool ac);
+void make_pairs(struct huffman *huffman);
 
 enum result unstuff(struct scan *scan, const uint8_t *codes, size_t length);
 bool grow(void *memory, size_t *room, size_t need);

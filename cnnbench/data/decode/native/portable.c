@@ -4,7 +4,7 @@
 
 static void clear_block(int16_t *block) { memset(block, 0, 64 * sizeof *block); }
 
-#include "entropy.h"
+#include "walk.h"
 
 static int clamp(int value, int least, int most) { return value < least ? least : value > most ? most : value; }
 
@@ -98,4 +98,4 @@ static void vertical(const struct filter *filter, int row, const uint8_t *in, si
   }
 }
 
-const struct kernels portable_kernels = {decode_runs, inverse_dct, row_of_area, from_rgb, to_rgb, prepare, horizontal, vertical};
+const struct kernels portable_kernels = {decode_runs, walk_codes, inverse_dct, row_of_area, from_rgb, to_rgb, prepare, horizontal, vertical};

@@ -73,6 +73,10 @@ void plan_start(struct plan *plan) {
 static long nearest(const struct frame *frame, const struct scan *scan, const struct index *index, long mcu,
                     struct entry *entry) {
   long restart = 0, indexed = -1;
+  if (index->all) {
+    *entry = index->all[mcu];
+    return mcu;
+  }
   memset(entry, 0, sizeof *entry);
   if (frame->restart) restart = mcu - mcu % frame->restart;
   int every = index->every / frame->across; /* in MCUs */
@@ -111,7 +115,7 @@ static enum result add_parts(struct plan *plan, const struct frame *frame, const
                              int16_t *out) {
   while (plan->at < end) {
     if (frame->restart && plan->at % frame->restart == 0 && plan->runs[plan->run_count - 1].parts) {
-      struct entry entry = {scan->restarts[plan->at / frame->restart - 1] * 8, {0, 0, 0}};
+      struct entry entry = {scan->restarts[plan->at / frame->restart - 1] * 8, {0, 0, 0}, 0};
       enum result result = add_run(plan, frame, scan, entry);
       if (result) return result;
     }

@@ -61,3 +61,41 @@ bool make_huffman(struct huffman *huffman, bool ac) {
   }
   return true;
 }
+
+/* What an entry of AC codes says of a code: its bits, those of its value, the step; 0 bits: nothing. */
+struct passed {
+  unsigned code, value, step, end; /* end: bits of the code for the end of the block behind it */
+};
+
+static struct passed read_entry(uint32_t entry, unsigned end) {
+  unsigned step = AC_STEP(entry), bits = entry & 255, value = 0;
+  int of = (int16_t)(entry >> 16);
+  if (step & SLOW) return (struct passed){entry >> 16 & 255, entry >> 24, step & ~SLOW, 0};
+  if (step & ENDS && of == 0) return (struct passed){0, 0, 0, bits};
+  for (int left = of < 0 ? -of : of; left; left >>= 1) value++;
+  if (!(step & ENDS)) end = 0;
+  return (struct passed){bits - end - value, value, step & ~ENDS, end};
+}
+
+/* Several codes at a look-up, from the table of single ones. A code has to lie within the bits that are looked up, but not
+   what stands for its value. */
+void make_pairs(struct huffman *huffman) {
+  for (unsigned i = 0; i < 1 << PAIR_BITS; i++) {
+    unsigned bits = 0, steps = 0;
+    for (int codes = 0; codes < CODES_AT_ONCE && bits < PAIR_BITS; codes++) {
+      unsigned at = i << (AC_BITS - PAIR_BITS + bits) & ((1 << AC_BITS) - 1);
+      struct passed next = read_entry(huffman->table[at], huffman->table[1 << AC_BITS]);
+      unsigned most = bits + next.code + next.value;
+      if (next.code + next.end == 0 || bits + next.code > PAIR_BITS || most > MOST_PASSED) break;
+      bits = most;
+      steps += next.step;
+      if (next.end && bits + next.end <= PAIR_BITS) {
+        bits += next.end;
+        steps |= ENDS;
+        break;
+      }
+      if (next.code == 0) break;
+    }
+    huffman->pairs[i] = (uint16_t)(bits ? bits | steps << 8 : NO_PAIR);
+  }
+}
