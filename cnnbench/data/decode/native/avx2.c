@@ -131,20 +131,29 @@ INLINE __m256i two_rows(const void *first, const void *second) {
   return _mm256_loadu2_m128i((const __m128i *)second, (const __m128i *)first);
 }
 
+/* Whether a coefficient is beyond its limit. */
+APART bool is_beyond(const int16_t *const block[2], const int16_t *const limit[2]) {
+  bool beyond = false;
+  for (int b = 0; b < 2; b++)
+    for (int i = 0; i < 64; i++) beyond |= block[b][i] > limit[b][i] || block[b][i] < -limit[b][i];
+  return beyond;
+}
+
 static bool inverse_dct(const int16_t *const block[2], const uint16_t *const quantiser[2], const int16_t *const limit[2],
                         uint8_t *const out[2], const size_t stride[2]) {
-  __m256i v[8], beyond = _mm256_setzero_si256();
+  __m256i v[8], most = _mm256_setzero_si256(); /* of each column */
 #pragma GCC unroll 8
   for (int i = 0; i < 8; i++) {
     __m256i c = two_rows(block[0] + 8 * i, block[1] + 8 * i);
-    beyond = _mm256_or_si256(beyond, _mm256_cmpgt_epi16(_mm256_abs_epi16(c), two_rows(limit[0] + 8 * i, limit[1] + 8 * i)));
+    most = _mm256_max_epu16(most, _mm256_abs_epi16(c));
     v[i] = _mm256_mullo_epi16(c, two_rows(quantiser[0] + 8 * i, quantiser[1] + 8 * i));
   }
   inverse_dct_axis(v, 11);
   transpose(v);
   inverse_dct_axis(v, 18);
   store_blocks(v, out, stride);
-  return !_mm256_testz_si256(beyond, beyond);
+  __m256i over = _mm256_subs_epu16(most, two_rows(limit[0] + 64, limit[1] + 64));
+  return RARE(!_mm256_testz_si256(over, over)) && is_beyond(block, limit);
 }
 
 /* Reads up to 20 bytes behind the row. */

@@ -221,6 +221,7 @@ INLINE bool next_symbol(struct lane *lane, struct stream *stream, struct work *w
 _Static_assert(SYMBOLS * AC_BITS <= 56, "one refill for all");
 
 #define FOUR_TIMES(symbols) symbols symbols symbols symbols
+#define THREE_TIMES(symbols) symbols symbols symbols
 
 static void decode_one(struct stream *stream, struct work *work) {
   struct lane a = stream->lane;

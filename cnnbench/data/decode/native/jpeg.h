@@ -30,7 +30,7 @@ enum {
   AC_BITS = 12,          /* looked up at once; 11 and 12 measured best */
   DC_BITS = 9,
   PAIR_BITS = 10,
-  MOST_PASSED = 14, /* bits that a look-up there takes */
+  MOST_PASSED = 18, /* bits that a look-up there takes */
   SCAN_PADDING = 1024,   /* zeros behind the scan: a block takes at most 64 symbols of 26 bits, 208 bytes */
   MOST_BYTES = 1 << 28,  /* of a file: positions in bits fit in 32 bits */
   GUARD = 64,            /* bytes around planes and rows that vectors may read */
@@ -147,7 +147,7 @@ struct filter {
 struct kernels {
   void (*decode)(struct work *work, int ways);
   void (*walk)(const struct frame *frame, const struct scan *scan, struct walk *walks, int count); /* 3 at most */
-  /* Two blocks; true if a coefficient is beyond `limit`, where decoders differ. */
+  /* Two blocks; true if a coefficient is beyond `limit`, where decoders differ (pixels.h). */
   bool (*inverse_dct)(const int16_t *const block[2], const uint16_t *const quantiser[2],
                       const int16_t *const limit[2], uint8_t *const out[2], const size_t stride[2]);
   /* Row `y` of the picture as RGBX; the number of pixels before the area's first, 0 or 1. */

@@ -11,7 +11,9 @@ static void make_limits(struct planes *planes, const struct frame *frame) {
   for (int c = 0; c < frame->components; c++)
     for (int i = 0; i < 64; i++) {
       int quantiser = frame->quantiser[frame->component[c].quantiser][i];
-      planes->limit[c][i] = quantiser ? (int16_t)(MOST_DEQUANTISED / quantiser) : INT16_MAX;
+      int16_t limit = quantiser ? (int16_t)(MOST_DEQUANTISED / quantiser) : INT16_MAX, *column = planes->limit[c] + 64 + i % 8;
+      planes->limit[c][i] = limit;
+      if (i < 8 || limit < *column) *column = limit;
     }
 }
 

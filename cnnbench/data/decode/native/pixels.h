@@ -6,7 +6,7 @@
 struct planes {
   uint8_t *memory;
   size_t room;
-  int16_t limit[3][64]; /* of each component's coefficients, beyond which decoders differ */
+  int16_t limit[3][72]; /* of each component's coefficients, beyond which decoders differ; then the least of each column */
 };
 
 /* The area of a rectangle that lies within the picture, with room for its planes; false without memory. */

@@ -68,11 +68,11 @@ struct passed {
 };
 
 static struct passed read_entry(uint32_t entry, unsigned end) {
-  unsigned step = AC_STEP(entry), bits = entry & 255, value = 0;
+  unsigned step = AC_STEP(entry), bits = entry & 255;
   int of = (int16_t)(entry >> 16);
   if (step & SLOW) return (struct passed){entry >> 16 & 255, entry >> 24, step & ~SLOW, 0};
   if (step & ENDS && of == 0) return (struct passed){0, 0, 0, bits};
-  for (int left = of < 0 ? -of : of; left; left >>= 1) value++;
+  unsigned value = of ? 32 - (unsigned)__builtin_clz((unsigned)(of < 0 ? -of : of)) : 0;
   if (!(step & ENDS)) end = 0;
   return (struct passed){bits - end - value, value, step & ~ENDS, end};
 }

@@ -111,13 +111,13 @@ INLINE bool walk_symbols(struct lane *lane, struct walker *walker, const struct 
   return ended ? walk_block(lane, walker, ground) : true;
 }
 
-_Static_assert(4 * MOST_PASSED <= 56, "one refill for all");
+_Static_assert(3 * MOST_PASSED <= 56, "one refill for all");
 
 static void walk_one(struct walker *walker, const struct ground *ground) {
   struct lane a = walker->lane;
   for (;;) {
     refill(&a);
-    FOUR_TIMES(if (!walk_symbols(&a, walker, ground)) return;)
+    THREE_TIMES(if (!walk_symbols(&a, walker, ground)) return;)
   }
 }
 
@@ -129,7 +129,7 @@ static int walk_three(struct walker *walker, const struct ground *ground) {
     refill(&a);
     refill(&b);
     refill(&c);
-    FOUR_TIMES(if (!walk_symbols(&a, walker + (over = 0), ground)) break;
+    THREE_TIMES(if (!walk_symbols(&a, walker + (over = 0), ground)) break;
                if (!walk_symbols(&b, walker + (over = 1), ground)) break;
                if (!walk_symbols(&c, walker + (over = 2), ground)) break;)
   }
@@ -145,7 +145,7 @@ static int walk_two(struct walker *walker, const struct ground *ground) {
   for (;;) {
     refill(&a);
     refill(&b);
-    FOUR_TIMES(if (!walk_symbols(&a, walker + (over = 0), ground)) break;
+    THREE_TIMES(if (!walk_symbols(&a, walker + (over = 0), ground)) break;
                if (!walk_symbols(&b, walker + (over = 1), ground)) break;)
   }
   walker[0].lane = a;
