@@ -9,6 +9,7 @@ from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_size_t, c_uint
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from cnnbench.data.decode.resize import Resize
 DONE = 0  # of enum result in jpeg.h
 NAME = "_library"
 WINDOW = ("left", "top", "width", "height", "first_column", "first_row", "columns", "rows")
+_places = attrgetter(*WINDOW)
 
 
 class Crop(ctypes.Structure):
@@ -73,13 +75,13 @@ class Library:
     ) -> bool:
         """Whether `out`, uint8 (height, width, C), now holds the pixels of `box` (left, top, width, height)."""
         index = _index(entries)
-        result = self.functions.cnnbench_region(self._decoder(), content, len(content), *box, *index, out.ctypes.data)
+        result = self.functions.cnnbench_region(self._decoder(), content, len(content), *box, *index, _address(out))
         return bool(result == DONE)
 
     def crop(self, content: bytes, wanted: Resize, out: np.ndarray, entries: EntryPoints | None = None) -> bool:
         """Whether `out`, uint8 (rows, columns, C), now holds what is `wanted`."""
         crop, index = _crop(wanted), _index(entries)
-        result = self.functions.cnnbench_crop(self._decoder(), content, len(content), crop, *index, out.ctypes.data)
+        result = self.functions.cnnbench_crop(self._decoder(), content, len(content), crop, *index, _address(out))
         return bool(result == DONE)
 
     def resize(self, pixels: np.ndarray, wanted: Resize, out: np.ndarray) -> bool:
@@ -89,7 +91,7 @@ class Library:
         rows, columns, apart = pixels.strides
         if not inside or channels not in (1, 3) or rows < 0 or columns != channels or (channels == 3 and apart != 1):
             return False
-        arguments = pixels.ctypes.data, rows, channels, _crop(wanted), out.ctypes.data
+        arguments = _address(pixels), rows, channels, _crop(wanted), _address(out)
         return bool(self.functions.cnnbench_resize(self._decoder(), *arguments) == DONE)
 
     def entry_points(self, content: bytes, every: int) -> EntryPoints | None:
@@ -99,7 +101,7 @@ class Library:
             return None
         room = (size[0] // 8 // every + 2) * (size[1] // 8 + 1)
         positions, dc = np.empty(room, np.uint32), np.empty((room, 3), np.int16)
-        arguments = content, len(content), every, room, positions.ctypes.data, dc.ctypes.data
+        arguments = content, len(content), every, room, _address(positions), _address(dc)
         count = self.functions.cnnbench_index(self._decoder(), *arguments)
         return EntryPoints(every, positions[:count], dc[:count]) if count > 0 else None
 
@@ -131,14 +133,16 @@ def load(portable: bool = False) -> Library | None:
 
 
 def _crop(wanted: Resize) -> Crop:
-    places = (getattr(wanted, name) for name in WINDOW)
-    return Crop(wanted.across, wanted.down, *places, wanted.interpolation == "bicubic", wanted.mirrored)
+    return Crop(wanted.across, wanted.down, *_places(wanted), wanted.interpolation == "bicubic", wanted.mirrored)
+
+
+def _address(array: np.ndarray) -> int:
+    """Where the array lies; array.ctypes.data takes three times as long."""
+    return int(array.__array_interface__["data"][0])
 
 
 def _index(entries: EntryPoints | None) -> tuple[int, int | None, int | None]:
-    return (
-        (0, None, None) if entries is None else (entries.every, entries.positions.ctypes.data, entries.dc.ctypes.data)
-    )
+    return (0, None, None) if entries is None else (entries.every, _address(entries.positions), _address(entries.dc))
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
