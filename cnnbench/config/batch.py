@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cnnbench.config.fields import given
-from cnnbench.config.train import TrainConfig
+from cnnbench.config.fields import given, plain
+from cnnbench.config.train import AUTO, TrainConfig
 from cnnbench.runtime.errors import UserError
 
 
@@ -34,7 +34,7 @@ def choose_batch(config: TrainConfig, processes: int) -> int:
 
     Raises UserError if it was given and does not split evenly, or leaves no two images to be mixed.
     """
-    parts = processes * config.accumulate
+    parts = processes * _accumulate(config)
     batch = nearest_multiple(recipe_batch_of(config), parts) if config.batch is None else config.batch
     over = _parts(config, processes)
     if batch % parts:
@@ -54,15 +54,35 @@ def with_batch(config: TrainConfig, processes: int) -> TrainConfig:
 
 
 def with_batch_of(before: TrainConfig, config: TrainConfig) -> TrainConfig:
-    """`config`, which is to continue the run of `before`; where it gives no batch, with the one chosen for that run."""
+    """`config`, which is to continue the run of `before`; where it gives no batch, with the one chosen for that run,
+    and for accumulate=auto with what was found for it."""
     same = config.batch is None and config.recipe_batch == before.recipe_batch
-    return replace(config, batch=before.batch if same else stated_batch(config), recipe_batch=before.recipe_batch)
+    batch = before.batch if same else stated_batch(config)
+    accumulate = before.accumulate if config.accumulate == AUTO else config.accumulate
+    return replace(config, batch=batch, recipe_batch=before.recipe_batch, accumulate=accumulate)
+
+
+def check_accumulate(config: TrainConfig) -> None:
+    """Raise UserError for an `accumulate` that cannot be."""
+    parts = config.accumulate
+    if parts == AUTO:
+        if config.device == "cpu":
+            raise UserError(
+                "accumulate=auto looks for what fits into a GPU's memory: give accumulate=N with device=cpu"
+            )
+    elif not isinstance(parts, int) or isinstance(parts, bool) or parts < 1:
+        raise UserError(f"accumulate={plain(parts)} is out of range: it must be a whole number, at least 1, or auto")
+
+
+def _accumulate(config: TrainConfig) -> int:
+    """The parts as far as they are known: one where they are still to be found, as each number divides a share."""
+    return 1 if config.accumulate == AUTO else int(config.accumulate)
 
 
 def check_continued(config: TrainConfig, processes: int, run: str) -> None:
     """Raise UserError unless the batch that `run` began with splits evenly over `processes`."""
-    if config.chosen_batch % (processes * config.accumulate):
-        shares = config.chosen_batch // config.accumulate
+    if config.chosen_batch % (processes * _accumulate(config)):
+        shares = config.chosen_batch // _accumulate(config)
         near = max(n for n in range(1, processes + 1) if shares % n == 0)
         raise UserError(
             f"{run} began with a batch of {config.batch}, which does not split evenly over "

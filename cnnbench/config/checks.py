@@ -22,7 +22,7 @@ from cnnbench.config.analyse import (
 from cnnbench.config.arch import check_arch, check_size, from_torchvision
 from cnnbench.config.augment import check_augment
 from cnnbench.config.average import check_average
-from cnnbench.config.batch import recipe_batch_of
+from cnnbench.config.batch import check_accumulate, recipe_batch_of
 from cnnbench.config.bench import BenchConfig, bench_size, one_for_each_network
 from cnnbench.config.data import MISSING, check_file, check_source, is_synthetic, without_secrets
 from cnnbench.config.evaluate import EvalConfig, TrainedConfig, weights_of
@@ -65,6 +65,7 @@ def check_train(config: TrainConfig) -> None:
         not config.one_batch or config.data.holdout == 0,
         "one_batch=true trains and tests on one batch, of which data.holdout takes nothing: leave one out",
     )
+    check_accumulate(config)
     check_loggers(config.logger)
     check_optimizer(config.optimizer)
     check_schedule(config.schedule, config.epochs)

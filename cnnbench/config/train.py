@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig
@@ -21,6 +22,8 @@ LOSSES = {
     "cross_entropy": Kind("of the softmax over classes"),
     "bce": Kind("binary cross-entropy of each class, mean over images and classes", ("bce_threshold",)),
 }
+
+AUTO = "auto"  # accumulate, of a run that has not begun
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,10 @@ class TrainConfig:
         note=MAY_CHANGE,
         range=Range(at_least=1),
     )
-    accumulate: int = key(
-        "parts into which each process cuts its share of the batch, to save memory",
+    accumulate: Any = key(
+        "parts into which each process cuts its share of the batch, to save memory; auto: the fewest that fit into the "
+        "GPU's memory, found by trial as the run begins",
         1,
-        range=Range(at_least=1),
     )
     image_size: int | None = key(
         "side of training and evaluation images, pixels; null: the network's",

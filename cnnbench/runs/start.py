@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cnnbench.config.batch import check_continued, with_batch, with_batch_of
-from cnnbench.config.train import TrainConfig
+from cnnbench.config.train import AUTO, TrainConfig
 from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import check_complete, check_same, has_config, load_config, recover_config, save_config
 from cnnbench.runs.environment import ENVIRONMENT, record_start
@@ -107,6 +107,8 @@ def prepare_run(folder: Path, config: TrainConfig, processes: int) -> None:
         else:
             _check_new(folder)
             config = with_batch(config, processes)
+            if config.accumulate == AUTO:  # which is found only for a run that is not there
+                raise UserError(f"{folder / CONFIG} is damaged: remove it, and accumulate=auto is found again")
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
         save_config(folder, config)
         record_start(folder)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from cnnbench.runtime.backends import backend_of, module_of
-from cnnbench.runtime.devices import synchronize
+from cnnbench.runtime.devices import on_cpu, synchronize
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ def peak_of(step: Callable[[], object], device: torch.device) -> int | None:
 
 
 def drop_cache(device: torch.device) -> None:
-    """Have the allocator of an accelerator give back what it keeps for later."""
-    module_of(device).empty_cache()
+    """Have the allocator of an accelerator give back what it keeps for later; that of a CPU keeps nothing."""
+    if not on_cpu(device):
+        module_of(device).empty_cache()
 
 
 def total_memory(device: torch.device) -> int | None:

@@ -109,10 +109,11 @@ def _start_worker(function: Callable[[int], Any]) -> None:
     _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process once its parent has ended, however that came; for a thread of its own."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()  # a parent that is killed cannot end its workers
     os._exit(1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from cnnbench import __version__
 from cnnbench.archs.norms import about_norms, batch_norms
@@ -57,7 +58,7 @@ def rows_of(context: TrainContext, state: TrainState, splits: Splits) -> dict[st
         "data": _data(context, splits),
         "files": context.data.files,
         "recipe": _recipe(context),
-        "batch": _batch(config, context.process.world),
+        "batch": _batch(config, context.process.world) + _otherwise(context),
         "rate": _rate(config),
         "frozen": _frozen(context),
         "optimiser": _optimizer(config),
@@ -135,6 +136,18 @@ def _batch(config: TrainConfig, world: int) -> str:
         why = "the nearest to it that splits evenly" if chosen else "as the run began"
         note = f"; the recipe's is {config.recipe_batch}, {why}"
     return f"global {config.batch} = {parts} x accumulate {config.accumulate}{note}"
+
+
+def _otherwise(context: TrainContext) -> str:
+    """That parts of a step are other arithmetic than the whole, where they are."""
+    config, model = context.config, context.model
+    share = config.chosen_batch // context.process.world
+    norms = bool(batch_norms(model)) and not (config.bn_group or share) <= share // config.accumulate
+    dropout = any(isinstance(each, nn.Dropout) and each.p > 0 for each in model.modules())
+    which = " and ".join(["batch normalisation"] * norms + ["dropout"] * dropout)
+    if config.accumulate == 1 or not which:
+        return ""
+    return f"; {which} in parts of {share // config.accumulate} images: other arithmetic than {share} at once"
 
 
 def _rate(config: TrainConfig) -> str:

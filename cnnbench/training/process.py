@@ -161,7 +161,10 @@ def _with_kernels(context: TrainContext) -> Iterator[None]:
 def _smaller_parts(config: TrainConfig, share: int) -> str:
     """What makes a step on a process's `share` of the batch take less memory, with the same batch and rate."""
     more = next((parts for parts in range(2 * config.accumulate, share + 1) if share % parts == 0), None)
-    means = [f"set accumulate={more} (the same batch and rate, {share // more} images at a time)"] if more else []
+    means = []
+    if more is not None:
+        way = f"set accumulate={more} (the same batch and rate, {share // more} images at a time)"
+        means.append(f"{way} or accumulate=auto (the fewest parts that fit)")
     means += ["memory=save (activations are computed again)"] if config.memory == "keep" else []
     return " or ".join(means) or "use more processes or a smaller image_size"
 

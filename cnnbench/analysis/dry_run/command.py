@@ -13,7 +13,7 @@ from cnnbench.analysis.bench.read import read_bench
 from cnnbench.analysis.dry_run.estimates import Plan, disk_in_words, files_in_words, memory_in_words, time_in_words
 from cnnbench.analysis.dry_run.step_memory import step_memory
 from cnnbench.config.dry_run import DryRunConfig
-from cnnbench.config.train import TrainConfig
+from cnnbench.config.train import AUTO, TrainConfig
 from cnnbench.runs import checkpoint
 from cnnbench.runs.paths import CHECKPOINTS, RUNS
 from cnnbench.runs.results import load_result
@@ -38,11 +38,15 @@ def dry_run(settings: DryRunConfig) -> None:
     device = _device(given)
     world = settings.world or _world(given, device)
     folder, config = examine(given, world)
+    found = config.accumulate == AUTO
+    config = replace(config, accumulate=1) if found else config
     splits = read_splits(config)
     network = _network(config, len(splits.train.classes))
     context = _context(config, network, splits, folder, world)
     state = _state(context)
     rows = rows_of(context, state, splits)
+    if found:
+        rows["batch"] = f"{rows['batch']}; accumulate=auto is found by trial as the run begins, and counted as 1 here"
     rows["run"] = _run(folder, context, state)
     precision, assumed = _precision(config, device)
     memory = step_memory(config, network, len(splits.train.classes), world, precision)
