@@ -91,10 +91,10 @@ class RunResult(_Errors, total=False):
     evaluation_seconds: float
     saving_seconds: float
     time_shares: dict[str, float]  # of all four: computing, waiting for data, evaluating, saving
-    peak_memory: int  # bytes that the first process's device had handed out at most, in the last start
-    peak_resident: int  # bytes of memory that the first process held at most, in the last start
-    device_joules: float  # energy of its device in the last start
-    device_utilisation: float  # mean share of the time in which a kernel ran
+    peak_memory: int  # bytes that the device of one of its processes had handed out at most, in the last start
+    peak_resident: int  # bytes of memory that one of its processes held at most, in the last start
+    device_joules: float  # energy of all their devices in the last start
+    device_utilisation: float  # mean share of the time in which a kernel ran, of them all
     processes: int
     device: str
     precision: str

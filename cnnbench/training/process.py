@@ -43,7 +43,7 @@ from cnnbench.training.loggers.logger import LoggedRun
 from cnnbench.training.loop import train_epochs
 from cnnbench.training.pictures import show_end, show_start
 from cnnbench.training.preemption import listening
-from cnnbench.training.result import save_result
+from cnnbench.training.result import over_group, save_result
 from cnnbench.training.snapshot import restore
 from cnnbench.training.splits import read_splits
 from cnnbench.training.state import TrainState
@@ -81,6 +81,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
                     batches = loader.batches(rest_of_run(config, data.images, state, process))
                     with _within_memory(context), _with_kernels(context):
                         train_epochs(context, state, DevicePrefetcher(batches, context.normalise))
+                told = over_group(distributed.gather_to_leader(_measured(peak, meter), process))
                 if context.log is not None:
                     show_end(context, context.log, state)
             finally:
@@ -88,7 +89,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
                 if context.log is not None:
                     context.log.close()
         if process.leads:
-            save_result(context, state, _measured(peak, meter))
+            save_result(context, state, told)
     return state.errors[-1]
 
 

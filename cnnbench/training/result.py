@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, cast
 
 from cnnbench.evaluation.counts import Counts
@@ -27,6 +28,20 @@ FIGURES = {  # a line of the summary -> the keys of result.json that it needs
         "training_seconds",
     ),
 }
+
+TOLD: dict[str, Callable[[Sequence[float]], float]] = {  # of each process -> of the group
+    "peak_memory": max,
+    "peak_resident": max,
+    "device_joules": lambda values: round(sum(values), 1),
+    "device_utilisation": lambda values: round(fmean(values), 4),
+}
+
+
+def over_group(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of the group, what all its processes tell of themselves: the most memory that one took, all energy, and the mean
+    utilisation; {} of nothing."""
+    told = [name for name in TOLD if measured and all(name in each for each in measured)]
+    return {name: TOLD[name]([each[name] for each in measured]) for name in told}
 
 
 def save_result(context: TrainContext, state: TrainState, device: Mapping[str, Any]) -> None:

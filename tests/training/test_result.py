@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnbench.training.result import result_text
+from cnnbench.training.result import over_group, result_text
 
 RESULT = {
     "arch": "vgg16", "epoch": 74, "wrong_top1": 3, "wrong_top5": 1, "n": 10, "best_top1_error": 30.0, "best_epoch": 70,
@@ -31,3 +31,13 @@ def test_a_line_whose_figures_are_not_there_is_left_out():
         "speed       1 training images per second, 2 s of training",
     ]
     assert bare[1] == "the network, 10 validation images, one centre crop:"
+
+
+def test_memory_and_energy_are_those_of_all_processes():
+    one = {"peak_memory": 5, "peak_resident": 7, "device_joules": 1.5, "device_utilisation": 0.4}
+    other = {"peak_memory": 9, "peak_resident": 6, "device_joules": 2.25, "device_utilisation": 0.5}
+    both = {"peak_memory": 9, "peak_resident": 7, "device_joules": 3.8, "device_utilisation": 0.45}
+    assert over_group([one, other]) == both
+    assert over_group([one]) == one
+    assert over_group([one, {"peak_resident": 6}]) == {"peak_resident": 7}, "what one does not tell is not known"
+    assert over_group([]) == {}, "of a process that does not lead"

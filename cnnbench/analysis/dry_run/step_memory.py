@@ -2,7 +2,8 @@
 
 torch's fake tensors know shape, type and storage. Each operator's result is counted where its storage is made, and
 again where it is given back, as an allocator would: weights, gradients, the optimiser's state, averages, images, what
-is kept for the backward pass, and scratch that an operator hands out. Not counted: what a kernel takes within itself
+is kept for the backward pass, and scratch that an operator hands out. Augmentation on the device is done before the
+activations of the next step are there, and does not raise the peak. Not counted: what a kernel takes within itself
 (cuDNN's workspaces), the device's own context, and what an allocator cannot reuse (fragments).
 """
 
