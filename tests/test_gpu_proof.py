@@ -6,13 +6,14 @@ import os
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gpu_proof
 import pytest
 import torch
-from gpu_parts import steps
+from gpu_parts import cifar, steps
 from gpu_parts.job import REHEARSED, Job, fitting
 from gpu_parts.page import NONE, page
 from gpu_parts.parts import PARTS
@@ -52,6 +53,8 @@ def test_a_loss_that_is_not_the_cpus_is_out_of_bounds(
         return steps.Steps([2.3, 2.2 * (factor if precision == "bf16" else 1)], torch.ones(3))
 
     monkeypatch.setattr(steps, "steps_of", two)
+    steps._on_the_cpu.cache_clear()
+    monkeypatch.setattr(steps, "_on_the_cpu", steps._on_the_cpu.__wrapped__)
     steps.networks(_job(tmp_path / "r.jsonl"))
     results = read(tmp_path / "r.jsonl")
     assert [line["values"]["ok"] for line in results.of("networks").values()] == [ok, ok]
@@ -100,6 +103,41 @@ def test_a_batch_that_does_not_fit_is_halved() -> None:
 
     assert fitting(64, work, torch.device("cuda")) == 16
     assert tried == [64, 32, 16]
+
+
+def test_a_run_that_is_not_at_its_end_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a later call; and one that was left out is begun, once its files are given."""
+    file, epochs = tmp_path / "r.jsonl", iter((3, 164))
+    job = replace(_job(file), part="cifar")
+
+    def trained(_: Job) -> dict[str, Any]:
+        done = next(epochs)
+        return {"epochs": done, "complete": done == 164}
+
+    monkeypatch.setattr(cifar, "_trained", trained)
+    for folder, complete in ((None, False), (tmp_path, False), (tmp_path, True)):
+        cifar.train(replace(job, cifar=folder, done=read(file).done("cifar")))
+        add(file, {"part": "cifar", "end": DONE})
+        assert read(file).complete("cifar") is complete
+    assert read(file).of("cifar")["resnet20"]["values"]["epochs"] == 164
+
+
+def test_what_went_wrong_is_told_and_what_the_time_cut_off_is_not(capsys: pytest.CaptureFixture) -> None:
+    lines: list[dict[str, Any]] = [
+        {"part": "alone", "key": "vgg16", "error": "OutOfMemoryError: out of memory"},
+        {"part": "alone", "end": "cut off after 60 s"},
+        {"part": "networks", "key": "lenet bf16", "error": "RuntimeError: before it was repaired"},
+        {"part": "networks", "key": "lenet bf16", "values": {"ok": True}},
+        {"part": "networks", "key": "nin bf16", "values": {"ok": False}},
+        {"part": "recipe", "end": "failed: exit status -9, nothing said"},
+    ]
+    assert gpu_proof._told(Results(lines)) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "gpu_proof: alone, vgg16: OutOfMemoryError: out of memory",
+        "gpu_proof: networks, nin bf16: out of bounds",
+        "gpu_proof: recipe failed: exit status -9, nothing said",
+    ]
+    assert gpu_proof._told(Results(lines[1:4])) == 0
 
 
 def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 
 from gpu_parts.page import page
 from gpu_parts.parts import PARTS
-from gpu_parts.record import DONE, add, read
+from gpu_parts.record import DONE, Results, add, read
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE, WORK = ROOT / "docs/gpu.jsonl", ROOT / "docs/gpu.md", ROOT / "build/gpu-proof"
@@ -60,7 +60,7 @@ def main(words: list[str]) -> int:
     results = read(options.results)
     options.page.write_text(page(results))
     print(f"{options.page} is written, of {len(results.lines)} results in {options.results}")
-    return 0
+    return _told(results)
 
 
 def run_parts(results: Path, seconds: float, launch: Launch) -> None:
@@ -95,9 +95,14 @@ def rehearse(cifar: Path | None) -> int:
         run_parts(results, SECONDS, launch)
         found = read(results)
         print(page(found))
-    bad = [line for line in found.lines if "error" in line or line.get("end", DONE) != DONE]
-    wrong = [line for line in found.lines if line.get("values", {}).get("ok") is False]
-    return 1 if bad or wrong else 0
+    return _told(found)
+
+
+def _told(results: Results) -> int:
+    """Say what went wrong; the exit status."""
+    for fault in results.faults():
+        print(f"gpu_proof: {fault}", file=sys.stderr)
+    return 1 if results.faults() else 0
 
 
 def _run(part: str, limit: float, results: Path, work: Path, cifar: Path | None, rehearsed: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from cnnbench.cli.main import main
@@ -10,15 +11,15 @@ from cnnbench.runtime.errors import TO_BE_CONTINUED
 from gpu_parts.job import Job
 
 MARGIN = 20.0  # seconds in which a run that is to stop has saved
-RUN = "cifar-resnet20"
+RUN, KEY = "cifar-resnet20", "resnet20"
 
 
 def train(job: Job) -> None:
     """The run, or its next part. One whose files are not given is left out."""
     if job.cifar is None:
-        job.add("left out", {"why": "no CIFAR-10 was given: --cifar FOLDER"})
+        job.add(KEY, {"why": "no CIFAR-10 was given: --cifar FOLDER", "complete": False})
         return
-    job.each(["resnet20"], lambda _: _trained(job))
+    replace(job, done=frozenset()).each([KEY], lambda _: _trained(job))  # a part of it may be done
 
 
 def _trained(job: Job) -> dict[str, Any]:

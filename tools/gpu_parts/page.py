@@ -202,12 +202,11 @@ def _alone(results: Results) -> str:
 
 
 def _cifar(results: Results) -> str:
-    lines = results.of("cifar")
-    if "resnet20" not in lines:
-        why = lines.get("left out", {}).get("values", {}).get("why")
-        return f"\n### CIFAR-10\n\nLeft out: {why}.\n" if why else ""
+    for line in results.of("cifar").values():
+        if why := line.get("values", {}).get("why"):
+            return f"\n### CIFAR-10\n\nLeft out: {why}.\n"
     return _values(
-        Results([line for line in results.lines if line.get("key") != "left out"]),
+        results,
         "cifar",
         "CIFAR-10, the paper's recipe of 164 epochs; the published error is 8.75 %",
         {

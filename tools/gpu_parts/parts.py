@@ -33,6 +33,6 @@ PARTS = {
     "loop": Part("b", 50, "speed:own_loop"),
     "end to end": Part("b", 60, "speed:end_to_end"),
     "alone": Part("b", 60, "speed:alone"),
-    "networks": Part("a", 70, "steps:networks"),
+    "networks": Part("a", 110, "steps:networks"),
     "cifar": Part("c", 540, "cifar:train"),
 }

@@ -37,9 +37,28 @@ class Results:
         return frozenset(key for key, line in self.of(part).items() if "values" in line)
 
     def complete(self, part: str) -> bool:
-        """Whether the part ended well, with a value for all that it began."""
-        end = self.end(part)
-        return end is not None and end["end"] == DONE and self.done(part) == self.of(part).keys()
+        """Whether the part ended well, with a value for all that it began, of which none is to be continued."""
+        end, lines = self.end(part), self.of(part)
+        return (
+            end is not None
+            and end["end"] == DONE
+            and self.done(part) == lines.keys()
+            and all(line["values"].get("complete", True) for line in lines.values())
+        )
+
+    def faults(self) -> list[str]:
+        """What went wrong, in words: errors, values out of bounds, and parts that failed; not what the time cut off."""
+        found = []
+        for part in dict.fromkeys(line["part"] for line in self.lines):
+            for key, line in self.of(part).items():
+                if "error" in line:
+                    found.append(f"{part}, {key}: {line['error']}")
+                elif line["values"].get("ok") is False:
+                    found.append(f"{part}, {key}: out of bounds")
+            end = self.end(part)
+            if end is not None and end["end"].startswith("failed"):
+                found.append(f"{part} {end['end']}")
+        return found
 
 
 def read(file: Path) -> Results:

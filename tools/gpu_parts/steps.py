@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def compared(job: Job, key: str) -> dict[str, Any]:
     name, precision, *compiled = key.split(" ")
     device = device_of(0, choose_device(job.sizes.device))
     ours = steps_of(name, device, precision=precision, compile=bool(compiled))
-    theirs = steps_of(name, torch.device("cpu"), precision="float32")
+    theirs = _on_the_cpu(name)
     loss = max(abs(own / other - 1) for own, other in zip(ours.losses, theirs.losses, strict=True))
     moved = float((ours.moved - theirs.moved).norm() / theirs.moved.norm())
     return {
@@ -69,6 +70,11 @@ def compared(job: Job, key: str) -> dict[str, Any]:
         "moved_difference": moved,
         "ok": math.isfinite(loss) and loss <= BOUNDS[precision] and moved <= MOVED.get(precision, math.inf),
     }
+
+
+@lru_cache(maxsize=1)  # several keys in a row are of one network
+def _on_the_cpu(name: str) -> Steps:
+    return steps_of(name, torch.device("cpu"), precision="float32")
 
 
 def steps_of(name: str, device: torch.device, **keys: Any) -> Steps:
