@@ -13,13 +13,15 @@ from typing import Any
 import gpu_proof
 import pytest
 import torch
-from gpu_parts import cifar, steps
+from gpu_parts import cifar, exact, speed, steps
 from gpu_parts.job import REHEARSED, Job, fitting
 from gpu_parts.page import NONE, page
 from gpu_parts.parts import PARTS
 from gpu_parts.record import DONE, Results, add, read
 
+from cnnbench.analysis.bench import timing
 from tests.conftest import _forked_groups
+from tests.simulated.device import SimulatedDevice
 
 
 @pytest.mark.slow
@@ -39,6 +41,23 @@ def test_rehearsal(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         assert title in text
     assert "| NO |" not in text
     assert "with an error" not in text
+
+
+@pytest.mark.slow
+def test_parts_on_an_accelerator(
+    accelerator: SimulatedDevice, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a CPU has not: loss scaling, pinned slots, a flag that holds back steps, counted memory."""
+    monkeypatch.setattr(timing.time_rounds, "__defaults__", (0,))
+    sizes = replace(REHEARSED, device="auto", precisions=("bf16", "fp16", "float32"), augments=("rotate",))
+    job = replace(_job(tmp_path / "r.jsonl"), sizes=sizes)
+    for name, part in {"precisions": steps.precisions, "pictures": exact.pictures, "alone": speed.alone}.items():
+        part(replace(job, part=name))
+    results = read(job.file)
+    assert not results.faults()
+    assert [line["values"]["ok"] for line in results.of("precisions").values()] == [True] * 3
+    assert results.of("pictures")["rotate"]["values"]["pinned"]
+    assert results.of("alone")["lenet"]["values"]["peak_memory"] > 1 << 20
 
 
 def _job(file: Path, done: frozenset[str] = frozenset()) -> Job:

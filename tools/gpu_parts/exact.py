@@ -114,7 +114,7 @@ def _compared_pictures(job: Job, data: str, operation: str) -> dict[str, Any]:
     for own, one, other in itertools.islice(zip(ours, same, workers, strict=True), job.sizes.batches):
         by_torch = max(by_torch, float(((own.cpu() - one) * levels).abs().max()))
         by_workers = max(by_workers, float(((own.cpu() - other) * levels).abs().max()))
-    for each in (ours, same, workers):
+    for each in (workers, same, ours):  # the last first: its workers hold the ends of the others' pipes
         each.close()
     return {
         "batches": job.sizes.batches,
