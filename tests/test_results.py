@@ -15,4 +15,5 @@ def test_the_page_shows_what_the_file_holds():
     rows = list(results.kept().values())
     page = (ROOT / "docs/results.md").read_text()
     assert page.endswith("\n\n" + render(results.results_table(rows), "markdown").strip() + "\n")
+    assert f"\nNot trained: {results.not_trained({row['network'] for row in rows})}.\n" in page
     assert len(rows) > 60

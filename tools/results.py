@@ -18,6 +18,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +149,16 @@ def results_table(rows: list[dict[str, Any]]) -> Table:
     return Table("", columns, [list(row.values()) for row in rows])
 
 
+def not_trained(done: Container[str]) -> str:
+    """The networks of the zoo that have no line."""
+    return ", ".join(key for key in names() if key not in done) or "none"
+
+
 def write_page(rows: list[dict[str, Any]]) -> None:
     """docs/results.md and docs/results.csv."""
     table = results_table(rows)
     words, done = " ".join(WORDS), {row["network"] for row in rows}
-    left_out = ", ".join(key for key in names() if key not in done) or "none"
+    left_out = not_trained(done)
     (ROOT / "docs/results.csv").write_text(render(table, "csv") + "\n")
     (ROOT / "docs/results.md").write_text(f"""# Every network, trained on real images
 
