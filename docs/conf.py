@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from posixpath import normpath
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CONTENTS = "docs/README"
@@ -49,13 +50,15 @@ def navigation(contents: str) -> str:
     return "\n\n".join(blocks)
 
 
-def add_what_github_would_not_show(app: object, name: str, text: list[str]) -> None:
+def add_what_github_would_not_show(app: Any, name: str, text: list[str]) -> None:
     """Behind the front page, the navigation; behind the page on Python, the reference from the docstrings."""
     if name == root_doc:
-        text[0] += "\n\n" + navigation((ROOT / f"{CONTENTS}.md").read_text())
+        contents = ROOT / f"{CONTENTS}.md"
+        app.env.note_dependency(str(contents))  # the front page is read again when the list changes
+        text[0] += "\n\n" + navigation(contents.read_text())
     if name == "docs/python":
         text[0] += "\n\n## Reference\n\n```{eval-rst}\n.. automodule:: cnnbench.api\n   :members:\n```\n"
 
 
-def setup(app) -> None:  # type: ignore[no-untyped-def]
+def setup(app: Any) -> None:
     app.connect("source-read", add_what_github_would_not_show)
