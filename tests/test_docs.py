@@ -12,6 +12,8 @@ import pytest
 import run_docs
 import write_docs
 
+from cnnbench.archs.registry import names
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +47,14 @@ def test_a_page_with_a_command_that_is_none_fails(words, second, cache, tmp_path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CNNBENCH_CACHE", str(cache))
     assert run_docs.main(words) == 1
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("README.md", "[{} of them]"), ("docs/guide.md", "[{} keys]"), ("docs/predict.md", "all {} networks")],
+)
+def test_pages_say_how_many_networks_there_are(page, words):
+    assert words.format(len(names())) in (ROOT / page).read_text()
 
 
 @pytest.mark.parametrize("name", write_docs.PAGES)
