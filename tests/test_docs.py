@@ -4,6 +4,7 @@ stand-ins: tools/run_docs.py, in two parts. Without --short the tool runs them a
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 FIRST = ("README.md", "commands.md", "guide.md", "tutorial.md")  # about half the work
+RECIPES = [file.stem for file in ROOT.glob("conf/recipe/*.yaml")]
 REST = tuple(page.name for page in sorted(ROOT.glob("docs/*.md")) if page.name not in FIRST)
 
 
@@ -55,6 +57,12 @@ def test_a_page_with_a_command_that_is_none_fails(words, second, cache, tmp_path
 )
 def test_pages_say_how_many_networks_there_are(page, words):
     assert words.format(len(names())) in (ROOT / page).read_text()
+
+
+@pytest.mark.parametrize(("page", "keys"), [("every-recipe.md", RECIPES), ("every-network.md", names())])
+def test_each_of_them_has_its_line(page, keys):
+    lines = re.findall(r"^\| (\w+) \|", (ROOT / "docs" / page).read_text(), re.M)
+    assert set(lines[1:]) == set(keys)
 
 
 @pytest.mark.parametrize("name", write_docs.PAGES)
