@@ -77,6 +77,14 @@ def test_bash_completes_the_word_at_the_cursor(tmp_path):
     assert done.stdout.split() == ["lars", "lamb"], done.stderr
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+def test_fish_completes_the_word_at_the_cursor():
+    words = f'function cnnbench; {sys.executable} -m cnnbench $argv; end; {SCRIPTS["fish"]}; complete -C "cnnbench ev"'
+    root = Path(cli.__file__).parents[2]
+    done = subprocess.run(["fish", "-N", "-c", words], capture_output=True, text=True, cwd=root)
+    assert done.stdout.split() == ["eval"], done.stderr
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_takes_its_script(command, tmp_path, shell):
     done = command("completion", shell)
