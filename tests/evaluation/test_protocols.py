@@ -179,70 +179,83 @@ def network(file: Path) -> torch.nn.Module:
     return model
 
 
+WHOLE = {"dense": [40], "multiscale_dense": [37, 55, 73], "multiscale_dense_resnet": [32, 37, 55, 69, 91]}
+
+
 def slowly(model: torch.nn.Module, pixels: np.ndarray, protocol: str) -> np.ndarray:
     """Probabilities (classes,) by the words of the protocol, a view at a time."""
-    interpolation = ARCH.interpolation
-    whole = {"dense": [40], "multiscale_dense": [37, 55, 73], "multiscale_dense_resnet": [32, 37, 55, 69, 91]}
-
-    def between(row: float, column: float) -> np.ndarray:
-        """The colour of `pixels` at a place between four of them, which beyond the last are repeated."""
-        height, width = pixels.shape[:2]
-        found = np.zeros(3)
-        for y, x in itertools.product((int(row), int(row) + 1), (int(column), int(column) + 1)):
-            share = (1 - abs(row - y)) * (1 - abs(column - x))
-            found += share * pixels[min(y, height - 1), min(x, width - 1)]
-        return found
-
-    def at(short: int) -> np.ndarray:
-        return resized(pixels, *scaled(pixels.shape[1], pixels.shape[0], short), interpolation)
-
-    def logits(view: np.ndarray) -> torch.Tensor:
-        x = torch.from_numpy(view.copy()).permute(2, 0, 1).float() / 255
-        x = ((x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1))[None]
-        return model(x)[0]
-
-    def windows(view: np.ndarray) -> torch.Tensor:
-        """Mean logits over each place where the network, which halves its maps twice, fits."""
-        height, width = view.shape[:2]
-        found = [
-            logits(view[top : top + SIZE, left : left + SIZE])
-            for top in range(0, height - SIZE + 1, 4)
-            for left in range(0, width - SIZE + 1, 4)
-        ]
-        return torch.stack(found).mean(0)
-
-    if protocol in whole:
-        views = [at(short) for short in whole[protocol]]
-        found = [windows(side) for view in views for side in (view, view[:, ::-1])]
+    if protocol in WHOLE:
+        views, answer = [at(pixels, short) for short in WHOLE[protocol]], windows
     elif protocol == "crops144":
-        views = []
-        for short in (37, 41, 46, 50):
-            image = at(short)
-            spare = [image.shape[1] - short, image.shape[0] - short]
-            for part in (0, 0.5, 1):
-                left, top = (round(length * part) for length in spare)
-                square = Image.fromarray(image[top : top + short, left : left + short])
-                views += [np.asarray(view) for view in v2.FiveCrop(SIZE)(square)]
-                views.append(resized(np.asarray(square), SIZE, SIZE, interpolation))
-        assert len(views) * 2 == 144
-        found = [logits(side) for view in views for side in (view, view[:, ::-1])]
+        views, answer = views144(pixels), logits
     elif protocol == "inception":
-        height, width = pixels.shape[:2]
-        top, left = int(height * 0.1), int(width * 0.1)  # of both ends: crop_ratio is 0.8
-        down, across = (height - 2 * top) / SIZE, (width - 2 * left) / SIZE
-        pixels = pixels[top : height - top, left : width - left]
-        view = [[between(row * down, column * across) for column in range(SIZE)] for row in range(SIZE)]
-        found = [logits(np.round(view))]
+        return logits(model, both_sides(pixels)).softmax(0).numpy()
     else:
-        # Not TenCrop: it mirrors the image, not the crops, which shifts the central one where a margin is odd.
-        image = Image.fromarray(at(40))
-        if protocol == "ten_crop_square":
-            left, top = round((image.width - 40) / 2), round((image.height - 40) / 2)
-            image = image.crop((left, top, left + 40, top + 40))
-        views = [np.asarray(view) for view in v2.FiveCrop(SIZE)(image)]
-        views = views if protocol.startswith("ten_crop") else views[4:]
-        found = [logits(side) for view in views for side in (view, view[:, ::-1])[: 1 + (protocol != "center")]]
-    return torch.stack(found).softmax(1).mean(0).numpy()
+        views, answer = crops(pixels, protocol), logits
+    sides = [side for view in views for side in (view, view[:, ::-1])[: 1 + (protocol != "center")]]
+    return torch.stack([answer(model, side) for side in sides]).softmax(1).mean(0).numpy()
+
+
+def logits(model: torch.nn.Module, view: np.ndarray) -> torch.Tensor:
+    x = torch.from_numpy(view.copy()).permute(2, 0, 1).float() / 255
+    x = ((x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1))[None]
+    return model(x)[0]
+
+
+def windows(model: torch.nn.Module, view: np.ndarray) -> torch.Tensor:
+    """Mean logits over each place where the network, which halves its maps twice, fits."""
+    height, width = view.shape[:2]
+    corners = itertools.product(range(0, height - SIZE + 1, 4), range(0, width - SIZE + 1, 4))
+    return torch.stack([logits(model, view[top : top + SIZE, left : left + SIZE]) for top, left in corners]).mean(0)
+
+
+def at(pixels: np.ndarray, short: int) -> np.ndarray:
+    return resized(pixels, *scaled(pixels.shape[1], pixels.shape[0], short), ARCH.interpolation)
+
+
+def views144(pixels: np.ndarray) -> list[np.ndarray]:
+    """Of four scales the squares at both ends and in the middle, of each five crops and itself, not mirrored yet."""
+    views = []
+    for short in (37, 41, 46, 50):
+        image = at(pixels, short)
+        spare = [image.shape[1] - short, image.shape[0] - short]
+        for part in (0, 0.5, 1):
+            left, top = (round(length * part) for length in spare)
+            square = Image.fromarray(image[top : top + short, left : left + short])
+            views += [np.asarray(view) for view in v2.FiveCrop(SIZE)(square)]
+            views.append(resized(np.asarray(square), SIZE, SIZE, ARCH.interpolation))
+    assert len(views) * 2 == 144
+    return views
+
+
+def both_sides(pixels: np.ndarray) -> np.ndarray:
+    """The centre of both sides, squashed by the colours between pixels."""
+    height, width = pixels.shape[:2]
+    top, left = int(height * 0.1), int(width * 0.1)  # of both ends: crop_ratio is 0.8
+    down, across = (height - 2 * top) / SIZE, (width - 2 * left) / SIZE
+    center = pixels[top : height - top, left : width - left]
+    return np.round([[between(center, row * down, column * across) for column in range(SIZE)] for row in range(SIZE)])
+
+
+def between(pixels: np.ndarray, row: float, column: float) -> np.ndarray:
+    """The colour of `pixels` at a place between four of them, which beyond the last are repeated."""
+    height, width = pixels.shape[:2]
+    found = np.zeros(3)
+    for y, x in itertools.product((int(row), int(row) + 1), (int(column), int(column) + 1)):
+        share = (1 - abs(row - y)) * (1 - abs(column - x))
+        found += share * pixels[min(y, height - 1), min(x, width - 1)]
+    return found
+
+
+def crops(pixels: np.ndarray, protocol: str) -> list[np.ndarray]:
+    """Corners and centre, or the centre alone. Not TenCrop: it mirrors the image, not the crops, which shifts the
+    central one where a margin is odd."""
+    image = Image.fromarray(at(pixels, 40))
+    if protocol == "ten_crop_square":
+        left, top = round((image.width - 40) / 2), round((image.height - 40) / 2)
+        image = image.crop((left, top, left + 40, top + 40))
+    views = [np.asarray(view) for view in v2.FiveCrop(SIZE)(image)]
+    return views if protocol.startswith("ten_crop") else views[4:]
 
 
 VIEWS = [name for name, protocol in PROTOCOLS.items() if not protocol.draws]  # test_sampled_dropout.py has the other
