@@ -121,6 +121,16 @@ def test_what_fits_at_once_is_not_cut(
     assert _config(tmp_path)["accumulate"] == 1
 
 
+def test_a_margin_is_kept_free(command: Run, accelerator: SimulatedDevice, small_data: Path, tmp_path: Path) -> None:
+    """What just fits into an empty memory is not taken: fragments and kernels need some of it."""
+    few = (f"data={small_data}", "eval_batch=2", "epochs=2", "optimizer.fused=true")
+    assert command("train", *SHORT, *few, "accumulate=2", "run=given").returncode == 0
+    accelerator.memory.limit = round(1.03 * accelerator.memory.peak)
+    done = command("train", *AUTO, *few, "run=auto")
+    assert done.returncode == 0, done.stderr
+    assert _config(tmp_path, "auto")["accumulate"] == 3
+
+
 def test_the_banner_says_that_parts_are_other_arithmetic(
     command: Run, accelerator: SimulatedDevice, small_data: Path, tmp_path: Path
 ) -> None:
