@@ -33,11 +33,11 @@ static void fill_ac(uint32_t *at, int length, int symbol, struct code end) {
   }
 }
 
-/* The code for symbol 0; without one, one that is longer than all. */
+/* The code for symbol 0; without one, or where codes do not fit, one that is longer than all. */
 static struct code code_of_end(const struct huffman *huffman) {
   for (int length = 1, place = 0, code = 0; length <= 16; length++, code <<= 1)
     for (int i = 0; i < huffman->count[length - 1]; i++, place++, code++)
-      if (huffman->symbol[place] == 0) return (struct code){code, length};
+      if (huffman->symbol[place] == 0) return code < 1 << length ? (struct code){code, length} : (struct code){0, 17};
   return (struct code){0, 17};
 }
 

@@ -87,6 +87,28 @@ def test_pixels_of_any_box_are_those_of_the_whole(native, photo, kind):
                 assert np.array_equal(out, expected[top : top + high, left : left + wide]), (left, top, wide, high)
 
 
+def test_codes_that_do_not_exist_are_noticed_above_the_box_too(native, photo):
+    """Wherever one of the walks that begin ahead has passed over them: 16 bits of 1 are no code."""
+    content, out = encoded(photo, quality=95), np.empty((5, 333, 3), np.uint8)
+    assert len(content) * 8 > 2 * 65536, "enough for more than one walk"
+    assert native.region(content, (0, 200, 333, 5), out)
+    for percent in range(15, 85, 5):
+        place = len(content) * percent // 100
+        damaged = content[:place] + b"\xff\x00" * 4 + content[place + 8 :]
+        assert not native.region(damaged, (0, 200, 333, 5), out), percent
+
+
+def test_a_table_with_more_codes_than_fit_is_left_to_others(native, photo):
+    """The code for the end of a block is looked for before the others are checked."""
+    content, out = encoded(photo), np.empty((205, 333, 3), np.uint8)
+    for count in range(3, 256):
+        codes = bytes([count, 1, *bytes(14)]) + b"\x01" * count + b"\x00"
+        table = b"\xff\xc4" + (len(codes) + 3).to_bytes(2, "big") + b"\x10" + codes
+        assert not native.region(content[:2] + table + content[2:], (0, 0, 333, 205), out)
+    assert native.region(content, (0, 0, 333, 205), out)
+    assert np.array_equal(out, whole(content))
+
+
 def test_columns_too_few_to_be_smoothed_are_left_to_others(native, photo):
     """libjpeg repeats chroma of two columns or fewer."""
     for width, taken in ((4, False), (5, True)):
