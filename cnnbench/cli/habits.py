@@ -37,11 +37,12 @@ def answer_habits(command: Command, words: list[str], refusal: Callable[[list[st
     if not answers:
         return
     sentences = [_sentence(answer) for answer in answers]
-    suggested = [typed for word, answer in found for typed in (answer.here.split() if answer else [word])]
+    typed = [each for word, answer in found for each in (answer.here.split() if answer else [word])]
+    suggested = [*{each.partition("=")[0]: each for each in typed}.values()]  # of two words for one key the last
     sweep = {"-m", "--multirun"} & set(words)
     if any(answer.here for answer in answers) and not sweep and (why := refusal(suggested)):
-        typed = [answer for answer in answers if answer.here]
-        shown = f"{' and '.join(each.unknown for each in typed)}: here it is {' '.join(each.here for each in typed)}"
+        known = [answer for answer in answers if answer.here]
+        shown = f"{' and '.join(each.unknown for each in known)}: here it is {' '.join(each.here for each in known)}"
         sentences = [f"{shown}, but {why}", *(_sentence(answer) for answer in answers if not answer.here)]
     elif len(answers) > 1 and all(answer.here for answer in answers):
         sentences.append(f"in all: cnnbench {command.name} {' '.join(map(shell_quoted, suggested))}")
@@ -94,6 +95,8 @@ def answer_to(command: Command, key: str, value: str) -> Answer | None:
     here, why = _by_synonym(synonym, name, value, known)
     if not here and not why and name in known and key not in known:
         here = f"{name}={value}"
+    if here == f"{key}={value}":  # others say it as we do
+        return None
     if all(pair.partition("=")[0] in known for pair in here.split()):
         return Answer(unknown, here, why) if here or why else None
     if command.name == "train" or answer_to(COMMANDS["train"], key, value) is None:

@@ -260,7 +260,7 @@ SYNONYMS: tuple[Synonym, ...] = (
     Synonym("tf32 allow_tf32", why="float32 on a GPU uses TensorFloat-32: leave it out"),
     Synonym("accelerator device_type", "device={}", unit="device", sample="gpu"),
     Synonym("device", cases={}, unit="device", sample="gpu"),
-    Synonym("gpus devices num_gpus n_gpus ngpus gpu nproc_per_node num_processes world_size nproc num_devices",
+    Synonym("gpus devices num_gpus num_gpu n_gpus ngpus gpu nproc_per_node num_processes world_size nproc num_devices",
             "processes={}", "one process per GPU", unit="how many", sample="2",
             cases={"auto": EVERY_DEVICE, "-1": EVERY_DEVICE, "0": "device=cpu", "all": EVERY_DEVICE}),
     Synonym("gpu_ids gpu_id visible_devices", why="choose GPUs by the environment: CUDA_VISIBLE_DEVICES=0,1"),

@@ -236,7 +236,7 @@ def check_augment(augment: AugmentConfig, size: int) -> None:
     groups = [item.name for item in dataclasses.fields(augment) if dataclasses.is_dataclass(item.default_factory)]
     _check_order(augment, [name for name in groups if name not in BATCH])
     require(
-        augment.clahe.grid <= size,
+        augment.clahe.p == 0 or augment.clahe.grid <= size,
         f"augment.clahe.grid={augment.clahe.grid} is more than the {size} pixels of a side: give at most {size}",
     )
     require(augment.policy.depth != 0, "augment.policy.depth=0 is not possible: use -1 (drawn), or 1 and more")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,7 @@ from cnnbench.runs.paths import CHECKPOINTS
 from cnnbench.runtime import distributed
 from cnnbench.runtime.compiler import leave_compiler_unimported
 from cnnbench.runtime.device_memory import PeakMemory
-from cnnbench.runtime.devices import (
-    device_of,
-    is_out_of_memory,
-    memory_format,
-    only_deterministic,
-    share_cores,
-    without_deterministic_kernel,
-)
+from cnnbench.runtime.devices import device_of, memory_format, only_deterministic, share_cores
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import peak_resident
@@ -38,6 +30,7 @@ from cnnbench.runtime.nvml import Meter, meter_of
 from cnnbench.training.banner import banner
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData, list_broken, open_loaders, rest_of_run
+from cnnbench.training.explained import explained
 from cnnbench.training.log import Log
 from cnnbench.training.loggers.logger import LoggedRun
 from cnnbench.training.loop import train_epochs
@@ -79,7 +72,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
             try:
                 if state.epoch < context.epochs:
                     batches = loader.batches(rest_of_run(config, data.images, state, process))
-                    with _within_memory(context), _with_kernels(context):
+                    with explained(context, process.world):
                         train_epochs(context, state, DevicePrefetcher(batches, context.normalise))
                 told = over_group(distributed.gather_to_leader(_measured(peak, meter), process))
                 if context.log is not None:
@@ -127,47 +120,6 @@ def _open_log(context: TrainContext, state: TrainState) -> Log:
     place = (config.epochs, context.steps_per_epoch, state.epoch, step)
     run = LoggedRun(context.folder, *place, config.log_every, state.metrics)
     return Log(run, config.logger)
-
-
-@contextmanager
-def _within_memory(context: TrainContext) -> Iterator[None]:
-    """Within this block a lack of GPU memory becomes a UserError that says what to do, without changing the run."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        config, evaluating = context.config, not context.model.training
-        share = config.chosen_batch // context.process.world
-        images = config.eval_batch if evaluating else share // config.accumulate
-        means = f"set eval_batch={max(1, images // 2)}" if evaluating else _smaller_parts(config, share)
-        where = " in evaluation" if evaluating else ""
-        raise UserError(f"{images} images at a time do not fit into the GPU's memory{where}: {means}") from error
-
-
-@contextmanager
-def _with_kernels(context: TrainContext) -> Iterator[None]:
-    """Within this block the lack of a deterministic kernel becomes a UserError."""
-    try:
-        yield
-    except RuntimeError as error:
-        if (operation := without_deterministic_kernel(error)) is None:
-            raise
-        raise UserError(
-            f"{context.config.arch.name} needs {operation}, of which torch has no deterministic form on "
-            f"{context.device.type}: leave deterministic=true out"
-        ) from error
-
-
-def _smaller_parts(config: TrainConfig, share: int) -> str:
-    """What makes a step on a process's `share` of the batch take less memory, with the same batch and rate."""
-    more = next((parts for parts in range(2 * config.accumulate, share + 1) if share % parts == 0), None)
-    means = []
-    if more is not None:
-        way = f"set accumulate={more} (the same batch and rate, {share // more} images at a time)"
-        means.append(f"{way} or accumulate=auto (the fewest parts that fit)")
-    means += ["memory=save (activations are computed again)"] if config.memory == "keep" else []
-    return " or ".join(means) or "use more processes or a smaller image_size"
 
 
 def _continue(context: TrainContext) -> TrainState:

@@ -129,6 +129,7 @@ def result_text(folder: Path, result: RunResult) -> str:
         for line, keys in FIGURES.items()
         if all(key in result for key in keys)
     )
+    curves = f"curves      tensorboard --logdir {folder}\n" * any(folder.glob("events.out.tfevents.*"))
     by_heart = "one_batch" in result.get("trial", "")
     images = "images that it was trained on" if by_heart else "validation images"
     trial = f"\nA TRIAL, no run of its recipe: {result['trial']}\n" if "trial" in result else ""
@@ -140,8 +141,7 @@ def result_text(folder: Path, result: RunResult) -> str:
 {averaged}
 {figures}result      {folder}/result.json
 weights     {folder}/checkpoints/last.pt, best.pt
-curves      tensorboard --logdir {folder}
-again       {again}{_papers_protocol(result, again)}"""
+{curves}again       {again}{_papers_protocol(result, again)}"""
 
 
 def _papers_protocol(result: RunResult, again: str) -> str:

@@ -30,6 +30,7 @@ from cnnbench.runtime.backends import CPU
 from cnnbench.runtime.precision import Precision
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData
+from cnnbench.training.explained import explained
 from cnnbench.training.loop import train_step
 from cnnbench.training.monitor import BadStep, NonFiniteMonitor
 
@@ -70,7 +71,8 @@ def step_memory(config: TrainConfig, network: nn.Module, classes: int, world: in
         context = build_context(plain, network, data, Path())
         context.monitor, context.precision = _NeverAsked(context.device), Precision(precision, CPU)
         average = 0 if config.average.kind == "none" else weights
-        _train(context, world)
+        with explained(context, world):
+            _train(context, world)
         gradients = sum(_bytes(each) for each in network.parameters() if each.requires_grad)
         state = [each for values in context.optimizer.state.values() for each in tree_leaves(values)]
         optimizer = sum(_bytes(each) for each in state if isinstance(each, torch.Tensor))

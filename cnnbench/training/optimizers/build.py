@@ -38,7 +38,7 @@ def build_optimizer(
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give each group of parameters `rate` times its own factor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["rate_factor"]
+        group["lr"] = rate * group.get("rate_factor", 1.0)  # an optimiser of a bare loop has none
 
 
 def scaled_learning_rate(config: OptimizerConfig, batch: int) -> float:

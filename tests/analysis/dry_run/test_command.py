@@ -53,6 +53,7 @@ def test_it_says_what_the_run_will_be_and_writes_nothing(command, small_data, tm
         (("weights=nothing.pt",), "nothing.pt"),
         (("bench=nothing.json",), "bench=nothing.json cannot be read"),
         (("freeze=nolayer",), "nolayer"),
+        (("arch=resnet18", "image_size=32", "world=20"), "one image at a time leaves one value"),
         (("optimizer.lr=-1",), "out of range"),
     ],
 )
