@@ -33,6 +33,12 @@ def test_a_line_whose_figures_are_not_there_is_left_out():
     assert bare[1] == "the network, 10 validation images, one centre crop:"
 
 
+def test_curves_are_named_where_tensorboard_has_written_any(tmp_path):
+    assert "curves" not in result_text(tmp_path, RESULT)
+    (tmp_path / "events.out.tfevents.1.here").touch()
+    assert f"curves      tensorboard --logdir {tmp_path}" in result_text(tmp_path, RESULT)
+
+
 def test_memory_and_energy_are_those_of_all_processes():
     one = {"peak_memory": 5, "peak_resident": 7, "device_joules": 1.5, "device_utilisation": 0.4}
     other = {"peak_memory": 9, "peak_resident": 6, "device_joules": 2.25, "device_utilisation": 0.5}
