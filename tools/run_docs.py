@@ -35,6 +35,7 @@ CLASSES = {
     "objectnet-1.0": ("n01440764", "n01443537", "n01484850"),
     "imagenet": ("n01440764", "n01443537", "n01484850"),
     "mnist": ("0", "1"),
+    "cifar": ("airplane", "automobile"),
 }
 WEIGHTS = {
     "resnet50.pth": "resnet50",
