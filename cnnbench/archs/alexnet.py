@@ -44,7 +44,8 @@ class AlexNet(Network):
 
     `lrn`: as layers.lrn_form takes it. `split_lrn`: normalise each half of the channels on its own, as the authors'
     two-GPU code did; the formula in the paper runs over all maps (the default). `bias`: start of the biases that the
-    paper sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1.
+    paper sets to 1 (conv2, conv4, conv5, fc6, fc7); Caffe uses 0.1. `norm_after_pool`: pool first and then normalise,
+    with lrn="caffe" CaffeNet (BVLC/caffe, models/bvlc_reference_caffenet).
 
     What its sections 3.1, 3.3 and 3.4 compare with: `activation`, a key of layers.ACTIVATIONS; lrn="none"; `pooling`
     "plain", 2x2 / 2, whose maps are as large as those of the "overlapping" 3x3 / 2 (default) at 224 pixels.
@@ -63,6 +64,7 @@ class AlexNet(Network):
         bias: float = 1.0,
         activation: str = "relu",
         pooling: str = "overlapping",
+        norm_after_pool: bool = False,
     ) -> None:
         super().__init__()
         require_size("alexnet", image_size, SMALLEST_IMAGE)
@@ -70,18 +72,17 @@ class AlexNet(Network):
         act = activation_layer("alexnet", activation)
         norm = partial(_SplitNorm, 2 if split_lrn else 1, lrn_form("alexnet", lrn))
         pool = partial(nn.MaxPool2d, *POOLINGS[pooling])
+        after = (pool, norm) if norm_after_pool else (norm, pool)
         side = output_size(image_size, 11, 4, 2)
         for _ in range(3):
             side = output_size(side, *POOLINGS[pooling])
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, 96, 11, stride=4, padding=2),  # "224" of the paper needs this padding to give 55
             act(),
-            norm(),
-            pool(),
+            *(layer() for layer in after),
             nn.Conv2d(96, 256, 5, padding=2, groups=2),
             act(),
-            norm(),
-            pool(),
+            *(layer() for layer in after),
             nn.Conv2d(256, 384, 3, padding=1),
             act(),
             nn.Conv2d(384, 384, 3, padding=1, groups=2),

@@ -26,7 +26,10 @@ FOLDER = Path(__file__).with_name("originals")
 # What an original has otherwise, as its table says it, what is here, and why.
 SAID = {
     # 227 pixels without padding, or 224 with 2: 55 either way (alexnet.py)
-    "alexnet": [("conv 96 11x11/4 bias 0 N0.01; relu; lrn", "conv 96 11x11/4 p2 bias 0 N0.01; relu; lrn")],
+    "alexnet": [
+        (f"conv 96 11x11/4 bias 0 N0.01; relu; {then}", f"conv 96 11x11/4 p2 bias 0 N0.01; relu; {then}")
+        for then in ("lrn", "maxpool")
+    ],
     # Caffe's pooling needs no padding to give 56; a bias below BN in the first convolution of ResNet-50 alone
     "resnet50_v1": [("conv 64 7x7/2 p3 bias; ", "conv 64 7x7/2 p3; "), ("maxpool 3x3/2 ceil", "maxpool 3x3/2 p1")],
     # separable_conv2d is not in the scope that gives slim's convolutions their normalisation
