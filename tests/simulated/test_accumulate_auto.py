@@ -18,7 +18,7 @@ from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.training import accumulation
 from cnnbench.training import command as command_module
-from cnnbench.training.accumulation import smallest
+from cnnbench.training.accumulation import MARGIN, smallest
 from tests.conftest import Run
 from tests.simulated.device import SimulatedDevice
 
@@ -71,9 +71,11 @@ def test_the_fewest_parts_that_fit_are_found_and_kept(
         "LeNet has no norms, no dropout"
     )
     fewer = max(n for n in range(1, parts) if 60 % n == 0)
+    accelerator.memory.limit = round((1 - MARGIN) * 5 * MIB)
     lost = command("train", *SHORT, f"accumulate={fewer}", f"data={small_data}", "run=fewer")
     assert lost.returncode == 2
     assert "accumulate=auto (the fewest parts that fit)" in lost.stderr
+    accelerator.memory.limit = 5 * MIB
 
     starts = tmp_path / "runs/one/environment.json"
     for before, note in (

@@ -45,6 +45,7 @@ def test_signals_and_time_stop_and_handlers_are_given_back():
 def test_a_process_of_a_group_is_not_ended_on_its_way_out(monkeypatch):
     """srun and torchrun send SIGTERM to the others when the first has left, whose exit status is to be 75 as well."""
     monkeypatch.setattr(module, "Agreement", lambda _: SimpleNamespace(largest=lambda wish: wish))
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     before = {number: signal.getsignal(number) for number in SIGNALS}
     with listening(Process(1, 2), None):
         pass
@@ -55,7 +56,7 @@ def test_a_process_of_a_group_is_not_ended_on_its_way_out(monkeypatch):
         ignored = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_IGN]
         assert ignored == [signal.SIGTERM, signal.SIGUSR1], "not Ctrl-C"
     finally:
-        for number, handler in before.items():
+        for number, handler in {**before, signal.SIGINT: own}.items():
             signal.signal(number, handler)
 
 
