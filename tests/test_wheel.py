@@ -58,9 +58,16 @@ def contents(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_wheel_holds_what_git_has_and_the_source_archive_makes_the_same(tmp_path):
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that the tree makes."""
+    folder = tmp_path_factory.mktemp("built")
+    return build("wheel", copy_of_the_tree(folder / "tree"), folder)
+
+
+def test_the_wheel_holds_what_git_has_and_the_source_archive_makes_the_same(tmp_path, built):
     tracked = files_of_git()
-    wheel = contents(build("wheel", copy_of_the_tree(tmp_path / "tree"), tmp_path))
+    wheel = contents(built)
     inside = {name: f"cnnbench/{name}" if name.startswith("conf/") else name for name in tracked}
     expected = {inside[name] for name in tracked if name.startswith(("cnnbench/", "conf/"))}
     assert {name for name in wheel if ".dist-info/" not in name} - {LIBRARY} == expected
@@ -78,22 +85,21 @@ def test_the_wheel_holds_what_git_has_and_the_source_archive_makes_the_same(tmp_
     }
 
 
-def test_without_a_compiler_the_wheel_is_the_same_but_for_the_library(tmp_path):
+def test_without_a_compiler_the_wheel_is_the_same_but_for_the_library(tmp_path, built):
     """One wheel for every Python from 3.10 on, as the library uses nothing of Python."""
     tree = copy_of_the_tree(tmp_path / "tree")
     none = build("wheel", tree, tmp_path / "none", CC=str(tmp_path / "none/gcc"))
     assert "-cp310-abi3-" in none.name
     assert LIBRARY not in contents(none)
     if library.load() is not None:  # there is a compiler here
-        assert {*contents(build("wheel", tree, tmp_path / "with"))} == {*contents(none), LIBRARY}
+        assert {*contents(built)} == {*contents(none), LIBRARY}
 
 
-def test_installed_wheel_trains_from_another_folder(tmp_path, small_data):
-    wheel = build("wheel", copy_of_the_tree(tmp_path / "source"), tmp_path)
+def test_installed_wheel_trains_from_another_folder(tmp_path, small_data, built):
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)
     python = environment / "bin/python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", wheel, cwd=tmp_path)
+    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", built, cwd=tmp_path)
     site = next(environment.glob("lib/python*/site-packages"))
     # torch and the rest, from the environment of the tests; an editable cnnbench there is not reachable this way
     (site / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))

@@ -68,8 +68,6 @@ QUICK = [
     "eval_batch=8",
     "compile=false",
 ]
-# Keys that make a command another kind of command.
-FORKS = ("archs", "augment", "ladder", "plot", "protocol", "runs", "weights", "weights_kind", "what")
 SHORTER = {
     "train": QUICK,
     "eval": ["batch=8", "data.workers=0", "device=cpu", "processes=1"],
@@ -125,13 +123,12 @@ def fails(line: str, page: str, world: Path, whole: bool) -> bool:
 
 
 def first_of_each_kind(lines: Iterable[str]) -> set[str]:
-    """Of the commands with the same name, options and keys of FORKS, the first."""
+    """Of the commands with the same name and options, the first."""
     first: dict[tuple[str, ...], str] = {}
     for line in lines:
         words = shlex.split(line)[1:]
         name = " ".join(words[:2]) if words[0] == "data" else words[0]
-        forks = {word.partition("=")[0] for word in words if word.startswith(("-", *(f"{key}=" for key in FORKS)))}
-        first.setdefault((name, *sorted(forks)), line)
+        first.setdefault((name, *sorted(word for word in words if word.startswith("-"))), line)
     return set(first.values())
 
 
