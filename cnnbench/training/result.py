@@ -129,7 +129,7 @@ def result_text(folder: Path, result: RunResult) -> str:
         for line, keys in FIGURES.items()
         if all(key in result for key in keys)
     )
-    curves = f"curves      tensorboard --logdir {folder}\n" * any(folder.glob("events.out.tfevents.*"))
+    curves = f"curves      tensorboard --logdir {folder}\n" * (folder / "tensorboard").is_dir()
     by_heart = "one_batch" in result.get("trial", "")
     images = "images that it was trained on" if by_heart else "validation images"
     trial = f"\nA TRIAL, no run of its recipe: {result['trial']}\n" if "trial" in result else ""

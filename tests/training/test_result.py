@@ -35,7 +35,7 @@ def test_a_line_whose_figures_are_not_there_is_left_out():
 
 def test_curves_are_named_where_tensorboard_has_written_any(tmp_path):
     assert "curves      " not in result_text(tmp_path, RESULT)
-    (tmp_path / "events.out.tfevents.1.here").touch()
+    (tmp_path / "tensorboard").mkdir()
     assert f"curves      tensorboard --logdir {tmp_path}" in result_text(tmp_path, RESULT)
 
 

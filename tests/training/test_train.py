@@ -46,6 +46,7 @@ def test_lenet_learns_the_sample(cnnbench, command, tmp_path):
     words = ("train", "arch=lenet", "recipe=quick", "data.train_fraction=0.2", "run=demo")
     done = cnnbench(*words, "epochs=3")
     assert done.returncode == 0, done.stderr
+    assert "curves      tensorboard --logdir runs/demo\n" in done.stdout
     run = tmp_path / "runs/demo"
     losses = [line["train_loss"] for line in metrics(run)]
     assert losses[0] > losses[1] > losses[2]
