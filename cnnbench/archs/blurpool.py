@@ -21,8 +21,11 @@ class BlurredConv2d(nn.Conv2d):
     blur_filter: torch.Tensor  # (C, 1, 3, 3), not in the state dict: it is the same in all
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        window: Any = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups)  # tuples of any length
-        super().__init__(conv.in_channels, conv.out_channels, *window)
+        its: Any = conv  # whose tuples are typed as of any length
+        window = dict(kernel_size=its.kernel_size, stride=its.stride, padding=its.padding, dilation=its.dilation)
+        super().__init__(
+            its.in_channels, its.out_channels, **window, groups=its.groups, device="meta"
+        )  # no weights of its own
         self.weight, self.bias = conv.weight, conv.bias
         line = torch.tensor([1.0, 2.0, 1.0], device=conv.weight.device)
         blur = torch.outer(line, line) / 16
@@ -36,7 +39,7 @@ def apply_blurpool(model: nn.Module, name: str) -> None:
     """Blur, in place, before every convolution with a stride that reads at least LEAST_CHANNELS channels
     (train_imagenet.py:335). Raises ValueError, in one sentence, if the network `name` has none."""
     strided = [
-        path
+        (path, module)
         for path, module in model.named_modules()
         if type(module) is nn.Conv2d and max(module.stride) > 1 and module.in_channels >= LEAST_CHANNELS
     ]
@@ -44,8 +47,5 @@ def apply_blurpool(model: nn.Module, name: str) -> None:
         raise ValueError(
             f"arch.blurpool acts on convolutions with a stride, and {name} has none: give arch.blurpool=false"
         )
-    for path in strided:
-        parent, _, last = path.rpartition(".")
-        conv = model.get_submodule(path)
-        assert isinstance(conv, nn.Conv2d)
-        setattr(model.get_submodule(parent), last, BlurredConv2d(conv))
+    for path, conv in strided:
+        model.set_submodule(path, BlurredConv2d(conv))

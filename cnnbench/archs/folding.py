@@ -24,8 +24,8 @@ def fold_batch_norm(network: nn.Module, image: torch.Tensor) -> tuple[nn.Module,
     pairs = _pairs(folded, image)
     modules = dict(folded.named_modules())
     for norm, conv in pairs.items():
-        _replace(folded, conv, fuse_conv_bn_eval(modules[conv], modules[norm]))
-        _replace(folded, norm, nn.Identity())
+        folded.set_submodule(conv, fuse_conv_bn_eval(modules[conv], modules[norm]))
+        folded.set_submodule(norm, nn.Identity())
     return folded, len(pairs), len(batch_norms(folded))
 
 
@@ -50,8 +50,3 @@ def _pairs(network: nn.Module, image: torch.Tensor) -> dict[str, str]:
         for hook in hooks:
             hook.remove()
     return found
-
-
-def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(network.get_submodule(parent), last, module)
