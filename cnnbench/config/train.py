@@ -228,3 +228,7 @@ class TrainConfig:
     def chosen_batch(self) -> int:
         """`batch` of a run, which config/batch.py chose as it began; UserError where it is null."""
         return given(self.batch, "batch=null, where the run's own is needed: give batch=N")
+
+    def images_at_once(self, world: int) -> int:
+        """Images of the batch that each of `world` processes computes at a time, a part of its share."""
+        return self.chosen_batch // world // int(self.accumulate)

@@ -38,7 +38,7 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.parallel import end_with_parent
 from cnnbench.runtime.shell import counted
 from cnnbench.training.context import TrainContext, build_context
-from cnnbench.training.data import TrainData
+from cnnbench.training.data import without_loaders
 from cnnbench.training.loop import train_step
 from cnnbench.training.process import build_model
 from cnnbench.training.splits import read_splits
@@ -154,13 +154,11 @@ def _fits(config: TrainConfig, classes: int, world: int, device: torch.device) -
 
 def _take_steps(config: TrainConfig, classes: int, world: int, device: torch.device) -> None:
     """Two steps of the loop on images that mean nothing, with what a run needs besides."""
-    images = config.chosen_batch // world // config.accumulate
+    images = config.images_at_once(world)
     # Two parts of a step stand for all; compiling would take minutes.
     plain = replace(config, accumulate=min(2, config.accumulate), compile=False)
     model = build_model(plain, classes, Process(), device)
-    nothing: Any = None  # loaders, of which a step asks nothing
-    data = TrainData([str(number) for number in range(classes)], config.chosen_batch, nothing, nothing, {})
-    context = build_context(plain, model, data, Path())
+    context = build_context(plain, model, without_loaders(classes, config.chosen_batch), Path())
     kept = torch.empty(_besides(context, world), dtype=torch.uint8, device=device)
     context.frozen.train(context.model)
     ready = DevicePrefetcher(_noise(plain, images), context.normalise)

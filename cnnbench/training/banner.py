@@ -129,7 +129,7 @@ def _resolution(config: TrainConfig) -> str | None:
 
 
 def _batch(config: TrainConfig, world: int) -> str:
-    parts = f"{world} process{'es' * (world > 1)} x {config.chosen_batch // world // config.accumulate}"
+    parts = f"{world} process{'es' * (world > 1)} x {config.images_at_once(world)}"
     note = ""
     if config.recipe_batch is not None and config.recipe_batch != config.batch:
         chosen = nearest_multiple(config.recipe_batch, world * config.accumulate) == config.batch
@@ -141,13 +141,13 @@ def _batch(config: TrainConfig, world: int) -> str:
 def _otherwise(context: TrainContext) -> str:
     """That parts of a step are other arithmetic than the whole, where they are."""
     config, model = context.config, context.model
-    share = config.chosen_batch // context.process.world
-    norms = bool(batch_norms(model)) and not (config.bn_group or share) <= share // config.accumulate
+    share, part = config.chosen_batch // context.process.world, config.images_at_once(context.process.world)
+    norms = bool(batch_norms(model)) and not (config.bn_group or share) <= part
     dropout = any(isinstance(each, nn.Dropout) and each.p > 0 for each in model.modules())
     which = " and ".join(["batch normalisation"] * norms + ["dropout"] * dropout)
     if config.accumulate == 1 or not which:
         return ""
-    return f"; {which} in parts of {share // config.accumulate} images: other arithmetic than {share} at once"
+    return f"; {which} in parts of {part} images: other arithmetic than {share} at once"
 
 
 def _rate(config: TrainConfig) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -67,6 +67,12 @@ class TrainData:
     holdout: Batches | None = None
 
 
+def without_loaders(classes: int, images: int) -> TrainData:
+    """What steps alone ask for: so many classes and training images, and no loader."""
+    nothing: Any = None
+    return TrainData([str(number) for number in range(classes)], images, nothing, nothing, {})
+
+
 @contextmanager
 def open_loaders(
     config: TrainConfig, splits: Splits, process: Process, device: torch.device
@@ -91,7 +97,7 @@ def open_loaders(
             order = list(evaluation_batches(len(split), config.eval_batch, process.rank, process.world))
             return loader(plain, split, order, len(order[0]) if order else 0)
 
-        training = loader(augmented, train, [], config.chosen_batch // process.world // config.accumulate)
+        training = loader(augmented, train, [], config.images_at_once(process.world))
         apart = loader(augmented, train, [], config.bn_group or GROUP) if needs_statistics(config) else None
         engine = engine_in_words(train, config.data.engine)
         yield (

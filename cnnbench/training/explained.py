@@ -40,7 +40,7 @@ def explained(context: TrainContext, world: int) -> Iterator[None]:
 def _out_of_memory(context: TrainContext, world: int) -> str:
     config, evaluating = context.config, not context.model.training
     share = config.chosen_batch // world
-    images = config.eval_batch if evaluating else share // config.accumulate
+    images = config.eval_batch if evaluating else config.images_at_once(world)
     means = f"set eval_batch={max(1, images // 2)}" if evaluating else _smaller_parts(config, share)
     where = " in evaluation" if evaluating else ""
     return f"{images} images at a time do not fit into the GPU's memory{where}: {means}"

@@ -24,7 +24,7 @@ from cnnbench.data.loading.loader import Batch
 from cnnbench.runtime.devices import choose_device, device_of
 from cnnbench.runtime.distributed import Process
 from cnnbench.training.context import TrainContext, build_context
-from cnnbench.training.data import TrainData
+from cnnbench.training.data import without_loaders
 from cnnbench.training.loop import train_step
 from cnnbench.training.process import build_model
 from gpu_parts.job import Job
@@ -97,15 +97,13 @@ def step_config(name: str) -> TrainConfig:
 
 def context_of(config: TrainConfig, device: torch.device, folder: Path) -> TrainContext:
     """What the loop gets, of noise for images; without dropout, which each device draws in its own way."""
-    nothing: Any = None  # loaders, of which a step asks nothing
-    data = TrainData([str(number) for number in range(CLASSES)], config.chosen_batch, nothing, nothing, {})
     torch.backends.cudnn.benchmark = torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
     model = build_model(config, CLASSES, Process(), device)
     for module in model.modules():
         if isinstance(getattr(module, "p", None), float):
             module.p = 0.0
-    context = build_context(config, model.train(), data, folder)
+    context = build_context(config, model.train(), without_loaders(CLASSES, config.chosen_batch), folder)
     context.scaler = torch.amp.GradScaler(device.type, init_scale=1024.0, enabled=context.scaler.is_enabled())
     return context
 

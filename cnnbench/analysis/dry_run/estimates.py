@@ -41,7 +41,7 @@ class Plan:
 def memory_in_words(plan: Plan) -> str:
     """The most that lives at a time on a process's device, and of what it is made."""
     memory, config, world = plan.memory, plan.context.config, plan.context.process.world
-    images = config.chosen_batch // world // config.accumulate
+    images = config.images_at_once(world)
     resident = {
         "weights": memory.weights,
         "gradients": memory.gradients,

@@ -29,7 +29,7 @@ from cnnbench.data.loading.loader import Batch
 from cnnbench.runtime.backends import CPU
 from cnnbench.runtime.precision import Precision
 from cnnbench.training.context import TrainContext, build_context
-from cnnbench.training.data import TrainData
+from cnnbench.training.data import without_loaders
 from cnnbench.training.explained import explained
 from cnnbench.training.loop import train_step
 from cnnbench.training.monitor import BadStep, NonFiniteMonitor
@@ -60,15 +60,12 @@ def step_memory(config: TrainConfig, network: nn.Module, classes: int, world: in
     `network`: built for it, on any device, and left without values; `precision`: a key of runtime/precision.py's
     DTYPES. Counted as torch's operators for a CPU allocate, not compiled; activations at the largest training size.
     """
-    classes_seen = [str(number) for number in range(classes)]
-    nothing: Any = None  # loaders, of which a step asks nothing
-    data = TrainData(classes_seen, config.chosen_batch, nothing, nothing, {})
     alone = AverageConfig(kind="none")  # fake tensors cannot be copied deeply: the average is as large as the network
     plain = replace(config, precision="float32", compile=False, on_nonfinite="stop", average=alone)
     with FakeTensorMode(), _Count() as count:
         _make_fake(network)
         weights = count.live
-        context = build_context(plain, network, data, Path())
+        context = build_context(plain, network, without_loaders(classes, config.chosen_batch), Path())
         context.monitor, context.precision = _NeverAsked(context.device), Precision(precision, CPU)
         average = 0 if config.average.kind == "none" else weights
         with explained(context, world):
@@ -84,7 +81,7 @@ def step_memory(config: TrainConfig, network: nn.Module, classes: int, world: in
 
 def _train(context: TrainContext, world: int) -> None:
     config, size = context.config, max(training_image_sizes(context.config))
-    images = config.chosen_batch // world // config.accumulate
+    images = config.images_at_once(world)
     batches = DevicePrefetcher(_batches(config, images, size), context.normalise)
     trained = [parameter for parameter in context.model.parameters() if parameter.requires_grad]
     for parameter in trained:
