@@ -24,9 +24,8 @@ def page(results: Results) -> str:
     machine = results.of("machine").get("machine", {}).get("values")
     if machine is None:
         return HEAD + NONE
-    parts = [HEAD, _machine(machine), _ends(results)]
-    parts += [table(results) for table in TABLES]
-    return "".join(parts)
+    tables = (OTHERS[part](results) if part in OTHERS else _values(results, part) for part in TABLES)
+    return "".join([HEAD, _machine(machine), _ends(results), *tables])
 
 
 def _machine(facts: dict[str, Any]) -> str:
@@ -66,9 +65,107 @@ def _ends(results: Results) -> str:
     return "\n" + _table(("stage", "part", "ended", "results", "seconds"), rows)
 
 
-def _values(results: Results, part: str, title: str, columns: dict[str, Callable[[Line], Any]]) -> str:
+def _ok(values: dict[str, Any]) -> str:
+    return "yes" if values["ok"] else "NO"
+
+
+def _speeds(*names: str) -> dict[str, Callable[[Line], Any]]:
+    """A column for each of several works."""
+    return {name: lambda values, name=name: _speed(values["images_per_second"][name]) for name in names}
+
+
+def _speed(found: dict[str, float]) -> str:
+    return f"{found['median']:,.1f} ({found['low']:,.1f} - {found['high']:,.1f})"
+
+
+def _ratio(found: dict[str, float] | None) -> str | None:
+    return None if found is None else f"{found['median']:.3f} ({found['low']:.3f} - {found['high']:.3f})"
+
+
+def _percent(found: dict[str, float]) -> str:
+    return f"{found['median']:+.2f} ({found['low']:+.2f} .. {found['high']:+.2f})"
+
+
+Columns = dict[str, Callable[[Line], Any]]  # title -> what stands there, of a result's values
+
+STEPS: Columns = {
+    "losses": lambda v: ", ".join(f"{loss:.4f}" for loss in v["losses"]),
+    "the CPU's": lambda v: ", ".join(f"{loss:.4f}" for loss in v["cpu_losses"]),
+    "difference (%)": lambda v: f"{100 * v['loss_difference']:.3f}",
+    "of the weights' way (%)": lambda v: f"{100 * v['moved_difference']:.1f}",
+    "ok": _ok,
+}
+BATCH: Columns = {"batch": lambda v: v["batch"]}
+WAITING: Columns = {"waiting for data (%)": lambda v: f"{100 * v['waiting']:.1f}"}
+VALUES: dict[str, tuple[str, Columns]] = {  # part -> the title of its table, and its columns
+    "resume": (
+        "Stopped and continued",
+        {
+            "tensors": lambda v: v["tensors"],
+            "different": lambda v: ", ".join(v["different"]) or "none",
+            "wrong at top 1": lambda v: " and ".join(map(str, v["wrong"])),
+            "ok": _ok,
+        },
+    ),
+    "group": (
+        "A group of one process",
+        {"by": lambda v: v["backend"], "weights as alone": lambda v: v["weights_equal"], "ok": _ok},
+    ),
+    "pictures": (
+        "Images of the loader: the largest difference of a level (of 255)",
+        {
+            "pinned": lambda v: "yes" if v["pinned"] else "no",
+            "batches": lambda v: v["batches"],
+            "from torch on the CPU": lambda v: f"{v['levels_from_torch_on_the_cpu']:.3f}",
+            "from the workers": lambda v: f"{v['levels_from_the_workers']:.3f}",
+            "ok": _ok,
+        },
+    ),
+    "precisions": ("Two steps in each precision", STEPS),
+    "networks": ("Two steps of every network", STEPS),
+    "loop": (
+        "The loop beside a bare one: images/s",
+        {
+            **BATCH,
+            **_speeds("bare loop", "cnnbench train"),
+            "time over bare (%)": lambda v: _percent(v["percent_over_bare"]),
+        },
+    ),
+    "end to end": (
+        "End to end from JPEG files: images/s",
+        {
+            **BATCH,
+            **_speeds("loader alone", "network alone", "end to end"),
+            "of the slower half (%)": lambda v: f"{100 * v['of_the_slower_half']:.1f}",
+            **WAITING,
+        },
+    ),
+    "alone": (
+        "Networks alone, not compiled: a step",
+        {
+            **BATCH,
+            "images/s": lambda v: _speed(v["images_per_second"]),
+            "utilisation of a matrix product (%)": lambda v: f"{100 * v['utilisation']:.1f}",
+            "its TFLOP/s": lambda v: f"{v['product_tflops']:.1f}",
+            "peak memory (GiB)": lambda v: None if v["peak_memory"] is None else f"{v['peak_memory'] / 2**30:.2f}",
+        },
+    ),
+    "cifar": (
+        "CIFAR-10, the paper's recipe of 164 epochs; the published error is 8.75 %",
+        {
+            "epochs": lambda v: f"{v['epochs']}{'' if v['complete'] else ', not the end'}",
+            "top-1 error (%)": lambda v: f"{v['top1_error']:.2f}",
+            "images": lambda v: v["n"],
+            "seconds per epoch": lambda v: f"{v['seconds_per_epoch']:.1f}",
+            **WAITING,
+        },
+    ),
+}
+
+
+def _values(results: Results, part: str) -> str:
     """A table with a row for each key of a part; one that failed says why."""
-    lines = results.of(part)
+    (title, columns), lines = VALUES[part], results.of(part)
     if not lines:
         return ""
     rows = []
@@ -78,61 +175,6 @@ def _values(results: Results, part: str, title: str, columns: dict[str, Callable
         else:
             rows.append((key, *(make(line["values"]) for make in columns.values())))
     return f"\n### {title}\n\n{_table(('', *columns), rows)}"
-
-
-def _ok(values: dict[str, Any]) -> str:
-    return "yes" if values["ok"] else "NO"
-
-
-def _resume(results: Results) -> str:
-    return _values(
-        results,
-        "resume",
-        "Stopped and continued",
-        {
-            "tensors": lambda v: v["tensors"],
-            "different": lambda v: ", ".join(v["different"]) or "none",
-            "wrong at top 1": lambda v: " and ".join(map(str, v["wrong"])),
-            "ok": _ok,
-        },
-    )
-
-
-def _group(results: Results) -> str:
-    columns = {"by": lambda v: v["backend"], "weights as alone": lambda v: v["weights_equal"], "ok": _ok}
-    return _values(results, "group", "A group of one process", columns)
-
-
-def _pictures(results: Results) -> str:
-    return _values(
-        results,
-        "pictures",
-        "Images of the loader: the largest difference of a level (of 255)",
-        {
-            "pinned": lambda v: "yes" if v["pinned"] else "no",
-            "batches": lambda v: v["batches"],
-            "from torch on the CPU": lambda v: f"{v['levels_from_torch_on_the_cpu']:.3f}",
-            "from the workers": lambda v: f"{v['levels_from_the_workers']:.3f}",
-            "ok": _ok,
-        },
-    )
-
-
-STEP_COLUMNS: dict[str, Callable[[Line], Any]] = {
-    "losses": lambda v: ", ".join(f"{loss:.4f}" for loss in v["losses"]),
-    "the CPU's": lambda v: ", ".join(f"{loss:.4f}" for loss in v["cpu_losses"]),
-    "difference (%)": lambda v: f"{100 * v['loss_difference']:.3f}",
-    "of the weights' way (%)": lambda v: f"{100 * v['moved_difference']:.1f}",
-    "ok": _ok,
-}
-
-
-def _precisions(results: Results) -> str:
-    return _values(results, "precisions", "Two steps in each precision", STEP_COLUMNS)
-
-
-def _networks(results: Results) -> str:
-    return _values(results, "networks", "Two steps of every network", STEP_COLUMNS)
 
 
 def _recipe(results: Results) -> str:
@@ -159,84 +201,19 @@ def _recipe(results: Results) -> str:
     return "".join(texts)
 
 
-def _loop(results: Results) -> str:
-    return _values(
-        results,
-        "loop",
-        "The loop beside a bare one: images/s",
-        {
-            "batch": lambda v: v["batch"],
-            **_speeds("bare loop", "cnnbench train"),
-            "time over bare (%)": lambda v: _percent(v["percent_over_bare"]),
-        },
-    )
-
-
-def _end_to_end(results: Results) -> str:
-    return _values(
-        results,
-        "end to end",
-        "End to end from JPEG files: images/s",
-        {
-            "batch": lambda v: v["batch"],
-            **_speeds("loader alone", "network alone", "end to end"),
-            "of the slower half (%)": lambda v: f"{100 * v['of_the_slower_half']:.1f}",
-            "waiting for data (%)": lambda v: f"{100 * v['waiting']:.1f}",
-        },
-    )
-
-
-def _alone(results: Results) -> str:
-    return _values(
-        results,
-        "alone",
-        "Networks alone, not compiled: a step",
-        {
-            "batch": lambda v: v["batch"],
-            "images/s": lambda v: _speed(v["images_per_second"]),
-            "utilisation of a matrix product (%)": lambda v: f"{100 * v['utilisation']:.1f}",
-            "its TFLOP/s": lambda v: f"{v['product_tflops']:.1f}",
-            "peak memory (GiB)": lambda v: None if v["peak_memory"] is None else f"{v['peak_memory'] / 2**30:.2f}",
-        },
-    )
-
-
 def _cifar(results: Results) -> str:
+    """As of any part, or why it was left out."""
     for line in results.of("cifar").values():
         if why := line.get("values", {}).get("why"):
             return f"\n### CIFAR-10\n\nLeft out: {why}.\n"
-    return _values(
-        results,
-        "cifar",
-        "CIFAR-10, the paper's recipe of 164 epochs; the published error is 8.75 %",
-        {
-            "epochs": lambda v: f"{v['epochs']}{'' if v['complete'] else ', not the end'}",
-            "top-1 error (%)": lambda v: f"{v['top1_error']:.2f}",
-            "images": lambda v: v["n"],
-            "seconds per epoch": lambda v: f"{v['seconds_per_epoch']:.1f}",
-            "waiting for data (%)": lambda v: f"{100 * v['waiting']:.1f}",
-        },
-    )
+    return _values(results, "cifar")
 
 
-TABLES = (_resume, _group, _pictures, _precisions, _networks, _recipe, _loop, _end_to_end, _alone, _cifar)
-
-
-def _speeds(*names: str) -> dict[str, Callable[[Line], Any]]:
-    """A column for each of several works."""
-    return {name: lambda values, name=name: _speed(values["images_per_second"][name]) for name in names}
-
-
-def _speed(found: dict[str, float]) -> str:
-    return f"{found['median']:,.1f} ({found['low']:,.1f} - {found['high']:,.1f})"
-
-
-def _ratio(found: dict[str, float] | None) -> str | None:
-    return None if found is None else f"{found['median']:.3f} ({found['low']:.3f} - {found['high']:.3f})"
-
-
-def _percent(found: dict[str, float]) -> str:
-    return f"{found['median']:+.2f} ({found['low']:+.2f} .. {found['high']:+.2f})"
+TABLES = (  # parts, stage by stage
+    *("resume", "group", "pictures", "precisions", "networks"),
+    *("recipe", "loop", "end to end", "alone", "cifar"),
+)
+OTHERS: dict[str, Callable[[Results], str]] = {"recipe": _recipe, "cifar": _cifar}
 
 
 def _table(columns: Row, rows: list[Row]) -> str:
