@@ -99,7 +99,7 @@ def _renew_statistics(
     if config.precise_bn is None:
         return "of batch normalisation are averaged like the weights"
     split, device = read_splits(trained).train, next(model.parameters()).device
-    if (content["images"], content["classes"]) != (len(split), list(split.classes)):
+    if not checkpoint.is_of(content, len(split), split.classes):
         raise UserError(f"{trained.data.path} has other images than the run was trained on: give precise_bn=null")
     groups = statistics_order(trained, len(split), config.precise_bn, max(0, content["state"]["epoch"] - 1))
     workers = choose_workers(config.workers, 1)

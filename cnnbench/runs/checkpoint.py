@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,11 @@ def newest(folder: Path) -> dict[str, Any] | None:
         with suppress(UserError):
             return load(folder / name)
     return None
+
+
+def is_of(content: dict[str, Any], images: int, classes: Sequence[str]) -> bool:
+    """Whether the run of this checkpoint was trained on so many images of these classes."""
+    return (content["images"], content["classes"]) == (images, list(classes))
 
 
 def saved(folder: Path) -> tuple[int, int]:

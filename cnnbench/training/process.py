@@ -137,7 +137,7 @@ def _continue(context: TrainContext) -> TrainState:
 
 def check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:
     """Raise UserError if a run would continue on other data than it began with: its order of images would be lost."""
-    if (before["images"], before["classes"]) != (now.images, list(now.classes)):
+    if not checkpoint.is_of(before, now.images, now.classes):
         raise UserError(
             f"{folder} was trained on {before['images']} images of {len(before['classes'])} classes, and the data "
             f"now has {now.images} images of {len(now.classes)} classes with other names or numbers: "
