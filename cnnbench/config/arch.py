@@ -9,6 +9,7 @@ from typing import Any
 from cnnbench.config.fields import MAY_CHANGE, SHARE, Range, key, require
 
 INTERPOLATIONS = ("bilinear", "bicubic")
+CROP_RATIO = Range(above=0, at_most=2)
 DEPTH_FROM = ("input", "first_block")
 
 
@@ -18,7 +19,10 @@ class ArchConfig:
     image_size: int = key("native side of the input, pixels")
     smallest_image: int = key("smallest side of the input that the network can take, pixels")
     sample_image_size: int = key("side used by default on the bundled sample (28x28 images), pixels")
-    crop_ratio: float = key("evaluation: image_size / short side after resizing", range=Range(above=0, at_most=1))
+    crop_ratio: float = key(
+        "evaluation: image_size / short side after resizing; above 1, of a centre crop: the image in a black field",
+        range=CROP_RATIO,
+    )
     interpolation: str = key("resampling of images", choices=INTERPOLATIONS)
     mean: list[float] = key("subtracted from each channel (R, G, B), in [0, 1]", [])
     std: list[float] = key("divides each channel (R, G, B), in [0, 1]", [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cnnbench.config.arch import INTERPOLATIONS, ArchConfig
+from cnnbench.config.arch import CROP_RATIO, INTERPOLATIONS, ArchConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.config.devices import COMPILE_MODES, DEVICES, PRECISIONS
 from cnnbench.config.fields import Range, group, key
@@ -32,9 +32,9 @@ class TrainedConfig:
         range=Range(at_least=1),
     )
     crop_ratio: float | None = key(
-        "image_size / short side after resizing, in (0, 1]; null: the run's, or the network's",
+        "image_size / short side after resizing; null: the run's, or the network's",
         None,
-        range=Range(above=0, at_most=1),
+        range=CROP_RATIO,
     )
     interpolation: str | None = key(
         "resampling of images, antialiased; null: the run's, or the network's", None, choices=INTERPOLATIONS

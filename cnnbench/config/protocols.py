@@ -84,7 +84,9 @@ def short_sides(protocol: Protocol, size: int, crop_ratio: float, scales: list[i
     """The short sides to which `protocol` resizes images for crops of `size`; `scales` in place of its own, if any."""
     if scales:
         return list(scales)
-    return [round(scale * size / AT) for scale in protocol.scales] or [round(size / crop_ratio)]
+    return [round(scale * size / AT) for scale in protocol.scales] or [
+        round(size / (crop_ratio if protocol.crops == CENTER else min(1, crop_ratio)))  # a field is for the centre crop
+    ]
 
 
 def protocol_in_words(protocol: Protocol, size: int, sides: list[int], crop_ratio: float, interpolation: str) -> str:

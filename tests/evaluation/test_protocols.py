@@ -374,7 +374,7 @@ REFUSED = [
     ),
     (dict(protocol="ten_crop", scales=[40, 31]), "scales=31 is out of range: it must be at least 32"),
     (dict(protocol="denses"), "did you mean dense"),
-    (dict(crop_ratio=1.5), "crop_ratio=1.5 is out of range"),
+    (dict(crop_ratio=2.5), "crop_ratio=2.5 is out of range"),
     (dict(interpolation="nearest"), "choose one of bilinear, bicubic"),
     (dict(labels="nowhere.txt"), "labels=nowhere.txt: there is no such file"),
     (dict(exclude="nowhere.txt"), "exclude=nowhere.txt: there is no such file"),

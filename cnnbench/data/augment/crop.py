@@ -17,11 +17,10 @@ COVERED = 0.1  # least share of the image: min_object_covered of slim, whose obj
 
 def training_part(width: int, height: int, crop: CropConfig, size: int, arch: ArchConfig, random: Random) -> Part:
     """The part that `crop` draws of an image of width x height pixels, for the network `arch`."""
-    crop_ratio = arch.crop_ratio
     if crop.kind == "center":
-        return central_window(width, height, size, crop_ratio)
+        return central_window(width, height, size, arch.crop_ratio)
     if crop.kind == "padded":  # He et al. 2016, section 4.2
-        window = central_window(width, height, size, crop_ratio)
+        window = central_window(width, height, size, arch.crop_ratio)
         right, down = (random.randint(-crop.padding, crop.padding) for _ in range(2))
         return Padded(window, right, down, _colour(crop.border, arch.mean))
     if crop.kind in BOXES:
@@ -30,7 +29,7 @@ def training_part(width: int, height: int, crop: CropConfig, size: int, arch: Ar
     if crop.kind == "scale_jitter":
         short = random.randint(*(round(side * size / AT) for side in crop.short_side))
     else:
-        short = round(size / crop_ratio)
+        short = round(size / min(1, arch.crop_ratio))
     width, height = scaled(width, height, short)
     if crop.kind in ("fixed_random", "ten_fixed"):  # Krizhevsky et al. 2012, sections 2 and 4.1: the square comes first
         left, top = round((width - short) / 2), round((height - short) / 2)

@@ -35,13 +35,18 @@ class Box:
 
 @dataclass(frozen=True)
 class Window:
-    """A square of `size` pixels at (left, top) of the image after that was resized to `width` x `height`."""
+    """A square of `size` pixels at (left, top) of the image after that was resized to `width` x `height`; black where
+    it reaches beyond that."""
 
     width: int
     height: int
     left: int
     top: int
     size: int
+
+    @property
+    def beyond(self) -> bool:
+        return self.left < 0 or self.top < 0
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,15 @@ Part = Box | Window | Padded
 
 
 def central_window(width: int, height: int, size: int, crop_ratio: float) -> Window:
-    """The central square of `size` after the short side was resized to size / crop_ratio: the centre-crop protocol."""
+    """The central square of `size` after the short side was resized to size / crop_ratio: the centre-crop protocol. A
+    ratio above 1 puts the image in a field that is wider than it."""
     width, height = scaled(width, height, round(size / crop_ratio))
-    return Window(width, height, round((width - size) / 2), round((height - size) / 2), size)
+    return Window(width, height, _middle(width - size), _middle(height - size), size)
+
+
+def _middle(room: int) -> int:
+    """As torchvision's CenterCrop rounds it, whose border is the smaller half on the left."""
+    return round(room / 2) if room > 0 else int(room / 2)
 
 
 def scaled(width: int, height: int, short: int) -> tuple[int, int]:
@@ -94,7 +105,7 @@ def cut(
 
 def at_once(picture: Picture, part: Part, interpolation: str, mirrored: bool = False) -> Resize | None:
     """`part` as one resize of a domain of the picture; None where it is none."""
-    if isinstance(part, Padded):
+    if isinstance(part, Padded) or (isinstance(part, Window) and part.beyond):
         return None
     size = part.size
     if isinstance(part, Box):
@@ -111,6 +122,8 @@ def rectangle(picture: Picture, part: Part, interpolation: str) -> tuple[int, in
         return rectangle(picture, part.window, interpolation)
     if isinstance(part, Box):
         return part.left, part.top, part.width, part.height
+    if part.beyond:
+        return 0, 0, picture.width, picture.height
     if (part.width, part.height) == (picture.width, picture.height):
         return part.left, part.top, part.size, part.size
     reach = SUPPORT[interpolation]
@@ -140,6 +153,8 @@ def fitted(
     size = part.size
     out = out if out is not None and out.shape[2] == pixels.shape[2] else None
     if isinstance(part, Window):
+        if part.beyond:
+            return _in_black(resized(pixels, part.width, part.height, interpolation), part)
         if (part.width, part.height) == (picture.width, picture.height):
             return pixels
         scale = part.width / picture.width, part.height / picture.height
@@ -151,6 +166,15 @@ def fitted(
     if loose:
         return _three(cv2.resize(pixels, (size, size), dst=out, interpolation=cv2.INTER_LINEAR))
     return resized(pixels, size, size, interpolation, out=out)
+
+
+def _in_black(image: np.ndarray, window: Window) -> np.ndarray:
+    """The window of a resized image (H, W, C) that does not fill it."""
+    square = np.zeros((window.size, window.size, image.shape[2]), np.uint8)
+    across, down = max(-window.left, 0), max(-window.top, 0)  # where the image begins in it
+    inside = image[max(window.top, 0) :, max(window.left, 0) :][: window.size - down, : window.size - across]
+    square[down : down + inside.shape[0], across : across + inside.shape[1]] = inside
+    return square
 
 
 def _bordered(inside: np.ndarray, part: Padded) -> np.ndarray:

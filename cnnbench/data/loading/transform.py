@@ -87,7 +87,7 @@ def central_crop(picture: Picture, arch: ArchConfig, size: int) -> np.ndarray:
 
 def inception_crop(picture: Picture, arch: ArchConfig, size: int) -> np.ndarray:
     """The central share, arch.crop_ratio, of both sides, resized without antialiasing to uint8 (size, size, C)."""
-    return squashed(picture.region(*central_share(picture.width, picture.height, arch.crop_ratio)), size)
+    return squashed(picture.region(*central_share(picture.width, picture.height, min(1, arch.crop_ratio))), size)
 
 
 @dataclass(frozen=True)

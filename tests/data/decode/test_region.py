@@ -38,14 +38,15 @@ def picture(image: Image.Image) -> Picture:
 
 
 @pytest.mark.parametrize("shape", [(101, 67), (67, 101), (64, 64), (33, 90), (28, 28), (300, 200)])
-@pytest.mark.parametrize(("size", "ratio"), [(32, 0.875), (37, 0.875), (56, 1.0), (28, 1.0)])
+@pytest.mark.parametrize(("size", "ratio"), [(32, 0.875), (37, 0.875), (56, 1.0), (28, 1.0), (32, 32 / 28), (45, 1.25)])
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_central_crop_is_torchvisions_to_rounding(photo, shape, size, ratio, interpolation):
     image = photo.resize(shape)
     resize = v2.Resize(round(size / ratio), getattr(v2.InterpolationMode, interpolation.upper()))
-    expected = np.asarray(v2.CenterCrop(size)(resize(image))).astype(int)
+    expected = np.asarray(v2.CenterCrop(size)(resize(image))).astype(int)  # which fills a wider field with black
     part = central_window(*image.size, size, ratio)
     got = cut(picture(image), part, interpolation)
+    assert np.array_equal(cut(picture(image), part, interpolation, mirrored=True), got[:, ::-1])
     assert got.shape == (size, size, 3)
     assert (
         np.abs(got - expected).max() <= {"bilinear": 2, "bicubic": 4}[interpolation]
