@@ -25,7 +25,7 @@ REST = tuple(page.name for page in sorted(ROOT.glob("docs/*.md")) if page.name n
 
 @pytest.mark.parametrize(
     ("pages", "commands", "runs", "one"),
-    [(FIRST, 70, 22, "commands.md: cnnbench eval"), (REST, 70, 8, "benchmarks.md: cnnbench bench")],
+    [(FIRST, 70, 15, "commands.md: cnnbench eval"), (REST, 70, 6, "benchmarks.md: cnnbench bench")],
     ids=["README, commands, guide, tutorial", "the rest"],
 )
 def test_the_commands_of_the_docs(pages: tuple[str, ...], commands: int, runs: int, one: str, cache, tmp_path):

@@ -68,14 +68,14 @@ def test_stages_for_cifar():
     assert shapes(network, 32, [f"features.{name}" for name in names]) == expected
 
 
-@pytest.mark.parametrize("name", ["densenet121", "densenet169", "densenet201", "densenet161"])
+@pytest.mark.parametrize("name", ["densenet121", "densenet161"])  # the others have more of the same layers
 def test_equals_torchvision(name):
     with torch.device("meta"):
         reference = getattr(torchvision.models, name)(num_classes=7)
     assert_same(build_meta(name, num_classes=7), reference)
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "densenet_bc100_12"])
+@pytest.mark.parametrize("name", ["densenet121", "densenet161", "densenet_bc100_12"])
 def test_gradients(name):
     assert_gradients(name)
 

@@ -40,7 +40,7 @@ def test_stages(name):
     assert shapes(build_meta(name), 224, names) == [(64, 112, 112), (64, 56, 56), *stages, (1000,)]
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ["preact_resnet18", "preact_resnet50"])
 def test_gradients(name):
     assert_gradients(name)
 

@@ -72,14 +72,14 @@ def test_depth_is_the_number_of_weight_layers(name):
     assert len(layers) == int(digits)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])  # the others have more of the same blocks
 def test_equals_torchvision(name):
     with torch.device("meta"):
         reference = getattr(torchvision.models, name)(num_classes=7)
     assert_same(build_meta(name, num_classes=7), reference)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ["plain18", "plain34", "resnet18", "resnet50", "resnet50_v1"])
 def test_gradients(name):
     assert_gradients(name)
 

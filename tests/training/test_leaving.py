@@ -60,7 +60,7 @@ def children(pid: int) -> list[int]:
     return sorted(found)
 
 
-@pytest.mark.parametrize(("act", "processes", "rank"), [("stop", 1, 0), ("stop", 2, 1), ("kill", 2, 1)])
+@pytest.mark.parametrize(("act", "processes", "rank"), [("stop", 2, 1), ("kill", 1, 0)])
 def test_a_worker_that_is_stopped_or_killed_costs_no_step(
     act, processes, rank, command, tmp_path, small_data, impatient
 ):

@@ -182,10 +182,10 @@ def test_torchrun_joins_and_does_not_change_the_run(command, tmp_path, small_dat
     assert [line["train_loss"] for line in metrics(run)] == pytest.approx(expected, rel=1e-5)
 
 
-def test_bf16_compile_and_channels_first_run(cnnbench, tmp_path, small_data, monkeypatch):
+def test_bf16_compile_and_channels_first_run(command, tmp_path, small_data, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else it starts processes that import torch too
     words = ("train", f"data={small_data}", *SMALL, "epochs=1", "precision=bf16", "channels_last=false")
-    done = cnnbench(*words, "compile=true", "run=x")
+    done = command(*words, "compile=true", "run=x")
     assert done.returncode == 0, done.stderr
     assert not any("_orig_mod" in name or "module." in name for name in weights(tmp_path / "runs/x"))
 
