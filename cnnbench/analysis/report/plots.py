@@ -54,6 +54,7 @@ def _save(figure: Figure, path: Path) -> Path:
     of_pixels = any(axes.images for axes in figure.axes)
     file = path.with_name(f"{path.name}.{'png' if of_pixels else 'svg'}")
     figure.savefig(file, dpi=style.DPI, metadata=None if of_pixels else {"Date": None}, transparent=not of_pixels)
+    figure.set_layout_engine("none")  # it is laid out: not a second time
     figure.savefig(path.with_name(f"{path.name}.pdf"), dpi=style.DPI, metadata={"CreationDate": None})
     return file
 
