@@ -43,7 +43,8 @@ def answer_habits(command: Command, words: list[str], refusal: Callable[[list[st
     if any(answer.here for answer in answers) and not sweep and (why := refusal(suggested)):
         known = [answer for answer in answers if answer.here]
         shown = f"{' and '.join(each.unknown for each in known)}: here it is {' '.join(each.here for each in known)}"
-        sentences = [f"{shown}, but {why}", *(_sentence(answer) for answer in answers if not answer.here)]
+        reasons = "".join(f" ({each.why})" for each in known if each.why)
+        sentences = [f"{shown}{reasons}, but {why}", *(_sentence(answer) for answer in answers if not answer.here)]
     elif len(answers) > 1 and all(answer.here for answer in answers):
         sentences.append(f"in all: cnnbench {command.name} {' '.join(map(shell_quoted, suggested))}")
     raise UserError("; ".join(sentences))
