@@ -133,8 +133,10 @@ def _by_hydras_main(command: Command, words: list[str]) -> list[Composed]:
     def task(composed: DictConfig) -> Any:
         job = HydraConfig.get()
         if job.mode == RunMode.MULTIRUN:
-            folder = os.path.abspath(job.runtime.output_dir)
-            return command.run(_checked(command, composed, job.overrides.task, folder))
+            folder = Path(job.runtime.output_dir).absolute()  # or, within this folder, as a user would name it
+            within = Path.cwd() in folder.parents
+            shown = os.path.relpath(folder) if within else str(folder)
+            return command.run(_checked(command, composed, job.overrides.task, shown))
         single.append((composed, list(job.overrides.task)))
         answers.append(HydraConfig.instance().cfg)
         return None

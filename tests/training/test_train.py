@@ -233,6 +233,7 @@ def test_a_sweep_gives_each_job_its_folder(command, tmp_path, small_data):
     assert [result["seed"] for result in results] == [0, 1]
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["sweep"]
     assert "2 points" in done.stdout, "it ends with a table of its points"
+    assert "cnnbench eval run=runs/sweep/1\n" in done.stdout
     assert "Sweep sweep" in (tmp_path / "runs/sweep/report/report.html").read_text()
 
 
