@@ -18,6 +18,7 @@ from cnnbench.runtime.errors import UserError, nearest, reason
 from cnnbench.runtime.files import read_text, write_text
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where there is libyaml
+TRIAL = ("max_steps", "max_eval_images", "one_batch")  # keys that make a run a trial
 TYPED = "typed"  # a key of the file beside those of the config
 
 
@@ -74,12 +75,30 @@ def check_same(folder: Path, before: TrainConfig, now: TrainConfig) -> None:
     """Raise UserError if a key that must not change is another in `now` than in `before`, the run's own config. Paths
     are the same that name one file from here."""
     before, now = with_absolute_paths(before), with_absolute_paths(now)
+    _check_same_trial(folder, before, now)
     for name, item in entries(TrainConfig).items():
         old, new = value_of(before, name), value_of(now, name)
         if not dataclasses.is_dataclass(old) and item.metadata["note"] != MAY_CHANGE and old != new:
             raise UserError(
                 f"{folder} is a run with {name}={old}, not {new}: to continue it repeat its command, "
                 "for a new run give another run=NAME"
+            )
+
+
+def _check_same_trial(folder: Path, before: TrainConfig, now: TrainConfig) -> None:
+    """Raise UserError where one of the two is a trial, and the other is none or another one: the end of a trial is an
+    evaluation, which plateaus, averages and the best checkpoint depend on, and which the whole run does not have."""
+    for name in TRIAL:
+        old, new = (str(value_of(config, name)).lower() for config in (before, now))
+        if value_of(before, name) and old != new:
+            raise UserError(
+                f"{folder} is a trial ({name}={old}), with an end that the whole run does not have: give another "
+                f"run=NAME for that, or {name}={old} again"
+            )
+        if old != new:
+            raise UserError(
+                f"{folder} is a run without {name}: leave {name}={new} out to continue it, or give another run=NAME "
+                "for the trial"
             )
 
 

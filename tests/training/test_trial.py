@@ -52,6 +52,22 @@ def test_the_steps_before_max_steps_are_those_of_the_whole_run(tmp_path, command
     assert "A TRIAL" in again.stdout
 
 
+def test_a_trial_does_not_become_the_whole_run_nor_the_other_way_round(tmp_path, command, small_data):
+    data = (f"data={small_data}", "epochs=2")
+    words = ("train", *WORDS, *data)
+    assert command(*words, "run=trial", "max_steps=4").returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "runs/trial").rglob("*") if path.is_file()}
+    for changed, said in (
+        ((), "is a trial (max_steps=4), with an end that the whole run does not have: give another run=NAME for that"),
+        (("max_steps=5",), "or max_steps=4 again"),
+        (("max_steps=4", "one_batch=true"), "is a run without one_batch: leave one_batch=true out to continue it"),
+    ):
+        done = command(*words, "run=trial", *changed)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert said in done.stderr
+    assert before == {path: path.read_bytes() for path in (tmp_path / "runs/trial").rglob("*") if path.is_file()}
+
+
 def test_a_limit_beyond_the_end_makes_no_trial(tmp_path, command, small_data):
     done = command("train", *WORDS, f"data={small_data}", "epochs=1", "max_steps=3", "run=r")
     assert done.returncode == 0, done.stderr
