@@ -44,6 +44,21 @@ def capture(network: nn.Module, points: Mapping[str, Point]) -> Iterator[Run]:
             hook.remove()
 
 
+@torch.inference_mode()
+def distinct(network: nn.Module, points: Mapping[str, Point], image: torch.Tensor) -> dict[str, Point]:
+    """`points` without those at which `image` (1, C, H, W) has the values of one before them in the forward pass: fc7
+    and, behind a dropout, what the classifier reads. Values that are all the same tell nothing, and stay."""
+    with capture(network, points) as run:
+        values = {name: value.flatten() for name, value in run(image).items()}
+    kept: dict[str, Point] = {}
+    for name, point in sorted(points.items(), key=lambda item: item[1].order):
+        value = values[name]
+        told = bool((value != value[0]).any())
+        if not (told and any(torch.equal(value, values[other]) for other in kept)):
+            kept[name] = point
+    return kept
+
+
 class _Reached(Exception):
     """The last point has been reached: nothing after it is wanted."""
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from prove_layers import plain_values
 
-from cnnbench.archs.capture import capture
+from cnnbench.archs.capture import capture, distinct
 from cnnbench.archs.layer_names import Names, layer_names
 from cnnbench.archs.registry import build
 
@@ -51,6 +51,16 @@ def test_every_layer_equals_a_plain_hook(key: str) -> None:
         assert found[name].shape[1:] == point.shape
     assert torch.equal(network.forward_features(images), found["feature_map"])
     assert network.get_classifier() is network.get_submodule(network.CLASSIFIER)
+
+
+def test_points_with_equal_values_are_one() -> None:
+    network, names, images = prepared("alexnet")
+    points = {name: names[name] for name in ("pool5", "fc7", "pre_logits", "fc8", "logits")}
+    assert list(distinct(network, points, images[:1])) == ["pool5", "fc7", "fc8"]
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    assert list(distinct(network, points, images[:1])) == list(points)
 
 
 def test_the_pass_stops_at_the_last_layer() -> None:
