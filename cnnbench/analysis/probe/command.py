@@ -1,26 +1,32 @@
-"""`cnnbench probe`: the error of a linear classifier on the features of each layer, on the val split of a data set."""
+"""`cnnbench probe`: the error of a linear classifier on the features of each layer of one network or of several, on the
+val split of a data set."""
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from cnnbench.analysis.probe.choose import Settings, choose, hold_out
 from cnnbench.analysis.probe.classifier import Rows
 from cnnbench.analysis.probe.features import Features, extract, standardise
-from cnnbench.analysis.probe.table import Probed, notes_of, table_of
+from cnnbench.analysis.probe.table import Group, Probed, interval_of, notes_of, table_of, table_of_groups
 from cnnbench.analysis.tables import render
-from cnnbench.archs.forward_pass import INPUT, Point
-from cnnbench.archs.layer_names import find_layer, layer_names, peoples_names
+from cnnbench.archs.capture import distinct
+from cnnbench.archs.forward_pass import INPUT, Point, Shape
+from cnnbench.archs.layer_names import Names, find_layer, layer_names, peoples_names
 from cnnbench.config.image_size import input_size
 from cnnbench.config.predict import as_eval
-from cnnbench.config.probe import ALL, PIXELS, ProbeConfig, probed_layers
+from cnnbench.config.probe import ALL, PIXELS, ProbeConfig, one_for_each_network, probed_layers
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
@@ -28,6 +34,7 @@ from cnnbench.evaluation.command import member_network
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members
 from cnnbench.evaluation.features import Extractor
 from cnnbench.evaluation.predict import classes_of
+from cnnbench.evaluation.seed_groups import by_seed
 from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runtime.devices import choose_device, device_of, share_cores
 from cnnbench.runtime.errors import UserError
@@ -35,9 +42,33 @@ from cnnbench.runtime.files import write_text, writing
 from cnnbench.runtime.progress import tqdm
 
 
+@dataclass(frozen=True)
+class Network:
+    """One network that was read: what it is, its images of both splits, and what a classifier came to on each layer."""
+
+    name: str
+    member: EnsembleMember
+    data: tuple[Features, Features]
+    found: list[Probed]
+
+
 def probe_command(config: ProbeConfig) -> float:
-    """Fit and test a classifier on each layer that `config` names; the least error on the val split, in percent."""
-    (member,) = ensemble_members(as_eval(config))
+    """Fit and test a classifier on each layer of each network that `config` names; the least error on the val split, in
+    percent."""
+    ones = one_for_each_network(config)
+    members = [ensemble_members(as_eval(one))[0] for one in ones]
+    _check_one_data_set(members)
+    read: list[Network] = []
+    for one, member in zip(ones, members, strict=True):
+        if len(ones) > 1:
+            print(f"network     {len(read) + 1} of {len(ones)}: {member.trained_model.title}", flush=True)
+        read.append(_read(one, member))
+    _report(config, read)
+    return min(each.top1_error for network in read for each in network.found)
+
+
+def _read(config: ProbeConfig, member: EnsembleMember) -> Network:
+    """What a classifier comes to on each layer of the one network of `config`."""
     train, val = _splits(config, member)
     print(f"files       train: {train.account.in_words(len(train))}; val: {val.account.in_words(len(val))}", flush=True)
     print(f"data        {member.data}: {classes_in_words(train.classes)}, {len(train):,} training images")
@@ -59,8 +90,18 @@ def probe_command(config: ProbeConfig) -> float:
             _probe(layer, str(points[layer]), (seen, tested), parts, settings)
             for layer in tqdm(points, "layers", leave=False, unit="layer", disable=None)
         ]
-    _report(config, member, found, (seen, tested))
-    return min(each.top1_error for each in found)
+    called = member.arch.name if config.run is None else Path(config.run).name
+    return Network(called, member, (replace(seen, values={}), replace(tested, values={})), found)
+
+
+def _check_one_data_set(members: Sequence[EnsembleMember]) -> None:
+    """Raise UserError for networks that would be tested on the images of different data sets."""
+    for other in members[1:]:
+        if other.data != members[0].data:
+            raise UserError(
+                f"{members[0].trained_model.title} is of {members[0].data}, and {other.trained_model.title} of "
+                f"{other.data}: give data=PATH with the images that all are to be tested on"
+            )
 
 
 def _splits(config: ProbeConfig, member: EnsembleMember) -> tuple[Split, Split]:
@@ -88,12 +129,19 @@ def _points(config: ProbeConfig, member: EnsembleMember, network: nn.Module) -> 
     points: dict[str, Point] = {}
     for layer in probed_layers(config):
         if layer == ALL:
-            points |= {people[0]: point for point, people in peoples_names(names).items() if people}
+            points |= _all_points(network, names, (channels, size, size))
         elif layer == PIXELS:
             points[layer] = Point("", INPUT, 1, 0, (channels, size, size))
         else:
             points[layer] = find_layer(names, layer)
     return dict(sorted(points.items(), key=lambda item: item[1].order))
+
+
+def _all_points(network: nn.Module, names: Names, shape: Shape) -> dict[str, Point]:
+    """Each layer that people have a name for, once: in inference mode several may have the same values."""
+    named = {people[0]: point for point, people in peoples_names(names).items() if people}
+    noise = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
+    return distinct(network, named, noise.to(next(network.parameters()).device))
 
 
 def _probe(
@@ -119,19 +167,61 @@ def _probe(
     )
 
 
-def _report(
-    config: ProbeConfig, member: EnsembleMember, found: Sequence[Probed], data: tuple[Features, Features]
-) -> None:
-    title = f"A linear classifier on frozen features of {member.trained_model.title}, tested on {member.data}"
-    print(f"\n{render(table_of(found, title, notes_of(config, found, data)))}")
+def _report(config: ProbeConfig, read: Sequence[Network]) -> None:
+    groups, first = _groups(read), read[0]
+    several = len(read) > 1
+    what = f"{len(read)} networks" if several else first.member.trained_model.title
+    title = f"A linear classifier on frozen features of {what}, tested on {first.member.data}"
+    named = [
+        (f"{each.layer} of {network.name}" if several else each.layer, each)
+        for network in read
+        for each in network.found
+    ]
+    notes = notes_of(config, named, first.data, any(len(group) > 1 for group in groups))
+    table = table_of_groups(groups, title, notes) if several else table_of(first.found, title, notes)
+    print(f"\n{render(table)}")
     if config.output is not None:
-        about = {"network": member.trained_model.title, "data": member.data, "train_images": len(data[0].labels)}
         path = Path(config.output).expanduser()
         with writing(path):
-            write_text(path, json.dumps({**about, "layers": [asdict(each) for each in found]}, indent=1) + "\n")
+            write_text(path, json.dumps(_content(read, groups), indent=1) + "\n")
         print(f"\ntable       {config.output}")
     if config.curve is not None:
         from cnnbench.analysis.probe.curve import save_curve  # matplotlib is slow to import
 
-        save_curve(found, title, Path(config.curve).expanduser())
+        save_curve(groups, title, Path(config.curve).expanduser())
         print(f"\ncurve       {config.curve}")
+
+
+def _groups(read: Sequence[Network]) -> list[Group]:
+    """The networks, those that differ in their seed alone together."""
+    groups = []
+    for places in by_seed([network.member.trained_model.trained for network in read]):
+        names = [read[place].name for place in places]
+        groups.append(Group(_name_of(names), [read[place].found for place in places]))
+    return groups
+
+
+def _name_of(names: Sequence[str]) -> str:
+    """What several trainings are called: by what their names begin with, without the number of the seed."""
+    if len(names) == 1:
+        return names[0]
+    letters = takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
+    common = re.sub(r"[-_. ]+(s|seed)?\d*$", "", "".join(each[0] for each in letters))
+    return f"{common or names[0]} ({len(names)})"
+
+
+def _content(read: Sequence[Network], groups: Sequence[Group]) -> dict[str, Any]:
+    """What is written as JSON: of one network its layers; of several each network's, and the means of the groups."""
+    about = {"data": read[0].member.data, "train_images": len(read[0].data[0].labels)}
+    each = [
+        {"network": one.member.trained_model.title, "layers": [asdict(layer) for layer in one.found]} for one in read
+    ]
+    if len(read) == 1:
+        return {"network": each[0]["network"], **about, "layers": each[0]["layers"]}
+    means = [
+        {"network": group.name, "layer": found[0].layer, "trainings": len(found)}
+        | dict(zip(("top1_error", "low", "high"), interval_of(found), strict=True))
+        for group in groups
+        for found in group.layers()
+    ]
+    return {**about, "means": means, "networks": each}

@@ -1,13 +1,17 @@
-"""What a linear classifier came to on each layer, as a table."""
+"""What a linear classifier came to on each layer of a network, and of several networks, as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 from cnnbench.analysis.probe.features import Features
 from cnnbench.analysis.tables import Cell, Table
-from cnnbench.config.probe import ProbeConfig
+from cnnbench.config.probe import PIXELS, ProbeConfig
+from cnnbench.evaluation.seeds import mean_interval
+
+SHOWN = 8  # names in a note
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,44 @@ class Probed:
     tried: list[list[float]]
     at_end: bool
     converged: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Networks that differ in their seed alone, and what a classifier came to on the same layers of each."""
+
+    name: str
+    networks: Sequence[Sequence[Probed]]
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def layers(self) -> list[Sequence[Probed]]:
+        """Of each layer what a classifier came to in each network, in the order of the forward pass."""
+        return list(zip(*self.networks, strict=True))
+
+
+def interval_of(found: Sequence[Probed]) -> tuple[float, float, float]:
+    """The mean top-1 error of one layer of several networks, and its 95 % interval, percent: by their seeds (Student's
+    t), of one network, and of pixels, which no seed changes, by the images (Wilson)."""
+    first, errors = found[0], [each.top1_error for each in found]
+    alone = len(found) == 1 or first.layer == PIXELS
+    return (mean(errors), *((first.low, first.high) if alone else mean_interval(errors)))
+
+
+def table_of_groups(groups: Sequence[Group], title: str, notes: Sequence[str]) -> Table:
+    """A row for each layer of each group."""
+    columns = {
+        **{"network": "", "layer": "", "values": "", "trainings": ""},
+        **{"top-1 error %": ".2f", "from": ".2f", "to": ".2f", "each": ""},
+    }
+    rows: list[tuple[Cell, ...]] = []
+    for group in groups:
+        for place, found in enumerate(group.layers()):
+            each = ", ".join(f"{one.top1_error:.2f}" for one in found) if len(found) > 1 else None
+            name = None if place else group.name
+            rows.append((name, found[0].layer, found[0].values, len(found), *interval_of(found), each))
+    return Table(title, columns, rows, notes)
 
 
 def table_of(found: Sequence[Probed], title: str, notes: Sequence[str]) -> Table:
@@ -54,25 +96,33 @@ def table_of(found: Sequence[Probed], title: str, notes: Sequence[str]) -> Table
     return Table(title, columns, rows, notes)
 
 
-def notes_of(config: ProbeConfig, found: Sequence[Probed], data: tuple[Features, Features]) -> list[str]:
-    """What is not seen in the table."""
+def notes_of(
+    config: ProbeConfig, found: Sequence[tuple[str, Probed]], data: tuple[Features, Features], several: bool = False
+) -> list[str]:
+    """What is not seen in the table of `found`, each with its name; `several`: of trainings that differ in the seed."""
     seen, tested = data
     notes = [
         f"Of {len(seen.labels):,} training images {config.held_out:.0%} of each class chose the penalty, by seed "
-        f"{config.seed}; then the classifier was fitted to all. from, to: 95 % interval (Wilson) of the top-1 error.",
+        f"{config.seed}; then the classifier was fitted to all. from, to: 95 % interval of the top-1 error, "
+        f"{'of several trainings of their mean by seeds (t), of one ' if several else ''}by its images (Wilson).",
         f"Images as `cnnbench eval` makes them; features standardised; maps of more than {config.most_values:,} values "
         "averaged over the cells of a grid.",
     ]
-    ends = [each.layer for each in found if each.at_end]
+    ends = [name for name, each in found if each.at_end]
     if ends:
         notes.append(
-            f"The penalty of {', '.join(ends)} is at an end of those tried: a better one may lie beyond (penalties=)."
+            f"The penalty of {_some(ends)} is at an end of those tried: a better one may lie beyond (penalties=)."
         )
-    late = [each.layer for each in found if not each.converged]
+    late = [name for name, each in found if not each.converged]
     if late:
-        notes.append(f"Not converged: {', '.join(late)}; raise iterations={config.iterations}.")
+        notes.append(f"Not converged: {_some(late)}; raise iterations={config.iterations}.")
     for features, what in ((seen, "training images were left out"), (tested, "validation images count as wrong")):
         if features.broken:
             first = next(iter(features.broken.values()))
             notes.append(f"{len(features.broken):,} {what}, which could not be decoded: {first}.")
     return notes
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

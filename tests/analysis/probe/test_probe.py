@@ -12,6 +12,8 @@ import torch
 from cnnbench.analysis.probe.choose import Settings, choose, hold_out
 from cnnbench.analysis.probe.classifier import Rows, fit, no_weights
 from cnnbench.analysis.probe.features import ROWS, standardise
+from cnnbench.analysis.probe.table import Probed, interval_of
+from cnnbench.archs.registry import build
 from cnnbench.runtime.errors import UserError
 
 CPU = torch.device("cpu")
@@ -164,3 +166,66 @@ def test_data_that_cannot_serve(place, command):
     done = command("probe", *NETWORK, "layer=fc")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "train" in done.stderr
+
+
+def probed(error: float, layer: str = "fc") -> Probed:
+    return Probed(layer, layer, 4, 0.1, error, 0.0, error, error - 1, error + 1, 5, 20, [[0.1, error]], True, True)
+
+
+def test_the_interval_of_several_trainings_is_of_their_mean():
+    mean, low, high = interval_of([probed(10.0), probed(12.0), probed(14.0)])
+    assert (mean, low, high) == pytest.approx((12.0, 12 - 4.968, 12 + 4.968), abs=1e-3)  # t = 4.303, sd = 2
+    assert interval_of([probed(10.0)]) == (10.0, 9.0, 11.0)
+    assert interval_of([probed(10.0, "pixels")] * 3) == (10.0, 9.0, 11.0)  # no seed changes them
+
+
+def test_several_runs_are_read_alone_and_make_a_mean_by_seed(place, command):
+    words = (
+        "train",
+        "arch=lenet",
+        "recipe=quick",
+        "data=data",
+        "device=cpu",
+        "data.workers=0",
+        "epochs=1",
+        "logger=[]",
+    )
+    for name, more in (("one-0", ("seed=0",)), ("one-1", ("seed=1",)), ("other", ("seed=0", "optimizer.lr=0.02"))):
+        assert command(*words, *more, f"run={name}", "batch=20").returncode == 0
+    plain = ("layer=[conv2,fc4]", "penalties=[0.1]", "data.workers=0", "device=cpu")
+    done = command("probe", "runs=[one-0,other,one-1]", *plain, "output=p.json", "curve=p.svg")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((place / "p.json").read_text())
+    assert [each["network"] for each in found["networks"]] == [
+        f"lenet after epoch 1 of runs/{name}" for name in ("one-0", "other", "one-1")
+    ]
+    means = {(each["network"], each["layer"]): each for each in found["means"]}
+    assert list(means) == [("one (2)", "conv2"), ("one (2)", "fc4"), ("other", "conv2"), ("other", "fc4")]
+    errors = [found["networks"][i]["layers"][1]["top1_error"] for i in (0, 2)]
+    assert means["one (2)", "fc4"]["top1_error"] == pytest.approx(sum(errors) / 2)
+    assert means["one (2)", "fc4"]["trainings"] == 2
+    alone = command("probe", "run=one-1", *plain, "output=alone.json")
+    assert json.loads((place / "alone.json").read_text())["layers"] == found["networks"][2]["layers"], alone.stderr
+    drawing = (place / "p.svg").read_text()
+    assert drawing.count("<!-- one (2) -->") == drawing.count("<!-- other -->") == 1
+
+
+def test_several_networks_by_their_weights(place, command):
+    torch.save(build("resnet32", 10).state_dict(), place / "deep.pt")
+    torch.save(build("resnet20", 10).state_dict(), place / "flat.pt")
+    words = ("data=data", "device=cpu", "data.workers=0", "layer=avgpool", "penalties=[0.1]")
+    done = command("probe", "archs=[resnet20,resnet32]", "weights=[flat.pt,deep.pt]", *words, "output=p.json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((place / "p.json").read_text())
+    for one, (arch, file) in zip(found["networks"], (("resnet20", "flat.pt"), ("resnet32", "deep.pt")), strict=True):
+        assert command("probe", f"arch={arch}", f"weights={file}", *words, "output=one.json").returncode == 0
+        assert json.loads((place / "one.json").read_text())["layers"] == one["layers"]
+    for words, said in (
+        (("archs=[resnet20,resnet32]", "weights=flat.pt"), "archs= names 2 networks, and weights= 1 files"),
+        (("arch=resnet20", "weights=[flat.pt,deep.pt]"), "weights= names several files: name their networks"),
+        (("runs=[a,a]",), "runs= names a twice"),
+        (("runs=[a,b]", "run=c"), "run= and runs= exclude each other: give one of them"),
+    ):
+        done = command("probe", *words, "layer=fc", "data=data")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert said in done.stderr
