@@ -1,10 +1,12 @@
 """Train the lecture's claims at the size that two cores finish, and keep what came of them for `cnnbench lecture`.
 
-    python tools/lecture_runs.py --folder runs/lecture               # two hours on one core; goes on where it stopped
+    python tools/lecture_runs.py --folder runs/lecture               # what is not kept yet; goes on where it stopped
     python tools/lecture_runs.py --folder runs/lecture activation    # one study
+    python tools/lecture_runs.py --folder runs/lecture --again       # all of them anew: three hours on one core
 
 Each study is one command of `cnnbench train` in several forms, each over several seeds, on the bundled sample. Writes
-cnnbench/analysis/lecture/trained.json, which docs/lecture.md is made from as well.
+cnnbench/analysis/lecture/trained.json, which docs/lecture.md is made from as well. Runs kept from another machine or
+version of torch are trained anew, so that a table is of one machine.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.lecture.densenet import reuse_of
@@ -35,17 +38,38 @@ FIXED = ("data.workers=0", "processes=1", "device=cpu", "precision=float32", "lo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--again", action="store_true", help="train also what is kept")
     parser.add_argument("studies", nargs="*", default=list(STUDIES))
     given = parser.parse_args()
+    torch.set_num_threads(1)  # as the runs have it: machine_line() says it
     for name in given.studies:
-        runs = []
-        for seed, form in product(STUDIES[name].seeds, STUDIES[name].forms):
-            runs.append(one(STUDIES[name], form, seed, given.folder / name))
-            keep(name, {"machine": machine_line(), "runs": runs})
-        if name == "feature_reuse":
+        runs = {} if given.again else kept_runs(name)
+        missing = [key for key in product(STUDIES[name].seeds, STUDIES[name].forms) if key not in runs]
+        for seed, form in missing:
+            runs[seed, form] = one(STUDIES[name], form, seed, given.folder / name)
+            keep(name, {"machine": machine_line(), "runs": in_order(name, runs)})
+        if name == "feature_reuse" and missing:
             (form,) = STUDIES[name].forms
             blocks = reuse_of(str((given.folder / name / f"{form.replace(' ', '-')}-0").resolve()))
-            keep(name, {"machine": machine_line(), "runs": runs, "blocks": rounded(blocks)})
+            keep(name, {"machine": machine_line(), "runs": in_order(name, runs), "blocks": rounded(blocks)})
+
+
+def kept_runs(name: str) -> dict[tuple[int, str], dict[str, Any]]:
+    """By seed and form, the runs of a study that are kept from this machine."""
+    kept = all_kept().get(name, {})
+    if kept.get("machine") != machine_line():
+        return {}
+    return {(run["seed"], run["form"]): run for run in kept["runs"] if run["form"] in STUDIES[name].forms}
+
+
+def in_order(name: str, runs: dict[tuple[int, str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """`runs` by seed, and of one seed as the study has its forms."""
+    forms = list(STUDIES[name].forms)
+    return [runs[key] for key in sorted(runs, key=lambda key: (key[0], forms.index(key[1])))]
+
+
+def all_kept() -> dict[str, Any]:
+    return json.loads(TRAINED.read_text(encoding="utf-8")) if TRAINED.exists() else {}
 
 
 def one(study: Study, form: str, seed: int, folder: Path) -> dict[str, Any]:
@@ -103,7 +127,7 @@ def rounded(values: Any) -> Any:
 
 def keep(name: str, study: dict[str, Any]) -> None:
     """Put one study into the file, whose other studies stay."""
-    kept = json.loads(TRAINED.read_text()) if TRAINED.exists() else {}
+    kept = all_kept()
     kept[name] = study
     studies = [f"{json.dumps(key)}: {{\n{lines(value)}\n}}" for key, value in sorted(kept.items())]
     write_text(TRAINED, f"{{\n{NEXT.join(studies)}\n}}\n")
