@@ -53,7 +53,7 @@ def about_norms(model: nn.Module) -> str | None:
     if not norms:
         return None
     momenta, epsilons = ({f"{getattr(norm, name):g}" for norm in norms} for name in ("momentum", "eps"))
-    scale = "" if norms[0].weight.requires_grad else ", without scale"
+    scale = "" if any(norm.weight.requires_grad for norm in norms) else ", without scale"
     return f"{len(norms)} of momentum {' and '.join(sorted(momenta))}, epsilon {' and '.join(sorted(epsilons))}{scale}"
 
 

@@ -121,7 +121,7 @@ COMMANDS = {
             "cnnbench probe run=vgg16 data=/flowers layer=fc7",
             "cnnbench probe run=vgg16 data=/flowers layer=[pixels,all] curve=flowers.svg output=flowers.json",
             "cnnbench probe runs=[lenet-0,lenet-1,lenet-2] data=/mnist layer=[pixels,all] curve=mnist.svg",
-            "cnnbench probe archs=[resnet18,resnet50] weights=torchvision data=/flowers layer=[layer1,layer2,layer3,layer4]",
+            "cnnbench probe archs=[resnet18,resnet50] weights=torchvision data=/flowers layer=[layer2,layer3,layer4]",
         ),
         ProbeConfig,
         "analysis.probe.command:probe_command",

@@ -194,12 +194,17 @@ def _norms(context: TrainContext) -> str | None:
     config, text = context.config, about_norms(context.model)
     if text is None:
         return None
+    norms = batch_norms(context.model)
+    moving = {name: norm for name, norm in norms.items() if not context.frozen.holds(f"{name}.weight")}
+    if not moving:
+        return f"{len(norms)}, all of them frozen: statistics, scales and shifts stay as they begin"
+    text += f"; {len(norms) - len(moving)} of them frozen" if len(moving) < len(norms) else ""
     text += f"; over at most {config.bn_group} images" if config.bn_group is not None else ""
     if config.precise_bn is not None:
         images = min(config.precise_bn, context.data.images)
         text += f"; computed anew over {images:,} training images for the last evaluation"
     steps = config.epochs * context.steps_per_epoch * config.accumulate
-    memory = max(1 / (norm.momentum or 1) for norm in batch_norms(context.model).values())
+    memory = max(1 / (norm.momentum or 1) for norm in moving.values())
     if steps < SETTLED * memory:
         text += (
             f"; warning: running statistics remember {memory:,.0f} batches, and the run has {steps:,}: errors by them "

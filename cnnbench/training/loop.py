@@ -94,7 +94,7 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
     if first < steps:  # else it was stopped in the evaluation, and they are averaged
         _average_buffers(context)
     mean_loss, wrong, images = _training_figures(context, state)
-    _warn(context, monitor.diverging(mean_loss, state.lowest_loss))
+    _warn(context, _getting_worse(context, mean_loss, state.lowest_loss))
     state.lowest_loss = min(mean_loss, state.lowest_loss or mean_loss)
     elapsed, waited = time.perf_counter() - start, batches.waited - waited_before
     state.seconds += elapsed
@@ -233,9 +233,21 @@ def _ask_monitor(context: TrainContext, state: TrainState, steps_done: int) -> N
         state.wrong += wrong
     state.counted += len(steps)
     if steps_done == monitor.STUCK_AFTER and steps:
-        heads = 1.0 + sum(getattr(context.model, "aux_weights", ()))
         mean_loss = sum(step.loss for step in steps) / len(steps)
-        _warn(context, monitor.stuck(mean_loss, len(context.data.classes), heads))
+        _warn(context, monitor.stuck(mean_loss, len(context.data.classes), _heads(context)))
+
+
+def _heads(context: TrainContext) -> float:
+    """The sum of the weights of the classifier and of auxiliary heads in the loss."""
+    return 1.0 + sum(getattr(context.model, "aux_weights", ()))
+
+
+def _getting_worse(context: TrainContext, mean_loss: float, lowest: float | None) -> str | None:
+    """A warning if the mean loss of an epoch is above the lowest: far, or where frozen features are the reason."""
+    worse = monitor.worse_than_nothing(mean_loss, len(context.data.classes), _heads(context))
+    if context.config.freeze is not None and lowest is not None and mean_loss > lowest and worse is not None:
+        return worse
+    return monitor.diverging(mean_loss, lowest)
 
 
 def _stop_if_bad(context: TrainContext) -> None:

@@ -159,6 +159,19 @@ def stuck(mean_loss: float, classes: int, heads: float) -> str | None:
     )
 
 
+def worse_than_nothing(mean_loss: float, classes: int, heads: float) -> str | None:
+    """A warning if the mean loss of an epoch is far above that of a classifier whose weights are 0; `heads`: sum of the
+    weights of all heads."""
+    guess = heads * math.log(classes)
+    if mean_loss <= DIVERGED * guess:
+        return None
+    return (
+        f"warning: the training loss is {mean_loss:.4g} and does not fall, where a classifier whose weights are 0 has "
+        f"{guess:.3f}: optimizer.lr is too high for frozen features of this size, as those of random weights are: "
+        "lower it, or take `cnnbench probe`, which standardises them"
+    )
+
+
 def diverging(mean_loss: float, lowest: float | None) -> str | None:
     """A warning if the mean loss of an epoch is far above the lowest so far."""
     if lowest is None or mean_loss <= DIVERGED * lowest:

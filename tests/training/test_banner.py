@@ -8,6 +8,7 @@ from composing import composed
 from torch import nn
 
 from cnnbench.training.banner import _average, _norms, describe_augment
+from cnnbench.training.frozen import Frozen
 
 
 def test_augmentation_is_told_as_it_acts():
@@ -24,7 +25,8 @@ def test_a_run_too_short_for_its_running_statistics_is_told_so():
         config = composed("recipe=quick", "batch=64", "epochs=3", *words)
         model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, momentum=momentum))
         data = SimpleNamespace(images=images)
-        return _norms(SimpleNamespace(config=config, model=model, data=data, steps_per_epoch=images // 64))
+        steps = images // 64
+        return _norms(SimpleNamespace(config=config, model=model, data=data, steps_per_epoch=steps, frozen=Frozen()))
 
     assert told(64 * 100) == "1 of momentum 0.01, epsilon 1e-05"
     short = told(64 * 99)

@@ -89,6 +89,7 @@ def test_a_frozen_part_stays_to_the_bit_and_a_run_continues_to_the_same(place, c
     assert whole.returncode == 0, whole.stderr
     assert "new classifier fc: 7 classes in the file, 3 in the network" in whole.stdout
     assert "parameters up to conv3_x, run as in evaluation" in whole.stdout
+    assert "norms       19 of momentum 0.1, epsilon 1e-05; 13 of them frozen; computed anew" in whole.stdout
     first, end = torch.load(place / "w.pt"), last(place / "runs/whole")
     held = ("conv1.", "bn1.", "layer1.", "layer2.")
     for name, before in first.items():
@@ -101,6 +102,28 @@ def test_a_frozen_part_stays_to_the_bit_and_a_run_continues_to_the_same(place, c
     for part in ("model", "averaged"):
         for name, value in last(place / "runs/stopped")[part].items():
             assert torch.equal(value, end[part][name]), (part, name)
+
+
+def test_a_probe_of_random_weights_says_that_its_rate_is_too_high(place, command, small_data):
+    """Statistics of 0 and 1 that nobody took let the features of an untrained network grow from block to block."""
+    words = (
+        "train",
+        *WORDS,
+        "recipe=probe",
+        f"data={small_data}",
+        "epochs=2",
+        "augment=none",
+        "optimizer.base_batch=20",
+    )
+    done = command(*words, "run=drawn", "optimizer.lr=1")
+    assert done.returncode == 0, done.stderr
+    assert "these are random: no weights= is given" in done.stdout
+    assert "norms       19, all of them frozen: statistics, scales and shifts stay as they begin" in done.stdout
+    assert (
+        "where a classifier whose weights are 0 has 1.099: optimizer.lr is too high for frozen features" in done.stdout
+    )
+    done = command(*words, "run=slow", "optimizer.lr=1e-6")
+    assert "too high" not in done.stdout
 
 
 @pytest.mark.parametrize(
