@@ -35,10 +35,11 @@ from cnnbench.data.layouts.ilsvrc import class_names
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.loading.loader import Batch
 from cnnbench.data.loading.normalise import Normalise
-from cnnbench.evaluation.command import member_network, predictions_by, transform_of
+from cnnbench.evaluation.command import predictions_by
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.errors import Evaluation, evaluation_of
 from cnnbench.evaluation.features import Extractor, find_points
+from cnnbench.evaluation.member import member_network, transform_of
 from cnnbench.evaluation.predict import Answered, answers_of, classes_of
 from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.devices import choose_device, device_of

@@ -30,7 +30,7 @@ from cnnbench.config.fields import check_fields, given, plain, require
 from cnnbench.config.image_size import check_image_sizes, input_size, training_image_sizes
 from cnnbench.config.loggers import check_loggers
 from cnnbench.config.optimizer import check_optimizer
-from cnnbench.config.protocols import PROTOCOLS
+from cnnbench.config.protocols import CENTER, PROTOCOLS
 from cnnbench.config.recipes import check_recipe
 from cnnbench.config.resolution import check_resolution
 from cnnbench.config.runs import check_runs
@@ -93,6 +93,21 @@ def check_eval(config: EvalConfig) -> None:
     if config.run is None and not config.runs:
         require(config.data.path is not None, MISSING)
         check_protocol(config)
+    check_boxes(config)
+
+
+def check_boxes(config: EvalConfig) -> None:
+    """Raise UserError if the boxes of class activation maps cannot be had as `config` asks."""
+    if config.boxes is None:
+        return
+    check_file("boxes", config.boxes)
+    require(len(config.runs) + len(weights_of(config)) <= 1, "boxes= is of one network: give run=NAME or one file")
+    require(config.protocol == CENTER, f"boxes= needs protocol={CENTER}: maps are those of one view of an image")
+    require(config.labels is None, "boxes= and labels= exclude each other: a box is of the class of its image")
+    require(
+        config.processes in (None, 1),
+        f"boxes= is computed in one process, not {config.processes}: leave processes= out",
+    )
 
 
 def check_trained(config: TrainedConfig, nothing: str) -> None:

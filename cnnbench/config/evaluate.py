@@ -86,6 +86,11 @@ class EvalConfig(TrainedConfig):
     exclude: str | None = key("file with images to leave out, one per line: names, or ILSVRC validation numbers", None)
     labels: str | None = key("file with other labels: ImageNet-ReaL's JSON, or a line `image class` for each", None)
     competing: str = competing_key()
+    boxes: str | None = key(
+        "file with the boxes of the objects, Kaggle's LOC_val_solution.csv: the localisation errors too, by class "
+        "activation maps (docs/evaluation.md); null: none",
+        None,
+    )
     processes: int | None = key("processes; null: one per GPU, one on a CPU", None, range=Range(at_least=1))
     output: str | None = key("file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None)
     details: str | None = key(

@@ -12,23 +12,23 @@ import torch
 from torch import nn
 
 from cnnbench.archs.compiled import WholeBatches, compiled
-from cnnbench.archs.from_config import build_network, weights_file
+from cnnbench.archs.from_config import weights_file
 from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.config.evaluate import EvalConfig
-from cnnbench.config.image_size import input_size
-from cnnbench.config.protocols import BOTH_SIDES, CENTER, PROTOCOLS
+from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.around import WithoutBorder
 from cnnbench.data.loading.full_images import FullImages
 from cnnbench.data.loading.loader import Loader, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
-from cnnbench.data.loading.transform import CropsTransform, EvaluationTransform, Transform, inception_crop
+from cnnbench.data.loading.transform import Transform
 from cnnbench.evaluation.competing import among_competing
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.evaluate import predict, warn_of_broken
+from cnnbench.evaluation.localise import report_localisation
+from cnnbench.evaluation.member import member_network, transform_of
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
 from cnnbench.evaluation.result import Report, report_evaluation
@@ -41,7 +41,6 @@ from cnnbench.runtime.devices import (
     device_of,
     exact,
     exact_place,
-    memory_format,
     pins,
     share_cores,
 )
@@ -67,7 +66,7 @@ def evaluate_and_report(config: EvalConfig, report: Report) -> float:
     for member in ensemble_members(config):
         data_folder(member.data)
         weights_file(member.arch.name, member.trained_model.weights.name)
-    processes = choose_processes(config.processes, device)
+    processes = 1 if config.boxes is not None else choose_processes(config.processes, device)
     if processes == 1:
         return _evaluate(config, Process(), device, report)
     return launch(_evaluate_child, processes, config, device, report)
@@ -91,6 +90,9 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str, report: Re
         predictions = gather(own, process)
         if predictions is not None:
             report(group, config, predictions, split, targets)
+            if config.boxes is not None:
+                network = member_network(group[0], len(split.classes), device)
+                report_localisation(group[0], network, split, predictions, config)
     return Counts(*counts.tolist()).top1_error
 
 
@@ -191,30 +193,3 @@ def _under_masks(model: nn.Module, draws: int, name: str) -> nn.Module:
         raise UserError(
             f"protocol=monte_carlo_dropout draws masks of dropout, and {name} has none: use center"
         ) from error
-
-
-def transform_of(member: EnsembleMember, border: int = 0) -> Transform:
-    """What makes the views of an image, of which `border` pixels on each side are no part, for a protocol of crops."""
-    views = _views_of(member)
-    return WithoutBorder(views, border) if border else views
-
-
-def _views_of(member: EnsembleMember) -> Transform:
-    arch, size, crops = member.arch, input_size(member.settings), PROTOCOLS[member.settings.protocol].crops
-    if crops == CENTER:
-        return EvaluationTransform(arch, size)
-    if crops == BOTH_SIDES:
-        return EvaluationTransform(arch, size, inception_crop)
-    return CropsTransform(arch, size, crops, tuple(member.scales))
-
-
-def member_network(
-    member: EnsembleMember, classes: int, device: torch.device, tell: Callable[[str], None] | None = None
-) -> nn.Module:
-    """The network of `member`, with its weights, on `device`; `tell` gets a line for each thing that loading did
-    besides. Raises UserError for weights that do not fit."""
-    trained_model, settings = member.trained_model, member.settings
-    model = build_network(member.arch, classes, input_size(settings), trained_model.weights, tell=tell)
-    if trained_model.averaged is not None:
-        model.load_state_dict(trained_model.averaged)
-    return model.to(device).to(memory_format=memory_format(settings.channels_last, device))

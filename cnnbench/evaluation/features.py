@@ -19,8 +19,8 @@ from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.data.loading.loader import BROKEN_LABEL, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import evaluation_batches
-from cnnbench.evaluation.command import member_network, transform_of
 from cnnbench.evaluation.ensemble import EnsembleMember
+from cnnbench.evaluation.member import member_network, transform_of
 from cnnbench.runtime.devices import choose_workers, pins
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.precision import choose_precision

@@ -24,10 +24,11 @@ from cnnbench.data.layouts.ilsvrc import class_names
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.around import Corrupted
 from cnnbench.data.loading.transform import Transform
-from cnnbench.evaluation.command import log_probabilities_by, member_network
+from cnnbench.evaluation.command import log_probabilities_by
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.evaluate import warn_of_broken
+from cnnbench.evaluation.member import member_network
 from cnnbench.evaluation.predictions import make_predictions
 from cnnbench.runtime.devices import choose_device, device_of, share_cores
 from cnnbench.runtime.distributed import Process

@@ -37,7 +37,10 @@ LECTURE: dict[str, Claim] = {
         "Localisation from class activation",
         ILSVRC,
         "history:localisation",
-        commands=(LOOK + "[class_activation,grad_cam]",),
+        commands=(
+            LOOK + "[class_activation,grad_cam]",
+            "cnnbench eval run=NAME data=/imagenet boxes=/imagenet/LOC_val_solution.csv",
+        ),
     ),
     "winners_by_year": Claim(
         "Participation and performance: the winners", ILSVRC, "history:winners_by_year", "pictures:winners_by_year"

@@ -104,8 +104,8 @@ def localisation() -> list[Table]:
         "lecture: other tasks reduce to image classification. A box may be had from a network that was trained on "
         "classes alone: the largest connected part above 20 % of the maximum of its class activation map (Zhou et al. "
         "2016, section 3.2: top-5 localisation error 43.0 with GoogLeNet-GAP)",
-        "class activation and Grad-CAM of a picture are drawn by the command below; boxes of LOC_*_solution.csv are "
-        "not scored here",
+        "class activation and Grad-CAM of a picture are drawn by `cnnbench look`, and such boxes are scored against "
+        "those of LOC_val_solution.csv by `cnnbench eval boxes=FILE`",
     ]
     return [Table("From classification to localisation", columns, rows, notes)]
 

@@ -23,8 +23,8 @@ from cnnbench.data.loading.loader import BROKEN_LABEL, loader_of
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import Transform
-from cnnbench.evaluation.command import member_network, transform_of
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
+from cnnbench.evaluation.member import member_network, transform_of
 from cnnbench.evaluation.predict import classes_of, in_words
 from cnnbench.runtime.devices import choose_device, choose_workers, device_of
 from cnnbench.runtime.errors import UserError, nearest

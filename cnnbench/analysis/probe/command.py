@@ -30,9 +30,9 @@ from cnnbench.config.probe import ALL, PIXELS, ProbeConfig, one_for_each_network
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
-from cnnbench.evaluation.command import member_network
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members
 from cnnbench.evaluation.features import Extractor
+from cnnbench.evaluation.member import member_network
 from cnnbench.evaluation.predict import classes_of
 from cnnbench.evaluation.seed_groups import by_seed
 from cnnbench.evaluation.statistics import wilson_interval

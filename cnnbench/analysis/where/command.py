@@ -26,8 +26,9 @@ from cnnbench.evaluation.calibration import (
     negative_log_likelihood,
     reliability,
 )
-from cnnbench.evaluation.command import log_probabilities_by, member_network
+from cnnbench.evaluation.command import log_probabilities_by
 from cnnbench.evaluation.ensemble import ensemble_members, split_and_targets
+from cnnbench.evaluation.member import member_network
 from cnnbench.evaluation.predictions import Predictions, make_predictions
 from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runtime.devices import choose_device, device_of, share_cores

@@ -1,0 +1,160 @@
+"""ILSVRC's localisation error, with boxes from class activation maps (Zhou et al. 2016): an answer is right if its
+class is and its box overlaps one of the object's by half or more."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from cnnbench.archs.layer_names import layer_names
+from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.image_size import input_size
+from cnnbench.data.decode.region import central_window
+from cnnbench.data.layouts.relabel import image_name
+from cnnbench.data.layouts.split import Split
+from cnnbench.evaluation.boxes import Box, box_of_map, in_image, read_boxes, stem
+from cnnbench.evaluation.class_maps import find_averaged_map
+from cnnbench.evaluation.ensemble import EnsembleMember
+from cnnbench.evaluation.features import Extractor
+from cnnbench.evaluation.predictions import Predictions
+from cnnbench.evaluation.statistics import wilson_interval
+from cnnbench.runtime.cells import csv_cell
+from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.files import write_text
+
+ENOUGH = 0.5  # overlap of a box that is right (Russakovsky et al. 2015, section 4.2)
+MEASURES = {"top-1": "wrong_top1", "top-5": "wrong_top5", "GT-known": "wrong_known"}
+
+
+@dataclass(frozen=True)
+class Located:
+    """Image `row` of the split: its class by number, those answered, the first one first, and of the class and of each
+    answer the box and its overlap with the nearest of the object's."""
+
+    row: int
+    label: int
+    answers: tuple[int, ...]
+    known: tuple[Box, float] | None  # None: the image could not be decoded
+    boxes: tuple[tuple[Box, float], ...] = ()
+
+    def wrong(self, most: int) -> bool:
+        """Whether none of the first `most` answers has the right class and a box that is right."""
+        pairs = zip(self.answers[:most], self.boxes[:most], strict=False)
+        return not any(answer == self.label and overlap >= ENOUGH for answer, (_, overlap) in pairs)
+
+    @property
+    def wrong_known(self) -> bool:
+        """Whether the box of the right class, whatever the answers, is wrong: GT-known localisation."""
+        return self.known is None or self.known[1] < ENOUGH
+
+
+def localise(
+    member: EnsembleMember, network: nn.Module, split: Split, predictions: Predictions, boxes: dict[str, list[Box]]
+) -> list[Located]:
+    """The images of `split` that `boxes` has, with the boxes of the classes that `predictions` answers to them;
+    `network`: that of `member`, on its device.
+
+    Raises UserError for a network without such maps, and if no image has a box."""
+    places = [place for place in range(len(split)) if stem(split.name(place)) in boxes]
+    if not places:
+        raise UserError(f"none of the {len(split):,} images has a box: {split.name(0)} is not in the list, for one")
+    part = split.chosen(np.array(places, np.int64))
+    return list(_located(member, network.eval(), part, np.array(places), predictions, boxes))
+
+
+def _located(
+    member: EnsembleMember,
+    network: nn.Module,
+    part: Split,
+    places: np.ndarray,
+    predictions: Predictions,
+    boxes: dict[str, list[Box]],
+) -> Iterator[Located]:
+    device = next(network.parameters()).device
+    size, channels = input_size(member.settings), member.arch.in_channels
+    noise = torch.rand(1, channels, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    averaged = find_averaged_map(network, layer_names(network, size, channels), noise)
+    if averaged is None:
+        raise UserError(
+            f"boxes= needs a network that averages its last map right before a linear classifier, which "
+            f"{member.arch.name} does not: leave it out"
+        )
+    for batch in Extractor(member, network, {"map": averaged.point}, device).batches(part):
+        maps = torch.from_numpy(batch.values["map"]).to(device)
+        for row, values in enumerate(maps, batch.start):
+            label, place = int(part.labels[row]), int(places[row])
+            answers = tuple(predictions.first[place].tolist())
+            if row in batch.broken:
+                yield Located(place, label, answers, None)
+                continue
+            width, height = _sides(part, row)
+            window = central_window(width, height, size, member.arch.crop_ratio)
+            found = []
+            for one in averaged.of_classes(values, torch.tensor([label, *answers], device=device)):
+                box = in_image(box_of_map(one, size), window, width, height)
+                found.append((box, max(box.overlap(other) for other in boxes[stem(part.name(row))])))
+            yield Located(place, label, answers, found[0], tuple(found[1:]))
+
+
+def _sides(split: Split, row: int) -> tuple[int, int]:
+    """Width and height of an image, pixels."""
+    content = split.read(row)
+    if isinstance(content, bytes):
+        with Image.open(io.BytesIO(content)) as picture:
+            return picture.size
+    return content.shape[1], content.shape[0]
+
+
+def counts_of(found: list[Located]) -> dict[str, int]:
+    """How many of the images are wrong by each measure, and of how many."""
+    wrong = {name: sum(one.wrong(most) for one in found) for name, most in (("wrong_top1", 1), ("wrong_top5", 5))}
+    return {**wrong, "wrong_known": sum(one.wrong_known for one in found), "n": len(found)}
+
+
+def table_of(counts: dict[str, int]) -> str:
+    """The errors in percent, their counts and 95 % Wilson intervals, as aligned lines."""
+    lines = [f"  {'':<8} {'error':>8}  {'wrong':>12}   95 % interval"]
+    n = counts["n"]
+    for name, key in MEASURES.items():
+        low, high = wilson_interval(counts[key], n)
+        share = f"{counts[key]:,}/{n:,}"
+        lines.append(f"  {name:<8} {100 * counts[key] / n:>6.2f} %  {share:>12}   {low:.2f} .. {high:.2f} %")
+    return "\n".join(lines)
+
+
+def report_localisation(
+    member: EnsembleMember, network: nn.Module, split: Split, predictions: Predictions, config: EvalConfig
+) -> dict[str, int]:
+    """Print the localisation errors by the boxes that `config` names, and write the boxes of the maps into its folder
+    for details if there is one; the counts."""
+    file, details = str(config.boxes), config.details
+    found = localise(member, network, split, predictions, read_boxes(Path(file).expanduser()))
+    counts = counts_of(found)
+    left_out = f", {len(split) - len(found):,} images without a box left out" if len(found) < len(split) else ""
+    print(f"\nlocalisation by class activation maps, boxes of {file}{left_out}:\n{table_of(counts)}")
+    if details is not None:
+        write_text(Path(details).expanduser() / "localisation.csv", _as_csv(found, split))
+        print(f"boxes       localisation.csv in {details}")
+    return counts
+
+
+def _as_csv(found: list[Located], split: Split) -> str:
+    """A line for the class of each image, rank 0, and for each of its answers."""
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(["image", "rank", "class", "left", "top", "right", "bottom", "overlap"])
+    for one in found:
+        pairs = [] if one.known is None else [(one.label, one.known), *zip(one.answers, one.boxes, strict=True)]
+        for rank, (label, (box, overlap)) in enumerate(pairs):
+            sides = [f"{side:.1f}" for side in (box.left, box.top, box.right, box.bottom)]
+            cells = [image_name(split, one.row), rank, split.classes[label], *sides, f"{overlap:.4f}"]
+            out.writerow([csv_cell(cell) for cell in cells])
+    return text.getvalue()
