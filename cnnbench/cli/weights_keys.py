@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -20,25 +21,42 @@ def set_keys_of_weights(composed: DictConfig, words: list[str]) -> list[str]:
     A wish that contradicts the weights is kept, and said. Raises UserError for a publisher or a file that is not known.
     """
     files = composed.get("weights")
-    arch = composed.get("arch")
-    if files is None or "weights_from" not in composed or arch is None or OmegaConf.is_missing(arch, "name"):
+    if files is None or "weights_from" not in composed:
         return []
     files = [str(name) for name in files] if isinstance(files, ListConfig) else [str(files)]
-    found = [_expected(composed, file) for file in files]
+    if archs := list(composed.get("archs") or {}):
+        files = files * len(archs) if len(files) == 1 else files
+        pairs = zip(archs, files, strict=False)  # the command says where they are not as many
+        return [
+            f"{name}: {note}"
+            for name, file in pairs
+            for note in _set_keys(composed, name, [file], words, f"archs.{name}")
+        ]
+    arch = composed.get("arch")
+    if arch is None or OmegaConf.is_missing(arch, "name"):
+        return []
+    return _set_keys(composed, arch.name, files, words, "arch")
+
+
+def _set_keys(composed: DictConfig, name: str, files: list[str], words: list[str], place: str) -> list[str]:
+    """As `set_keys_of_weights`, of the network `name` whose keys stand at `place`."""
+    found = [_expected(composed, name, file) for file in files]
     first = found[0]
     if any(each != first for each in found):
-        return [f"of several publishers: images are those of arch={composed.arch.name} for all of them"]
+        return [f"of several publishers: images are those of arch={name} for all of them"]
     if first is None:
         return [
-            f"the file does not tell whose they are: images are those of arch={composed.arch.name}; weights_from=NAME "
+            f"the file does not tell whose they are: images are those of arch={name}; weights_from=NAME "
             "takes a publisher's (cnnbench zoo weights=true lists them)"
         ]
     typed = {word.lstrip("+~").partition("=")[0] for word in words}
-    composed.weights_from = first.label
+    if place == "arch":
+        composed.weights_from = first.label
     notes, changed = [], {}
-    if first.arch not in (None, composed.arch.name):
-        notes.append(f"cnnbench wrote them for {first.arch}, and here they are of arch={composed.arch.name}")
-    for key, value in first.keys.items():
+    if first.arch not in (None, name):
+        notes.append(f"cnnbench wrote them for {first.arch}, and here they are of arch={name}")
+    for of_arch, value in first.keys.items():
+        key = re.sub(r"^arch\.", f"{place}.", of_arch)
         present = _plain(OmegaConf.select(composed, key))
         wish = _wish(composed, key, present, typed)
         if wish is None:
@@ -53,11 +71,11 @@ def set_keys_of_weights(composed: DictConfig, words: list[str]) -> list[str]:
     return [f"from {first.label}: {images}{said}", *notes]
 
 
-def _expected(composed: DictConfig, file: str) -> Any:
+def _expected(composed: DictConfig, arch: str, file: str) -> Any:
     from cnnbench.archs.weights.publisher import expected_by  # which imports torch
 
     try:
-        return expected_by(composed.arch.name, file, composed.weights_from)
+        return expected_by(arch, file, composed.weights_from)
     except OSError:
         return None  # the checks of the command say what is wrong with the file
     except ValueError as error:

@@ -119,3 +119,26 @@ def test_a_publisher_that_is_not_known_is_refused():
 def test_nothing_is_said_without_weights():
     assert composed("arch=resnet50")[1] == []
     assert composed()[1] == []
+
+
+def test_each_of_several_networks_has_the_images_of_its_own_weights():
+    config, said = composed(
+        "+arch@archs.inception_v3=inception_v3", "+arch@archs.resnet50=resnet50", "weights=torchvision", command="probe"
+    )
+    assert said == [
+        "inception_v3: from torchvision:IMAGENET1K_V1: images and switches of the network are expected as they are",
+        "resnet50: from torchvision:IMAGENET1K_V1: images and switches of the network are expected as they are",
+    ]
+    assert (round(299 / config.archs.inception_v3.crop_ratio), config.archs.inception_v3.interpolation) == (
+        342,
+        "bilinear",
+    )
+    config, said = composed(
+        "+arch@archs.resnet50=resnet50",
+        "+arch@archs.vgg16=vgg16",
+        "weights=[torchvision:IMAGENET1K_V2,torchvision]",
+        command="probe",
+    )
+    assert said[0] == "resnet50: from torchvision:IMAGENET1K_V2: archs.resnet50.crop_ratio=0.965517 follows from it"
+    assert round(224 / config.archs.resnet50.crop_ratio) == 232
+    assert config.weights_from is None
