@@ -118,7 +118,8 @@ def typed_config(command: Command, composed: DictConfig, job_folder: str | None 
     for name in _names(composed):
         if name not in known and not name.startswith(("arch.options.", "archs.")):
             raise UserError(unknown_key(name, command.schema))
-    if "arch" in composed and OmegaConf.is_missing(composed.arch, "name"):  # a command that can do without a network
+    arch = composed.get("arch")
+    if arch is not None and OmegaConf.is_missing(arch, "name"):  # a command that can do without a network
         composed.arch = None
     config: Any = OmegaConf.to_object(composed)  # of the type command.schema
     _check_groups(config, known)
