@@ -54,6 +54,10 @@ def as_given(image: Any, number: int = 0) -> Path | bytes | np.ndarray:
         if pixels.ndim == 3 and pixels.shape[2] in (1, 3):
             return np.ascontiguousarray(pixels)
     found = f"an array {image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+    if type(image).__name__ == "Tensor":
+        raise UserError(
+            f"image {number} is a tensor: give image.numpy(), uint8 (H, W, 3), or call model.network with it"
+        )
     raise UserError(
         f"image {number} is {found}: give a path, the bytes of a file, a picture of Pillow, or pixels, an array uint8 "
         "(H, W), (H, W, 1) or (H, W, 3)"
