@@ -6,7 +6,8 @@ Images are made, and answers counted, as by the commands of the same names. A mi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +56,8 @@ class Model:
     """A network with the images that it takes and the names of its classes.
 
     `network`: a torch module in inference mode on `device`; train it, change it or call it as any other: the functions
-    below use it as it is. It has `forward_features` and `get_classifier`. `classes`: in the order of its logits.
+    below use it as it is, in inference mode, and leave it in the mode that it had. It has `forward_features`,
+    `get_classifier`, `num_classes`, `num_features` and `reset_classifier`. `classes`: in the order of its logits.
     """
 
     network: nn.Module
@@ -80,8 +82,14 @@ class Model:
         """The names of its layers, in the order of the forward pass: those that `features` takes."""
         return list(layer_names(self.network, self.image_size, self.member.arch.in_channels))
 
+    def to(self, device: str | torch.device) -> Model:
+        """The same network, moved to `device`."""
+        where = device_of(0, choose_device(device)) if isinstance(device, str) else device
+        return replace(self, network=self.network.to(where), device=where)
+
     def preprocess(self, images: Any) -> torch.Tensor:
-        """The centre crop of each image, normalised, float32 (N, C, H, W) on `device`: what `network` takes.
+        """The centre crop of each image, normalised, (N, C, H, W) on `device` and of the type of the weights: what
+        `network` takes.
 
         `images` as `predict` takes them. Raises UserError for one that cannot be decoded."""
         split = split_of(images)
@@ -91,7 +99,8 @@ class Model:
             picture = open_picture(split.read(index), split.name(index), open_, split.max_megapixels)
             transform(picture, 0, index, slot, np.empty(0))
         batch = Batch(torch.from_numpy(slots), torch.zeros(len(split)), torch.zeros(len(split), 0))
-        return Normalise(self.member.arch, self.device, self.member.settings.channels_last)(batch)
+        prepared = Normalise(self.member.arch, self.device, self.member.settings.channels_last)(batch)
+        return prepared.to(_type_of(self.network))
 
     def predict(self, images: Any, top: int = 5) -> list[Answered]:
         """As the function `predict`."""
@@ -170,8 +179,12 @@ def predict(model: Model, images: Any, top: int = 5) -> list[Answered]:
     split = replace(split_of(images), classes=model.classes)
     broken: dict[int, str] = {}
     nothing = np.zeros((len(split), 1), np.int64)
+    _check_classes(model)
     pair = (_for_few(model.member, len(split)), model.network)
-    found = predictions_by([pair], split, nothing, Process(), model.device, lambda loader: broken.update(loader.broken))
+    with _in_inference(model.network):
+        found = predictions_by(
+            [pair], split, nothing, Process(), model.device, lambda loader: broken.update(loader.broken)
+        )
     return list(answers_of(found, split, broken, top))
 
 
@@ -185,13 +198,14 @@ def features(model: Model, images: Any, layer: str | Sequence[str], average: boo
     split = split_of(images)
     points = find_points(model.network, model.member, layers)
     member = _for_few(model.member, len(split))
-    extractor = Extractor(member, model.network.eval(), points, model.device, average)
+    extractor = Extractor(member, model.network, points, model.device, average)
     values = {name: np.empty((len(split), *shape), np.float32) for name, shape in extractor.shapes().items()}
-    for batch in extractor.batches(split):
-        for why in batch.broken.values():
-            raise UserError(why)
-        for name, value in batch.values.items():
-            values[name][batch.start : batch.start + len(value)] = value
+    with _in_inference(model.network):
+        for batch in extractor.batches(split):
+            for why in batch.broken.values():
+                raise UserError(why)
+            for name, value in batch.values.items():
+                values[name][batch.start : batch.start + len(value)] = value
     return values[layer] if isinstance(layer, str) else values
 
 
@@ -213,7 +227,10 @@ def evaluate(model: Model, data: str | Path | Images | None = None, protocol: st
         split, targets = split_and_targets(replace(member, settings=replace(settings, data=source)))
     if len(split.classes) != len(model.classes):
         raise UserError(f"the images have {len(split.classes)} classes, and the network gives {len(model.classes)}")
-    found = predictions_by([(_for_few(member, len(split)), model.network)], split, targets, Process(), model.device)
+    _check_classes(model)
+    pair = (_for_few(member, len(split)), model.network)
+    with _in_inference(model.network):
+        found = predictions_by([pair], split, targets, Process(), model.device)
     return evaluation_of(found, member.protocol)
 
 
@@ -224,6 +241,35 @@ def _model(words: list[str], data: str | None) -> Model:
     device = device_of(0, choose_device(config.device))
     classes = classes_of(member.trained_model, config.data.classes)
     return Model(member_network(member, len(classes), device, print).eval(), classes, device, member)
+
+
+def _type_of(network: nn.Module) -> torch.dtype:
+    """Of the weights, float32 unless somebody changed it."""
+    return next((each.dtype for each in network.parameters() if each.is_floating_point()), torch.float32)
+
+
+@contextmanager
+def _in_inference(network: nn.Module) -> Iterator[None]:
+    """`network` in inference mode, its images of the type of its weights; afterwards in the mode that it had."""
+    dtype, training = _type_of(network), [module for module in network.modules() if module.training]
+    hook = network.register_forward_pre_hook(lambda _, inputs: tuple(each.to(dtype) for each in inputs))
+    network.eval()
+    try:
+        yield
+    finally:
+        hook.remove()
+        for module in training:
+            module.training = True
+
+
+def _check_classes(model: Model) -> None:
+    """Raise UserError for a network whose classifier was replaced by one of another number of classes."""
+    count = getattr(model.network, "num_classes", len(model.classes))
+    if count != len(model.classes):
+        raise UserError(
+            f"the network gives {count} logits, and the model names {len(model.classes)} classes: name them, as in "
+            "dataclasses.replace(model, classes=(...))"
+        )
 
 
 def _for_few(member: EnsembleMember, images: int) -> EnsembleMember:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,43 @@ def test_a_mistake_is_one_sentence(model, call, said, tmp_path, monkeypatch, cac
     with pytest.raises(UserError) as mistake:
         call(model)
     assert said in str(mistake.value)
+
+
+def test_the_network_is_used_as_it_is_and_left_so(model, small_data):
+    paths = sorted((small_data / "val").glob("*/*"))[:3]
+    first = [one.answers[0] for one in model.predict(paths)]
+    model.network.train()
+    model.network.bn1.eval()
+    assert [one.answers[0] for one in model.predict(paths)] == first  # by the running statistics
+    model.features(paths, "fc")
+    model.evaluate(cnnbench.open_data(small_data))
+    assert [model.network.training, model.network.bn1.training, model.network.fc.training] == [True, False, True]
+    model.network.double()
+    found = [one.answers[0] for one in model.predict(paths)]
+    assert [one.name for one in found] == [one.name for one in first]
+    np.testing.assert_allclose([one.probability for one in found], [one.probability for one in first], rtol=1e-4)
+    assert model.preprocess(paths).dtype == torch.float64
+    assert model.features(paths, "fc").dtype == np.float32
+    assert model.to("cpu").predict(paths)[0].answers[0] == found[0]
+    model.network.reset_classifier(2)
+    with pytest.raises(UserError, match="the network gives 2 logits, and the model names 3 classes: name them"):
+        model.predict(paths)
+    renamed = replace(model, classes=("a", "b"))
+    assert {each.name for each in renamed.predict(paths)[0].answers} == {"a", "b"}
+
+
+def test_images_of_a_data_set_are_taken_in_parts(model, small_data):
+    data = cnnbench.open_data(small_data)
+    part = data[-3:]
+    assert repr(part) == "<3 images of 3 classes>"
+    assert [label for _, label in part] == data.labels[-3:].tolist()
+    assert model.evaluate(data[:7]).n == 7
+    with pytest.raises(IndexError, match="image 23 of 23"):
+        data[23]
+    pixels = np.stack([np.asarray(data[i][0]) for i in range(2)])
+    assert model.predict(pixels)[1].answers == model.predict(list(pixels))[1].answers
+    with pytest.raises(UserError, match="image 0 is a tensor: give "):
+        model.predict([torch.zeros(3, 4, 4)])
 
 
 def test_arrays_that_are_no_images_are_refused():
