@@ -16,10 +16,10 @@ import numpy as np
 from simplejpeg import decode_jpeg
 
 from cnnbench.data.decode.entry_index import EVERY
-from cnnbench.data.decode.native.library import EntryPoints, Library, load
+from cnnbench.data.decode.native.library import NO_ENTRIES, Entries, Library, load
 
 Box = tuple[int, int, int, int]  # left, top, width, height
-Way = tuple[Library, EntryPoints | None]
+Way = tuple[Library, Entries]
 
 
 def main() -> None:
@@ -40,13 +40,13 @@ def compare(content: bytes, boxes: int, random: Random) -> list[bool | None]:
     vector, portable = load(), load(portable=True)
     if vector is None or portable is None:
         raise SystemExit("the library was not built: install a C compiler, and then cnnbench once more")
-    size = vector.size(content)
+    look = vector.look(content)
     entries = vector.entry_points(content, EVERY)
-    if size is None or entries is None:
+    if look is None or entries is None:
         return [None]
-    width, height, channels = size
+    width, height, channels = look.width, look.height, look.components
     whole = decode_jpeg(content, "Gray" if channels == 1 else "RGB")
-    ways: list[Way] = [(library, index) for library in (vector, portable) for index in (None, entries)]
+    ways: list[Way] = [(library, index) for library in (vector, portable) for index in (NO_ENTRIES, entries.entries)]
     results: list[bool | None] = [same(content, way, (0, 0, width, height), whole) for way in ways]
     for _, way in zip(range(boxes), cycle(ways), strict=False):
         left, top = random.randrange(width), random.randrange(height)

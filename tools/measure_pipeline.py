@@ -26,6 +26,7 @@ from cnnbench.analysis.tables import Table, render
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig, FlipConfig
 from cnnbench.config.data import DataConfig
+from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.layouts.index import cache_file
 from cnnbench.data.layouts.read import read_split
 
@@ -106,7 +107,7 @@ def indexed(item: Bench, folder: Path, scratch: Path) -> Bench:
     command = [sys.executable, "-m", "cnnbench", *words]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | cache)
     (index,) = (scratch / "cache/index").glob(f"{cache_file(folder.resolve(), 'train').name}-decoder")
-    return dataclasses.replace(item, split=dataclasses.replace(item.split, side_index=index))
+    return dataclasses.replace(item, split=dataclasses.replace(item.split, side_indices=(Place(index),)))
 
 
 def loose(item: Bench) -> Bench:

@@ -11,23 +11,24 @@ static uint64_t sum(const uint8_t *bytes, size_t count) { /* FNV-1a */
 
 int main(int count, char **names) {
   struct decoder *decoder = cnnbench_new(0);
+  static const struct entries none;
   static uint8_t content[1 << 24], pixels[1 << 26];
   for (int i = 1; i < count; i++) {
     FILE *file = fopen(names[i], "rb");
-    int32_t size[3];
+    struct look look;
     size_t length = file ? fread(content, 1, sizeof content, file) : 0;
     if (file) fclose(file);
-    if (cnnbench_size(content, length, size)) {
+    if (cnnbench_look(NULL, content, length, &look)) {
       printf("%d not taken\n", i);
       continue;
     }
     for (int k = 0; k < 4; k++) {
-      int left = size[0] * k / 7, top = size[1] * k / 9, width = size[0] - 2 * left, height = size[1] - 2 * top;
-      int result = cnnbench_region(decoder, content, length, left, top, width, height, 0, NULL, NULL, pixels);
-      printf("%d %d %d %016llx", i, k, result, (unsigned long long)sum(pixels, (size_t)(width * height * size[2])));
-      struct crop crop = {width / 224.0, height / 224.0, left, top, width, height, 0, 0, 224, 224, k & 1, k >> 1};
-      result = cnnbench_crop(decoder, content, length, &crop, 0, NULL, NULL, pixels);
-      printf(" %d %016llx\n", result, (unsigned long long)sum(pixels, (size_t)(224 * 224 * size[2])));
+      int left = look.width * k / 7, top = look.height * k / 9, width = look.width - 2 * left, height = look.height - 2 * top;
+      int result = cnnbench_region(decoder, content, length, &none, left, top, width, height, pixels);
+      printf("%d %d %d %016llx", i, k, result, (unsigned long long)sum(pixels, (size_t)(width * height * look.components)));
+      struct crop crop = {left, top, width, height, width / 224.0, height / 224.0, 0, 0, 224, 224, k & 1, k >> 1};
+      result = cnnbench_crop(decoder, content, length, &none, &crop, pixels);
+      printf(" %d %016llx\n", result, (unsigned long long)sum(pixels, (size_t)(224 * 224 * look.components)));
     }
   }
   cnnbench_free(decoder);

@@ -8,9 +8,10 @@
 enum { HEAD = 12, SIDE = 300, ENTRIES = 4096 }; /* bytes that choose a box; the largest picture; room for an index */
 
 static struct decoder *decoders[2];
-static uint32_t positions[ENTRIES], foreign[ENTRIES];
-static int16_t dc[3 * ENTRIES];
+static uint8_t own[ENTRIES * ENTRY_BYTES];
 static uint8_t pixels[2][SIDE * SIDE * 3], crops[2][64 * 64 * 3];
+
+static const struct entries none;
 
 static void must(int holds, const char *what) {
   if (holds) return;
@@ -21,13 +22,13 @@ static void must(int holds, const char *what) {
 static int least(int a, int b) { return a < b ? a : b; }
 
 /* The same box by both decoders: the same result, and the same pixels. */
-static int by_both(const uint8_t *content, size_t length, const int box[4], int channels, int every,
-                   const uint32_t *at, uint8_t *out) {
+static int by_both(const uint8_t *content, size_t length, const int box[4], int channels, const struct entries *entries,
+                   uint8_t *out) {
   size_t size = (size_t)box[2] * (size_t)box[3] * (size_t)channels;
   int results[2];
   for (int i = 0; i < 2; i++) {
     memset(pixels[i], 0, size);
-    results[i] = cnnbench_region(decoders[i], content, length, box[0], box[1], box[2], box[3], every, at, dc, pixels[i]);
+    results[i] = cnnbench_region(decoders[i], content, length, entries, box[0], box[1], box[2], box[3], pixels[i]);
   }
   must(results[0] == results[1], "the result depends on the instruction set");
   must(results[0] || !memcmp(pixels[0], pixels[1], size), "pixels depend on the instruction set");
@@ -37,13 +38,28 @@ static int by_both(const uint8_t *content, size_t length, const int box[4], int 
 
 static void crop(const uint8_t *content, size_t length, const uint8_t *head, const int box[4], int channels) {
   int columns = 1 + head[8] % 64, rows = 1 + head[9] % 64;
-  struct crop wanted = {box[2] / (double)columns, box[3] / (double)rows, box[0], box[1], box[2], box[3], 0, 0, columns, rows,
+  struct crop wanted = {box[0], box[1], box[2], box[3], box[2] / (double)columns, box[3] / (double)rows, 0, 0, columns, rows,
                         head[10] & 1, head[10] >> 1 & 1};
   int results[2];
-  for (int i = 0; i < 2; i++) results[i] = cnnbench_crop(decoders[i], content, length, &wanted, 0, NULL, NULL, crops[i]);
+  for (int i = 0; i < 2; i++) results[i] = cnnbench_crop(decoders[i], content, length, &none, &wanted, crops[i]);
   must(results[0] == results[1], "the result of a crop depends on the instruction set");
   size_t size = (size_t)columns * (size_t)rows * (size_t)channels;
   must(results[0] || !memcmp(crops[0], crops[1], size), "a crop depends on the instruction set");
+}
+
+/* What a side index of this file alone says of it. The entries are a copy of their own, which is returned. */
+static uint8_t *indexed_look(const uint8_t *content, size_t length, int every, int count, struct entries *entries) {
+  size_t bytes = (size_t)count * ENTRY_BYTES;
+  uint8_t *copy = malloc(bytes);
+  memcpy(copy, own, bytes);
+  uint64_t key = cnnbench_key(content, length), place = (uintptr_t)copy, sum = cnnbench_key(copy, bytes);
+  uint32_t counts = (uint32_t)count;
+  uint16_t spacing = (uint16_t)every;
+  struct side_index index = {1, &key, &place, &sum, &counts, &spacing};
+  struct look look;
+  must(cnnbench_look(&index, content, length, &look) == 0 && look.entries.bytes == copy, "entry points are not found");
+  *entries = look.entries;
+  return copy;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
@@ -55,22 +71,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
   /* a copy of its own, so that a sanitizer sees each byte too much */
   uint8_t *content = malloc(length - HEAD + 1);
   memcpy(content, data + HEAD, length -= HEAD);
-  int32_t size[3];
-  if (cnnbench_size(content, length, size) == 0 && size[0] <= SIDE && size[1] <= SIDE) {
-    int left = head[0] * size[0] / 256, top = head[1] * size[1] / 256;
-    int box[4] = {left, top, least(1 + head[2], size[0] - left), least(1 + head[3], size[1] - top)};
-    int result = by_both(content, length, box, size[2], 0, NULL, plain);
+  struct look look;
+  if (cnnbench_look(NULL, content, length, &look) == 0 && look.width <= SIDE && look.height <= SIDE) {
+    int left = head[0] * look.width / 256, top = head[1] * look.height / 256, channels = look.components;
+    int box[4] = {left, top, least(1 + head[2], look.width - left), least(1 + head[3], look.height - top)};
+    int result = by_both(content, length, box, channels, &none, plain);
     int every = 2 * (1 + head[4] % 16);
-    int count = cnnbench_index(decoders[0], content, length, every, ENTRIES, positions, dc);
+    int count = cnnbench_index(decoders[0], content, length, every, ENTRIES, own);
     if (count > 0) {
       must(result == 0 || result == DAMAGED, "a whole file is decoded, and a part of it is not");
-      int again = by_both(content, length, box, size[2], every, positions, indexed);
-      size_t bytes = (size_t)box[2] * (size_t)box[3] * (size_t)size[2];
+      struct entries entries;
+      uint8_t *copy = indexed_look(content, length, every, count, &entries);
+      int again = by_both(content, length, box, channels, &entries, indexed);
+      size_t bytes = (size_t)box[2] * (size_t)box[3] * (size_t)channels;
       must(result || (!again && !memcmp(plain, indexed, bytes)), "entry points change pixels");
-      for (int i = 0; i < count; i++) foreign[i] = positions[i] * (1u + head[5]) + head[6];
-      by_both(content, length, box, size[2], every, foreign, indexed);
+      for (int i = 0; i < 4 * count; i++) copy[i] = (uint8_t)(copy[i] * (1u + head[5]) + head[6]);
+      by_both(content, length, box, channels, &entries, indexed);
+      entries.count = count * head[7] / 256; /* too few */
+      entries.every = head[7];
+      by_both(content, length, box, channels, &entries, indexed);
+      free(copy);
     }
-    crop(content, length, head, box, size[2]);
+    crop(content, length, head, box, channels);
   }
   free(content);
   return 0;

@@ -76,7 +76,7 @@ class Decode:
 
     def __init__(self, bench: Bench) -> None:
         engine = make_engine(
-            engine_for(bench.split, bench.data.engine), bench.data.pixels == "loose", bench.split.side_index
+            engine_for(bench.split, bench.data.engine), bench.data.pixels == "loose", bench.split.side_indices
         )
         self.open = partial(_open, bench, engine, {index: bench.split.read(index) for index in bench.indices})
         self.interpolation = bench.arch.interpolation
@@ -91,7 +91,7 @@ class Resize:
     """Resizes parts that are decoded already."""
 
     def __init__(self, bench: Bench) -> None:
-        engine = make_engine(engine_for(bench.split, bench.data.engine), side_index=bench.split.side_index)
+        engine = make_engine(engine_for(bench.split, bench.data.engine), side_indices=bench.split.side_indices)
         contents = {index: bench.split.read(index) for index in bench.indices}
         self.rest = bench.arch.interpolation, bench.data.pixels == "loose"
         self.items = {}

@@ -6,7 +6,10 @@ the order that may act (p above 0), 1 or 0 for whether it acts, and its numbers 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +21,29 @@ from cnnbench.runtime.devices import to_device
 Draws = list[tuple[str, tuple[float, ...]]]  # (operation, its numbers), in the order in which they act
 
 
-def draw_all(augment: AugmentConfig, random: Random) -> tuple[Draws, Draws]:
-    """What acts on one image before the crop and after it. Whatever comes out, operations draw in the same order."""
+class Step(NamedTuple):
+    """An operation, by its name, that acts with probability `p`, with the numbers that `draw` draws."""
+
+    name: str
+    p: float
+    draw: Callable[[Random], tuple[float, ...]]
+
+
+def steps(augment: AugmentConfig) -> tuple[list[Step], list[Step]]:
+    """What may act before the crop and after it, in that order; made once, for many images."""
     place = augment.order.index("crop")
-    return _draw(augment, augment.order[:place], random), _draw(augment, augment.order[place + 1 :], random)
+    return _steps(augment, augment.order[:place]), _steps(augment, augment.order[place + 1 :])
+
+
+def drawn(steps: list[Step], random: Random) -> Draws:
+    """What acts on one image of `steps`. Whatever comes out, operations draw in the same order."""
+    return [(name, numbers(random)) for name, p, numbers in steps if random.random() < p]
+
+
+def draw_all(augment: AugmentConfig, random: Random) -> tuple[Draws, Draws]:
+    """What acts on one image before the crop and after it."""
+    before, after = steps(augment)
+    return drawn(before, random), drawn(after, random)
 
 
 def apply_all(image: np.ndarray, draws: Draws) -> np.ndarray:
@@ -63,12 +85,9 @@ def apply_rows(images: torch.Tensor, rows: torch.Tensor, augment: AugmentConfig)
     return images
 
 
-def _draw(augment: AugmentConfig, names: list[str], random: Random) -> Draws:
-    return [
-        (name, OPERATIONS[name].draw(getattr(augment, name), random))
-        for name in names
-        if random.random() < getattr(augment, name).p
-    ]
+def _steps(augment: AugmentConfig, names: list[str]) -> list[Step]:
+    groups = [(name, getattr(augment, name)) for name in names]
+    return [Step(name, group.p, partial(OPERATIONS[name].draw, group)) for name, group in groups]
 
 
 def _after_crop(augment: AugmentConfig) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnbench.config.data import MOST_MEGAPIXELS
 from cnnbench.data.decode.engines import choose_engine, make_engine
-from cnnbench.data.decode.entry_index import EVERY, KeptEntries, to_keep, writing_index
+from cnnbench.data.decode.entry_index import EVERY, REFERENCE, writing_index
 from cnnbench.data.decode.native.library import EntryPoints, Library, load
 from cnnbench.data.decode.picture import Engine, open_picture
 from cnnbench.data.layouts.listing import Listing
@@ -32,7 +32,7 @@ class Finder:
     def _reference(self) -> Engine:
         return make_engine("simplejpeg")
 
-    def __call__(self, number: int) -> tuple[str, KeptEntries | None]:
+    def __call__(self, number: int) -> tuple[str, tuple[int, EntryPoints] | None]:
         library = load()
         try:
             content = self.listing.storage.read(number)
@@ -41,24 +41,26 @@ class Finder:
         if library is None or isinstance(content, np.ndarray) or (entries := _entries(library, content)) is None:
             return OTHER, None
         same, key = _is_same(library, content, entries, self._reference), library.key(content)
-        return (INDEXED, to_keep(key, entries)) if same else (DIFFERENT, to_keep(key, None))
+        return (INDEXED, (key, entries)) if same else (DIFFERENT, (key, REFERENCE))
 
 
 def _entries(library: Library, content: bytes) -> EntryPoints | None:
-    size = library.size(content)
-    if size is None or size[0] * size[1] > MOST_MEGAPIXELS * 1e6:
+    look = library.look(content)
+    if look is None or look.width * look.height > MOST_MEGAPIXELS * 1e6:
         return None
     return library.entry_points(content, EVERY)
 
 
 def _is_same(library: Library, content: bytes, entries: EntryPoints, reference: Engine) -> bool:
     """Whether the whole, decoded by way of its entry points, has the reference decoder's pixels."""
-    width, height, channels = library.size(content) or (0, 0, 0)
-    pixels = np.empty((height, width, channels), np.uint8)
-    if not library.region(content, (0, 0, width, height), pixels, entries):
+    look = library.look(content)
+    if look is None:
+        return False
+    pixels, box = np.empty((look.height, look.width, look.components), np.uint8), (0, 0, look.width, look.height)
+    if not library.region(content, box, pixels, entries.entries):
         return False
     try:
-        expected = open_picture(content, "", reference).region(0, 0, width, height)
+        expected = open_picture(content, "", reference).region(*box)
     except UserError:
         return False
     return np.array_equal(expected, pixels)
@@ -70,12 +72,14 @@ def make_side_index(listing: Listing, path: Path, mode: int, workers: int | None
     Raises OSError, and UserError where the native decoder is not here.
     """
     choose_engine("native")
+    library = load()
+    assert library is not None
     kinds: Counter[str] = Counter()
     found = map_images(Finder(listing), range(len(listing.storage)), workers, title)
-    with writing_index(path, mode) as index:
+    with writing_index(path, mode, library) as index:
         for kind, kept in found:
             kinds[kind] += 1
             if kept is not None:
-                index.add(kept)
+                index.add(*kept)
     counts = ", ".join(f"{kinds[kind]:,} {kind}" for kind in (INDEXED, DIFFERENT, OTHER) if kinds[kind])
     return f"{counts}; {os.path.getsize(path) / 1e6:,.1f} MB"

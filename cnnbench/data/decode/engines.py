@@ -9,14 +9,13 @@ evaluations.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.decode.jpeg_engines import Opener, native, simplejpeg
 from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import Engine, Picture
@@ -32,7 +31,7 @@ class Kind:
     """`make` an opener for exact or loose pixels, where `is_here`; otherwise `get` says how to have it."""
 
     is_here: Callable[[], bool]
-    make: Callable[[bool, Path | None], Opener]
+    make: Callable[[bool, Sequence[Place]], Opener]
     get: str
 
 
@@ -66,28 +65,28 @@ def what_is_missing() -> str:
     return "" if kind.is_here() else f" ({name} {kind.get})"
 
 
-def make_engine(name: str, loose: bool = False, side_index: Path | None = None) -> Engine:
+def make_engine(name: str, loose: bool = False, side_indices: Sequence[Place] = ()) -> Engine:
     """The engine `name` and those behind it, for any thread and for forked processes; `loose`: faster, with slightly
-    different pixels; `side_index`: a file with entry points, for the native one."""
+    different pixels; `side_indices`: files with entry points, for the native one."""
     engine: Engine = pillow
     names = [*ENGINES, "pillow"]
     for candidate in reversed(names[names.index(name) : -1]):
         if ENGINES[candidate].is_here():
-            engine = with_fallback(ENGINES[candidate].make(loose, side_index), engine)
+            engine = with_fallback(ENGINES[candidate].make(loose, side_indices), engine)
     return engine
 
 
 def with_fallback(opener: Opener, following: Engine) -> Engine:
     """The engine that asks `opener` first, and `following` where that gives nothing, fails, or gives other sizes."""
 
-    def open_file(content: bytes, name: str) -> Picture:
-        picture = _tried(partial(opener, content))
+    def open_file(content: bytes, name: object) -> Picture:
+        picture = _tried(opener, content)
         if picture is None:
             return following(content, name)
-        width, height, decode, resize = picture.width, picture.height, picture.region, picture.resize
+        width, height, decode, _, resize, scans = picture
 
         def region(*box: int) -> np.ndarray:
-            pixels = _tried(partial(decode, *box))
+            pixels = _tried(decode, *box)
             if pixels is not None and pixels.shape[:2] == (box[3], box[2]):
                 return pixels
             other = following(content, name)
@@ -96,16 +95,16 @@ def with_fallback(opener: Opener, following: Engine) -> Engine:
             return other.region(*box)
 
         def resized(wanted: Resize, out: np.ndarray | None) -> np.ndarray | None:
-            return None if resize is None else _tried(partial(resize, wanted, out))
+            return None if resize is None else _tried(resize, wanted, out)
 
-        return Picture(width, height, region, resize=resized)
+        return Picture(width, height, region, 1.0, resized, scans)
 
     return open_file
 
 
-def _tried(call: Callable[[], T | None]) -> T | None:
+def _tried(call: Callable[..., T | None], *arguments: Any) -> T | None:
     """What `call` gives, None if it fails: each decoder has errors of its own, also of types that it does not name."""
     try:
-        return call()
+        return call(*arguments)
     except Exception:
         return None

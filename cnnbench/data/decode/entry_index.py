@@ -1,104 +1,115 @@
 """The side index of a data set: where decoding can begin within its JPEG files, so that what lies above and beside a
-box is never decoded. Made by `cnnbench data index decoder=true`.
+box is never decoded. Made by `cnnbench data index decoder=true`, by `cnnbench data pack`, and in a run's first epoch.
 
 Entry points are found by a file's content, not by its name or number: a file that has changed has none, and a copy, in
 an archive or under another name, has those of the original. They are an advice about speed: none, a damaged one and
 one of other bytes cost time, never pixels.
 
-    preamble  PREAMBLE: magic, checksum of the table, files, start of the table
-    files     of each its entry points: positions uint32, then predictors int16 (entries, 3)
-    table     keys uint64, sorted; ends and starts uint64, offsets in the file; checksums uint32 and spacings uint16
+    seal      SEAL: magic, key of the table, number of files, where in this file the table is
+    entries   of each file, anywhere in this one: see EntryPoints
+    table     TABLE, one array after the other: keys of the files, sorted; where their entries are, the keys of these
+              bytes, how many they are, and the columns from one to the next
+
+A file of its own begins with the seal; a packed file has it somewhere inside, and the entries among its images.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from cnnbench.data.decode.native.library import EntryPoints
+from cnnbench.data.decode.native.library import ENTRY_BYTES, EntryPoints, Library, SideIndex, address
 from cnnbench.runtime.files import replacing
 
-MAGIC = b"cnnbench entry 2"
-PREAMBLE = struct.Struct("<16sQQQ")
-TABLE = (("keys", "<u8"), ("starts", "<u8"), ("ends", "<u8"), ("checksums", "<u4"), ("spacings", "<u2"))
-ENTRY = 10  # bytes: a position and three predictors
+MAGIC = b"cnnbench entry 3"
+SEAL = struct.Struct("<16sQQQ")
+TABLE = (("keys", "<u8"), ("places", "<u8"), ("sums", "<u8"), ("counts", "<u4"), ("spacings", "<u2"))
 EVERY = 12  # columns of blocks from entry to entry, 96 pixels: 2.7 kB for a file of ILSVRC; 8 bring 1 % of time more
-REFERENCE = 0  # the spacing of a file whose pixels are not the reference decoder's: it is left to that one
+REFERENCE = EntryPoints(0, b"")  # of a file whose pixels are not the reference decoder's: it is left to that one
+
+
+class Place(NamedTuple):
+    """Where a side index is: the file, and how far in it the seal is, bytes."""
+
+    path: Path
+    seal: int = 0
 
 
 @dataclass(frozen=True)
 class EntryIndex:
-    """An opened side index; its pages are shared by all processes."""
+    """Opened side indices as one; the pages of their files are shared by all processes. `places` are addresses."""
 
-    mapped: np.ndarray  # the whole file, uint8
+    mapped: tuple[np.ndarray, ...]  # whole files, uint8
     keys: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    checksums: np.ndarray
+    places: np.ndarray
+    sums: np.ndarray
+    counts: np.ndarray
     spacings: np.ndarray
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def find(self, key: int) -> EntryPoints | int | None:
-        """The entry points of the file with this key; REFERENCE where another decoder is to be asked; None where
-        nothing is known."""
-        place = int(self.keys.searchsorted(np.uint64(key)))
-        if place == len(self.keys) or self.keys[place] != np.uint64(key):
-            return None
-        every = int(self.spacings[place])
-        if every == REFERENCE:
-            return REFERENCE
-        kept = self.mapped[self.starts[place] : self.ends[place]]
-        if len(kept) % ENTRY or zlib.crc32(kept.data) != self.checksums[place]:
-            return None
-        count = len(kept) // ENTRY
-        return EntryPoints(every, kept[: 4 * count].view("<u4"), kept[4 * count :].view("<i2").reshape(count, 3))
+    @property
+    def for_library(self) -> SideIndex:
+        """For Library.look."""
+        index = SideIndex(len(self), *(address(getattr(self, name)) for name, _ in TABLE))
+        index.owner = self
+        return index
 
 
-def open_index(path: Path) -> EntryIndex | None:
-    """The side index at `path`; None if it is not there, damaged, or of another version."""
+def open_indices(places: Iterable[Place], library: Library) -> EntryIndex:
+    """The side indices at `places` as one; without those that are not there, damaged, or of another version."""
+    found = [opened for place in places if (opened := _opened(place, library)) is not None]
+    columns = {name: [table[name] for _, table in found] for name, _ in TABLE}
+    joined = {name: np.concatenate([np.zeros(0, kind), *columns[name]]) for name, kind in TABLE}
+    order = np.argsort(joined["keys"], kind="stable")
+    first = np.ones(len(order), bool)  # of those with one key
+    first[1:] = np.diff(joined["keys"][order]) != 0
+    native = {name: np.ascontiguousarray(column[order[first]]) for name, column in joined.items()}
+    return EntryIndex(tuple(mapped for mapped, _ in found), **native)
+
+
+def _opened(place: Place, library: Library) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
+    """The whole file, uint8, and its table, the places as addresses."""
     try:
-        with open(path, "rb") as file:
-            magic, expected, count, start = PREAMBLE.unpack(file.read(PREAMBLE.size))
-        mapped = np.memmap(path, np.uint8, "r").view(np.ndarray)
-        table = mapped[start:]
-        sizes = [np.dtype(kind).itemsize * count for _, kind in TABLE]
-        if magic != MAGIC or len(table) != sum(sizes) or zlib.crc32(table.data) != expected:
+        mapped = np.memmap(place.path, np.uint8, "r").view(np.ndarray)
+        magic, expected, count, start = SEAL.unpack(mapped[place.seal :][: SEAL.size].tobytes())
+        ends = np.cumsum([start, *(np.dtype(kind).itemsize * count for _, kind in TABLE)])
+        if magic != MAGIC or ends[-1] > len(mapped) or library.key(mapped[start : ends[-1]].tobytes()) != expected:
             return None
-        places = np.cumsum([0, *sizes])
-        arrays = {
-            name: table[places[number] : places[number + 1]].copy().view(kind)
-            for number, (name, kind) in enumerate(TABLE)
-        }
-    except (OSError, ValueError, struct.error):
+        arrays = zip(ends, ends[1:], TABLE, strict=False)
+        table = {name: mapped[first:end].view(kind) for first, end, (name, kind) in arrays}
+    except (OSError, ValueError, OverflowError, struct.error):
         return None
-    return EntryIndex(mapped, **arrays)
+    ends = table["places"] + table["counts"].astype(np.uint64) * np.uint64(ENTRY_BYTES)
+    if (np.maximum(table["places"], ends) > len(mapped)).any():
+        return None
+    return mapped, table | {"places": table["places"] + np.uint64(address(mapped))}
 
 
-@dataclass(frozen=True)
-class KeptEntries:
-    """The entry points of the file with this key, as they are written."""
+class Kept(NamedTuple):
+    """Of the file with this `key` where its entries are, the key of their bytes, how many, and their spacing."""
 
     key: int
-    every: int
-    bytes: bytes
+    place: int
+    sum: int
+    entries: int
+    spacing: int
 
 
-def to_keep(key: int, entries: EntryPoints | None) -> KeptEntries:
-    """What is kept of a file; of one without `entries`, that it is left to the reference decoder."""
-    if entries is None:
-        return KeptEntries(key, REFERENCE, b"")
-    kept = entries.positions.astype("<u4").tobytes() + entries.dc.astype("<i2").tobytes()
-    return KeptEntries(key, entries.every, kept)
+def sealed(rows: Iterable[Kept], start: int, library: Library) -> tuple[bytes, bytes]:
+    """The table of `rows`, to be written at `start`, and its seal. A file that comes twice is kept once."""
+    ordered = [row for _, row in sorted({row.key: row for row in rows}.items())]
+    columns = list(zip(*ordered, strict=True)) or [()] * len(TABLE)
+    table = b"".join(np.array(column, kind).tobytes() for column, (_, kind) in zip(columns, TABLE, strict=True))
+    return table, SEAL.pack(MAGIC, library.key(table), len(ordered), start)
 
 
 @dataclass
@@ -106,33 +117,31 @@ class IndexWriter:
     """A side index in the making: entry points are written as they come, the table in the end."""
 
     file: BinaryIO
-    rows: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    library: Library
+    rows: list[Kept] = field(default_factory=list)
 
-    def add(self, entries: KeptEntries) -> None:
-        start = self.file.tell()
-        self.file.write(entries.bytes)
-        end = start + len(entries.bytes)
-        self.rows.append((entries.key, start, end, zlib.crc32(entries.bytes), entries.every))
+    def add(self, key: int, entries: EntryPoints) -> None:
+        """Keep the entries of the file with this key."""
+        kept = entries.bytes
+        place, count = self.file.tell(), len(kept) // ENTRY_BYTES
+        self.file.write(kept)
+        self.rows.append(Kept(key, place, self.library.key(kept), count, entries.every))
 
     def finish(self) -> None:
-        """Write the table, and the preamble that names it. A file that comes twice is kept once."""
-        self.file.write(bytes(-self.file.tell() % 8))
-        start = self.file.tell()
-        rows = [row for _, row in sorted({row[0]: row for row in self.rows}.items())]
-        columns = list(zip(*rows, strict=True)) or [()] * len(TABLE)
-        table = b"".join(np.array(column, kind).tobytes() for column, (_, kind) in zip(columns, TABLE, strict=True))
+        """Write the table, and the seal that names it."""
+        table, seal = sealed(self.rows, self.file.tell(), self.library)
         self.file.write(table)
         self.file.seek(0)
-        self.file.write(PREAMBLE.pack(MAGIC, zlib.crc32(table), len(rows), start))
+        self.file.write(seal)
 
 
 @contextmanager
-def writing_index(path: Path, mode: int) -> Iterator[IndexWriter]:
+def writing_index(path: Path, mode: int, library: Library) -> Iterator[IndexWriter]:
     """A side index that is at `path`, for those whom `mode` names, once the block has ended well. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as scratch, open(scratch, "wb") as file:
         os.chmod(scratch, mode)
-        file.write(bytes(PREAMBLE.size))
-        writer = IndexWriter(file)
+        file.write(bytes(SEAL.size))
+        writer = IndexWriter(file, library)
         yield writer
         writer.finish()

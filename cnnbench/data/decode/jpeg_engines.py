@@ -3,12 +3,11 @@ certain as Pillow does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cnnbench.data.decode.entry_index import open_index
+from cnnbench.data.decode.entry_index import Place, open_indices
 from cnnbench.data.decode.jpeg_structure import has_end, read_header
 from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import Picture
@@ -17,35 +16,35 @@ from cnnbench.data.decode.resize import Resize
 Opener = Callable[[bytes], Picture | None]
 
 
-def native(_: bool, side_index: Path | None) -> Opener:
+def native(_: bool, side_indices: Sequence[Place]) -> Opener:
     """The project's own decoder of the usual files, which decodes what a region needs, and resizes it on the way."""
-    library, index = load(), None if side_index is None else open_index(side_index)
+    library = load()
+    if library is None:
+        return lambda content: None
+    index = open_indices(side_indices, library) if side_indices else None
+    for_library = None if index is None else index.for_library
 
     def open_jpeg(content: bytes) -> Picture | None:
-        size = None if library is None else library.size(content)
-        if library is None or size is None:
+        look = library.look(content, for_library)
+        if look is None:
             return None
-        entries = None if index is None else index.find(library.key(content))
-        if isinstance(entries, int):  # the reference decoder's
-            return None
-        width, height, channels = size
 
         def region(left: int, top: int, wide: int, high: int) -> np.ndarray:
-            pixels = np.empty((high, wide, channels), np.uint8)
-            if not library.region(content, (left, top, wide, high), pixels, entries):
+            pixels = np.empty((high, wide, look.components), np.uint8)
+            if not library.region(content, (left, top, wide, high), pixels, look.entries):
                 raise ValueError
             return pixels
 
         def resize(wanted: Resize, out: np.ndarray | None) -> np.ndarray | None:
-            out = wanted.room(channels, out)
-            return out if library.crop(content, wanted, out, entries) else None
+            out = wanted.room(look.components, out)
+            return out if library.crop(content, wanted, out, look.entries) else None
 
-        return Picture(width, height, region, resize=resize)
+        return Picture(look.width, look.height, region, resize=resize, scans=1)
 
     return open_jpeg
 
 
-def simplejpeg(loose: bool, _: Path | None) -> Opener:
+def simplejpeg(loose: bool, _: Sequence[Place]) -> Opener:
     """libjpeg-turbo; whole images, and an exception for whatever it warns of."""
     from simplejpeg import decode_jpeg, decode_jpeg_header
 

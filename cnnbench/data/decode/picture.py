@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,14 +19,14 @@ SCANNED = 16  # times as many pixels in all scans together: each costs nearly as
 MOST_ELONGATED = 1000  # times as long as wide: 128,000 columns left of the central crop of 224 take 90 MB to resize
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """An image whose size is known and whose pixels are not decoded yet.
 
     `region(left, top, width, height)` gives uint8 (height, width, C), C = 3 (RGB) or 1 (grey); the array may be a view.
     `resize(wanted, out)`, where there is one, makes all of it at once: uint8 (rows, columns, C), in `out` if that has
     as many channels; None where it cannot.
-    `cost`: how many times the memory of the usual 10 bytes a pixel decoding takes.
+    `cost`: how many times the memory of the usual 10 bytes a pixel decoding takes. `scans`: those of a JPEG file, where
+    they are known.
     """
 
     width: int
@@ -34,6 +34,7 @@ class Picture:
     region: Callable[[int, int, int, int], np.ndarray]
     cost: float = 1.0
     resize: Callable[[Resize, np.ndarray | None], np.ndarray | None] | None = None
+    scans: int | None = None
 
 
 class TooLarge(UserError):
@@ -44,25 +45,27 @@ class Undecided(UserError):
     """Whether the image is broken cannot be said: memory ran out. What counts images has to end, not to count it."""
 
 
-Engine = Callable[[bytes, str], Picture]  # (content of a file, its name for messages)
+Engine = Callable[[bytes, object], Picture]  # (content of a file, its name for messages: what `str` makes of it)
 
 
 def open_picture(
-    content: bytes | np.ndarray, name: str, engine: Engine, megapixels: float = MOST_MEGAPIXELS
+    content: bytes | np.ndarray, name: object, engine: Engine, megapixels: float = MOST_MEGAPIXELS
 ) -> Picture:
     """The picture in a file's `content`, or in pixels uint8 (H, W, C), of at most so many `megapixels`. Nothing is
     decoded yet. UserError, with `name`, unless it is one."""
     picture = from_pixels(content) if isinstance(content, np.ndarray) else engine(content, name)
+    if picture.scans is None and isinstance(content, bytes):
+        picture = picture._replace(scans=count_scans(content))
     width, height = picture.width, picture.height
     if min(width, height) < 1:
         raise UserError(f"{name} has no pixels: it is {width} x {height}")
-    _check_size(picture, name, megapixels, 0 if isinstance(content, np.ndarray) else count_scans(content))
+    _check_size(picture, name, megapixels)
     if max(width, height) > MOST_ELONGATED * min(width, height):
         raise TooLarge(f"{name} is {width} x {height}: more than {MOST_ELONGATED:,} times as long as wide are refused")
     return picture
 
 
-def _check_size(picture: Picture, name: str, megapixels: float, scans: int) -> None:
+def _check_size(picture: Picture, name: object, megapixels: float) -> None:
     """Raise TooLarge for what takes more memory, or more time, than an image of `megapixels` of the usual kind."""
     has = picture.width * picture.height / 1e6
     if has > megapixels:
@@ -72,6 +75,7 @@ def _check_size(picture: Picture, name: str, megapixels: float, scans: int) -> N
             f"{name} takes as much memory as {has * picture.cost:,.1f} megapixels usually do, and more than "
             f"data.max_megapixels={megapixels:g} are refused"
         )
+    scans = picture.scans or 0
     if scans > MOST_SCANS or has * scans > SCANNED * megapixels:
         raise TooLarge(f"{name} has {scans:,} scans over {has:,.1f} megapixels, which are refused")
 
@@ -82,7 +86,7 @@ def from_pixels(pixels: np.ndarray) -> Picture:
     def region(left: int, top: int, width: int, height: int) -> np.ndarray:
         return pixels[top : top + height, left : left + width]
 
-    return Picture(pixels.shape[1], pixels.shape[0], region, resize=partial(resize_pixels, pixels))
+    return Picture(pixels.shape[1], pixels.shape[0], region, resize=partial(resize_pixels, pixels), scans=0)
 
 
 def resize_pixels(pixels: np.ndarray, wanted: Resize, out: np.ndarray | None) -> np.ndarray | None:

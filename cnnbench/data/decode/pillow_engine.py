@@ -44,7 +44,7 @@ Image.MAX_IMAGE_PIXELS = None  # pixels are counted before anything is decoded, 
 HEIF = {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}  # brands, behind "ftyp"
 
 
-def pillow(content: bytes, name: str) -> Picture:
+def pillow(content: bytes, name: object) -> Picture:
     """The picture, of several the first, in any file of FORMATS. UserError if it is not one, and from `region` if it
     cannot be decoded."""
     with _told(name, content):
@@ -112,7 +112,7 @@ def _as(image: Image.Image, mode: str) -> Image.Image:
 
 
 @contextmanager
-def _told(name: str, content: bytes) -> Iterator[None]:
+def _told(name: object, content: bytes) -> Iterator[None]:
     """Pillow's errors, of whatever type, become one UserError with the name of the file; its warnings are dropped: on
     what is not the picture, on transparency, which is ignored, and on many pixels, which are counted elsewhere."""
     try:

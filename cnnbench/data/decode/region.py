@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +22,7 @@ NOT_WRITABLE = "The given NumPy array is not writable"  # torch only reads them 
 warnings.filterwarnings("ignore", message=NOT_WRITABLE)
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """A rectangle of the image, in its own pixels, that is resized to a square of `size`."""
 
     left: int
@@ -33,8 +32,7 @@ class Box:
     size: int
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A square of `size` pixels at (left, top) of the image after that was resized to `width` x `height`; black where
     it reaches beyond that."""
 
@@ -49,8 +47,7 @@ class Window:
         return self.left < 0 or self.top < 0
 
 
-@dataclass(frozen=True)
-class Padded:
+class Padded(NamedTuple):
     """A window moved right and down by whole pixels: a square of the window with a border around it.
 
     `colour`: the border's in each channel, levels; None: the window mirrored at its edge, which is not repeated.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Resize:
+class Resize(NamedTuple):
     """A domain of a picture that is resized, antialiased, and the window of the result that is wanted.
 
     The domain (`left`, `top`, `width`, `height`) is in pixels of the picture, of which `across` and `down` make one of

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.scan import THREADS, fingerprint
 from cnnbench.runtime.cache import cache_folder, is_own, own_cache_folder, remove_abandoned
@@ -61,17 +62,18 @@ def side_index_file(index: Path) -> Path:
     return index.with_name(f"{index.name}-decoder")
 
 
-def find_side_index(root: Path, split: str) -> Path | None:
-    """The side index of a split that nobody else can have written; None if there is none."""
+def find_side_indices(root: Path, split: str) -> tuple[Place, ...]:
+    """The side indices of a split that nobody else can have written."""
+    found = []
     with suppress(OSError, UserError):
         path = side_index_file(beside_file(root, split))
         if path.is_file() and is_own(path, root):
-            return path
+            found.append(Place(path))
     with suppress(OSError, UserError):
         path = side_index_file(cache_file(root, split))
         if path.is_file() and is_own(path) and is_own(path.parent):
-            return path
-    return None
+            found.append(Place(path))
+    return tuple(found)
 
 
 def find(root: Path, split: str, layout: str) -> tuple[Path, Listing] | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from cnnbench.config.data import SourceConfig, is_synthetic
+from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.layouts import (
     cifar,
     class_folders,
@@ -71,16 +72,17 @@ def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = N
     `classes`: the known classes, in the order of their labels; by default those that `data` chooses. A class of the
     split that is not among them is an error, unless `data` chooses classes. `anew`: an index is not trusted.
     """
-    path, side_index = data.given_path, None
+    path = data.given_path
+    side_indices: tuple[Place, ...] = ()
     if shards.is_pattern(path):
         with foreign(path):
             listing = shards.list_pattern(path, split)
     else:
         root = data_folder(path)
         listing = list_anew(root, split, find_layout(root)) if anew else read_listing(root, split)
-        side_index = index.find_side_index(root, split)
+        side_indices = index.find_side_indices(root, split)
     with foreign(f"the classes of {path}"):
-        return replace(subset(listing, data, split, classes), side_index=side_index)
+        return replace(subset(listing, data, split, classes), side_indices=side_indices)
 
 
 def read_listing(root: Path, split: str) -> Listing:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from cnnbench.config.data import MOST_MEGAPIXELS
+from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.layouts.account import Account
 from cnnbench.data.storage.files import Storage
 from cnnbench.data.storage.ranges import Ranges
@@ -19,8 +20,8 @@ class Split:
     """Flat arrays, which forked workers share without copying.
 
     `labels` are int64 (n,), indices into `classes`; image i has number `numbers[i]` in `storage`, which may hold more.
-    `account` says what was left out of it; an image of more than `max_megapixels` counts as broken; `side_index` is
-    the file with the entry points of its JPEG files. `border`: pixels around each image that are no part of it.
+    `account` says what was left out of it; an image of more than `max_megapixels` counts as broken; `side_indices`
+    are where the entry points of its JPEG files lie. `border`: pixels around each image that are no part of it.
     `competing`, int64 (classes,), of a test: which classes compete: those of one number are one answer, -1 takes no
     part; None: all do.
     """
@@ -31,7 +32,7 @@ class Split:
     storage: Storage
     account: Account = Account()
     max_megapixels: float = MOST_MEGAPIXELS
-    side_index: Path | None = None
+    side_indices: tuple[Place, ...] = ()
     border: int = 0
     competing: np.ndarray | None = None
 
@@ -65,3 +66,13 @@ class Split:
     def path(self, index: int) -> str:
         """What lists and results call image `index`: SPLIT/CLASS/FILE, or ARCHIVE/FILE."""
         return self.storage.path(int(self.numbers[index]))
+
+
+class ImageName(NamedTuple):
+    """What messages call image `number` of `split`, put together only where there is a message."""
+
+    split: Split
+    number: int
+
+    def __str__(self) -> str:
+        return self.split.name(self.number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,4 +77,4 @@ def within(picture: Picture, border: int) -> Picture:
     def region(left: int, top: int, width: int, height: int) -> np.ndarray:
         return picture.region(left + border, top + border, width, height)
 
-    return replace(picture, width=width, height=height, region=region, resize=None)
+    return picture._replace(width=width, height=height, region=region, resize=None)

@@ -42,7 +42,7 @@ def engine_for(split: Split, name: str) -> str:
 def engine_in_words(split: Split, name: str) -> str:
     """The engine of `split`, and whether it has a side index to go by."""
     engine = engine_for(split, name)
-    return f"{engine} with a side index" if engine == "native" and split.side_index is not None else engine
+    return f"{engine} with a side index" if engine == "native" and split.side_indices else engine
 
 
 def remembered(engines: list[str]) -> dict[str, float] | None:

@@ -36,7 +36,7 @@ class FullImages:
         self.order = [[image] for batch in order for image in batch]
         self.workers = max(1, workers)
         self.broken: dict[int, str] = {}
-        self._open = make_engine(engine_for(split, data.engine), side_index=split.side_index)
+        self._open = make_engine(engine_for(split, data.engine), side_indices=split.side_indices)
 
     def __enter__(self) -> FullImages:
         return self

@@ -20,7 +20,7 @@ import torch
 from cnnbench.config.data import MOST_SECONDS, DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine
 from cnnbench.data.decode.picture import Engine, Undecided, open_picture
-from cnnbench.data.layouts.split import Split
+from cnnbench.data.layouts.split import ImageName, Split
 from cnnbench.data.loading.fastest import engine_for
 from cnnbench.data.loading.fence import Fence
 from cnnbench.data.loading.sampler import SampleKey
@@ -63,7 +63,7 @@ class ImageMaker:
 
     @cached_property
     def _open(self) -> Engine:
-        return make_engine(choose_engine(self.engine), self.loose, self.split.side_index)
+        return make_engine(choose_engine(self.engine), self.loose, self.split.side_indices)
 
     def fill(self, chosen: list[SampleKey], batch: Batch, fence: Fence | None = None) -> list[tuple[int, str]]:
         """Make the images `chosen` in `batch`; the numbers of those that are broken, and why. UserError if that cannot
@@ -109,7 +109,8 @@ class ImageMaker:
         ahead: dict[int, bytes],
     ) -> None:
         """Make image `index` in `slot` and `parameters`. UserError if it is broken."""
-        content, name = ahead[index] if index in ahead else self.split.read(index), self.split.name(index)
+        content = ahead[index] if index in ahead else self.split.read(index)
+        name = ImageName(self.split, index)
         try:
             picture = open_picture(content, name, self._open, self.split.max_megapixels)
             self.transform(picture, draw, index, slot, parameters)

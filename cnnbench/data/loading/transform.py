@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.data.augment.crop import training_part
-from cnnbench.data.augment.draws import apply_all, draw_all, row, row_width
+from cnnbench.data.augment.draws import Step, apply_all, drawn, row, row_width, steps
 from cnnbench.data.decode.evaluation_crops import CROP_SETS
 from cnnbench.data.decode.inception_crop import central_share, squashed
 from cnnbench.data.decode.picture import Picture, from_pixels
@@ -59,21 +60,25 @@ class TrainingTransform:
     def side(self, draw: int) -> int:
         return self.sides[draw // self.augment.repeats] if self.sides else self.size
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         return row_width(self.augment) if self.augment.device == "gpu" else 0
 
+    @cached_property
+    def _steps(self) -> tuple[list[Step], list[Step]]:
+        return steps(self.augment)
+
     def __call__(self, picture: Picture, draw: int, index: int, slot: np.ndarray, parameters: np.ndarray) -> None:
-        random, augment = image_random(self.seed, draw, index), self.augment
-        before, after = draw_all(augment, random)
+        random = image_random(self.seed, draw, index)
+        before, after = (drawn(steps, random) for steps in self._steps)
         if before:
             pixels = picture.region(0, 0, picture.width, picture.height)
             picture = from_pixels(apply_all(pixels, before))
-        part = training_part(picture.width, picture.height, augment.crop, len(slot), self.arch, random)
+        part = training_part(picture.width, picture.height, self.augment.crop, len(slot), self.arch, random)
         mirrored = not self.parameters and after[:1] == [("flip", ())]  # costs nothing while a crop is resized
         pixels = cut(picture, part, self.arch.interpolation, self.loose, slot, mirrored)
         if self.parameters:
-            parameters[:] = row(augment, after)
+            parameters[:] = row(self.augment, after)
         else:
             pixels = apply_all(pixels, after[mirrored:])
         if pixels is not slot:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -84,7 +85,12 @@ class Files:
             raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
     def name(self, number: int) -> str:
-        return os.path.join(self.root, self.names[number])
+        return self._folder + self.names[number]
+
+    @cached_property
+    def _folder(self) -> str:
+        """The root with what stands between it and a name, if anything does; joined once, not for each image."""
+        return os.path.join(self.root, "")
 
     def path(self, number: int) -> str:
         return f"{os.path.basename(self.root)}/{self.names[number]}"

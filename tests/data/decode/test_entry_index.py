@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -9,16 +10,17 @@ import numpy as np
 import odd_pictures
 import pytest
 from photos import encoded, mosaic
+from PIL import Image
 
 from cnnbench.data.commands.decoder_index import DIFFERENT, INDEXED, OTHER, Finder
-from cnnbench.data.decode import entry_index, jpeg_engines
+from cnnbench.data.decode import jpeg_engines
 from cnnbench.data.decode.engines import make_engine
-from cnnbench.data.decode.entry_index import EVERY, REFERENCE, open_index, to_keep, writing_index
+from cnnbench.data.decode.entry_index import EVERY, REFERENCE, EntryIndex, Place, open_indices, writing_index
 from cnnbench.data.decode.native import library
-from cnnbench.data.decode.native.library import EntryPoints, Library
+from cnnbench.data.decode.native.library import ENTRY_BYTES, Library
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.pillow_engine import pillow
-from cnnbench.data.layouts.index import find_side_index
+from cnnbench.data.layouts.index import find_side_indices
 from cnnbench.data.layouts.read import read_listing
 
 BOX = (150, 100, 60, 70)
@@ -40,30 +42,40 @@ def files(sample) -> list[bytes]:
 
 @pytest.fixture
 def path(native, files, tmp_path) -> Path:
-    with writing_index(tmp_path / "index", 0o600) as index:
+    with writing_index(tmp_path / "index", 0o600, native) as index:
         for content in files[:2]:
-            index.add(to_keep(native.key(content), native.entry_points(content, EVERY)))
-        index.add(to_keep(native.key(files[2]), None))
-        index.add(to_keep(native.key(files[0]), native.entry_points(files[0], EVERY)))  # a copy
+            index.add(native.key(content), native.entry_points(content, EVERY))
+        index.add(native.key(files[2]), REFERENCE)
+        index.add(native.key(files[0]), native.entry_points(files[0], EVERY))  # a copy
     return tmp_path / "index"
 
 
 def pixels_of(content: bytes, path: Path | None) -> np.ndarray:
-    return open_picture(content, "x", make_engine("native", side_index=path)).region(*BOX)
+    places = () if path is None else (Place(path),)
+    return open_picture(content, "x", make_engine("native", side_indices=places)).region(*BOX)
+
+
+def opened(native: Library, *paths: Path) -> EntryIndex:
+    return open_indices([Place(path) for path in paths], native)
+
+
+def kept_of(native: Library, index: EntryIndex, content: bytes) -> tuple[int, bytes] | None:
+    """The spacing and the bytes of a file's entry points; None where it is left to the reference decoder."""
+    look = native.look(content, index.for_library)
+    if look is None:
+        return None
+    return look.entries.every, ctypes.string_at(look.entries.bytes, look.entries.count * ENTRY_BYTES)
 
 
 def test_entry_points_are_found_by_content(native, files, path):
-    index = open_index(path)
-    assert index is not None
+    index = opened(native, path)
     assert len(index) == 3
-    found = index.find(native.key(files[1]))
-    assert isinstance(found, EntryPoints)
-    made = native.entry_points(files[1], EVERY)
-    assert made is not None
-    assert np.array_equal(found.positions, made.positions)
-    assert np.array_equal(found.dc, made.dc)
-    assert index.find(native.key(files[2])) == REFERENCE
-    assert index.find(native.key(files[0] + b"x")) is None
+    for content in files[:2]:
+        made = native.entry_points(content, EVERY)
+        assert made is not None
+        assert kept_of(native, index, content) == (EVERY, made.bytes)
+    assert kept_of(native, index, files[2]) is None
+    assert kept_of(native, index, files[0] + b"x") == (0, b"")
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -80,32 +92,45 @@ def test_every_byte_of_a_file_is_in_its_key(native, files):
 def test_boxes_decoded_by_way_of_entries_have_the_same_pixels(files, path):
     for content in files:
         assert np.array_equal(pixels_of(content, path), open_picture(content, "x", pillow).region(*BOX))
-    assert jpeg_engines.native(False, path)(files[2]) is None  # left to the reference
-    assert jpeg_engines.native(False, None)(files[2]) is not None
+    assert jpeg_engines.native(False, [Place(path)])(files[2]) is None  # left to the reference
+    assert jpeg_engines.native(False, [])(files[2]) is not None
 
 
-def test_a_damaged_index_costs_time_and_no_pixels(files, path, tmp_path):
+def test_several_side_indices_are_one(native, files, path, tmp_path):
+    """As those of packed files, one each; of a file in two of them either entries serve."""
+    others = []
+    for number, content in enumerate((files[0], encoded(Image.new("RGB", (64, 64))))):
+        with writing_index(tmp_path / str(number), 0o600, native) as index:
+            index.add(native.key(content), native.entry_points(content, EVERY))
+        others.append(tmp_path / str(number))
+    joined = opened(native, path, *others, tmp_path / "none")
+    assert len(joined) == 4
+    for content in (*files[:2], encoded(Image.new("RGB", (64, 64)))):
+        made = native.entry_points(content, EVERY)
+        assert made is not None
+        assert kept_of(native, joined, content) == (EVERY, made.bytes)
+
+
+def test_a_damaged_index_costs_time_and_no_pixels(native, files, path, tmp_path):
     whole = path.read_bytes()
     expected = [open_picture(content, "x", pillow).region(*BOX) for content in files]
     unusable, other = 0, tmp_path / "damaged"
     for place in range(0, len(whole), 61):
         other.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
-        unusable += open_index(other) is None
+        unusable += len(opened(native, other)) == 0
         for content, pixels in zip(files, expected, strict=True):
             assert np.array_equal(pixels_of(content, other), pixels)
     assert unusable > 0
     for content in (b"", b"x" * 1000, whole[:-1], whole[:50]):
         other.write_bytes(content)
-        assert open_index(other) is None
-    assert open_index(tmp_path / "none") is None
+        assert len(opened(native, other)) == 0
+    assert len(opened(native, tmp_path / "none")) == 0
 
 
-def test_an_empty_index_is_one(tmp_path):
-    with writing_index(tmp_path / "index", 0o600):
+def test_an_empty_index_is_one(native, files, tmp_path):
+    with writing_index(tmp_path / "index", 0o600, native):
         pass
-    index = open_index(tmp_path / "index")
-    assert index is not None
-    assert index.find(123) is None
+    assert kept_of(native, opened(native, tmp_path / "index"), files[0]) == (0, b"")
 
 
 def test_the_command_makes_it_and_training_finds_it(native, command, files, tmp_path, monkeypatch):
@@ -119,14 +144,13 @@ def test_the_command_makes_it_and_training_finds_it(native, command, files, tmp_
     done = command("data", "index", f"data={data}", "decoder=true", "workers=0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("decoder: 3 with entry points, 2 of other kinds") == 2
-    found = find_side_index(data, "train")
-    assert found is not None
-    assert found.parent.parent == tmp_path / "cache"
-    os.chmod(found, 0o666)
-    assert find_side_index(data, "train") is None, "anybody could have written it"
+    (found,) = find_side_indices(data, "train")
+    assert found.path.parent.parent == tmp_path / "cache"
+    os.chmod(found.path, 0o666)
+    assert not find_side_indices(data, "train"), "anybody could have written it"
     done = command("data", "index", f"data={data}", "decoder=true", "beside=true", "split=val", "workers=0")
     assert done.returncode == 0, done.stderr
-    assert find_side_index(data, "val") == data / ".cnnbench-index-val-decoder"
+    assert find_side_indices(data, "val")[0] == Place(data / ".cnnbench-index-val-decoder")
     assert command("data", "index", f"data={data}").stdout.count("2 own classes, 5 images") == 2, (
         "not taken for a picture"
     )
@@ -144,4 +168,4 @@ def test_files_that_come_out_otherwise_are_left_to_the_reference(native, files, 
     kind, kept = finder(0)
     assert kind == DIFFERENT
     assert kept is not None
-    assert kept.every == entry_index.REFERENCE
+    assert kept[1] == REFERENCE

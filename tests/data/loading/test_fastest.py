@@ -9,6 +9,7 @@ import odd_pictures
 import pytest
 
 from cnnbench.config.data import DataConfig
+from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading import fastest
@@ -46,7 +47,7 @@ def test_it_is_measured_once_and_the_fastest_is_taken(tmp_path, cache, monkeypat
         write_json(cache / "engines.json", {fastest._machine(): {slow: 2.0, quick: 1.0}})
         assert fastest.engine_for(split, "auto") == quick
     assert fastest.engine_for(split, "pillow") == "pillow"
-    indexed = replace(split, side_index=tmp_path)
+    indexed = replace(split, side_indices=(Place(tmp_path),))
     assert fastest.engine_in_words(indexed, "native") == "native with a side index"
     assert fastest.engine_in_words(indexed, "pillow") == fastest.engine_in_words(split, "pillow") == "pillow"
 

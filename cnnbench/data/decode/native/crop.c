@@ -60,8 +60,6 @@ void cnnbench_free(struct decoder *decoder) {
 
 int cnnbench_vector(void) { return avx2_is_here(); }
 
-int cnnbench_size(const uint8_t *content, size_t length, int32_t size[3]) { return read_size(content, length, size); }
-
 static enum result open_file(struct decoder *decoder, const uint8_t *content, size_t length) {
   size_t codes;
   enum result result = read_frame(&decoder->frame, content, length, &codes);
@@ -92,7 +90,7 @@ static enum result plan_row(struct decoder *decoder, const struct area *area, co
                             bool whole, int16_t *out) {
   const struct frame *frame = &decoder->frame;
   int piece = frame->mcu_columns;
-  if (!whole && index->every) piece = index->every / frame->across;
+  if (!whole && index->kept.every) piece = index->kept.every / frame->across;
   if (!whole && index->all) piece = (area->last_column - area->first_column) / WAYS + 1;
   for (int x = area->first_column, stop; x <= area->last_column; x = stop) {
     stop = x - x % piece + piece;
@@ -108,7 +106,7 @@ static enum result plan_row(struct decoder *decoder, const struct area *area, co
 /* The planes of an area, in bands. */
 static enum result decode_area(struct decoder *decoder, const struct area *area, struct index *index) {
   const struct frame *frame = &decoder->frame;
-  if (!index->every && !frame->restart) {
+  if (!index->kept.every && !frame->restart) {
     enum result result = sweep(decoder, (long)area->last_row * frame->mcu_columns + area->last_column);
     if (result) return result;
     index->all = decoder->sweep.log;
@@ -196,8 +194,14 @@ static bool lies_within(int left, int top, int width, int height, const struct f
   return left >= 0 && top >= 0 && width >= 1 && height >= 1 && left <= frame->width - width && top <= frame->height - height;
 }
 
-int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length, const struct crop *crop, int every,
-                  const uint32_t *positions, const int16_t *dc, uint8_t *out) {
+/* `entries` where they are any. */
+static struct index index_of(const struct entries *entries) {
+  bool any = entries->every >= 2 && entries->every % 2 == 0;
+  return (struct index){any ? *entries : (struct entries){0, 0, NULL}, NULL};
+}
+
+int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length, const struct entries *entries,
+                  const struct crop *crop, uint8_t *out) {
   enum result result = open_file(decoder, content, length);
   if (result) return result;
   if (!lies_within(crop->left, crop->top, crop->width, crop->height, &decoder->frame)) return NOT_TAKEN;
@@ -206,20 +210,20 @@ int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length
   int left = crop->left + across->first, top = crop->top + down->first;
   struct area area;
   if (!make_area(&area, &decoder->planes, &decoder->frame, left, top, across->inputs, down->inputs)) return NO_MEMORY;
-  struct index index = {every, positions, dc, NULL};
+  struct index index = index_of(entries);
   result = decode_area(decoder, &area, &index);
   if (result) return result;
   struct source source = {&area, NULL, 0, decoder->frame.components, left, top, across->inputs};
   return resize(decoder, &source, out);
 }
 
-int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t length, int left, int top, int width,
-                    int height, int every, const uint32_t *positions, const int16_t *dc, uint8_t *out) {
+int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t length, const struct entries *entries, int left,
+                    int top, int width, int height, uint8_t *out) {
   enum result result = open_file(decoder, content, length);
   if (result) return result;
   if (!lies_within(left, top, width, height, &decoder->frame)) return NOT_TAKEN;
   struct area area;
-  struct index index = {every, positions, dc, NULL};
+  struct index index = index_of(entries);
   size_t wide = 4 * (size_t)width + 4 * GUARD;
   if (!make_area(&area, &decoder->planes, &decoder->frame, left, top, width, height)) return NO_MEMORY;
   if (!grow(&decoder->rows.bytes, &decoder->rows.room, wide)) return NO_MEMORY;
@@ -241,7 +245,7 @@ int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t leng
 /* Where MCU `mcu` begins, of a scan with restart marks, of which all before are decoded and thrown away. */
 static enum result walk_to(struct decoder *decoder, long mcu, struct entry *entry) {
   const struct frame *frame = &decoder->frame;
-  const struct index none = {0, NULL, NULL, NULL};
+  const struct index none = {{0, 0, NULL}, NULL};
   enum result result = DONE;
   if (mcu > decoder->plan.at)
     result = plan_add(&decoder->plan, frame, &decoder->scan, &none, decoder->plan.at, mcu, NULL);
@@ -253,25 +257,31 @@ static enum result walk_to(struct decoder *decoder, long mcu, struct entry *entr
   return DONE;
 }
 
-int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room,
-                   uint32_t *positions, int16_t *dc) {
+static void write_little(uint8_t *at, uint32_t value, int bytes) {
+  for (int i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> 8 * i);
+}
+
+int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room, uint8_t *out) {
   enum result result = open_file(decoder, content, length);
   const struct frame *frame = &decoder->frame;
   if (result) return -(int)result;
   long mcus = (long)frame->mcu_rows * frame->mcu_columns;
   every /= frame->across; /* in MCUs */
-  if ((frame->mcu_columns + every - 1) / every * frame->mcu_rows > room) return -NO_MEMORY;
+  int count = (frame->mcu_columns + every - 1) / every * frame->mcu_rows;
+  if (count > room) return -NO_MEMORY;
   if (!frame->restart && (result = sweep(decoder, mcus))) return -(int)result;
   plan_start(&decoder->plan);
-  int count = 0;
+  uint8_t *dc = out + 4 * (size_t)count;
   for (long mcu = 0, column; mcu < mcus; mcu += column + every < frame->mcu_columns ? every : frame->mcu_columns - column) {
     column = mcu % frame->mcu_columns;
     struct entry entry;
     if (frame->restart) result = walk_to(decoder, mcu, &entry);
     else entry = decoder->sweep.log[mcu];
     if (result) return -(int)result;
-    positions[count] = entry.position;
-    memcpy(dc + 3 * count++, entry.dc, sizeof entry.dc);
+    write_little(out, entry.position, 4);
+    for (int i = 0; i < 3; i++) write_little(dc + 2 * i, (uint16_t)entry.dc[i], 2);
+    out += 4;
+    dc += 6;
   }
   struct entry end;
   if (frame->restart && (result = walk_to(decoder, mcus, &end)) != DONE) return -(int)result;

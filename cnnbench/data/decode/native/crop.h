@@ -1,4 +1,4 @@
-/* The functions that Python calls (native_engine.py), and the fuzzer. */
+/* The functions that Python calls (library.py), and the fuzzer. */
 #ifndef CNNBENCH_CROP_H
 #define CNNBENCH_CROP_H
 #include "jpeg.h"
@@ -8,8 +8,25 @@ struct decoder; /* memory of one thread, which grows with the largest picture */
 /* A domain of the picture (left, top, width, height) is resized at `across` and `down` input pixels per output pixel;
    of the result columns first_column .. and rows first_row .. are wanted; `mirrored`: left to right. */
 struct crop {
+  int32_t left, top, width, height;
   double across, down;
-  int32_t left, top, width, height, first_column, first_row, columns, rows, cubic, mirrored;
+  int32_t first_column, first_row, columns, rows, cubic, mirrored;
+};
+
+/* The entry points of `files` files, by their keys, which are sorted: where those of each lie, how many they are, the key of
+   these bytes, and the columns of blocks between them, 0: another decoder is to be asked. */
+struct side_index {
+  uint64_t files;
+  const uint64_t *keys, *places, *sums;
+  const uint32_t *counts;
+  const uint16_t *spacings;
+};
+
+/* What is known of a file before it is decoded; `key`: 0 without an index. */
+struct look {
+  int32_t width, height, components;
+  uint64_t key;
+  struct entries entries;
 };
 
 #ifdef _WIN32
@@ -24,19 +41,19 @@ PUBLIC void cnnbench_free(struct decoder *decoder);
 /* Whether the processor has what the vector code needs. */
 PUBLIC int cnnbench_vector(void);
 
-/* Width, height and components of a file that may be taken; an enum result. */
-PUBLIC int cnnbench_size(const uint8_t *content, size_t length, int32_t size[3]);
-/* 64 bits that tell a file from others (key.c). */
+/* Looks at a file that may be taken, which has one scan, and for it into `index`, or NULL; an enum result. */
+PUBLIC int cnnbench_look(const struct side_index *index, const uint8_t *content, size_t length, struct look *look);
+/* 64 bits that tell a file from others (side_index.c). */
 PUBLIC uint64_t cnnbench_key(const uint8_t *content, size_t length);
-/* `out`: uint8 (rows, columns, components). `positions` and `dc` as in struct index, or `every` = 0. */
-PUBLIC int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length, const struct crop *crop, int every,
-                         const uint32_t *positions, const int16_t *dc, uint8_t *out);
+/* `out`: uint8 (rows, columns, components). */
+PUBLIC int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t length, const struct entries *entries,
+                         const struct crop *crop, uint8_t *out);
 /* The rectangle itself, uint8 (height, width, components). */
-PUBLIC int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t length, int left, int top, int width,
-                           int height, int every, const uint32_t *positions, const int16_t *dc, uint8_t *out);
-/* An index of the whole file; `room`: entries at `positions`. The number of entries, or minus an enum result. */
-PUBLIC int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room,
-                          uint32_t *positions, int16_t *dc);
+PUBLIC int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t length, const struct entries *entries,
+                           int left, int top, int width, int height, uint8_t *out);
+/* The entry points of the whole file, written as struct entries has them to `out`, with room for so many. Their number, or
+   minus an enum result. */
+PUBLIC int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room, uint8_t *out);
 /* The same crop of pixels uint8 (H, W, `channels`, 1 or 3) whose rows lie `stride` bytes apart. */
 PUBLIC int cnnbench_resize(struct decoder *decoder, const uint8_t *pixels, size_t stride, int channels,
                            const struct crop *crop, uint8_t *out);

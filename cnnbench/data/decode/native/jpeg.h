@@ -12,7 +12,7 @@
      rows.h      planes -> rows of RGBX
      filter.c    weights of the antialiased resize
      crop.c      the functions that Python calls
-     key.c       what the side index finds a file by
+     side_index.c  what is known of a file, and where its entry points lie
    walk.h, entropy.h and rows.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
    portable.c and avx2.c.
 
@@ -81,12 +81,18 @@ struct entry {
   int16_t dc[3], damaged;
 };
 
-/* Entries every `every` columns of blocks (8 pixels), an even number, in each row of MCUs, from its first; 0: none. */
+/* Where decoding of a file can begin: every `every` columns of blocks (8 pixels), an even number, in each row of MCUs, from
+   its first; 0: nowhere. `bytes`, of any alignment, little-endian: positions uint32 (count), predictors int16 (count, 3). */
+struct entries {
+  int32_t every, count;
+  const uint8_t *bytes;
+};
+
+enum { ENTRY_BYTES = 10 };
+
 struct index {
-  int every;
-  const uint32_t *positions; /* (MCU rows, entries of a row) */
-  const int16_t *dc;         /* (MCU rows, entries of a row, 3) */
-  const struct entry *all;   /* of every MCU that may be asked for, instead; or NULL */
+  struct entries kept;
+  const struct entry *all; /* of every MCU that may be asked for, instead; or NULL */
 };
 
 /* A walk over the codes from MCU to MCU, on from the last one in its log. It ends with an MCU that begins at `limit`, in

@@ -4,12 +4,12 @@ version, and building it needs a compiler but no headers of Python. While it wor
 from __future__ import annotations
 
 import ctypes
+import struct
 import threading
-from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_size_t, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
-from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -18,28 +18,50 @@ from cnnbench.data.decode.resize import Resize
 
 DONE = 0  # of enum result in jpeg.h
 NAME = "_library"
-WINDOW = ("left", "top", "width", "height", "first_column", "first_row", "columns", "rows")
-_places = attrgetter(*WINDOW)
+CROP = struct.Struct("4i2d6i")  # struct crop of crop.h, whose fields are those of Resize
+ENTRY_BYTES = 10  # as in jpeg.h
 
 
-class Crop(ctypes.Structure):
-    """struct crop of crop.h."""
+class Entries(ctypes.Structure):
+    """struct entries of jpeg.h: where decoding of one file can begin, every `every` columns of blocks (8 pixels) of
+    each row of MCUs."""
 
+    _fields_ = [("every", c_int32), ("count", c_int32), ("bytes", c_void_p)]
+
+
+NO_ENTRIES = Entries()
+
+
+class SideIndex(ctypes.Structure):
+    """struct side_index of crop.h; `owner` has the arrays."""
+
+    owner: object
+    _fields_ = [("files", c_uint64), *((name, c_void_p) for name in ("keys", "places", "sums", "counts", "spacings"))]
+
+
+class Look(ctypes.Structure):
+    """struct look of crop.h: what is known of a file before it is decoded. `index` has the entries."""
+
+    index: SideIndex | None
     _fields_ = [
-        *((name, c_double) for name in ("across", "down")),
-        *((name, c_int32) for name in (*WINDOW, "cubic", "mirrored")),
+        *((name, c_int32) for name in ("width", "height", "components")),
+        ("key", c_uint64),
+        ("entries", Entries),
     ]
 
 
 @dataclass(frozen=True)
 class EntryPoints:
-    """Where decoding of one file can begin, every `every` columns of blocks (8 pixels; an even number) of each row of
-    MCUs: `positions` uint32 (entries,), bits of the scan without its stuffing, and `dc` int16 (entries, 3), the
-    predictors of the components."""
+    """Entries as they are kept: `bytes` are positions uint32 (entries,), bits of the scan without its stuffing, then
+    the predictors of the components, int16 (entries, 3)."""
 
     every: int
-    positions: np.ndarray
-    dc: np.ndarray
+    bytes: bytes
+
+    @property
+    def entries(self) -> Entries:
+        """For the functions of the library, as long as this object is there."""
+        return Entries(self.every, len(self.bytes) // ENTRY_BYTES, address(np.frombuffer(self.bytes, np.uint8)))
 
 
 class Library:
@@ -60,29 +82,28 @@ class Library:
         """What the code runs with, in words."""
         return "AVX2" if not self.portable and self.functions.cnnbench_vector() else "portable"
 
-    def size(self, content: bytes) -> tuple[int, int, int] | None:
-        """Width, height and channels of a JPEG file, by its header; None where another decoder is asked."""
-        size = (c_int32 * 3)()
-        done = self.functions.cnnbench_size(content, len(content), size) == DONE
-        return (size[0], size[1], size[2]) if done else None
+    def look(self, content: bytes, index: SideIndex | None = None) -> Look | None:
+        """Width, height and channels of a JPEG file, by its header, and its entry points; None where another decoder is
+        asked."""
+        look = Look()
+        look.index = index
+        return look if self.functions.cnnbench_look(index, content, len(content), look) == DONE else None
 
     def key(self, content: bytes) -> int:
         """64 bits that tell `content` from other files: a hash of its length and its bytes."""
         return int(self.functions.cnnbench_key(content, len(content)))
 
     def region(
-        self, content: bytes, box: tuple[int, int, int, int], out: np.ndarray, entries: EntryPoints | None = None
+        self, content: bytes, box: tuple[int, int, int, int], out: np.ndarray, entries: Entries = NO_ENTRIES
     ) -> bool:
         """Whether `out`, uint8 (height, width, C), now holds the pixels of `box` (left, top, width, height)."""
-        index = _index(entries)
-        result = self.functions.cnnbench_region(self._decoder(), content, len(content), *box, *index, _address(out))
-        return bool(result == DONE)
+        function = self.functions.cnnbench_region
+        return bool(function(self._decoder(), content, len(content), entries, *box, address(out)) == DONE)
 
-    def crop(self, content: bytes, wanted: Resize, out: np.ndarray, entries: EntryPoints | None = None) -> bool:
+    def crop(self, content: bytes, wanted: Resize, out: np.ndarray, entries: Entries = NO_ENTRIES) -> bool:
         """Whether `out`, uint8 (rows, columns, C), now holds what is `wanted`."""
-        crop, index = _crop(wanted), _index(entries)
-        result = self.functions.cnnbench_crop(self._decoder(), content, len(content), crop, *index, _address(out))
-        return bool(result == DONE)
+        function = self.functions.cnnbench_crop
+        return bool(function(self._decoder(), content, len(content), entries, _crop(wanted), address(out)) == DONE)
 
     def resize(self, pixels: np.ndarray, wanted: Resize, out: np.ndarray) -> bool:
         """The same of `pixels` uint8 (H, W, C), C = 1 or 3, whose rows may lie apart."""
@@ -91,19 +112,19 @@ class Library:
         rows, columns, apart = pixels.strides
         if not inside or channels not in (1, 3) or rows < 0 or columns != channels or (channels == 3 and apart != 1):
             return False
-        arguments = _address(pixels), rows, channels, _crop(wanted), _address(out)
+        arguments = address(pixels), rows, channels, _crop(wanted), address(out)
         return bool(self.functions.cnnbench_resize(self._decoder(), *arguments) == DONE)
 
     def entry_points(self, content: bytes, every: int) -> EntryPoints | None:
         """The entry points of a whole file; None if it is not taken, or damaged."""
-        size = self.size(content)
-        if size is None:
+        look = self.look(content)
+        if look is None:
             return None
-        room = (size[0] // 8 // every + 2) * (size[1] // 8 + 1)
-        positions, dc = np.empty(room, np.uint32), np.empty((room, 3), np.int16)
-        arguments = content, len(content), every, room, _address(positions), _address(dc)
-        count = self.functions.cnnbench_index(self._decoder(), *arguments)
-        return EntryPoints(every, positions[:count], dc[:count]) if count > 0 else None
+        room = (look.width // 8 // every + 2) * (look.height // 8 + 1)
+        out = np.empty(room * ENTRY_BYTES, np.uint8)
+        function = self.functions.cnnbench_index
+        count = function(self._decoder(), content, len(content), every, room, address(out))
+        return EntryPoints(every, out[: count * ENTRY_BYTES].tobytes()) if count > 0 else None
 
 
 class _Decoder:
@@ -132,31 +153,28 @@ def load(portable: bool = False) -> Library | None:
     return None
 
 
-def _crop(wanted: Resize) -> Crop:
-    return Crop(wanted.across, wanted.down, *_places(wanted), wanted.interpolation == "bicubic", wanted.mirrored)
-
-
-def _address(array: np.ndarray) -> int:
+def address(array: np.ndarray) -> int:
     """Where the array lies; array.ctypes.data takes three times as long."""
     return int(array.__array_interface__["data"][0])
 
 
-def _index(entries: EntryPoints | None) -> tuple[int, int | None, int | None]:
-    return (0, None, None) if entries is None else (entries.every, _address(entries.positions), _address(entries.dc))
+def _crop(wanted: Resize) -> bytes:
+    *numbers, interpolation, mirrored = wanted
+    return CROP.pack(*numbers, interpolation == "bicubic", mirrored)
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     """`library` with the types of its functions, as crop.h has them."""
-    content, index, crop = (c_char_p, c_size_t), (c_int, c_void_p, c_void_p), POINTER(Crop)
+    content, entries, crop = (c_char_p, c_size_t), POINTER(Entries), c_char_p
     types = {
         "new": (c_void_p, c_int),
         "free": (None, c_void_p),
         "vector": (c_int,),
-        "size": (c_int, *content, POINTER(c_int32)),
+        "look": (c_int, POINTER(SideIndex), *content, POINTER(Look)),
         "key": (c_uint64, *content),
-        "region": (c_int, c_void_p, *content, c_int, c_int, c_int, c_int, *index, c_void_p),
-        "crop": (c_int, c_void_p, *content, crop, *index, c_void_p),
-        "index": (c_int, c_void_p, *content, c_int, c_int, c_void_p, c_void_p),
+        "region": (c_int, c_void_p, *content, entries, c_int, c_int, c_int, c_int, c_void_p),
+        "crop": (c_int, c_void_p, *content, entries, crop, c_void_p),
+        "index": (c_int, c_void_p, *content, c_int, c_int, c_void_p),
         "resize": (c_int, c_void_p, c_void_p, c_size_t, c_int, crop, c_void_p),
     }
     for name, (result, *arguments) in types.items():

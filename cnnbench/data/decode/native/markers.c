@@ -168,19 +168,28 @@ enum result read_frame(struct frame *frame, const uint8_t *content, size_t lengt
   return NOT_TAKEN;
 }
 
-/* Width, height and components of what may be taken; read_frame decides. */
+/* Whether a segment before the scan, of tables or of others, says nothing of what kind of file it is. */
+static bool is_passed_over(const struct segment *segment) {
+  int mark = segment->mark;
+  if (mark >= APP0 && mark <= APP15) return !is_odd(segment);
+  return mark == DQT || mark == DHT || mark == DRI || mark == COM;
+}
+
+/* Width, height and components of what may be taken, which has one scan; read_frame decides. */
 enum result read_size(const uint8_t *content, size_t length, int32_t size[3]) {
   if (length < 4 || length > MOST_BYTES || content[0] != 0xFF || content[1] != SOI) return NOT_TAKEN;
   struct segment segment;
   size_t place = 2;
+  size[2] = 0;
   while (next_segment(content, length, &place, &segment)) {
-    if (segment.mark == SOS) return NOT_TAKEN;
-    if ((segment.mark == SOF0 || segment.mark == SOF1) && segment.end - segment.at >= 6) {
+    if (segment.mark == SOS) return size[2] && segment.at < segment.end && segment.at[0] == size[2] ? DONE : NOT_TAKEN;
+    if (segment.mark == SOF0 || segment.mark == SOF1) {
+      if (size[2] || segment.end - segment.at < 6) return NOT_TAKEN;
       size[1] = two_bytes(segment.at + 1);
       size[0] = two_bytes(segment.at + 3);
       size[2] = segment.at[5];
-      return size[0] && size[1] && (size[2] == 1 || size[2] == 3) ? DONE : NOT_TAKEN;
-    }
+      if (!size[0] || !size[1] || (size[2] != 1 && size[2] != 3)) return NOT_TAKEN;
+    } else if (!is_passed_over(&segment)) return NOT_TAKEN;
   }
   return NOT_TAKEN;
 }

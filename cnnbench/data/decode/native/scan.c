@@ -69,6 +69,15 @@ void plan_start(struct plan *plan) {
   plan->open = false;
 }
 
+/* Entry `place`; false if there are fewer. */
+static bool read_entry(const struct entries *kept, long place, struct entry *entry) {
+  if (place >= kept->count) return false;
+  const uint8_t *at = kept->bytes + 4 * place, *dc = kept->bytes + 4 * (size_t)kept->count + 6 * place;
+  entry->position = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+  for (int i = 0; i < 3; i++) entry->dc[i] = (int16_t)(uint16_t)(dc[2 * i] | dc[2 * i + 1] << 8);
+  return true;
+}
+
 /* The last MCU at or before `mcu` at which decoding can begin, but for where the last run ended. */
 static long nearest(const struct frame *frame, const struct scan *scan, const struct index *index, long mcu,
                     struct entry *entry) {
@@ -79,14 +88,12 @@ static long nearest(const struct frame *frame, const struct scan *scan, const st
   }
   memset(entry, 0, sizeof *entry);
   if (frame->restart) restart = mcu - mcu % frame->restart;
-  int every = index->every / frame->across; /* in MCUs */
+  int every = index->kept.every / frame->across; /* in MCUs */
   if (every) indexed = mcu - mcu % frame->mcu_columns % every;
   if (indexed > restart) {
     int of_row = (frame->mcu_columns + every - 1) / every;
     long place = indexed / frame->mcu_columns * of_row + indexed % frame->mcu_columns / every;
-    entry->position = index->positions[place];
-    memcpy(entry->dc, index->dc + 3 * place, sizeof entry->dc);
-    return indexed;
+    if (read_entry(&index->kept, place, entry)) return indexed;
   }
   if (restart) entry->position = scan->restarts[restart / frame->restart - 1] * 8;
   return restart;

@@ -16,8 +16,9 @@ import torch
 from photos import encoded, mosaic
 from PIL import Image
 
+from cnnbench.data.decode.jpeg_structure import count_scans
 from cnnbench.data.decode.native import library
-from cnnbench.data.decode.native.library import EntryPoints, Library
+from cnnbench.data.decode.native.library import ENTRY_BYTES, NO_ENTRIES, EntryPoints, Library
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.resize import Resize
@@ -79,7 +80,8 @@ def test_pixels_of_any_box_are_those_of_the_whole(native, photo, kind):
         if kind == "4:4:0":
             content = odd_pictures.samplings()["1x2"]
         expected = whole(content)
-        indices = [None, *(entries_of(native, content, every) for every in (2, 16, 1000))]
+        kept = [entries_of(native, content, every) for every in (2, 16, 1000)]
+        indices = [NO_ENTRIES, *(one.entries for one in kept)]
         for left, top, wide, high in boxes(expected.shape[1], expected.shape[0], random, 12):
             for entries in indices:
                 out = np.empty((high, wide, expected.shape[2]), np.uint8)
@@ -133,7 +135,7 @@ def test_crops_are_torchs_antialiased_resize_in_every_byte(native, photo, interp
             expected = expected[:, ::-1] if mirrored else expected
             domain = left, top, wide, high, wide / columns, high / rows
             wanted = Resize(*domain, 0, 0, columns, rows, interpolation, mirrored)
-            for index in (None, entries):
+            for index in (NO_ENTRIES, entries.entries):
                 out = np.empty_like(expected, order="C")
                 assert native.crop(content, wanted, out, index)
                 assert np.array_equal(out, expected), wanted
@@ -192,9 +194,25 @@ def test_an_index_of_another_file_gives_no_error_beyond_the_scan(native, photo):
     one, other = encoded(photo, quality=95), encoded(photo.crop((0, 0, 100, 200)), quality=5)
     out = np.empty((205, 333, 3), np.uint8)
     assert not native.region(other, (0, 0, 333, 205), out)
-    positions = entries_of(native, one, 16)
-    assert not native.region(other, (50, 150, 50, 50), np.empty((50, 50, 3), np.uint8), positions)
+    entries = entries_of(native, one, 16)
+    assert not native.region(other, (50, 150, 50, 50), np.empty((50, 50, 3), np.uint8), entries.entries)
     assert not native.region(one, (300, 200, 40, 6), np.empty((6, 40, 3), np.uint8))
+
+
+def test_too_few_entries_cost_time_and_no_pixels(native, photo):
+    """Those that are not there are not read, wherever the memory behind them ends."""
+    content, out = encoded(photo, restart_marker_rows=5), np.empty((20, 60, 3), np.uint8)
+    whole_index = entries_of(native, content, 2)
+    for count in (0, 1, 7, len(whole_index.bytes) // ENTRY_BYTES - 1):
+        positions = np.frombuffer(whole_index.bytes, "<u4", count)
+        dc = np.frombuffer(whole_index.bytes, "<i2")[-3 * (len(whole_index.bytes) // ENTRY_BYTES) :][: 3 * count]
+        fewer = EntryPoints(2, positions.tobytes() + dc.tobytes())
+        assert native.region(content, (200, 150, 60, 20), out, fewer.entries)
+        assert np.array_equal(out, whole(content)[150:170, 200:260])
+    for every in (1, 3, -2, 0):
+        odd = EntryPoints(every, whole_index.bytes)
+        assert native.region(content, (200, 150, 60, 20), out, odd.entries)
+        assert np.array_equal(out, whole(content)[150:170, 200:260])
 
 
 def test_threads_do_not_share_what_they_work_with(photo):
@@ -231,10 +249,11 @@ def test_what_fuzzing_found_interesting_has_the_reference_decoders_verdict_and_p
         contents = [corpus.read(name)[12:] for name in corpus.namelist()]
     for content in contents:
         for native in filter(None, both):
-            size = native.size(content)
-            if size is None or size[0] * size[1] > 1e6:
+            look = native.look(content)
+            if look is None or look.width * look.height > 1e6:
                 continue
-            width, height, channels = size
+            assert count_scans(content) == 1, "which is taken for granted"
+            width, height, channels = look.width, look.height, look.components
             pixels = np.empty((height, width, channels), np.uint8)
             if native.region(content, (0, 0, width, height), pixels):
                 taken += 1
