@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnbench.config.data import MOST_MEGAPIXELS
 from cnnbench.data.decode.engines import choose_engine, make_engine
-from cnnbench.data.decode.entry_index import EVERY, REFERENCE, writing_index
-from cnnbench.data.decode.native.library import EntryPoints, Library, load
-from cnnbench.data.decode.picture import Engine, open_picture
+from cnnbench.data.decode.entry_finder import find_entries
+from cnnbench.data.decode.entry_index import REFERENCE, writing_index
+from cnnbench.data.decode.native.library import EntryPoints, load
+from cnnbench.data.decode.picture import Engine
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.parallel import map_images
@@ -38,32 +38,10 @@ class Finder:
             content = self.listing.storage.read(number)
         except UserError:
             return OTHER, None
-        if library is None or isinstance(content, np.ndarray) or (entries := _entries(library, content)) is None:
+        entries = None if isinstance(content, np.ndarray) else find_entries(content, self._reference)
+        if library is None or entries is None or isinstance(content, np.ndarray):
             return OTHER, None
-        same, key = _is_same(library, content, entries, self._reference), library.key(content)
-        return (INDEXED, (key, entries)) if same else (DIFFERENT, (key, REFERENCE))
-
-
-def _entries(library: Library, content: bytes) -> EntryPoints | None:
-    look = library.look(content)
-    if look is None or look.width * look.height > MOST_MEGAPIXELS * 1e6:
-        return None
-    return library.entry_points(content, EVERY)
-
-
-def _is_same(library: Library, content: bytes, entries: EntryPoints, reference: Engine) -> bool:
-    """Whether the whole, decoded by way of its entry points, has the reference decoder's pixels."""
-    look = library.look(content)
-    if look is None:
-        return False
-    pixels, box = np.empty((look.height, look.width, look.components), np.uint8), (0, 0, look.width, look.height)
-    if not library.region(content, box, pixels, entries.entries):
-        return False
-    try:
-        expected = open_picture(content, "", reference).region(*box)
-    except UserError:
-        return False
-    return np.array_equal(expected, pixels)
+        return DIFFERENT if entries is REFERENCE else INDEXED, (library.key(content), entries)
 
 
 def make_side_index(listing: Listing, path: Path, mode: int, workers: int | None, title: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,9 @@ from cnnbench.data.commands.difference import difference
 from cnnbench.data.commands.encode import Recipe, encode, recipe
 from cnnbench.data.commands.fenced import map_fenced
 from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
+from cnnbench.data.decode.engines import make_engine, what_is_missing
+from cnnbench.data.decode.entry_finder import find_entries
+from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import Undecided
 from cnnbench.data.layouts.read import data_folder, read_split
 from cnnbench.data.layouts.split import Split
@@ -66,7 +69,7 @@ def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, out
     """Pack one split, print its figures, and return its broken images and why they are."""
     print(f"{name}: {len(split):,} images of {config.data.path}, to be {chosen.in_words()}")
     parts = part_names(name, len(split), config.shard_size)
-    originals, packed, broken = 0, 0, []
+    originals, packed, indexed, broken = 0, 0, 0, []
     for number, (file_name, indices) in enumerate(parts.items()):
         names = [_short_name(split, index, config.data.given_path) for index in indices]
         shard = _Shard(number, len(parts), names, split.labels[indices.start : indices.stop])
@@ -80,10 +83,13 @@ def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, out
         broken += written.left_out
         if target.exists():
             originals, packed = originals + written.originals, packed + target.stat().st_size
+            indexed += written.indexed
             print(f"  {target}: {len(names) - len(written.left_out):,} images, {counted_bytes(target.stat().st_size)}")
     if originals:
         share = f"{packed / originals:.2f} of the size"
         print(f"  {counted_bytes(packed)} from {counted_bytes(originals)} of originals: {share}")
+        if chosen.form != "raw":
+            print(f"  side index: entry points of {indexed:,} images{what_is_missing()}")
     if broken and config.skip_broken:
         print(f"  left out {len(broken):,} broken images: {'; '.join(why for _, why in broken[:SHOWN])}")
     if packed and chosen.form != "original":
@@ -106,7 +112,16 @@ def _record(split: Split, chosen: Recipe, index: int) -> Record:
     except UserError as error:
         return _left_out(str(error))
     size = original.nbytes if isinstance(original, np.ndarray) else len(original)
-    return Record(encoded.content, checksum(encoded.content), encoded.shape, size)
+    record = Record(encoded.content, checksum(encoded.content), encoded.shape, size)
+    return record if chosen.form == "raw" else _with_entries(record)
+
+
+def _with_entries(record: Record) -> Record:
+    """The record with where decoding of it can begin, as far as the native decoder takes it."""
+    library, entries = load(), find_entries(record.content, make_engine("simplejpeg"))
+    if library is None or entries is None:
+        return record
+    return replace(record, entries=entries, keys=(library.key(record.content), library.key(entries.bytes)))
 
 
 def _left_out(why: str) -> Record:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnbench.data.decode.entry_index import SEAL, Kept, sealed
+from cnnbench.data.decode.native.library import ENTRY_BYTES, EntryPoints, load
 from cnnbench.data.storage.files import pack_names
 from cnnbench.data.storage.packed import (
     ARRAYS,
@@ -39,26 +41,32 @@ BUFFER = 1 << 22  # bytes
 
 @dataclass(frozen=True)
 class Record:
-    """An image on its way into a file: its packed `content`, of `original` bytes before; or why it is left out."""
+    """An image on its way into a file: its packed `content`, of `original` bytes before; or why it is left out.
+    `entries`: where decoding can begin, by the key of the content and that of their bytes."""
 
     content: bytes
     checksum: int
     shape: tuple[int, int, int]
     original: int
     kind: int = IMAGE
+    entries: EntryPoints = EntryPoints(0, b"")
+    keys: tuple[int, int] = (0, 0)
 
     def pack(self) -> bytes:
         height, width, channels = self.shape
-        length = len(self.content)
-        return RECORD.pack(length, self.checksum, height, width, self.original, channels, self.kind) + self.content
+        image = len(self.content), self.checksum, height, width, self.original, channels, self.kind
+        kept = self.entries.bytes
+        return RECORD.pack(*image, self.entries.every, len(kept), checksum(kept), *self.keys) + self.content + kept
 
 
 @dataclass(frozen=True)
 class Written:
-    """`originals`: their size, bytes; `left_out`: name of each broken image, and why."""
+    """`originals`: their size, bytes; `left_out`: name of each broken image, and why; `indexed`: images with entry
+    points."""
 
     originals: int
     left_out: list[tuple[str, str]]
+    indexed: int
 
 
 def write_file(
@@ -88,23 +96,25 @@ def write_file(
         places = _verified(file, partial, len(opening), names)
         left_out = _left_out(file, places, names)
         if skip_broken or not left_out:
-            _finish(file, opening, _index(places, labels, names, left_out))
+            _finish(file, opening, _entries(places), _index(places, labels, names, left_out))
             open_file(str(partial))
             os.replace(partial, target)
             sync(target.parent)
-    return Written(int(places["original"].sum()), left_out)
+    return Written(int(places["original"].sum()), left_out, int((places["entries"] > 0).sum()))
 
 
-PLACE = np.dtype(
-    [(name, "<i8") for name in ("start", "length", "checksum", "height", "width", "original", "channels", "kind")]
-)
+NUMBERS = (
+    *("length", "checksum", "height", "width", "original", "channels", "kind"),
+    *("spacing", "entries", "entries_checksum", "key", "sum"),
+)  # of a RECORD
+PLACE = np.dtype([("start", "<u8"), *((name, "<u8") for name in NUMBERS)])
+NOT_YET = (0, 0, 0, 0)
 
 
-def _opening(header: dict[str, Any], index: tuple[int, int, int] = (0, 0, 0)) -> bytes:
-    """Preamble and header; `index` is its checksum, start and length."""
+def _opening(header: dict[str, Any], index: tuple[int, int, int, int] = NOT_YET) -> bytes:
+    """Preamble and header; `index` is its checksum, start and length, and where the seal of the entries is."""
     text = json.dumps(header).encode()
-    stored, start, length = index
-    return PREAMBLE.pack(MAGIC, VERSION, len(text), checksum(text), stored, start, length) + text
+    return PREAMBLE.pack(MAGIC, VERSION, len(text), checksum(text), *index) + text
 
 
 def _locked(partial: Path) -> io.BufferedRandom:
@@ -140,26 +150,28 @@ def _continue_from(file: io.BufferedRandom, name: str, start: int, count: int, k
     done, end = 0, start
     with progress(f"checking {name}", count, "images") as advance:
         for place in _scan(file, start, count):
-            if place[-1] == LEFT_OUT and not keep_left_out:
+            if place["kind"] == LEFT_OUT and not keep_left_out:
                 break
-            done, end = done + 1, place[0] + place[1]
+            done, end = done + 1, int(place["start"] + place["length"] + place["entries"])
             advance()
     return done, end
 
 
-def _scan(file: io.BufferedRandom, position: int, count: int) -> Iterator[tuple[int, ...]]:
-    """The place, as PLACE, of each image up to the first that is not there whole."""
+def _scan(file: io.BufferedRandom, position: int, count: int) -> Iterator[np.ndarray]:
+    """The place, PLACE (), of each image up to the first that is not there whole."""
     file.seek(position)
     for _ in range(count):
         head = file.read(RECORD.size)
         if len(head) < RECORD.size:
             return
-        length, stored, height, width, original, channels, kind = RECORD.unpack(head)
-        content = file.read(length)
-        if len(content) < length or checksum(content) != stored:
-            return
-        yield position + RECORD.size, length, stored, height, width, original, channels, kind
-        position += RECORD.size + length
+        position += RECORD.size
+        place = np.array((position, *RECORD.unpack(head)), PLACE)
+        for length, stored in (("length", "checksum"), ("entries", "entries_checksum")):
+            content = file.read(int(place[length]))
+            if len(content) < place[length] or checksum(content) != place[stored]:
+                return
+            position += len(content)
+        yield place
 
 
 def _verified(file: io.BufferedRandom, partial: Path, start: int, names: list[str]) -> np.ndarray:
@@ -184,6 +196,14 @@ def _left_out(file: io.BufferedRandom, places: np.ndarray, names: list[str]) -> 
     return found
 
 
+def _entries(places: np.ndarray) -> list[Kept]:
+    """Where the entry points of the images are."""
+    found = places[places["key"] > 0]
+    starts, counts = found["start"] + found["length"], found["entries"] // ENTRY_BYTES
+    columns = found["key"], starts, found["sum"], counts, found["spacing"]
+    return [Kept(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
 def _index(places: np.ndarray, labels: np.ndarray, names: list[str], left_out: list[tuple[str, str]]) -> bytes:
     kept = np.flatnonzero(places["kind"] == IMAGE)
     packed, places = pack_names([names[index] for index in kept]), places[kept]
@@ -202,16 +222,21 @@ def _index(places: np.ndarray, labels: np.ndarray, names: list[str], left_out: l
     )
 
 
-def _finish(file: io.BufferedRandom, opening: bytes, index: bytes) -> None:
-    """Append the index and, once it is on the disk, name it in the preamble."""
+def _finish(file: io.BufferedRandom, opening: bytes, entries: list[Kept], index: bytes) -> None:
+    """Append the table of the entry points, and the index; once they are on the disk, name them in the preamble."""
     file.seek(0, os.SEEK_END)
+    seal, library = 0, load()
+    if entries and library is not None:
+        seal = file.tell()
+        table, words = sealed(entries, seal + SEAL.size, library)
+        file.write(words + table)
     file.write(bytes(-file.tell() % 8))  # its numbers lie on whole multiples of their size
     start = file.tell()
     file.write(index)
     _to_disk(file)
     header = json.loads(opening[PREAMBLE.size :])
     file.seek(0)
-    file.write(_opening(header, (checksum(index), start, len(index))))
+    file.write(_opening(header, (checksum(index), start, len(index), seal)))
     _to_disk(file)
 
 

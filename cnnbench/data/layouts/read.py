@@ -36,6 +36,7 @@ from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.layouts.subset import subset
 from cnnbench.data.sample.sample import sample_folder
+from cnnbench.data.storage.packed import Packed
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.foreign import foreign
 
@@ -80,7 +81,8 @@ def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = N
     else:
         root = data_folder(path)
         listing = list_anew(root, split, find_layout(root)) if anew else read_listing(root, split)
-        side_indices = index.find_side_indices(root, split)
+        own = listing.storage.side_indices if isinstance(listing.storage, Packed) else ()
+        side_indices = (*own, *index.find_side_indices(root, split))
     with foreign(f"the classes of {path}"):
         return replace(subset(listing, data, split, classes), side_indices=side_indices)
 

@@ -2,7 +2,8 @@
 
     preamble   PREAMBLE: magic, version, and where header and index are, with their checksums
     header     JSON: recipe, split, part, classes, images, source, versions; known before the first image
-    images     per image a RECORD and its bytes, so that an unfinished file shows how far it is
+    images     per image a RECORD, its bytes and its entry points, so that an unfinished file shows how far it is
+    entries    the seal and the table of the entry points (decode/entry_index.py), if there are any
     index      INDEX, then ARRAYS, the names of the originals, and as JSON the images that were left out
 
 All numbers are little-endian. The preamble names the index only once everything else is on the disk: a file without it
@@ -20,10 +21,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.storage.files import Names
 from cnnbench.data.storage.folded import folded
 from cnnbench.runtime.errors import UserError, reason
@@ -32,9 +35,12 @@ from cnnbench.runtime.system import read_at
 
 ENDING = ".cnnbench"
 MAGIC, VERSION = b"CNNBENCH", 1
-PREAMBLE = struct.Struct("<8sIIIIQQ24x")  # magic, version, header: length, checksum; index: checksum, start, length
+# magic, version; header: length, checksum; index: checksum, start, length; where the seal of the entries is, 0: none
+PREAMBLE = struct.Struct("<8sIIIIQQQ16x")
 INDEX_PLACE = 20  # where in the preamble the index is named; zeros until the file is finished
-RECORD = struct.Struct("<IIIIIBB2x")  # length, checksum, height, width, bytes of the original, channels, kind
+# length, checksum, height, width, bytes of the original, channels, kind; of the entry points: columns between them,
+# length, checksum, key of the image, key of their bytes; zeros without them
+RECORD = struct.Struct("<IIIIIBBHIIQQ")
 INDEX = struct.Struct("<QQQ")  # images, length of the names' text, length of the JSON of what was left out
 ARRAYS = (
     ("starts", "<i8", ()),
@@ -71,6 +77,7 @@ class PackedFile:
     shapes: np.ndarray
     names: Names
     left_out: list[list[str]]  # name and reason
+    seal: int  # where that of the entry points is, 0: there are none
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -138,6 +145,11 @@ class Packed:
         file = bisect_right(self.firsts, number) - 1
         return self.files[file], number - self.firsts[file]
 
+    @property
+    def side_indices(self) -> tuple[Place, ...]:
+        """The entry points that the files carry."""
+        return tuple(Place(Path(file.path), file.seal) for file in self.files if file.seal)
+
     def __reduce__(self) -> tuple:
         return _reopen, (tuple(file.path for file in self.files),)
 
@@ -158,7 +170,7 @@ def open_file(path: str) -> PackedFile:
 def _opened(path: str) -> PackedFile:
     header, after = read_header(path)
     with open(path, "rb") as file:
-        start, length, stored = _index_place(file)
+        *_, stored, start, length, seal = PREAMBLE.unpack(file.read(PREAMBLE.size))
     if not start:
         raise UserError(f"{path} is not finished: repeat the `cnnbench data pack` that began it")
     mapped = np.memmap(path, np.uint8, "r")
@@ -175,7 +187,7 @@ def _opened(path: str) -> PackedFile:
         position += size
     names = Names(index[position : position + text_length].view(np.ndarray), arrays.pop("name_ends"))
     left_out = parse_json(index[position + text_length :][:json_length].tobytes())
-    return PackedFile(path, header, mapped.view(np.ndarray), names=names, left_out=left_out, **arrays)
+    return PackedFile(path, header, mapped.view(np.ndarray), names=names, left_out=left_out, seal=seal, **arrays)
 
 
 def read_header(path: str) -> tuple[dict[str, Any], int]:
@@ -197,9 +209,3 @@ def read_header(path: str) -> tuple[dict[str, Any], int]:
         return parse_json(text), PREAMBLE.size + length
     except ValueError as error:
         raise UserError(f"{path} is damaged: {reason(error)}") from error
-
-
-def _index_place(file: io.BufferedReader) -> tuple[int, int, int]:
-    """Start, length and checksum of the index; 0 while the file is not finished."""
-    *_, stored, start, length = PREAMBLE.unpack(file.read(PREAMBLE.size))
-    return start, length, stored

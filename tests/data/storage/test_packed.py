@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import io
 import os
@@ -21,6 +22,8 @@ from PIL import Image
 from cnnbench.config.data import DataConfig, SourceConfig
 from cnnbench.config.data_commands import PackConfig
 from cnnbench.data.commands.pack import pack
+from cnnbench.data.decode.entry_index import EVERY, SEAL, open_indices
+from cnnbench.data.decode.native.library import ENTRY_BYTES, load
 from cnnbench.data.decode.reference import read_image, resize_short_side
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
@@ -105,6 +108,41 @@ def test_pixels_of_a_packed_set_can_be_packed_again_and_say_so(photos, tmp_path)
     again = packed(tmp_path / "first", tmp_path / "again", "val", form="raw", short_side=30, splits=["val"])
     assert again.storage.form == "packed pixels, short side 30, bilinear, from packed pixels, short side 40, bilinear"
     assert again.name(0).endswith("(val/n01440764/n01440764_0.JPEG)")
+
+
+@pytest.mark.parametrize("shard_size", [None, 7])
+def test_packed_jpeg_files_carry_their_entry_points(photos, tmp_path, capsys, monkeypatch, shard_size):
+    """Those of each image that the native decoder takes; a damaged table costs time, and no pixels."""
+    library = load()
+    if library is None:
+        pytest.skip("the library was not built: no C compiler here")
+    monkeypatch.setenv("CNNBENCH_CACHE", str(tmp_path / "cache"))
+    split = packed(photos, tmp_path / "jpeg", form="jpeg", short_side=40, shard_size=shard_size)
+    assert "side index: entry points of 24 images" in capsys.readouterr().out
+    assert len(split.side_indices) == len(list((tmp_path / "jpeg").glob("train*.cnnbench")))
+    index = open_indices(split.side_indices, library)
+    assert len(index) == 24
+    contents = [split.read(number) for number in range(24)]
+    for content in contents:
+        look, made = library.look(content, index.for_library), library.entry_points(content, EVERY)
+        assert look is not None
+        assert made is not None
+        assert ctypes.string_at(look.entries.bytes, look.entries.count * ENTRY_BYTES) == made.bytes
+    with open(split.side_indices[0].path, "r+b") as file:
+        file.seek(split.side_indices[0].seal + SEAL.size)
+        file.write(b"\xff")
+    again = read_split(DataConfig(path=str(tmp_path / "jpeg")), "train")
+    assert len(open_indices(again.side_indices, library)) == 24 - min(24, shard_size or 24)
+    assert [again.read(number) for number in range(24)] == contents
+
+
+def test_a_pack_without_entry_points_is_one(photos, tmp_path, monkeypatch):
+    """Pixels have none, and where there is no compiler there is nothing that finds them."""
+    assert not packed(photos, tmp_path / "raw", form="raw").side_indices
+    monkeypatch.setattr("cnnbench.data.decode.entry_finder.load", lambda: None)
+    split = packed(photos, tmp_path / "jpeg", form="jpeg", short_side=40)
+    assert not split.side_indices
+    assert len(split) == 24
 
 
 def test_a_file_may_be_given_itself_and_finds_the_other_split(photos, tmp_path):
