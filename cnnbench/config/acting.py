@@ -119,6 +119,12 @@ TABLE: tuple[Acts, ...] = (
         lambda c: c.data.workers != 0,
         "does nothing with data.workers=0",
     ),
+    Acts(
+        TrainConfig,
+        ("data.decoder_index",),
+        lambda c: c.data.engine in ("auto", "native"),
+        "does nothing with another decoder than data.engine=native",
+    ),
     Acts(TrainedConfig, ("checkpoint",), _of_a_run, "acts only with run=NAME: weights=FILE is taken as it is"),
     Acts(TrainedConfig, WEIGHTS, _has_weights, "acts only with weights=FILE: a run has its own weights"),
     Acts(TrainedConfig, ("arch.*",), lambda c: c.arch is not None, NETWORK),

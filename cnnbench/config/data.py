@@ -56,6 +56,12 @@ class DataConfig(SourceConfig):
         choices=("auto", "native", "simplejpeg", "pillow"),
         note=MAY_CHANGE,
     )
+    decoder_index: bool = key(
+        "true: find where decoding can begin in JPEG files that no side index knows, as they are met, and keep it in "
+        "the cache folder: the first epoch decodes each of them whole, twice; all later ones, of any run, are faster",
+        False,
+        note=MAY_CHANGE,
+    )
     pixels: str = key(
         "exact: antialiased, as the field's reference evaluations; loose: faster, not antialiased",
         "exact",

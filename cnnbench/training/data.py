@@ -99,7 +99,7 @@ def open_loaders(
 
         training = loader(augmented, train, [], config.images_at_once(process.world))
         apart = loader(augmented, train, [], config.bn_group or GROUP) if needs_statistics(config) else None
-        engine = engine_in_words(train, config.data.engine)
+        engine = engine_in_words(train, config.data)
         yield (
             TrainData(
                 train.classes,

@@ -71,7 +71,7 @@ def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
     stages = stage_costs(bench, config.rounds)
     passes = -(-config.loader_images // images)
     loaders = loader_costs(bench, config.rounds, max(1, workers), min(config.batch or LOADER_BATCH, images), passes)
-    engine = engine_in_words(split, config.data.engine) + what_is_missing()
+    engine = engine_in_words(split, config.data) + what_is_missing()
     about = (
         f"{config.arch.name}: {images} images of {config.data.path} ({split.storage.form}), "
         f"{bench.size} x {bench.size}, {engine}, data.pixels={config.data.pixels}"

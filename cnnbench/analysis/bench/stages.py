@@ -19,6 +19,7 @@ from cnnbench.config.data import DataConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import apply_all, draw_all, row
 from cnnbench.data.decode.engines import make_engine
+from cnnbench.data.decode.jpeg_engines import by_index
 from cnnbench.data.decode.picture import Engine, Picture, open_picture
 from cnnbench.data.decode.pillow_engine import known_formats, open_image
 from cnnbench.data.decode.region import Part, fitted, rectangle
@@ -76,7 +77,7 @@ class Decode:
 
     def __init__(self, bench: Bench) -> None:
         engine = make_engine(
-            engine_for(bench.split, bench.data.engine), bench.data.pixels == "loose", bench.split.side_indices
+            engine_for(bench.split, bench.data.engine), bench.data.pixels == "loose", by_index(bench.split.side_indices)
         )
         self.open = partial(_open, bench, engine, {index: bench.split.read(index) for index in bench.indices})
         self.interpolation = bench.arch.interpolation
@@ -91,7 +92,7 @@ class Resize:
     """Resizes parts that are decoded already."""
 
     def __init__(self, bench: Bench) -> None:
-        engine = make_engine(engine_for(bench.split, bench.data.engine), side_indices=bench.split.side_indices)
+        engine = make_engine(engine_for(bench.split, bench.data.engine), looks=by_index(bench.split.side_indices))
         contents = {index: bench.split.read(index) for index in bench.indices}
         self.rest = bench.arch.interpolation, bench.data.pixels == "loose"
         self.items = {}

@@ -6,6 +6,7 @@ The folders are looked at even where there is an index: who asks for one may kno
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def _side_index(listing: Listing, root: Path, split: str, config: DataIndexConfi
         if not config.beside:
             own_cache_folder("index")
         held = make_side_index(listing, path, mode, config.workers, f"{split}, entry points")
+    if (parts := index.side_folder(root, split)) is not None:  # which runs have made, and this one has now
+        shutil.rmtree(parts, ignore_errors=True)
     seconds = time.perf_counter() - start
     return f"decoder: {held}, {seconds:.1f} s: {path}"
 

@@ -9,14 +9,13 @@ evaluations.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
-from cnnbench.data.decode.entry_index import Place
-from cnnbench.data.decode.jpeg_engines import Opener, native, simplejpeg
+from cnnbench.data.decode.jpeg_engines import Looks, Opener, by_index, native, simplejpeg
 from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import Engine, Picture
 from cnnbench.data.decode.pillow_engine import pillow
@@ -31,7 +30,7 @@ class Kind:
     """`make` an opener for exact or loose pixels, where `is_here`; otherwise `get` says how to have it."""
 
     is_here: Callable[[], bool]
-    make: Callable[[bool, Sequence[Place]], Opener]
+    make: Callable[[bool, Looks], Opener]
     get: str
 
 
@@ -65,14 +64,14 @@ def what_is_missing() -> str:
     return "" if kind.is_here() else f" ({name} {kind.get})"
 
 
-def make_engine(name: str, loose: bool = False, side_indices: Sequence[Place] = ()) -> Engine:
+def make_engine(name: str, loose: bool = False, looks: Looks | None = None) -> Engine:
     """The engine `name` and those behind it, for any thread and for forked processes; `loose`: faster, with slightly
-    different pixels; `side_indices`: files with entry points, for the native one."""
+    different pixels; `looks`: where the native one learns its entry points."""
     engine: Engine = pillow
     names = [*ENGINES, "pillow"]
     for candidate in reversed(names[names.index(name) : -1]):
         if ENGINES[candidate].is_here():
-            engine = with_fallback(ENGINES[candidate].make(loose, side_indices), engine)
+            engine = with_fallback(ENGINES[candidate].make(loose, looks or by_index(())), engine)
     return engine
 
 

@@ -4,28 +4,39 @@ certain as Pillow does."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from cnnbench.data.decode.entry_index import Place, open_indices
 from cnnbench.data.decode.jpeg_structure import has_end, read_header
-from cnnbench.data.decode.native.library import load
+from cnnbench.data.decode.native.library import Library, Look, load
 from cnnbench.data.decode.picture import Picture
 from cnnbench.data.decode.resize import Resize
 
 Opener = Callable[[bytes], Picture | None]
+Looks = Callable[[Library], Callable[[bytes], Look | None]]  # what is known of a file before it is decoded
 
 
-def native(_: bool, side_indices: Sequence[Place]) -> Opener:
+def by_index(side_indices: Sequence[Place]) -> Looks:
+    """By the side indices at these places."""
+
+    def looks(library: Library) -> Callable[[bytes], Look | None]:
+        index = open_indices(side_indices, library).for_library if side_indices else None
+        return partial(library.look, index=index)
+
+    return looks
+
+
+def native(_: bool, looks: Looks) -> Opener:
     """The project's own decoder of the usual files, which decodes what a region needs, and resizes it on the way."""
     library = load()
     if library is None:
         return lambda content: None
-    index = open_indices(side_indices, library) if side_indices else None
-    for_library = None if index is None else index.for_library
+    look_at = looks(library)
 
     def open_jpeg(content: bytes) -> Picture | None:
-        look = library.look(content, for_library)
+        look = look_at(content)
         if look is None:
             return None
 
@@ -44,7 +55,7 @@ def native(_: bool, side_indices: Sequence[Place]) -> Opener:
     return open_jpeg
 
 
-def simplejpeg(loose: bool, _: Sequence[Place]) -> Opener:
+def simplejpeg(loose: bool, _: Looks) -> Opener:
     """libjpeg-turbo; whole images, and an exception for whatever it warns of."""
     from simplejpeg import decode_jpeg, decode_jpeg_header
 

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from cnnbench.data.decode.entry_index import Place
+from cnnbench.data.decode.gathering import parts_in
 from cnnbench.data.layouts.listing import Listing
 from cnnbench.data.layouts.scan import THREADS, fingerprint
 from cnnbench.runtime.cache import cache_folder, is_own, own_cache_folder, remove_abandoned
@@ -62,6 +63,14 @@ def side_index_file(index: Path) -> Path:
     return index.with_name(f"{index.name}-decoder")
 
 
+def side_folder(root: Path, split: str) -> Path | None:
+    """Where parts of a side index go that runs make (decode/gathering.py); None if there is no place for caches."""
+    try:
+        return side_index_file(cache_file(root, split)).with_suffix(".parts")
+    except UserError:
+        return None
+
+
 def find_side_indices(root: Path, split: str) -> tuple[Place, ...]:
     """The side indices of a split that nobody else can have written."""
     found = []
@@ -73,6 +82,10 @@ def find_side_indices(root: Path, split: str) -> tuple[Place, ...]:
         path = side_index_file(cache_file(root, split))
         if path.is_file() and is_own(path) and is_own(path.parent):
             found.append(Place(path))
+    with suppress(OSError, UserError):
+        folder = side_folder(root, split)
+        if folder is not None and is_own(folder) and is_own(folder.parent):
+            found += parts_in(folder)
     return tuple(found)
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import ModuleType
 
 from cnnbench.config.data import SourceConfig, is_synthetic
-from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.layouts import (
     cifar,
     class_folders,
@@ -74,17 +73,16 @@ def read_split(data: SourceConfig, split: str, classes: Sequence[str] | None = N
     split that is not among them is an error, unless `data` chooses classes. `anew`: an index is not trusted.
     """
     path = data.given_path
-    side_indices: tuple[Place, ...] = ()
     if shards.is_pattern(path):
         with foreign(path):
-            listing = shards.list_pattern(path, split)
+            root, listing = Path(path), shards.list_pattern(path, split)
     else:
         root = data_folder(path)
         listing = list_anew(root, split, find_layout(root)) if anew else read_listing(root, split)
-        own = listing.storage.side_indices if isinstance(listing.storage, Packed) else ()
-        side_indices = (*own, *index.find_side_indices(root, split))
+    own = listing.storage.side_indices if isinstance(listing.storage, Packed) else ()
+    indices, folder = (*own, *index.find_side_indices(root, split)), index.side_folder(root, split)
     with foreign(f"the classes of {path}"):
-        return replace(subset(listing, data, split, classes), side_indices=side_indices)
+        return replace(subset(listing, data, split, classes), side_indices=indices, side_folder=folder)
 
 
 def read_listing(root: Path, split: str) -> Listing:

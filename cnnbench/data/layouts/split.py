@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,8 @@ class Split:
 
     `labels` are int64 (n,), indices into `classes`; image i has number `numbers[i]` in `storage`, which may hold more.
     `account` says what was left out of it; an image of more than `max_megapixels` counts as broken; `side_indices`
-    are where the entry points of its JPEG files lie. `border`: pixels around each image that are no part of it.
+    are where the entry points of its JPEG files lie, `side_folder` is where those go that are found later. `border`:
+    pixels around each image that are no part of it.
     `competing`, int64 (classes,), of a test: which classes compete: those of one number are one answer, -1 takes no
     part; None: all do.
     """
@@ -33,6 +35,7 @@ class Split:
     account: Account = Account()
     max_megapixels: float = MOST_MEGAPIXELS
     side_indices: tuple[Place, ...] = ()
+    side_folder: Path | None = None
     border: int = 0
     competing: np.ndarray | None = None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnbench import __version__
+from cnnbench.config.data import DataConfig
 from cnnbench.data.decode.engines import ENGINES, choose_engine, make_engine
 from cnnbench.data.decode.jpeg_structure import START
 from cnnbench.data.decode.native.library import load
@@ -39,10 +40,12 @@ def engine_for(split: Split, name: str) -> str:
     return min(times, key=lambda engine: times[engine]) if times else choose_engine("auto")
 
 
-def engine_in_words(split: Split, name: str) -> str:
-    """The engine of `split`, and whether it has a side index to go by."""
-    engine = engine_for(split, name)
-    return f"{engine} with a side index" if engine == "native" and split.side_indices else engine
+def engine_in_words(split: Split, data: DataConfig) -> str:
+    """The engine of `split`, and whether it has a side index to go by, or makes one."""
+    engine = engine_for(split, data.engine)
+    if engine != "native" or not (split.side_indices or data.decoder_index):
+        return engine
+    return f"{engine} with a side index" + ", which grows" * data.decoder_index
 
 
 def remembered(engines: list[str]) -> dict[str, float] | None:

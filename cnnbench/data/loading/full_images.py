@@ -12,6 +12,7 @@ import torch
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.decode.engines import make_engine
+from cnnbench.data.decode.jpeg_engines import by_index
 from cnnbench.data.decode.picture import Undecided, open_picture
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
@@ -36,7 +37,7 @@ class FullImages:
         self.order = [[image] for batch in order for image in batch]
         self.workers = max(1, workers)
         self.broken: dict[int, str] = {}
-        self._open = make_engine(engine_for(split, data.engine), side_indices=split.side_indices)
+        self._open = make_engine(engine_for(split, data.engine), looks=by_index(split.side_indices))
 
     def __enter__(self) -> FullImages:
         return self

@@ -19,6 +19,8 @@ import torch
 
 from cnnbench.config.data import MOST_SECONDS, DataConfig
 from cnnbench.data.decode.engines import choose_engine, make_engine
+from cnnbench.data.decode.gathering import Gatherer
+from cnnbench.data.decode.jpeg_engines import by_index
 from cnnbench.data.decode.picture import Engine, Undecided, open_picture
 from cnnbench.data.layouts.split import ImageName, Split
 from cnnbench.data.loading.fastest import engine_for
@@ -26,8 +28,10 @@ from cnnbench.data.loading.fence import Fence
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
 from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
+from cnnbench.runtime.cache import own_cache_folder, remove_abandoned
 from cnnbench.runtime.devices import pinned
 from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.runtime.files import writing
 from cnnbench.runtime.system import forks
 
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
@@ -60,10 +64,18 @@ class ImageMaker:
     loose: bool = False
     replace: bool = False
     max_seconds: float = MOST_SECONDS
+    gatherer: Gatherer | None = None
 
     @cached_property
-    def _open(self) -> Engine:
-        return make_engine(choose_engine(self.engine), self.loose, self.split.side_indices)
+    def open(self) -> Engine:
+        """The decoder. Made before workers are forked, it shares what is read of side indices with them."""
+        looks = by_index(self.split.side_indices) if self.gatherer is None else self.gatherer
+        return make_engine(choose_engine(self.engine), self.loose, looks)
+
+    def close(self) -> None:
+        """Keep what has been found out about files."""
+        if self.gatherer is not None:
+            self.gatherer.seal()
 
     def fill(self, chosen: list[SampleKey], batch: Batch, fence: Fence | None = None) -> list[tuple[int, str]]:
         """Make the images `chosen` in `batch`; the numbers of those that are broken, and why. UserError if that cannot
@@ -112,7 +124,7 @@ class ImageMaker:
         content = ahead[index] if index in ahead else self.split.read(index)
         name = ImageName(self.split, index)
         try:
-            picture = open_picture(content, name, self._open, self.split.max_megapixels)
+            picture = open_picture(content, name, self.open, self.split.max_megapixels)
             self.transform(picture, draw, index, slot, parameters)
         except MemoryError as error:
             raise Undecided(f"{name} cannot be made: memory ran out") from error
@@ -157,13 +169,14 @@ class Loader:
         return self._started
 
     def _start_workers(self, ring: _Ring) -> _PartWorkers:
+        _ = self.images.open
         if self.workers == 0:
             return Inline(ring.fill)
         if self.kind == "thread":
             return Threads(ring.fill, self.workers)
         maker = self.images
         ring.fence = Fence(maker.split, self.workers, maker.max_seconds, maker.replace)
-        return Processes(ring.fill, self.workers, ring.fence)
+        return Processes(ring.fill, self.workers, ring.fence, maker.close)
 
     def close(self) -> None:
         """End the workers."""
@@ -171,6 +184,7 @@ class Loader:
             ring, workers = self._started
             workers.close()
             ring.close()
+            self.images.close()
             self._started = None
 
     @property
@@ -258,9 +272,22 @@ def loader_of(
     loose = training and data.pixels == "loose"
     channels, seconds = transform.arch.in_channels, data.max_seconds
     engine = engine_for(split, data.engine)
-    images = ImageMaker(split, transform, channels, engine, loose, replace=training, max_seconds=seconds)
+    gatherer = gatherer_for(split, engine) if data.decoder_index else None
+    images = ImageMaker(split, transform, channels, engine, loose, training, seconds, gatherer)
     max_bad = data.max_bad if training else None
     return Loader(images, order, workers, data.worker_kind, data.prefetch, pin, max_bad)
+
+
+def gatherer_for(split: Split, engine: str) -> Gatherer | None:
+    """What finds the entry points of the files of `split`; None where its decoder has no use for them. UserError if
+    they cannot be kept."""
+    folder = split.side_folder
+    if engine != "native" or folder is None:
+        return None
+    with writing(folder, "set CNNBENCH_CACHE, or data.decoder_index=false"):
+        own_cache_folder(folder.parent.name, folder.name)
+    remove_abandoned(folder, ".*")
+    return Gatherer(split.side_indices, folder, make_engine("simplejpeg"))
 
 
 @dataclass(frozen=True)

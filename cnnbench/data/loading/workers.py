@@ -133,8 +133,14 @@ class Threads(Generic[Task, Value]):
 class Processes(Generic[Task, Value]):
     """Forked processes, which share the index with this one and have imported what they need already."""
 
-    def __init__(self, function: Callable[[Task], Value], count: int, guard: Guard | None = None) -> None:
-        self.function, self.guard = function, guard
+    def __init__(
+        self,
+        function: Callable[[Task], Value],
+        count: int,
+        guard: Guard | None = None,
+        last: Callable[[], None] | None = None,
+    ) -> None:
+        self.function, self.guard, self.last = function, guard, last
         self.connections: list[Connection] = []
         self.processes: list[BaseProcess] = []
         self.waiting: list[deque[Task]] = [deque() for _ in range(count)]  # tasks of each that have no result yet
@@ -149,7 +155,7 @@ class Processes(Generic[Task, Value]):
         ours, theirs = context.Pipe()
         self.connections[number : number + 1] = [ours]
         # A child that kept our ends of the pipes would never see them close when this process dies.
-        arguments = (self.function, theirs, list(self.connections), number, self.guard)
+        arguments = (self.function, theirs, list(self.connections), number, self.guard, self.last)
         process = context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}")
         self.processes[number : number + 1] = [process]
         process.start()
@@ -244,9 +250,10 @@ def _serve(
     others: list[Connection],
     number: int,
     guard: Guard | None,
+    last: Callable[[], None] | None,
 ) -> None:
-    """Do one task after the other until the other end closes; of one that fails the UserError, or the traceback, is
-    sent."""
+    """Do one task after the other until the other end closes, and then `last`; of a task that fails the UserError, or
+    the traceback, is sent."""
     for other in others:
         other.close()
     for ignored in IGNORED:
@@ -266,6 +273,8 @@ def _serve(
                 result = traceback.format_exc()
             connection.send(result)
     except (EOFError, OSError):
+        if last is not None:
+            last()
         os._exit(0)  # nothing to clean up, and what the parent registered to run at its exit is not ours
 
 

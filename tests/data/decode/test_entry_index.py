@@ -16,6 +16,7 @@ from cnnbench.data.commands.decoder_index import DIFFERENT, INDEXED, OTHER, Find
 from cnnbench.data.decode import jpeg_engines
 from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.entry_index import EVERY, REFERENCE, EntryIndex, Place, open_indices, writing_index
+from cnnbench.data.decode.jpeg_engines import by_index
 from cnnbench.data.decode.native import library
 from cnnbench.data.decode.native.library import ENTRY_BYTES, Library
 from cnnbench.data.decode.picture import open_picture
@@ -52,7 +53,7 @@ def path(native, files, tmp_path) -> Path:
 
 def pixels_of(content: bytes, path: Path | None) -> np.ndarray:
     places = () if path is None else (Place(path),)
-    return open_picture(content, "x", make_engine("native", side_indices=places)).region(*BOX)
+    return open_picture(content, "x", make_engine("native", looks=by_index(places))).region(*BOX)
 
 
 def opened(native: Library, *paths: Path) -> EntryIndex:
@@ -92,8 +93,8 @@ def test_every_byte_of_a_file_is_in_its_key(native, files):
 def test_boxes_decoded_by_way_of_entries_have_the_same_pixels(files, path):
     for content in files:
         assert np.array_equal(pixels_of(content, path), open_picture(content, "x", pillow).region(*BOX))
-    assert jpeg_engines.native(False, [Place(path)])(files[2]) is None  # left to the reference
-    assert jpeg_engines.native(False, [])(files[2]) is not None
+    assert jpeg_engines.native(False, by_index([Place(path)]))(files[2]) is None  # left to the reference
+    assert jpeg_engines.native(False, by_index([]))(files[2]) is not None
 
 
 def test_several_side_indices_are_one(native, files, path, tmp_path):

@@ -48,8 +48,11 @@ def test_it_is_measured_once_and_the_fastest_is_taken(tmp_path, cache, monkeypat
         assert fastest.engine_for(split, "auto") == quick
     assert fastest.engine_for(split, "pillow") == "pillow"
     indexed = replace(split, side_indices=(Place(tmp_path),))
-    assert fastest.engine_in_words(indexed, "native") == "native with a side index"
-    assert fastest.engine_in_words(indexed, "pillow") == fastest.engine_in_words(split, "pillow") == "pillow"
+    assert fastest.engine_in_words(indexed, DataConfig(engine="native")) == "native with a side index"
+    grows = DataConfig(engine="native", decoder_index=True)
+    assert fastest.engine_in_words(split, grows) == "native with a side index, which grows"
+    pillow = DataConfig(engine="pillow", decoder_index=True)
+    assert fastest.engine_in_words(indexed, pillow) == fastest.engine_in_words(split, pillow) == "pillow"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 1}', '{"MACHINE": {"native": "fast", "simplejpeg": 1.0}}'])

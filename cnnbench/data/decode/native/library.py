@@ -40,9 +40,9 @@ class SideIndex(ctypes.Structure):
 
 
 class Look(ctypes.Structure):
-    """struct look of crop.h: what is known of a file before it is decoded. `index` has the entries."""
+    """struct look of crop.h: what is known of a file before it is decoded. `owner` has the entries."""
 
-    index: SideIndex | None
+    owner: object
     _fields_ = [
         *((name, c_int32) for name in ("width", "height", "components")),
         ("key", c_uint64),
@@ -86,7 +86,7 @@ class Library:
         """Width, height and channels of a JPEG file, by its header, and its entry points; None where another decoder is
         asked."""
         look = Look()
-        look.index = index
+        look.owner = index
         return look if self.functions.cnnbench_look(index, content, len(content), look) == DONE else None
 
     def key(self, content: bytes) -> int:
