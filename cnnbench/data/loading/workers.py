@@ -144,6 +144,8 @@ class Processes(Generic[Task, Value]):
         self.connections: list[Connection] = []
         self.processes: list[BaseProcess] = []
         self.waiting: list[deque[Task]] = [deque() for _ in range(count)]  # tasks of each that have no result yet
+        # A child that kept our ends of the pipes, these or other ones, would have workers never see them close.
+        multiprocessing.util.register_after_fork(self, lambda mine: _close(mine.connections))
         for number in range(count):
             self._start(number)
         # At exit, before Python asks its children to end by a signal that these ignore, and waits for them.
@@ -154,8 +156,7 @@ class Processes(Generic[Task, Value]):
         context = multiprocessing.get_context("fork")
         ours, theirs = context.Pipe()
         self.connections[number : number + 1] = [ours]
-        # A child that kept our ends of the pipes would never see them close when this process dies.
-        arguments = (self.function, theirs, list(self.connections), number, self.guard, self.last)
+        arguments = (self.function, theirs, number, self.guard, self.last)
         process = context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}")
         self.processes[number : number + 1] = [process]
         process.start()
@@ -247,15 +248,12 @@ def _close(connections: list[Connection]) -> None:
 def _serve(
     function: Callable[[Any], Any],
     connection: Connection,
-    others: list[Connection],
     number: int,
     guard: Guard | None,
     last: Callable[[], None] | None,
 ) -> None:
     """Do one task after the other until the other end closes, and then `last`; of a task that fails the UserError, or
     the traceback, is sent."""
-    for other in others:
-        other.close()
     for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
     end_with_parent()

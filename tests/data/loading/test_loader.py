@@ -39,6 +39,7 @@ from cnnbench.data.loading.loader import BROKEN_LABEL, Batch, ImageMaker, Loader
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleOrder, evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
+from cnnbench.data.loading.workers import LEAVE
 from cnnbench.data.storage.files import Files
 from cnnbench.runtime.errors import Lost, UserError
 
@@ -274,6 +275,18 @@ def test_memory_that_runs_out_is_never_counted_as_an_error_of_the_network(small_
     with pytest.raises((UserError, RuntimeError)) as caught:
         copies(Loader(dataclasses.replace(images, replace=False), ORDER, workers, kind))
     assert "memory ran out" in str(caught.value) + str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("reversed_", [False, True], ids=["first", "last"])
+def test_loaders_close_in_any_order_without_waiting_for_each_other(small_data, reversed_):
+    """The workers of one that is opened later keep no ends of the pipes of the others."""
+    loaders = [Loader(training_images(small_data), ORDER, 2, "process") for _ in range(3)]
+    for loader in loaders:
+        loader.start(12)
+    began = time.monotonic()
+    for loader in loaders[::-1] if reversed_ else loaders:
+        loader.close()
+    assert time.monotonic() - began < LEAVE
 
 
 @pytest.mark.parametrize(("workers", "kind"), FORMS)
