@@ -34,10 +34,14 @@ class Unanswered(Exception):
 
 @dataclass
 class Ties:
-    """The connections of a process to its group, until it has cut them, and those to the group's store, which stay."""
+    """The connections of a process to its group, until it has cut them, and those to the group's store, which stay.
 
-    sockets: set[int] = field(default_factory=set)
-    to_store: set[int] = field(default_factory=set)
+    Each with the system's name for it: a number alone may be another's by now, as that of one that was closed is given
+    to the next file or pipe that is opened.
+    """
+
+    sockets: set[tuple[int, str]] = field(default_factory=set)
+    to_store: set[tuple[int, str]] = field(default_factory=set)
     cut: bool = False
 
     @contextmanager
@@ -49,7 +53,7 @@ class Ties:
 
     def close_in_child(self) -> None:
         """Close them in a process that has been forked: else the others would not notice the end of this one."""
-        for handle in self.sockets | self.to_store:
+        for handle in open_still(self.sockets | self.to_store):
             with suppress(OSError):
                 os.close(handle)
 
@@ -80,7 +84,7 @@ def part(process: Process, stop: Stopped) -> None:
     process.ties.cut = True
     if process.store.add(PARTING, 1) == 1:
         process.store.set(PARTED, json.dumps([str(stop), stop.status, stop.lost]))
-    for handle in process.ties.sockets:
+    for handle in open_still(process.ties.sockets):
         with suppress(OSError), socket.socket(fileno=os.dup(handle)) as connection:
             connection.getpeername()  # fails for one that listens, which gloo does not survive the end of
             connection.shutdown(socket.SHUT_RDWR)
@@ -164,12 +168,23 @@ def wait_for_leader(process: Process, seconds: float) -> None:
             process.store.wait([SAVED], timedelta(seconds=seconds))
 
 
-def _sockets() -> set[int]:
+def open_still(connections: set[tuple[int, str]]) -> list[int]:
+    """Of `connections`, the numbers of those that are open."""
+    return [handle for handle, name in connections if _name_of(handle) == name]
+
+
+def _sockets() -> set[tuple[int, str]]:
     """This process's open sockets, where there is a /proc that tells."""
-    found = set()
-    with suppress(OSError):
-        for handle in os.listdir("/proc/self/fd"):
-            with suppress(OSError):
-                if os.readlink(f"/proc/self/fd/{handle}").startswith("socket:"):
-                    found.add(int(handle))
-    return found
+    try:
+        names = {handle: _name_of(handle) for handle in map(int, os.listdir("/proc/self/fd"))}
+    except OSError:
+        return set()
+    return {(handle, name) for handle, name in names.items() if name.startswith("socket:")}
+
+
+def _name_of(handle: int) -> str:
+    """The system's name for what is open by that number, "" for nothing."""
+    try:
+        return os.readlink(f"/proc/self/fd/{handle}")
+    except OSError:
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch.distributed as dist
 
 from cnnbench.runtime import parting
-from cnnbench.runtime.parting import Process, Unanswered, collect, exchange
+from cnnbench.runtime.parting import Process, Ties, Unanswered, collect, exchange
 
 WORLD = 16
 
@@ -61,3 +62,22 @@ def test_those_that_do_not_answer_are_named_by_all_and_waited_for_once(monkeypat
 def test_a_leader_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parting, "ANSWER", 0.2)
     assert _all(_own, silent=(0,)) == [None] + ["process 0 did not answer"] * (WORLD - 1)
+
+
+def test_a_number_that_has_become_that_of_another_file_is_left_alone() -> None:
+    """As that of a socket which the group has closed by itself: a child closed the pipe to its parent in its place."""
+    ties = Ties()
+    with ties.growing():
+        one, other = socket.socketpair()
+    number = one.fileno()
+    one.close()
+    a, b = socket.socketpair()
+    assert number in (a.fileno(), b.fileno())
+    ties.close_in_child()
+    assert a.send(b"x") == 1
+    assert b.recv(1) == b"x"
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        other.send(b"x")
+    for end in (a, b):
+        end.close()
+    other.detach()
