@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cnnbench.config.fields import MAY_CHANGE, Range, given, key, require
 from cnnbench.runtime.errors import UserError, nearest
@@ -13,6 +14,7 @@ SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?
 SECRETS = re.compile(r"://[^/\s]*@|(?<=\S)\?[^\s'\")]+")
 MISSING = "data is missing: give data=PATH, or data=sample for the bundled images"
 
+AUTO = "auto"  # workers
 MOST_SECONDS = 60.0
 MOST_MEGAPIXELS = 64.0  # ILSVRC's largest image, 9331 x 6530, has 60.9
 
@@ -67,11 +69,13 @@ class DataConfig(SourceConfig):
         "exact",
         choices=("exact", "loose"),
     )
-    workers: int | None = key(
-        "loader workers per training process; 0: none beside it; null: one per core",
+    workers: Any = key(
+        "loader workers per training process; 0: none beside it; null: one per core; auto: the fewest that supply the "
+        "most images here, measured once on the data (train, and bench what=loader; elsewhere one per core)",
         None,
         note=MAY_CHANGE,
         range=Range(at_least=0),
+        words=(AUTO,),
     )
     worker_kind: str = key(
         "what a worker is; auto: a process on Linux, else a thread",

@@ -62,12 +62,15 @@ def key(
     range: Range | None = None,
     note: str = "",
     source: str = "",
+    words: Iterable[str] = (),
 ) -> Any:
     """A field of the schema. `help` names the unit; "???" means that the YAML files give the value. `kinds` are
     choices with a line of help each; of a list `choices` and `range` are for its items. `source`: why a recipe that
-    does not state the key has its default; "": each recipe has to state it."""
+    does not state the key has its default; "": each recipe has to state it. `words`: what may stand for a whole
+    number."""
     choices = tuple(choices or kinds or ())
     metadata = {"help": help, "choices": choices, "kinds": kinds, "range": range, "note": note, "source": source}
+    metadata["words"] = tuple(words)
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -194,5 +197,10 @@ def _check_value(name: str, value: Any, item: dataclasses.Field) -> None:
     if choices and value not in choices:
         name, hint = name.partition("[")[0], nearest(str(value), choices)
         raise UserError(f"{name}={value} is unknown{hint}; choose one of {', '.join(choices)}")
+    if words := item.metadata.get("words"):
+        if value in words:
+            return
+        if value is not None and type(value) is not int:
+            raise UserError(f"{name}={plain(value)}: give a whole number, or {' or '.join(words)}")
     if allowed is not None and value is not None and not allowed.holds(value):
         raise UserError(f"{name}={value} is out of range: it must be {allowed}")

@@ -57,9 +57,10 @@ def share_cores(world: int, device: str) -> None:
         torch.set_num_threads(_share_of_cores(world))
 
 
-def choose_workers(configured: int | None, world: int) -> int:
-    """Loader processes for each process: as configured, else this machine's usable cores shared out, at least one."""
-    return configured if configured is not None else _share_of_cores(world)
+def choose_workers(configured: int | str | None, world: int) -> int:
+    """Loader processes for each process: as many as configured, else this machine's usable cores shared out, at least
+    one."""
+    return configured if isinstance(configured, int) else _share_of_cores(world)
 
 
 def _share_of_cores(world: int) -> int:

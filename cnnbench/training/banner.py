@@ -14,6 +14,7 @@ from cnnbench.archs.norms import about_norms, batch_norms
 from cnnbench.config.augment import POLICIES, AugmentConfig
 from cnnbench.config.average import AVERAGES, AverageConfig
 from cnnbench.config.batch import nearest_multiple
+from cnnbench.config.data import AUTO
 from cnnbench.config.fields import Kind
 from cnnbench.config.image_size import input_size, keeps_to_one_size, training_image_sizes
 from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
@@ -38,8 +39,8 @@ SETTLED = 3  # times its memory after which a running mean has forgotten its sta
 
 def banner(context: TrainContext, state: TrainState, splits: Splits, loader: Loader) -> str:
     """Several lines of text, for a terminal in its width; `loader`: of the training images."""
-    rows = rows_of(context, state, splits)
-    return in_lines("train", rows | {"loader": _loader(loader, context.data.about), "device": _device(context)})
+    about = _loader(loader, context.data.about, context.config.data.workers == AUTO)
+    return in_lines("train", rows_of(context, state, splits) | {"loader": about, "device": _device(context)})
 
 
 def in_lines(command: str, rows: dict[str, str | None]) -> str:
@@ -262,8 +263,9 @@ def _short(value: float | str | list[float]) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _loader(loader: Loader, about: dict[str, str]) -> str:
+def _loader(loader: Loader, about: dict[str, str], automatic: bool) -> str:
     workers = loader.workers_in_words + " per training process" * (loader.workers > 0)
+    workers += " (auto: the fewest that supply the most here)" * (automatic and loader.workers > 0)
     return f"{workers}, decoder {about['engine']}{what_is_missing()}, {about['pixels']} pixels from {about['form']}"
 
 

@@ -14,6 +14,7 @@ from cnnbench.config.image_size import input_size, training_image_sizes
 from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.fastest import engine_in_words
+from cnnbench.data.loading.knee import workers_for
 from cnnbench.data.loading.loader import Batch, Loader, loader_of
 from cnnbench.data.loading.sampler import (
     ProcessShare,
@@ -24,7 +25,7 @@ from cnnbench.data.loading.sampler import (
     training_batches,
 )
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform, Transform
-from cnnbench.runtime.devices import choose_workers, pins, shares_memory
+from cnnbench.runtime.devices import pins, shares_memory
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.files import read_text, write_text
 from cnnbench.runtime.limits import check_open_files, small_shared_memory
@@ -79,11 +80,11 @@ def open_loaders(
 ) -> Iterator[tuple[TrainData, Loader]]:
     """The images of a run, and the loader of the training images, whose order comes later: its workers are started,
     and so are those of evaluation."""
-    size, workers = input_size(config), choose_workers(config.data.workers, process.world)
+    augmented, plain = training_transform(config), EvaluationTransform(config.arch, input_size(config))
+    workers = workers_for(splits.train, augmented, config.data, process.world)
     check_open_files((2 + needs_statistics(config) + (splits.holdout is not None)) * workers, process.world)
     if process.leads and (warning := small_shared_memory(process.world if shares_memory(device) else 0)):
         print(warning)
-    augmented, plain = training_transform(config), EvaluationTransform(config.arch, size)
     train, pin = splits.train, pins(device)
     with ExitStack() as opened:
 

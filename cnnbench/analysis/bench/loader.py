@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from cnnbench.analysis.bench.choices import choice_tables
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.stages import (
     TURN_IMAGES,
@@ -38,10 +39,10 @@ from cnnbench.data.decode.engines import what_is_missing
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.fastest import engine_in_words
+from cnnbench.data.loading.knee import workers_for
 from cnnbench.data.loading.loader import ImageMaker, Loader
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import EvaluationTransform, Transform
-from cnnbench.runtime.machine import usable_cores
 
 LOADER_COLUMNS = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f", "images/s": ",.0f"}
 LOADER_BATCH = 100  # images, where the config says nothing
@@ -66,7 +67,7 @@ def loader_tables(config: BenchConfig) -> list[Table]:
 
 def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
     bench = Bench(split, config.arch, config.augment, config.data, bench_size(config), config.images)
-    workers = config.data.workers if config.data.workers is not None else usable_cores()
+    workers = workers_for(split, bench.training(), config.data, 1)
     images = len(bench.indices)
     stages = stage_costs(bench, config.rounds)
     passes = -(-config.loader_images // images)
@@ -82,10 +83,11 @@ def _tables_of(config: BenchConfig, split: Split) -> list[Table]:
         f"{config.rounds} rounds, medians; {machine_line()}",
     ]
     whole = f"{config.arch.name}: whole loaders, {images * passes} images"
-    return [
+    tables = [
         Table(title, LOADER_COLUMNS, [_row(cost) for cost in costs], notes, [_record(config, cost) for cost in costs])
         for title, costs in ((f"one thread, stage by stage: {about}", stages), (whole, loaders))
     ]
+    return tables + choice_tables(bench)
 
 
 def _row(cost: Cost) -> tuple[str, float, float | None, float | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import read_json, write_json
 from cnnbench.runtime.machine import processor
 
+FILE = "engines.json"
 SECONDS = 0.5  # of processor time for all engines together
 IMAGES = 16
 ROUNDS = 5
@@ -33,11 +34,17 @@ SIZE, CROP_RATIO = 224, 0.875  # of the crop that is timed: the usual centre cro
 
 def engine_for(split: Split, name: str) -> str:
     """The engine that data.engine=`name` means for `split`; "auto": the fastest of those that are here."""
-    here = [engine for engine, kind in ENGINES.items() if kind.is_here()]
-    if name != "auto" or len(here) < 2:
+    if name != "auto":
         return choose_engine(name)
-    times = remembered(here) or measured(split, here)
+    times = engine_times(split)
     return min(times, key=lambda engine: times[engine]) if times else choose_engine("auto")
+
+
+def engine_times(split: Split) -> dict[str, float]:
+    """CPU ms per image of each engine that is here, measured now or before; nothing where there is no choice, or no
+    JPEG file."""
+    here = [engine for engine, kind in ENGINES.items() if kind.is_here()]
+    return {} if len(here) < 2 else remembered(here) or measured(split, here)
 
 
 def engine_in_words(split: Split, data: DataConfig) -> str:
@@ -50,11 +57,7 @@ def engine_in_words(split: Split, data: DataConfig) -> str:
 
 def remembered(engines: list[str]) -> dict[str, float] | None:
     """CPU ms per image of each of `engines` on this machine, as measured before; None if they were not."""
-    try:
-        known = read_json(_file(cache_folder()))
-    except UserError:
-        return None
-    times = known.get(_machine()) if isinstance(known, dict) else None
+    times = known(FILE).get(machine())
     if not isinstance(times, dict) or sorted(times) != sorted(engines):
         return None
     return times if all(isinstance(milliseconds, float) for milliseconds in times.values()) else None
@@ -67,11 +70,29 @@ def measured(split: Split, engines: list[str]) -> dict[str, float]:
         return {}
     rounds = _rounds({engine: _crops(engine, contents) for engine in engines})
     times = {engine: round(float(np.median(rounds[engine])) / len(contents) * 1e3, 4) for engine in engines}
-    with suppress(OSError, UserError):
-        path = _file(own_cache_folder())
-        known = read_json(path)
-        write_json(path, (known if isinstance(known, dict) else {}) | {_machine(): times})
+    kept(FILE, machine(), times)
     return times
+
+
+def known(file: str) -> dict[str, Any]:
+    """What was measured before on machines that share this cache folder, by the name of what it depends on."""
+    try:
+        found = read_json(cache_folder() / file)
+    except UserError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def kept(file: str, name: str, value: Any) -> None:
+    """Remember what was measured; where that cannot be, it is measured again."""
+    with suppress(OSError, UserError):
+        write_json(own_cache_folder() / file, known(file) | {name: value})
+
+
+def machine() -> str:
+    """What times depend on."""
+    library = load()
+    return f"{processor()}, {library.instructions if library else 'no library'}, cnnbench {__version__}"
 
 
 def _some_jpegs(split: Split) -> list[bytes]:
@@ -110,12 +131,3 @@ def _rounds(works: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
         if number and time.thread_time() - began > SECONDS:
             break
     return times
-
-
-def _file(cache: Path) -> Path:
-    return cache / "engines.json"
-
-
-def _machine() -> str:
-    library = load()
-    return f"{processor()}, {library.instructions if library else 'no library'}, cnnbench {__version__}"

@@ -26,6 +26,7 @@ from cnnbench.config.bench import BenchConfig
 from cnnbench.config.checks import check_bench
 from cnnbench.config.data import DataConfig
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.machine import usable_cores
 
 pytestmark = pytest.mark.slow
 
@@ -204,7 +205,14 @@ def test_the_largest_batch_that_is_predicted_fits(bench, monkeypatch):
 def test_loader_by_stage_and_as_a_whole(bench, small_data, tmp_path, device):
     words = f"what=loader arch=lenet data={small_data} images=5 loader_images=5 augment.device={device} output=out"
     bench(*words.split(), "data.workers=1")
-    rows = json.loads((tmp_path / "out" / "bench.json").read_text())["rows"]
+    kinds: dict[str, list[dict]] = {"loader": [], "engine": [], "workers": []}
+    for row in json.loads((tmp_path / "out" / "bench.json").read_text())["rows"]:
+        kinds[row["what"]].append(row)
+    rows = kinds["loader"]
+    assert not kinds["engine"], "these are no JPEG files: there is no choice"
+    assert {"1 workers", f"{usable_cores()} workers"} <= {row["name"] for row in kinds["workers"]}
+    assert {row["prefetch"] for row in kinds["workers"]} == {1, 2, 4, 8}
+    assert all(row["images_per_second"] > 0 for row in kinds["workers"])
     names = [row["name"] for row in rows]
     for stage in ("read", "open and decode", "crop and resize", "augment", "normalise", "whole, training"):
         assert names.count(stage) == 1

@@ -44,7 +44,7 @@ def test_it_is_measured_once_and_the_fastest_is_taken(tmp_path, cache, monkeypat
     assert chosen == min(times, key=times.get)
     monkeypatch.setattr(fastest, "measured", lambda *_: pytest.fail("measured again"))
     for slow, quick in ((ENGINES), (ENGINES[::-1])):
-        write_json(cache / "engines.json", {fastest._machine(): {slow: 2.0, quick: 1.0}})
+        write_json(cache / "engines.json", {fastest.machine(): {slow: 2.0, quick: 1.0}})
         assert fastest.engine_for(split, "auto") == quick
     assert fastest.engine_for(split, "pillow") == "pillow"
     indexed = replace(split, side_indices=(Place(tmp_path),))
@@ -59,7 +59,7 @@ def test_it_is_measured_once_and_the_fastest_is_taken(tmp_path, cache, monkeypat
 def test_a_damaged_note_is_measured_anew(tmp_path, cache, text):
     split = split_of(tmp_path / "data", odd_pictures.saved())
     cache.mkdir(mode=0o700, exist_ok=True)
-    (cache / "engines.json").write_text(text.replace("MACHINE", fastest._machine()))
+    (cache / "engines.json").write_text(text.replace("MACHINE", fastest.machine()))
     assert fastest.remembered(ENGINES) is None
     assert fastest.engine_for(split, "auto") in ENGINES
     assert fastest.remembered(ENGINES) is not None
