@@ -17,6 +17,7 @@ TYPES = {
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
+    "bool | str": "true, false or a word",
     "str": "one word or text",
     "list[str]": "a list of names",
     "list[int]": "a list of whole numbers",

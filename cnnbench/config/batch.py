@@ -55,11 +55,12 @@ def with_batch(config: TrainConfig, processes: int) -> TrainConfig:
 
 def with_batch_of(before: TrainConfig, config: TrainConfig) -> TrainConfig:
     """`config`, which is to continue the run of `before`; where it gives no batch, with the one chosen for that run,
-    and for accumulate=auto with what was found for it."""
+    and for accumulate=auto and channels_last=auto with what was found for it."""
     same = config.batch is None and config.recipe_batch == before.recipe_batch
     batch = before.batch if same else stated_batch(config)
     accumulate = before.accumulate if config.accumulate == AUTO else config.accumulate
-    return replace(config, batch=batch, recipe_batch=before.recipe_batch, accumulate=accumulate)
+    last = before.channels_last if config.channels_last == AUTO else config.channels_last
+    return replace(config, batch=batch, recipe_batch=before.recipe_batch, accumulate=accumulate, channels_last=last)
 
 
 def check_accumulate(config: TrainConfig) -> None:

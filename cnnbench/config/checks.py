@@ -35,7 +35,7 @@ from cnnbench.config.recipes import check_recipe
 from cnnbench.config.resolution import check_resolution
 from cnnbench.config.runs import check_runs
 from cnnbench.config.schedule import check_schedule
-from cnnbench.config.train import TrainConfig
+from cnnbench.config.train import AUTO, TrainConfig
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.group import place_in_group
 
@@ -66,6 +66,10 @@ def check_train(config: TrainConfig) -> None:
         "one_batch=true trains and tests on one batch, of which data.holdout takes nothing: leave one out",
     )
     check_accumulate(config)
+    require(
+        config.channels_last in (True, False, AUTO),
+        f"channels_last={plain(config.channels_last)}: give true, false or auto",
+    )
     check_loggers(config.logger)
     check_optimizer(config.optimizer)
     check_schedule(config.schedule, config.epochs)

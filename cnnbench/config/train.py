@@ -23,7 +23,7 @@ LOSSES = {
     "bce": Kind("binary cross-entropy of each class, mean over images and classes", ("bce_threshold",)),
 }
 
-AUTO = "auto"  # accumulate, of a run that has not begun
+AUTO = "auto"  # accumulate and channels_last, of a run that has not begun
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,11 @@ class TrainConfig:
         "auto",
         choices=PRECISIONS,
     )
-    channels_last: bool = key("memory format N, H, W, C for images and weights", True, note=MAY_CHANGE)
+    channels_last: bool | str = key(
+        "memory format N, H, W, C for images and weights; auto: on a CPU the faster one, tried as the run begins",
+        True,
+        note=MAY_CHANGE,
+    )
     memory: str = key(
         "save: activations within blocks are computed again in the backward pass instead of kept; the same gradients "
         "from about a third more arithmetic",

@@ -158,8 +158,8 @@ def exact_place(device: torch.device) -> torch.device:
     return device if backend_of(device).float64 else torch.device(CPU)
 
 
-def memory_format(channels_last: bool, device: torch.device | str) -> torch.memory_format:
-    """The layout of images and weights: channels last where that is wanted and the device has it."""
+def memory_format(channels_last: bool | str, device: torch.device | str) -> torch.memory_format:
+    """The layout of images and weights: channels last where it is wanted, or not chosen yet, and the device has it."""
     wanted = channels_last and backend_of(device).channels_last
     return torch.channels_last if wanted else torch.contiguous_format
 

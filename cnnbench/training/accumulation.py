@@ -161,7 +161,7 @@ def _take_steps(config: TrainConfig, classes: int, world: int, device: torch.dev
     context = build_context(plain, model, without_loaders(classes, config.chosen_batch), Path())
     kept = torch.empty(_besides(context, world), dtype=torch.uint8, device=device)
     context.frozen.train(context.model)
-    ready = DevicePrefetcher(_noise(plain, images), context.normalise)
+    ready = DevicePrefetcher(noise(plain, images), context.normalise)
     for step in range(STEPS):
         train_step(context, ready, step, 0.0)
     synchronize(device)
@@ -174,7 +174,7 @@ def _besides(context: TrainContext, world: int) -> int:
     return math.ceil(MARGIN * (total_memory(context.device) or 0)) + (gradients if world > 1 else 0)
 
 
-def _noise(config: TrainConfig, images: int) -> Iterator[Batch]:
+def noise(config: TrainConfig, images: int) -> Iterator[Batch]:
     """Batches as the loader makes them, of the largest images, with augmentation to be done on the device."""
     side, augment = max(training_image_sizes(config)), config.augment
     pixels = torch.randint(0, 256, (images, side, side, config.arch.in_channels), dtype=torch.uint8)

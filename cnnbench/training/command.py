@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cnnbench.archs.from_config import weights_file
@@ -24,6 +25,7 @@ from cnnbench.runtime.errors import FAILED, Lost, UserError
 from cnnbench.runtime.group import place_in_group
 from cnnbench.runtime.launcher import launch
 from cnnbench.training.accumulation import about_found, about_kept, find_accumulate
+from cnnbench.training.layout import with_layout
 from cnnbench.training.process import train_process
 from cnnbench.training.result import choosing_error, result_text
 from cnnbench.training.status import after_loss
@@ -45,7 +47,8 @@ def _train(config: TrainConfig) -> float:
         found = _try_parts(config, place.world, device, [place.local_rank])
         with distributed.joined(device, config.start_timeout) as process, ExitStack() as owned:
             agreed = _agreed(config, found, process, device)
-            folder = distributed.from_leader(lambda: owned.enter_context(started(agreed, process.world)), process)
+            begun = partial(_begun, agreed, process.world, device)
+            folder = distributed.from_leader(lambda: owned.enter_context(begun()), process)
             _tell_of_parts(config, agreed, folder, process, device)
             return _train_unless_complete(folder, process, device)
     processes = choose_processes(config.processes, device)
@@ -55,7 +58,7 @@ def _train(config: TrainConfig) -> float:
         weights_file(config.arch.name, config.weights)
     alone = Process(world=processes)
     agreed = _agreed(config, _try_parts(config, processes, device, range(processes)), Process(), device)
-    with started(agreed, processes) as folder:
+    with _begun(agreed, processes, device) as folder:
         _tell_of_parts(config, agreed, folder, alone, device)
         if processes == 1:
             return _train_unless_complete(folder, Process(), device)
@@ -82,6 +85,13 @@ def _agreed(config: TrainConfig, found: int | UserError | None, process: Process
     if found is None:
         return config
     return replace(config, accumulate=largest_over_group(found, process, device_of(process.local_rank, device)))
+
+
+def _begun(config: TrainConfig, world: int, device: str) -> AbstractContextManager[Path]:
+    """The folder of the run, whose layout is chosen if it is new."""
+    if config.channels_last == AUTO:
+        examine(config, world)  # what the start refuses is refused before it takes time
+    return started(with_layout(config, world, device), world)
 
 
 def _tell_of_parts(given: TrainConfig, agreed: TrainConfig, folder: Path, process: Process, device: str) -> None:

@@ -16,7 +16,7 @@ class Normalise:
     """A batch -> float32 (N, C, H, W) on `device`: what is left of the augmentation, then (x / 255 - mean) / std."""
 
     def __init__(
-        self, arch: ArchConfig, device: torch.device, channels_last: bool, augment: AugmentConfig | None = None
+        self, arch: ArchConfig, device: torch.device, channels_last: bool | str, augment: AugmentConfig | None = None
     ) -> None:
         mean, std = torch.tensor(arch.mean), torch.tensor(arch.std)
         if arch.in_channels == 1:
