@@ -11,6 +11,7 @@ from cnnbench.config.data import MISSING
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import Range, check_fields, key, require
 
+ALL = "all"  # layer=all: every layer that people have a name for
 ENDINGS = (".npy", ".safetensors")  # of the file with the features
 NO_NETWORK = "no network is given: give run=NAME, or arch=NETWORK weights=FILE"
 NO_LAYER = "no layer is given: give layer=NAME, as in layer=fc7; `cnnbench describe` shows the names"
@@ -21,7 +22,11 @@ class FeaturesConfig(TrainedConfig):
     files: list[str] = key(
         "pictures, and folders of pictures, in place of data=; `features A B` is short for `files=[A,B]`", []
     )
-    layer: Any = key("the layer, by a name of `cnnbench describe` or a module's path; several: layer=[fc7,pool5]", None)
+    layer: Any = key(
+        "the layer, by a name of `cnnbench describe` or a module's path; several: layer=[fc7,pool5]; all: those that "
+        "people have a name for",
+        None,
+    )
     split: str = key("which images of the data set", "val", choices=("val", "train"))
     pool: str = key(
         "of maps; keep: as they are, average: the mean over all places, one number for each channel",
@@ -68,16 +73,17 @@ def check_features(config: FeaturesConfig) -> None:
 
 
 def _check_files(config: FeaturesConfig, layers: list[str]) -> None:
+    several = "all" if ALL in layers else len(layers) if len(layers) > 1 else None
     if config.output is not None:
         suffix = Path(config.output).suffix
         require(suffix in ENDINGS, f"output={config.output} needs the ending {' or '.join(ENDINGS)}")
         require(
-            suffix != ".npy" or len(layers) == 1,
-            f"output={config.output} holds one layer, and layer= names {len(layers)}: use the ending .safetensors",
+            suffix != ".npy" or not several,
+            f"output={config.output} holds one layer, and layer= names {several}: use the ending .safetensors",
         )
     require(
-        not config.query or len(layers) == 1,
-        f"query= measures distances in one layer, and layer= names {len(layers)}: give one",
+        not config.query or not several,
+        f"query= measures distances in one layer, and layer= names {several}: give one",
     )
     require(config.sheet is None or bool(config.query), f"sheet={config.sheet} shows neighbours: give query=[PICTURE]")
     suffix = "" if config.sheet is None else Path(config.sheet).suffix

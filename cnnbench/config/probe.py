@@ -12,7 +12,6 @@ from cnnbench.config.data import DataConfig
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import SEED, Range, check_fields, group, key, require
 
-ALL = "all"  # layer=all: every layer that people have a name for
 PIXELS = "pixels"  # the images themselves, as the network takes them
 CURVES = (".png", ".svg")
 NO_NETWORK = "no network is given: give run=NAME, or arch=NETWORK weights=FILE"

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from cnnbench.archs.capture import capture
-from cnnbench.archs.forward_pass import Point
-from cnnbench.archs.layer_names import find_layer, layer_names
+from cnnbench.archs.capture import capture, distinct
+from cnnbench.archs.forward_pass import Point, Shape
+from cnnbench.archs.layer_names import Names, find_layer, layer_names, peoples_names
+from cnnbench.config.features import ALL
 from cnnbench.config.image_size import input_size
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
@@ -109,9 +110,24 @@ def extractor_of(
 
 
 def find_points(network: nn.Module, member: EnsembleMember, layers: Sequence[str]) -> dict[str, Point]:
-    """The points of `layers` in the `network` of `member`. Raises UserError for one that is not there."""
+    """The points of `layers` in the `network` of `member`, by their names. Raises UserError for one that is not there,
+    and for images that the network cannot take."""
+    size, channels = input_size(member.settings), member.arch.in_channels
     try:
-        names = layer_names(network, input_size(member.settings), member.arch.in_channels)
+        names = layer_names(network, size, channels)
     except ValueError as error:
         raise UserError(str(error)) from error
-    return {name: find_layer(names, name) for name in layers}
+    points: dict[str, Point] = {}
+    for layer in layers:
+        if layer == ALL:
+            points |= _all_points(network, names, (channels, size, size))
+        else:
+            points[layer] = find_layer(names, layer)
+    return points
+
+
+def _all_points(network: nn.Module, names: Names, shape: Shape) -> dict[str, Point]:
+    """Each layer that people have a name for, once: in inference mode several may have the same values."""
+    named = {people[0]: point for point, people in peoples_names(names).items() if people}
+    noise = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
+    return distinct(network, named, noise.to(next(network.parameters())))

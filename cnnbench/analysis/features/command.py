@@ -27,6 +27,7 @@ from cnnbench.evaluation.predict import classes_of
 from cnnbench.runtime.devices import choose_device, device_of, share_cores
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import write_text, writing
+from cnnbench.runtime.shell import counted
 
 
 def features_command(config: FeaturesConfig) -> int:
@@ -85,7 +86,8 @@ def _extract(
         beside = path.with_name(f"{path.name}.csv")
         with writing(beside):
             write_text(beside, _ids(split, broken, bool(config.files)) + "\n")
-        print(f"features    {len(split):,} images in {config.output}; {config.output}.csv has the name of each row")
+        images = counted(len(split), "image")
+        print(f"features    {images} in {config.output}; {config.output}.csv has the name of each row")
     return broken
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from cnnbench.analysis.probe.choose import Settings, choose, hold_out
@@ -21,17 +20,15 @@ from cnnbench.analysis.probe.classifier import Rows
 from cnnbench.analysis.probe.features import Features, extract, standardise
 from cnnbench.analysis.probe.table import Group, Probed, interval_of, notes_of, table_of, table_of_groups
 from cnnbench.analysis.tables import render
-from cnnbench.archs.capture import distinct
-from cnnbench.archs.forward_pass import INPUT, Point, Shape
-from cnnbench.archs.layer_names import Names, find_layer, layer_names, peoples_names
+from cnnbench.archs.forward_pass import INPUT, Point
 from cnnbench.config.image_size import input_size
 from cnnbench.config.predict import as_eval
-from cnnbench.config.probe import ALL, PIXELS, ProbeConfig, one_for_each_network, probed_layers
+from cnnbench.config.probe import PIXELS, ProbeConfig, one_for_each_network, probed_layers
 from cnnbench.data.layouts.ilsvrc import classes_in_words
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members
-from cnnbench.evaluation.features import Extractor
+from cnnbench.evaluation.features import Extractor, find_points
 from cnnbench.evaluation.member import member_network
 from cnnbench.evaluation.predict import classes_of
 from cnnbench.evaluation.seed_groups import by_seed
@@ -121,27 +118,11 @@ def _splits(config: ProbeConfig, member: EnsembleMember) -> tuple[Split, Split]:
 def _points(config: ProbeConfig, member: EnsembleMember, network: nn.Module) -> dict[str, Point]:
     """The points of the layers of `config` by their names, in the order of the forward pass. Raises UserError for one
     that is not there, and for images that the network cannot take."""
-    size, channels = input_size(member.settings), member.arch.in_channels
-    try:
-        names = layer_names(network, size, channels)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    points: dict[str, Point] = {}
-    for layer in probed_layers(config):
-        if layer == ALL:
-            points |= _all_points(network, names, (channels, size, size))
-        elif layer == PIXELS:
-            points[layer] = Point("", INPUT, 1, 0, (channels, size, size))
-        else:
-            points[layer] = find_layer(names, layer)
+    size, layers = input_size(member.settings), probed_layers(config)
+    points = find_points(network, member, [layer for layer in layers if layer != PIXELS])
+    if PIXELS in layers:
+        points[PIXELS] = Point("", INPUT, 1, 0, (member.arch.in_channels, size, size))
     return dict(sorted(points.items(), key=lambda item: item[1].order))
-
-
-def _all_points(network: nn.Module, names: Names, shape: Shape) -> dict[str, Point]:
-    """Each layer that people have a name for, once: in inference mode several may have the same values."""
-    named = {people[0]: point for point, people in peoples_names(names).items() if people}
-    noise = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
-    return distinct(network, named, noise.to(next(network.parameters()).device))
 
 
 def _probe(

@@ -79,6 +79,11 @@ def test_one_layer_is_memory_mapped_and_averaged(place, command):
     assert done.returncode == 0, done.stderr
     averaged = np.load(place / "f.npy", mmap_mode="r")
     whole = load_file(place / "f.safetensors")["layer2"]
+    every = command("features", *WORDS, "layer=all", "pool=average")
+    assert every.returncode == 0, every.stderr
+    named = load_file(place / "f.safetensors")
+    assert list(named) == ["conv2_x", "conv3_x", "conv4_x", "pre_logits", "logits"]
+    np.testing.assert_allclose(named["conv3_x"], averaged, rtol=1e-5, atol=1e-6)
     assert averaged.shape == (23, 32)
     np.testing.assert_allclose(averaged, whole.mean((2, 3)), rtol=1e-5, atol=1e-6)
 

@@ -24,13 +24,15 @@ def units(subject: Subject) -> Iterator[Drawn]:
     found = subject.survey.activity
     dead = [100 * each.dead / each.units for each in found]
     zero, near = [100 * each.zero for each in found], [100 * each.near_zero for each in found]
-    figure = style.new_figure(4.6)
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    upper.bar(range(len(found)), dead, color=LINE, width=0.7)
-    upper.set(ylabel="dead units (%)", ylim=(0, max(5, 1.15 * max(dead))))
-    for place, each in enumerate(found):
-        if len(found) <= NAMED:
-            upper.text(place, dead[place], f"{each.dead}", ha="center", va="bottom", fontsize=9)
+    total, units_dead = sum(each.units for each in found), sum(each.dead for each in found)
+    figure = style.new_figure(4.6 if units_dead else 2.8)
+    *upper, lower = figure.subplots(2 if units_dead else 1, 1, sharex=True, squeeze=False)[:, 0]
+    for axes in upper:
+        axes.bar(range(len(found)), dead, color=LINE, width=0.7)
+        axes.set(ylabel="dead units (%)", ylim=(0, max(5, 1.15 * max(dead))))
+        for place, each in enumerate(found):
+            if len(found) <= NAMED:
+                axes.text(place, dead[place], f"{each.dead}", ha="center", va="bottom", fontsize=9)
     rectified = any(zero)
     lower.plot(
         zero if rectified else [100 * each.saturated for each in found],
@@ -43,13 +45,13 @@ def units(subject: Subject) -> Iterator[Drawn]:
     lower.set(ylabel="activations (%)", ylim=(0, 100))
     _name(lower, [each.layer for each in found])
     style.legend_below(figure, lower)
-    total, units_dead = sum(each.units for each in found), sum(each.dead for each in found)
     what = "zero, and near zero." if rectified else "saturated, and near zero: no layer ends in ReLU, and none is zero."
+    same = "units (channels of a map) that give the same value at every place of every image"
+    above = f"Above: {same}, {units_dead} of {total:,} in all; their number stands on the bar. Below:"
+    none = f"There are no {same}: of {total:,} none is dead. Drawn:"
     caption = (
         f"Over {len(split.numbers)} images of the split, layers in the order of the forward pass, after their "
-        "activation. Above: units (channels of a map) that give the same value at every place of every image, "
-        f"{units_dead} of {total:,} in all; their number stands on the bar. Below: how many of all activations are "
-        f"{what}"
+        f"activation. {above if units_dead else none} how many of all activations are {what}"
     )
     rows = [(x.layer, x.units, x.dead, 100 * x.zero, 100 * x.near_zero, 100 * x.saturated) for x in found]
     columns = {"layer": "", "units": "", "dead": "", "zero %": "", "near zero %": "", "near the largest %": ""}
