@@ -8,7 +8,7 @@ import torch
 from small_networks import small_images, small_network
 
 from cnnbench.analysis.look.draw import filters, landscape, layers, occlusion, receptive_field
-from cnnbench.analysis.look.draw.drawn import enlarged, lit, logarithmic, scale, short, signed, tile_sheet
+from cnnbench.analysis.look.draw.drawn import enlarged, lit, logarithmic, scale, short, signed, tile_sheet, told
 from cnnbench.analysis.look.occlusion import Occlusion, Square
 from cnnbench.analysis.report import style
 from cnnbench.config.look import LookConfig
@@ -145,3 +145,9 @@ def test_a_deep_layer_shows_its_strongest_filters_and_of_each_the_strongest_inpu
 def test_the_first_name_of_a_class_is_enough():
     assert short("tench, Tinca tinca") == "tench"
     assert short("a" * 30) == "a" * 27 + "…"
+
+
+def test_a_probability_is_not_said_to_be_none_or_all():
+    assert [told(each) for each in (0.0, 1e-9, 0.0501, 3.14, 99.9, 99.96, 100.0)] == (
+        ["0.0", "< 0.1", "0.1", "3.1", "99.9", "> 99.9", "100.0"]
+    )

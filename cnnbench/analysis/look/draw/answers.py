@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cnnbench.analysis.look.draw.drawn import LINE, Drawn, short, show_pixels
+from cnnbench.analysis.look.draw.drawn import LINE, Drawn, short, show_pixels, told
 from cnnbench.analysis.look.subject import Subject
 from cnnbench.analysis.report import style
 
@@ -25,7 +25,7 @@ def answers(subject: Subject) -> Iterator[Drawn]:
     right.set(xlabel="probability (%)", xlim=(0, 1.12 * percent[0]), ylim=(len(first) - 0.4, -0.6))
     right.grid(visible=False, axis="y")
     for place, value in enumerate(percent):
-        right.text(value + 0.015 * percent[0], place, f"{value:.1f}", va="center", fontsize=9)
+        right.text(value + 0.015 * percent[0], place, told(value), va="center", fontsize=9)
     side, channels = subject.side, subject.image.shape[1]
     yield Drawn(
         "answer",

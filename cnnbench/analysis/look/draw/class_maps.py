@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cnnbench.analysis.look.class_maps import class_activation, grad_cam
-from cnnbench.analysis.look.draw.drawn import HEAT, Drawn, bare, enlarged, lit, short, show_pixels
+from cnnbench.analysis.look.draw.drawn import HEAT, Drawn, bare, enlarged, lit, short, show_pixels, told
 from cnnbench.analysis.look.subject import Subject
 from cnnbench.analysis.report import style
 
@@ -60,7 +60,8 @@ def _drawn(subject: Subject, name: str, title: str, about: str, made: Callable[[
             silent.append(short(subject.classes[label]))
         axes = panels[0, column]
         shown = axes.imshow(whole, cmap=HEAT, vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(f"{short(subject.classes[label], 17)}\n{100 * subject.probabilities[label]:.1f} %", fontsize=9)
+        share = told(100 * float(subject.probabilities[label]))
+        axes.set_title(f"{short(subject.classes[label], 17)}\n{share} %", fontsize=9)
         bare(axes)
         show_pixels(panels[1, column], lit(subject.pixels, whole))
     figure.colorbar(shown, ax=panels[:, 1:], label="share of the largest value", ticks=(0, 0.5, 1), shrink=0.6)

@@ -144,3 +144,11 @@ def short(name: str, most: int = 28) -> str:
     """The first of a class's names, cut where it is long."""
     first = name.partition(",")[0]
     return first if len(first) <= most else f"{first[: most - 1]}…"
+
+
+def told(percent: float) -> str:
+    """A probability in percent to a tenth, where that is not 0 or 100."""
+    rounded = f"{percent:.1f}"
+    if rounded == "0.0" and percent > 0:
+        return "< 0.1"
+    return "> 99.9" if rounded == "100.0" and percent < 100 else rounded
