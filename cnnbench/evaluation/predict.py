@@ -16,8 +16,9 @@ from cnnbench.data.layouts.ilsvrc import class_names
 from cnnbench.data.layouts.names import plain
 from cnnbench.data.layouts.pictures import pictures
 from cnnbench.data.layouts.split import Split
-from cnnbench.evaluation.command import predictions_of
+from cnnbench.evaluation.command import predictions_by
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members
+from cnnbench.evaluation.member import member_network
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.devices import choose_device, device_of, share_cores
@@ -65,9 +66,9 @@ def predict_pictures(config: PredictConfig, tell: Callable[[str], None] = print)
     share_cores(1, device_name)
     broken: dict[int, str] = {}
     nothing = np.zeros((len(split), 1), np.int64)
-    found = predictions_of(
-        group, split, nothing, Process(), device_of(0, device_name), lambda loader: broken.update(loader.broken)
-    )
+    device = device_of(0, device_name)
+    networks = ((member, member_network(member, len(split.classes), device, tell)) for member in group)
+    found = predictions_by(networks, split, nothing, Process(), device, lambda loader: broken.update(loader.broken))
     if len(broken) == len(split):
         first = next(iter(broken.values()))
         raise UserError(first if len(split) == 1 else f"none of the {len(split):,} pictures can be decoded: {first}")

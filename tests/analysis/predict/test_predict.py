@@ -135,3 +135,14 @@ def test_weights_that_are_not_numbers(place, command):
     done = command("predict", *WORDS, "pics/0")
     assert done.returncode == 0
     assert "the network's outputs are not numbers" in done.stderr
+
+
+def test_nothing_but_answers_is_on_standard_output(place, command):
+    """What loading says of a file, here one from before torch 0.4.1, is for people."""
+    weights = {name: value for name, value in build("resnet20", 3).state_dict().items() if "num_batches" not in name}
+    torch.save(weights, place / "old.pt")
+    picture = next((place / "pics").glob("*/*"))
+    done = command("predict", "arch=resnet20", "weights=old.pt", str(picture), "format=jsonl", "data.workers=0")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["picture"] for line in done.stdout.splitlines()] == [str(picture)]
+    assert "have no num_batches_tracked" in done.stderr
