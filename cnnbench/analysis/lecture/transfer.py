@@ -4,6 +4,7 @@ conditions in docs/transfer.md."""
 from __future__ import annotations
 
 from cnnbench.analysis.tables import Table
+from cnnbench.evaluation.seeds import mean_interval
 
 # LeNet, trained on the sample (clothes), read for digits: 1,199 training and 10,000 test images of MNIST; top-1 error
 # in percent of three seeds, trained and with drawn weights.
@@ -27,11 +28,17 @@ RESNETS = {
 
 def by_layer() -> list[Table]:
     """The error of a linear classifier on each layer of LeNet, trained on other images and not trained."""
-    rows = [(layer, _mean(trained), _mean(drawn)) for layer, (trained, drawn) in LENET.items()]
-    columns = {"layer": "", "trained on clothes": ".2f", "drawn weights": ".2f"}
+    rows = [
+        (layer, *_mean_and_interval(trained), *_mean_and_interval(drawn)) for layer, (trained, drawn) in LENET.items()
+    ]
+    columns = {
+        **{"layer": "", "trained on clothes": ".2f", "from": ".2f", "to": ".2f"},
+        **{"drawn weights": ".2f", "from ": ".2f", "to ": ".2f"},
+    }
     notes = [
         "lecture: FC7 features generalise well to other tasks (the slide of VGG)",
-        f"digits by a linear classifier, top-1 error (%), means of three seeds; of the pixels themselves {PIXELS:g}",
+        "digits by a linear classifier, top-1 error (%), means of three seeds with their 95 % interval (Student's t); "
+        f"of the pixels themselves {PIXELS:g}",
         "what clothes taught serves for digits: half the error of the same layer untrained, in the middle. At fc4, the "
         "layer before the classifier, nothing of it is left: ten classes of small pictures do not make features as "
         "1,000 classes of ILSVRC do, of which the lecture speaks",
@@ -54,5 +61,5 @@ def by_depth() -> list[Table]:
     return [Table("Deeper features: from photographs to clothes", columns, rows, notes)]
 
 
-def _mean(values: tuple[float, ...]) -> float:
-    return sum(values) / len(values)
+def _mean_and_interval(values: tuple[float, ...]) -> tuple[float, float, float]:
+    return (sum(values) / len(values), *mean_interval(values))
