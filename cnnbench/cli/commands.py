@@ -49,7 +49,7 @@ COMMANDS = {
         ),
         TrainConfig,
         "training.command:train",
-        ("config.checks:check_train", "archs.weights.torchvision:check_published", "runs.batch:check_batch"),
+        ("config.checks.train:check_train", "archs.weights.torchvision:check_published", "runs.batch:check_batch"),
         makes_run=True,
     ),
     "train --dry-run": Command(
@@ -61,7 +61,7 @@ COMMANDS = {
         ),
         DryRunConfig,
         "analysis.dry_run.command:dry_run",
-        ("config.checks:check_train", "archs.weights.torchvision:check_published"),
+        ("config.checks.train:check_train", "archs.weights.torchvision:check_published"),
         values_of="train",
     ),
     "eval": Command(
@@ -75,7 +75,7 @@ COMMANDS = {
         ),
         EvalConfig,
         "evaluation.command:evaluate_command",
-        ("config.checks:check_eval", "archs.weights.torchvision:check_published"),
+        ("config.checks.evaluate:check_eval", "archs.weights.torchvision:check_published"),
     ),
     "average": Command(
         "average",
@@ -137,7 +137,7 @@ COMMANDS = {
         ),
         BenchConfig,
         "analysis.bench.command:bench_command",
-        ("config.checks:check_bench",),
+        ("config.checks.bench:check_bench",),
     ),
     "zoo": Command(
         "zoo",
@@ -145,7 +145,7 @@ COMMANDS = {
         ("cnnbench zoo", "cnnbench zoo family=resnet sort=macs format=markdown"),
         ZooConfig,
         "analysis.zoo:show_zoo",
-        ("config.checks:check_keys",),
+        ("config.checks.analyse:check_keys",),
     ),
     "describe": Command(
         "describe",
@@ -153,7 +153,7 @@ COMMANDS = {
         ("cnnbench describe arch=resnet50", "cnnbench describe arch=vgg16 image_size=384 format=json"),
         DescribeConfig,
         "analysis.describe.command:show_description",
-        ("config.checks:check_describe",),
+        ("config.checks.analyse:check_describe",),
     ),
     "describe recipe": Command(
         "describe recipe",
@@ -164,7 +164,7 @@ COMMANDS = {
         ),
         DescribeRecipeConfig,
         "cli.composed:show_recipe_with_sources",
-        ("config.checks:check_describe_recipe",),
+        ("config.checks.analyse:check_describe_recipe",),
     ),
     "recipes": Command(
         "recipes",
@@ -172,7 +172,7 @@ COMMANDS = {
         ("cnnbench recipes", "cnnbench recipes sources=true format=json", "cnnbench recipes format=markdown"),
         RecipesConfig,
         "cli.composed:show_recipes",
-        ("config.checks:check_keys",),
+        ("config.checks.analyse:check_keys",),
     ),
     "verify": Command(
         "verify",
@@ -185,7 +185,7 @@ COMMANDS = {
         ),
         VerifyConfig,
         "cli.composed:verify_run",
-        ("config.checks:check_verify", "archs.weights.torchvision:check_published"),
+        ("config.checks.analyse:check_verify", "archs.weights.torchvision:check_published"),
     ),
     "compare": Command(
         "compare",
@@ -228,7 +228,7 @@ COMMANDS = {
         ("cnnbench runs", "cnnbench runs format=json"),
         RunsConfig,
         "analysis.runs_table:list_runs",
-        ("config.checks:check_keys",),
+        ("config.checks.analyse:check_keys",),
         bare="runs",
     ),
     "report": Command(
@@ -241,7 +241,7 @@ COMMANDS = {
         ),
         ReportConfig,
         "analysis.report.command:report_command",
-        ("config.checks:check_report",),
+        ("config.checks.analyse:check_report",),
         bare="runs",
     ),
     "look": Command(
@@ -267,7 +267,7 @@ COMMANDS = {
         ),
         LectureConfig,
         "analysis.lecture.command:show_lecture",
-        ("config.checks:check_keys",),
+        ("config.checks.analyse:check_keys",),
         bare="name",
     ),
     "export": Command(
@@ -279,7 +279,7 @@ COMMANDS = {
         ),
         ExportConfig,
         "analysis.export.command:export_command",
-        ("config.checks:check_export", "archs.weights.torchvision:check_published"),
+        ("config.checks.analyse:check_export", "archs.weights.torchvision:check_published"),
     ),
     "convert": Command(
         "convert",
@@ -290,7 +290,7 @@ COMMANDS = {
         ),
         ConvertConfig,
         "analysis.export.convert:convert_command",
-        ("config.checks:check_convert", "archs.weights.torchvision:check_published"),
+        ("config.checks.analyse:check_convert", "archs.weights.torchvision:check_published"),
         bare="weights",
     ),
     "data index": Command(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnbench.config.analyse import FORMATS
-from cnnbench.config.checks import check_trained
+from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import MISSING
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import SEED, Range, check_fields, key, require

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnbench.config.checks import check_trained
+from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import DataConfig, check_file
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import SEED, Kind, Range, check_fields, given, group, key, require

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from cnnbench.config.checks import check_protocol, check_trained
+from cnnbench.config.checks.evaluate import check_protocol, check_trained
 from cnnbench.config.data import DataConfig
 from cnnbench.config.evaluate import (
     EvalConfig,

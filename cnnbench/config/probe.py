@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.config.arch import from_torchvision
-from cnnbench.config.checks import check_trained
+from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import DataConfig
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import SEED, Range, check_fields, group, key, require

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnbench.config.analyse import FORMATS
-from cnnbench.config.checks import check_protocol, check_trained
+from cnnbench.config.checks.evaluate import check_protocol, check_trained
 from cnnbench.config.data import MISSING, check_file
 from cnnbench.config.evaluate import (
     TrainedConfig,

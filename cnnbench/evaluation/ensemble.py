@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnnbench.config.arch import ArchConfig
-from cnnbench.config.checks import check_protocol
+from cnnbench.config.checks.evaluate import check_protocol
 from cnnbench.config.evaluate import EvalConfig, weights_of
 from cnnbench.config.image_size import input_size
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides

@@ -8,7 +8,7 @@ import pytest
 
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.average import AVERAGES, AverageConfig
-from cnnbench.config.checks import check_train
+from cnnbench.config.checks.train import check_train
 from cnnbench.config.data import DataConfig
 from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
 from cnnbench.config.schedule import SCHEDULES, ScheduleConfig

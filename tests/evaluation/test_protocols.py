@@ -19,7 +19,7 @@ from cnnbench.archs import registry
 from cnnbench.archs.fully_convolutional import FullyConvolutional
 from cnnbench.archs.registry import build
 from cnnbench.config.arch import ArchConfig
-from cnnbench.config.checks import check_eval
+from cnnbench.config.checks.evaluate import check_eval
 from cnnbench.config.data import DataConfig
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.protocols import PROTOCOLS, protocol_in_words, short_sides

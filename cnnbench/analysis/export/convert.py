@@ -13,7 +13,7 @@ from cnnbench.archs.weights.read import Weights, read_weights
 from cnnbench.archs.weights_classes import classes_of_weights
 from cnnbench.config.analyse import ConvertConfig
 from cnnbench.config.arch import ArchConfig
-from cnnbench.config.checks import NOTHING_TO_CONVERT
+from cnnbench.config.checks.analyse import NOTHING_TO_CONVERT
 from cnnbench.config.fields import given
 from cnnbench.config.weights import chosen_weights
 from cnnbench.runtime.errors import UserError

@@ -23,7 +23,7 @@ from cnnbench.cli.command import Command
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.run import run
 from cnnbench.config.bench import BenchConfig
-from cnnbench.config.checks import check_bench
+from cnnbench.config.checks.bench import check_bench
 from cnnbench.config.data import DataConfig
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import usable_cores
