@@ -15,6 +15,7 @@ from PIL import Image
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.decode import engines, jpeg_engines
+from cnnbench.data.decode.jpeg_engines import by_index
 from cnnbench.data.decode.picture import Engine, Picture, from_pixels, open_picture
 from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.layouts.read import read_split
@@ -102,7 +103,7 @@ def test_damaged_files_are_broken_for_all_engines_or_for_none(damage):
 
 def is_taken(content: bytes) -> bool:
     """Whether the native decoder decodes a file itself."""
-    picture = jpeg_engines.native(False, None)(content)
+    picture = jpeg_engines.native(False, by_index(()))(content)
     try:
         return picture is not None and picture.region(0, 0, picture.width, picture.height).size > 0
     except ValueError:
