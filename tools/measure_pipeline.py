@@ -5,23 +5,29 @@
 Packs the images in each form into a scratch folder, and measures all forms in turn with torchvision's complete pipeline
 on the original files (ImageFolder's loader, RandomResizedCrop 224, flip, to float, normalise per image), one thread,
 CPU time, in one process: the ratio of each round counts, and its median is printed. Then whole loaders.
+
+NVIDIA's DALI, its pipeline for CPUs, is measured beside them where it is installed (pip install nvidia-dali-cuda120).
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from cnnbench.analysis.bench.loader import Bench, Comparison, Cost, compare, loader_costs
 from cnnbench.analysis.bench.output import machine_line
+from cnnbench.analysis.bench.stages import TURN_IMAGES
 from cnnbench.analysis.tables import Table, render
 from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig, FlipConfig
@@ -37,6 +43,7 @@ ARCH = ArchConfig(
     mean=[0.485, 0.456, 0.406],
     std=[0.229, 0.224, 0.225],
 )
+DALI = "DALI on the CPU, original JPEG files"
 PASSES = 9  # over the images, of a whole loader: starting two processes takes as long as 150 images
 PACKS = {
     "packed JPEG, short side 320": ("jpeg", "320"),
@@ -75,13 +82,52 @@ def comparisons(original: Bench, with_index: Bench, folder: Path, scratch: Path)
         **{name: Comparison(item, "training") for name, item in packed.items()},
         "packed JPEG, short side 320, without its side index": Comparison(without_index(jpeg), "training"),
         "packed raw uint8, short side 256, loose": Comparison(loose(raw), "training"),
+        **({DALI: Dali(original, "training")} if has_dali() else {}),
     }
+
+
+def has_dali() -> bool:
+    try:
+        importlib.import_module("nvidia.dali")
+    except ImportError:
+        return False
+    return True
+
+
+class Dali(Comparison):
+    """DALI's training pipeline for CPUs as its documentation has it, on one thread, its files in the bench's order."""
+
+    def work(self) -> Callable[[list[int]], None]:
+        dali = importlib.import_module("nvidia.dali")
+        fn, kinds = importlib.import_module("nvidia.dali.fn"), importlib.import_module("nvidia.dali.types")
+        bench, files = self.bench, [self.bench.split.name(index) for index in self.bench.indices]
+        crop, mean, std = bench.augment.crop, bench.arch.mean, bench.arch.std
+
+        at_once = {
+            "exec_pipelined": False,
+            "exec_async": False,
+            "exec_dynamic": False,
+        }  # nothing while others are timed
+
+        @dali.pipeline_def(batch_size=TURN_IMAGES, num_threads=1, device_id=None, **at_once)
+        def pipeline() -> Any:
+            content, _ = fn.readers.file(files=files)
+            area, aspect = tuple(crop.scale), tuple(crop.ratio)
+            images = fn.decoders.image_random_crop(content, device="cpu", random_area=area, random_aspect_ratio=aspect)
+            images = fn.resize(images, size=(bench.size, bench.size), interp_type=kinds.INTERP_TRIANGULAR)
+            levels = {"mean": [255 * value for value in mean], "std": [255 * value for value in std]}
+            return fn.crop_mirror_normalize(images, mirror=fn.random.coin_flip(), output_layout="CHW", **levels)
+
+        made = pipeline()
+        made.build()
+        return lambda _: made.run() and None
 
 
 def print_costs(costs: list[Cost], rounds: int, images: int) -> None:
     rows = [(cost.name, cost.milliseconds, cost.ratio) for cost in costs]
     columns = {"what": "", "CPU ms per image": ".3f", "times as fast": ".2f"}
     notes = [f"{rounds} rounds over {images} images, medians; {machine_line()}"]
+    notes += ["DALI is not installed here"] * (DALI not in {cost.name for cost in costs})
     title = "one thread, beside torchvision's complete pipeline on the original files"
     print(render(Table(title, columns, rows, notes)))
 
