@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from cnnbench.archs.facts import facts
+from cnnbench.archs.forward_pass import in_inference
 from cnnbench.archs.from_config import build_network
 from cnnbench.archs.layer_names import layer_names
 from cnnbench.archs.registry import names
@@ -24,6 +25,7 @@ from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.run import config_of
 from cnnbench.config.data import SourceConfig, check_source
 from cnnbench.config.evaluate import EvalConfig
+from cnnbench.config.features import ALL
 from cnnbench.config.fields import check_fields
 from cnnbench.config.image_size import input_size
 from cnnbench.config.predict import PICTURES, as_eval
@@ -181,7 +183,7 @@ def predict(model: Model, images: Any, top: int = 5) -> list[Answered]:
     nothing = np.zeros((len(split), 1), np.int64)
     _check_classes(model)
     pair = (_for_few(model.member, len(split)), model.network)
-    with _in_inference(model.network):
+    with _used(model.network):
         found = predictions_by(
             [pair], split, nothing, Process(), model.device, lambda loader: broken.update(loader.broken)
         )
@@ -189,24 +191,26 @@ def predict(model: Model, images: Any, top: int = 5) -> list[Answered]:
 
 
 def features(model: Model, images: Any, layer: str | Sequence[str], average: bool = False) -> Any:
-    """What passes at `layer` for each image, float32 `(N, *shape)`, as `cnnbench features`; of several layers a dict by
-    their names. `images` as `predict` takes them; `average`: of maps the mean over all places.
+    """What passes at `layer` for each image, float32 `(N, *shape)`, as `cnnbench features`; of several layers, or of
+    "all", a dict by their names. `images` as `predict` takes them; `average`: of maps the mean over all places.
 
     Raises UserError for a layer that is not there, with the nearest names, and for an image that cannot be decoded.
     """
     layers = [layer] if isinstance(layer, str) else list(layer)
+    if not layers:
+        raise UserError("no layer is given: name one of model.layers(), or several in a list")
     split = split_of(images)
     points = find_points(model.network, model.member, layers)
     member = _for_few(model.member, len(split))
     extractor = Extractor(member, model.network, points, model.device, average)
     values = {name: np.empty((len(split), *shape), np.float32) for name, shape in extractor.shapes().items()}
-    with _in_inference(model.network):
+    with _used(model.network):
         for batch in extractor.batches(split):
             for why in batch.broken.values():
                 raise UserError(why)
             for name, value in batch.values.items():
                 values[name][batch.start : batch.start + len(value)] = value
-    return values[layer] if isinstance(layer, str) else values
+    return values[layer] if isinstance(layer, str) and layer != ALL else values
 
 
 def evaluate(model: Model, data: str | Path | Images | None = None, protocol: str = "center") -> Evaluation:
@@ -229,7 +233,7 @@ def evaluate(model: Model, data: str | Path | Images | None = None, protocol: st
         raise UserError(f"the images have {len(split.classes)} classes, and the network gives {len(model.classes)}")
     _check_classes(model)
     pair = (_for_few(member, len(split)), model.network)
-    with _in_inference(model.network):
+    with _used(model.network):
         found = predictions_by([pair], split, targets, Process(), model.device)
     return evaluation_of(found, member.protocol)
 
@@ -249,17 +253,15 @@ def _type_of(network: nn.Module) -> torch.dtype:
 
 
 @contextmanager
-def _in_inference(network: nn.Module) -> Iterator[None]:
+def _used(network: nn.Module) -> Iterator[None]:
     """`network` in inference mode, its images of the type of its weights; afterwards in the mode that it had."""
-    dtype, training = _type_of(network), [module for module in network.modules() if module.training]
+    dtype = _type_of(network)
     hook = network.register_forward_pre_hook(lambda _, inputs: tuple(each.to(dtype) for each in inputs))
-    network.eval()
     try:
-        yield
+        with in_inference(network):
+            yield
     finally:
         hook.remove()
-        for module in training:
-            module.training = True
 
 
 def _check_classes(model: Model) -> None:

@@ -126,6 +126,7 @@ def test_a_picture_that_is_none_has_no_answers(model, tmp_path, small_data):
         (lambda model: model.predict("x.png", top=0), "top=0 is out of range"),
         (lambda model: model.features("none.png", "layer9"), "no layer 'layer9', did you mean layer"),
         (lambda model: model.features("none.png", "fc"), "none.png cannot be read"),
+        (lambda model: model.features("none.png", []), "no layer is given: name one of model.layers()"),
         (lambda model: model.evaluate(), "no images are given: evaluate(model, DATA)"),
         (lambda model: model.evaluate("sample"), "the images have 10 classes, and the network gives 3"),
         (lambda model: model.evaluate("sample", "tencrop"), "protocol=tencrop is unknown, did you mean ten_crop"),
@@ -153,6 +154,7 @@ def test_the_network_is_used_as_it_is_and_left_so(model, small_data):
     np.testing.assert_allclose([one.probability for one in found], [one.probability for one in first], rtol=1e-4)
     assert model.preprocess(paths).dtype == torch.float64
     assert model.features(paths, "fc").dtype == np.float32
+    assert list(model.features(paths, "all")) == ["conv2_x", "conv3_x", "conv4_x", "pre_logits", "logits"]
     assert model.to("cpu").predict(paths)[0].answers[0] == found[0]
     model.network.reset_classifier(2)
     with pytest.raises(UserError, match="the network gives 2 logits, and the model names 3 classes: name them"):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from cnnbench.archs.forward_pass import OUTPUT, Point
+from cnnbench.archs.forward_pass import OUTPUT, Point, in_inference
 
 
 class Run(Protocol):
@@ -46,9 +46,9 @@ def capture(network: nn.Module, points: Mapping[str, Point]) -> Iterator[Run]:
 
 @torch.inference_mode()
 def distinct(network: nn.Module, points: Mapping[str, Point], image: torch.Tensor) -> dict[str, Point]:
-    """`points` without those at which `image` (1, C, H, W) has the values of one before them in the forward pass: fc7
-    and, behind a dropout, what the classifier reads. Values that are all the same tell nothing, and stay."""
-    with capture(network, points) as run:
+    """`points` without those at which `image` (1, C, H, W), in inference mode, has the values of one before them in the
+    forward pass: fc7 and, behind a dropout, what the classifier reads. Values all the same tell nothing, and stay."""
+    with in_inference(network), capture(network, points) as run:
         values = {name: value.flatten() for name, value in run(image).items()}
     kept: dict[str, Point] = {}
     for name, point in sorted(points.items(), key=lambda item: item[1].order):

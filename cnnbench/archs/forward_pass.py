@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,18 +74,26 @@ def run_on_meta(
     """One pass in inference mode by what `on_meta` gives, at whose end `hooks` are removed and the network is as it
     was. ValueError if it cannot take such an image."""
     leave_compiler_unimported()  # the shapes of the meta device would import it
-    training = {module: module.training for module in network.modules()}
-    network.eval()
     try:
-        with torch.no_grad():
+        with in_inference(network), torch.no_grad():
             functional_call(network, tensors, (image,))
     except RuntimeError as error:
         raise ValueError(f"the network cannot take {' x '.join(map(str, image.shape[1:]))}: {error}") from error
     finally:
         for hook in hooks:
             hook.remove()
-        for module, flag in training.items():
-            module.training = flag
+
+
+@contextmanager
+def in_inference(network: nn.Module) -> Iterator[None]:
+    """`network` in inference mode; afterwards each of its modules in the mode that it had."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 class _Watch:

@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnbench.archs.capture import capture
 from cnnbench.archs.classifiers import classifier_of
-from cnnbench.archs.forward_pass import Point
+from cnnbench.archs.forward_pass import Point, in_inference
 from cnnbench.archs.layer_names import Names
 
 
@@ -36,7 +36,7 @@ def find_averaged_map(model: nn.Module, names: Names, image: torch.Tensor) -> Av
     (1, C, H, W) shows it; None for a network that does not end so."""
     points = {name: names[name] for name in names if name in ("pre_logits", "logits")}
     maps = {str(point): point for point in names.values() if len(point.shape) == 3 and point.shape[1:] != (1, 1)}
-    with capture(model, points | maps) as run:
+    with in_inference(model), capture(model, points | maps) as run:
         found = run(image)
     classifier = model.get_submodule(classifier_of(model) or "")
     for name in reversed(maps):

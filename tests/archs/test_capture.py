@@ -57,6 +57,8 @@ def test_points_with_equal_values_are_one() -> None:
     network, names, images = prepared("alexnet")
     points = {name: names[name] for name in ("pool5", "fc7", "pre_logits", "fc8", "logits")}
     assert list(distinct(network, points, images[:1])) == ["pool5", "fc7", "fc8"]
+    assert list(distinct(network.train(), points, images[:1])) == ["pool5", "fc7", "fc8"]
+    assert network.classifier.training
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
