@@ -118,7 +118,12 @@ LECTURE: dict[str, Claim] = {
     "first_places": Claim("First places in five tracks", RESNET, "history:first_places"),
     "transfer": Claim("Deeper features transfer", RESNET, "transfer:by_depth", "pictures:transfer_by_depth"),
     "batch_norm": Claim("Batch normalisation, and folding it", INCEPTION, "normalisation:batch_norm"),
-    "batch_norm_rates": Claim("Batch normalisation takes higher rates", INCEPTION, "trained:batch_norm_rates"),
+    "batch_norm_rates": Claim(
+        "Batch normalisation takes higher rates",
+        INCEPTION,
+        "trained:batch_norm_rates",
+        "trained_pictures:batch_norm_rates",
+    ),
     "label_smoothing": Claim("Label smoothing", INCEPTION, "operations:label_smoothing"),
     "label_smoothing_trained": Claim("Label smoothing, trained", INCEPTION, "trained:label_smoothing"),
     "inception": Claim(
@@ -127,7 +132,9 @@ LECTURE: dict[str, Claim] = {
     "residual_scaling": Claim(
         "Residuals are scaled", INCEPTION, "normalisation:residual_scaling", "pictures:residual_scaling"
     ),
-    "residual_inception": Claim("Residual converges faster", INCEPTION, "trained:residual_inception"),
+    "residual_inception": Claim(
+        "Residual converges faster", INCEPTION, "trained:residual_inception", "trained_pictures:residual_inception"
+    ),
     "xception": Claim("From Inception to Xception: three figures", XCEPTION, "modules:xception_figures"),
     "wide_resnet": Claim("Wide ResNet against deep ResNet: error, size and time", WIDE, "wide_resnet:time_per_batch"),
     "wide_blocks": Claim("More layers per block, more planes", WIDE, "modules:wide_blocks"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnbench.analysis.describe.network import describe_named
 from cnnbench.analysis.lecture.studies import RATES, STUDIES, Study, trained
-from cnnbench.analysis.tables import Table
+from cnnbench.analysis.tables import Cell, Table
 from cnnbench.archs.facts import facts
 from cnnbench.evaluation.statistics import wilson_interval
 
@@ -117,7 +117,7 @@ def small_filters() -> list[Table]:
 
 
 def batch_norm_rates() -> list[Table]:
-    """BN-Inception's rates and what they brought, published; the ladder that trains them."""
+    """BN-Inception's rates and what they brought, published; GoogLeNet with and without it, trained on the sample."""
     columns = {
         "network": "",
         "rate": "g",
@@ -126,14 +126,14 @@ def batch_norm_rates() -> list[Table]:
         "step of the ladder": "",
     }
     notes = [
-        "Ioffe and Szegedy 2015, Figure 3; rates of the recipe's batch. Not trained here: cnnbench train "
-        "ladder=bn_inception step=x5 data=/imagenet"
+        "Ioffe and Szegedy 2015, Figure 3; rates of the recipe's batch; the steps are those of ladder=bn_inception"
     ]
-    return [Table("Batch normalisation and the rate", columns, RATES_OF_BN, notes)]
+    published = Table("Batch normalisation and the rate (published)", columns, RATES_OF_BN, notes)
+    return [published, _errors("batch_norm_rates")]
 
 
 def residual_inception() -> list[Table]:
-    """Pure and residual Inception of equal cost, counted and published; the ladder that trains them."""
+    """Pure and residual Inception of equal cost, counted and published, and a pair of them trained on the sample."""
     rows = []
     for name in ("inception_v3", "inception_resnet_v1", "inception_v4", "inception_resnet_v2"):
         totals, result = describe_named(name).totals, facts(name)["results"][0]
@@ -148,10 +148,10 @@ def residual_inception() -> list[Table]:
     notes = [
         "lecture, Figures 25 and 26 of the paper: the residual version converges faster; the final accuracy depends on "
         "size. Pairs of about equal cost: v3 and ResNet-v1, v4 and ResNet-v2",
-        "not trained here: cnnbench train ladder=residual_inception step=inception_resnet_v1 data=/imagenet, then "
-        "cnnbench report draws their errors by epoch",
+        "trained on ILSVRC by the ladder's steps, cnnbench report draws their errors by epoch",
     ]
-    return [Table("Inception with and without residual connections", columns, rows, notes)]
+    published = Table("Inception with and without residual connections (published)", columns, rows, notes)
+    return [published, _errors("residual_inception")]
 
 
 def _parts() -> Table:
@@ -167,7 +167,10 @@ def plain_residual() -> Table:
 
 def all_trained() -> list[Table]:
     """Every claim that was trained on the sample, or is to be."""
-    named = ("data_size", "augmentation", "alexnet_parts", "small_filters", "plain_residual", "label_smoothing")
+    named = (
+        *("data_size", "augmentation", "alexnet_parts", "small_filters", "plain_residual", "label_smoothing"),
+        *("batch_norm_rates", "residual_inception"),
+    )
     return [*activation(), *map(_errors, named)]
 
 
@@ -226,10 +229,14 @@ def _mean_of(values: list[float]) -> tuple[float | None, float | None]:
 
 def _errors(name: str) -> Table:
     """A row for each form of the study, its errors as means over seeds."""
-    study, rows = STUDIES[name], []
+    study = STUDIES[name]
+    rows: list[tuple[Cell, ...]] = []
     for form in study.forms:
-        pairs = [errors_of(run) for run in runs_of(name) if run["form"] == form]
-        if not pairs:  # not run yet
+        runs = [run for run in runs_of(name) if run["form"] == form]
+        pairs = [errors_of(run) for run in runs if run["wrong"] is not None]
+        if runs and not pairs:
+            rows.append((f"{form}: not finite", len(runs), None, None, None, None))
+        if not pairs:  # not run yet, or without an end
             continue
         training, validation = ([pair[i] for pair in pairs] for i in (0, 1))
         error, half = _mean_of(validation)
@@ -247,7 +254,7 @@ def _errors(name: str) -> Table:
 
 def _of_images(name: str, form: str) -> float:
     """Half of the Wilson interval of a form that one seed was run of: what the images alone leave open."""
-    run = next(run for run in runs_of(name) if run["form"] == form)
+    run = next(run for run in runs_of(name) if run["form"] == form and run["wrong"] is not None)
     low, high = wilson_interval(run["wrong"], run["n"])
     return (high - low) / 2
 

@@ -32,19 +32,21 @@ def activation() -> tuple[Figure | None, str]:
 
 def plain_residual() -> tuple[Figure | None, str]:
     """Training and validation error by epoch of plain and residual networks."""
-    if not runs_of("plain_residual"):
-        return NOT_RUN
-    figure = style.new_figure(3.6)
-    panels = figure.subplots(1, 2, sharey=True)
-    for ax, key, label in zip(panels, ("train_top1_error", "top1_error"), ("training", "validation"), strict=True):
-        for index, form in enumerate(STUDIES["plain_residual"].forms):
-            _curve(ax, "plain_residual", form, key, index, form)
-        ax.set(xlabel="epoch", ylabel=f"{label} error (%)", ylim=(0, None))
-    style.legend_below(figure, panels[0])
-    return figure, (
-        "Networks for small images on the bundled sample: thin lines are seeds, thick ones their mean. Where the "
-        "deeper network is worse in training as well, it does not overfit."
+    return _curves(
+        "plain_residual",
+        "Networks for small images on the bundled sample. Where the deeper network is worse in training as well, it "
+        "does not overfit.",
     )
+
+
+def batch_norm_rates() -> tuple[Figure | None, str]:
+    """The same with and without batch normalisation, at three rates."""
+    return _curves("batch_norm_rates", "GoogLeNet without auxiliary heads on the bundled sample.")
+
+
+def residual_inception() -> tuple[Figure | None, str]:
+    """The same of Inception with and without residual connections."""
+    return _curves("residual_inception", "Two networks of about equal cost on the bundled sample, at one rate.")
 
 
 def augmentation() -> tuple[Figure | None, str]:
@@ -55,6 +57,20 @@ def augmentation() -> tuple[Figure | None, str]:
 def data_size() -> tuple[Figure | None, str]:
     """Errors by the share of the training images."""
     return _bars("data_size", "Shares of the 10,000 training images of the bundled sample, the same number of epochs.")
+
+
+def _curves(study: str, caption: str) -> tuple[Figure | None, str]:
+    """Training and validation error by epoch of each form of a study."""
+    if not runs_of(study):
+        return NOT_RUN
+    figure = style.new_figure(3.6)
+    panels = figure.subplots(1, 2, sharey=True)
+    for ax, key, label in zip(panels, ("train_top1_error", "top1_error"), ("training", "validation"), strict=True):
+        for index, form in enumerate(STUDIES[study].forms):
+            _curve(ax, study, form, key, index, form)
+        ax.set(xlabel="epoch", ylabel=f"{label} error (%)", ylim=(0, None))
+    style.legend_below(figure, panels[0])
+    return figure, f"{caption} Thin lines are seeds, thick ones their mean."
 
 
 def _curve(ax: Axes, study: str, form: str, key: str, index: int, label: str) -> None:

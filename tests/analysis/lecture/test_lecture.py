@@ -217,6 +217,21 @@ def test_the_interval_of_a_mean_is_students():
     assert trained.mean_and_half([5.0]) == (5.0, None)
 
 
+def test_a_form_without_an_end_is_told_so(monkeypatch):
+    def run(form: str, seed: int, wrong: int | None) -> dict:
+        return {"form": form, "seed": seed, "wrong": wrong, "n": 200, "train_top1_error": [50.0, 40.0 + seed]}
+
+    runs = [run("without at 0.3", 0, None), run("with BN at 0.3", 0, 20), run("with BN at 0.3", 1, 30)]
+    kept = {"batch_norm_rates": {"machine": "a machine", "runs": runs}}
+    monkeypatch.setattr(trained, "trained", lambda: kept)
+    _, table = trained.batch_norm_rates()
+    half = pytest.approx(12.706 * 2.5)  # of 10 and 15 %: a deviation of 5 / sqrt(2), of their mean 2.5
+    assert [row[:2] for row in table.rows] == [("without at 0.3: not finite", 1), ("with BN at 0.3", 2)]
+    assert table.rows[0][2:] == (None,) * 4
+    assert table.rows[1][2] == 40.5
+    assert table.rows[1][4:] == (12.5, half)
+
+
 def test_weights_by_source_of_a_dense_block():
     """Two layers of growth 2 on 3 maps: the second reads 3 of the input and 2 of the first."""
     first, second = (
