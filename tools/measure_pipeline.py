@@ -103,11 +103,8 @@ class Dali(Comparison):
         bench, files = self.bench, [self.bench.split.name(index) for index in self.bench.indices]
         crop, mean, std = bench.augment.crop, bench.arch.mean, bench.arch.std
 
-        at_once = {
-            "exec_pipelined": False,
-            "exec_async": False,
-            "exec_dynamic": False,
-        }  # nothing while others are timed
+        # So that it does nothing while others are timed.
+        at_once = {"exec_pipelined": False, "exec_async": False, "exec_dynamic": False}
 
         @dali.pipeline_def(batch_size=TURN_IMAGES, num_threads=1, device_id=None, **at_once)
         def pipeline() -> Any:
