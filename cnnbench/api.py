@@ -95,7 +95,8 @@ class Model:
 
         `images` as `predict` takes them. Raises UserError for one that cannot be decoded."""
         split = split_of(images)
-        transform, open_ = transform_of(self.member), make_engine(choose_engine(self.member.settings.data.engine))
+        transform, data = transform_of(self.member), self.member.settings.data
+        open_ = make_engine(choose_engine(data.engine), seconds=data.max_seconds)
         slots = np.empty((len(split), transform.size, transform.size, self.member.arch.in_channels), np.uint8)
         for index, slot in enumerate(slots):
             picture = open_picture(split.read(index), split.name(index), open_, split.max_megapixels)

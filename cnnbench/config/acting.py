@@ -115,7 +115,7 @@ TABLE: tuple[Acts, ...] = (
     ),
     Acts(
         TrainConfig,
-        ("data.worker_kind", "data.max_seconds"),
+        ("data.worker_kind",),
         lambda c: c.data.workers != 0,
         "does nothing with data.workers=0",
     ),

@@ -92,8 +92,8 @@ class DataConfig(SourceConfig):
         range=Range(at_least=0),
     )
     max_seconds: float = key(
-        "seconds of processor time that decoding an image may take, in worker processes; longer, or an end of "
-        "the process: the image counts as broken in training, and ends an evaluation",
+        "seconds of processor time that decoding an image may take; longer, or an end of the process that decodes it: "
+        "the image counts as broken in training, and ends an evaluation",
         MOST_SECONDS,
         note=MAY_CHANGE,
         range=Range(above=0),

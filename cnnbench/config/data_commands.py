@@ -15,6 +15,7 @@ from cnnbench.runtime.errors import nearest
 SPLITS = ("train", "val")
 PACKED_FORMS = ("jpeg", "raw", "original")
 WORKERS = "worker processes; 0: none beside this one; null: one per core"
+DECODERS = "worker processes, in which images are decoded: at least one, where they can be forked; null: one per core"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class PackConfig:
     )
     shard_size: int | None = key("images per file (shard); null: one file per split", None, range=Range(at_least=1))
     skip_broken: bool = key("leave out images that cannot be decoded, instead of failing", False)
-    workers: int | None = key(WORKERS, None, range=Range(at_least=0))
+    workers: int | None = key(DECODERS, None, range=Range(at_least=0))
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class CheckConfig:
     data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
     splits: list[str] = key("the splits to check", list(SPLITS))
     report: str | None = key("file for everything that was found, as JSON", None)
-    workers: int | None = key(WORKERS, None, range=Range(at_least=0))
+    workers: int | None = key(DECODERS, None, range=Range(at_least=0))
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class StatsConfig:
         range=Range(above=0, at_most=1),
     )
     interpolation: str = key("center: resampling, antialiased", "bilinear", choices=INTERPOLATIONS)
-    workers: int | None = key(WORKERS, None, range=Range(at_least=0))
+    workers: int | None = key(DECODERS, None, range=Range(at_least=0))
 
 
 @dataclass(frozen=True)

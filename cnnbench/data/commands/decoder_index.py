@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnbench.config.data import MOST_SECONDS
 from cnnbench.data.decode.engines import choose_engine, make_engine
 from cnnbench.data.decode.entry_finder import find_entries
 from cnnbench.data.decode.entry_index import REFERENCE, writing_index
@@ -30,7 +31,7 @@ class Finder:
 
     @cached_property
     def _reference(self) -> Engine:
-        return make_engine("simplejpeg")
+        return make_engine("simplejpeg", seconds=MOST_SECONDS)
 
     def __call__(self, number: int) -> tuple[str, tuple[int, EntryPoints] | None]:
         library = load()

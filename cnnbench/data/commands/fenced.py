@@ -31,9 +31,9 @@ def map_fenced(
     title: str,
 ) -> Iterator[Result]:
     """As map_images for `indices`, one after the other, of the images of `split`; of an image that ends its worker, or
-    takes too long, `ended` of a sentence that says so. Without workers, or where they cannot be forked, there is no
-    fence."""
-    count = (usable_cores() if workers is None else workers) if forks() else 0
+    takes too long, `ended` of a sentence that says so. One process at least, since it is the fence; none where they
+    cannot be forked."""
+    count = max(1, usable_cores() if workers is None else workers) if forks() else 0
     fence = Fence(split, max(1, count), MOST_SECONDS, replace=True)
     done = 0
     while True:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cnnbench.data.decode.apart import apart
 from cnnbench.data.decode.jpeg_engines import Looks, Opener, by_index, native, simplejpeg
 from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import Engine, Picture
@@ -27,11 +28,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Kind:
-    """`make` an opener for exact or loose pixels, where `is_here`; otherwise `get` says how to have it."""
+    """`make` an opener for exact or loose pixels, where `is_here`; otherwise `get` says how to have it. `ours`: written
+    and tried for hostile files here."""
 
     is_here: Callable[[], bool]
     make: Callable[[bool, Looks], Opener]
     get: str
+    ours: bool = False
 
 
 # The fastest first; Pillow is behind them all.
@@ -40,6 +43,7 @@ ENGINES = {
         lambda: load() is not None,
         native,
         "was not built: install a C compiler (Debian: apt install gcc), and then cnnbench once more",
+        ours=True,
     ),
     "simplejpeg": Kind(
         lambda: importlib.util.find_spec("simplejpeg") is not None,
@@ -64,14 +68,24 @@ def what_is_missing() -> str:
     return "" if kind.is_here() else f" ({name} {kind.get})"
 
 
-def make_engine(name: str, loose: bool = False, looks: Looks | None = None) -> Engine:
+def make_engine(name: str, loose: bool = False, looks: Looks | None = None, seconds: float | None = None) -> Engine:
     """The engine `name` and those behind it, for any thread and for forked processes; `loose`: faster, with slightly
-    different pixels; `looks`: where the native one learns its entry points."""
-    engine: Engine = pillow
+    different pixels; `looks`: where the native one learns its entry points. `seconds`: those of others are kept apart,
+    each image for at most so much processor time; None: where they are timed, or in a fence already."""
     names = [*ENGINES, "pillow"]
-    for candidate in reversed(names[names.index(name) : -1]):
-        if ENGINES[candidate].is_here():
-            engine = with_fallback(ENGINES[candidate].make(loose, looks or by_index(())), engine)
+    asked = [candidate for candidate in names[names.index(name) : -1] if ENGINES[candidate].is_here()]
+    others = tuple(candidate for candidate in asked if not ENGINES[candidate].ours)
+    engine = chain(others, loose) if seconds is None else apart(chain, (others, loose), seconds)
+    for candidate in [candidate for candidate in reversed(asked) if ENGINES[candidate].ours]:
+        engine = with_fallback(ENGINES[candidate].make(loose, looks or by_index(())), engine)
+    return engine
+
+
+def chain(names: tuple[str, ...], loose: bool) -> Engine:
+    """The engines of `names`, one behind the other, and Pillow behind them all."""
+    engine: Engine = pillow
+    for name in reversed(names):
+        engine = with_fallback(ENGINES[name].make(loose, by_index(())), engine)
     return engine
 
 

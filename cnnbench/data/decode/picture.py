@@ -42,7 +42,12 @@ class TooLarge(UserError):
 
 
 class Undecided(UserError):
-    """Whether the image is broken cannot be said: memory ran out. What counts images has to end, not to count it."""
+    """Whether the image is broken cannot be said: memory ran out, or a decoder ended. What counts images has to end,
+    with `advice` behind the sentence, not to count it."""
+
+    def __init__(self, sentence: str, advice: str = "") -> None:
+        super().__init__(sentence)
+        self.advice = advice
 
 
 Engine = Callable[[bytes, object], Picture]  # (content of a file, its name for messages: what `str` makes of it)

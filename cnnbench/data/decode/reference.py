@@ -8,18 +8,19 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from cnnbench.config.data import MOST_MEGAPIXELS
+from cnnbench.config.data import MOST_MEGAPIXELS, MOST_SECONDS
+from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.picture import open_picture
-from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.region import central_window, scaled
 
 INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+PILLOW = make_engine("pillow", seconds=MOST_SECONDS)
 
 
 def read_image(content: bytes | np.ndarray, name: str, megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
     """The whole image of a file's `content`, or of pixels uint8 (H, W, C), as RGB. UserError if it is not an image, or
     has more than so many `megapixels`."""
-    picture = open_picture(content, name, pillow, megapixels)
+    picture = open_picture(content, name, PILLOW, megapixels)
     pixels = picture.region(0, 0, picture.width, picture.height)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
 

@@ -5,9 +5,12 @@ Which one is depends on the processor: the native decoder has vector code for so
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,15 +23,18 @@ from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.region import central_window, cut
 from cnnbench.data.layouts.split import Split
+from cnnbench.data.loading.workers import Processes
 from cnnbench.runtime.cache import cache_folder, own_cache_folder
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import Lost, UserError
 from cnnbench.runtime.files import read_json, write_json
 from cnnbench.runtime.machine import processor
+from cnnbench.runtime.system import forks
 
 FILE = "engines.json"
 SECONDS = 0.5  # of processor time for all engines together
 IMAGES = 16
 ROUNDS = 5
+MOST = 10.0  # seconds of processor time after which it is given up: a round always comes to its end
 SIZE, CROP_RATIO = 224, 0.875  # of the crop that is timed: the usual centre crop
 
 
@@ -64,11 +70,14 @@ def remembered(engines: list[str]) -> dict[str, float] | None:
 
 
 def measured(split: Split, engines: list[str]) -> dict[str, float]:
-    """The same, measured on files of `split`, and remembered; nothing where it has no JPEG files."""
+    """The same, measured on files of `split`, and remembered; nothing where it has no JPEG files, or where one of them
+    is too much for a decoder."""
     contents = _some_jpegs(split)
     if not contents:
         return {}
-    rounds = _rounds({engine: _crops(engine, contents) for engine in engines})
+    rounds = _in_a_fence(partial(_rounds, {engine: _crops(engine, contents) for engine in engines}))
+    if not rounds:
+        return {}
     times = {engine: round(float(np.median(rounds[engine])) / len(contents) * 1e3, 4) for engine in engines}
     kept(FILE, machine(), times)
     return times
@@ -93,6 +102,26 @@ def machine() -> str:
     """What times depend on."""
     library = load()
     return f"{processor()}, {library.instructions if library else 'no library'}, cnnbench {__version__}"
+
+
+def _in_a_fence(work: Callable[[], dict[str, list[float]]]) -> dict[str, list[float]]:
+    """What `work` gives in a process of its own; nothing where a file ends that, or takes too long."""
+    if not forks() or multiprocessing.current_process().daemon:
+        return work()
+
+    def limited(_: None) -> dict[str, list[float]]:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, MOST)
+        return work()
+
+    process: Processes[None, dict[str, list[float]]] = Processes(limited, 1)
+    try:
+        process.submit(None)
+        return process.receive()[0].value
+    except (RuntimeError, Lost):
+        return {}
+    finally:
+        process.close()
 
 
 def _some_jpegs(split: Split) -> list[bytes]:

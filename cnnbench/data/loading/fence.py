@@ -14,13 +14,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from cnnbench.data.decode.apart import OWN_ENDS, advice, why_ended
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.system import signals
 
 NOWHERE = -1
-# Signals by which a decoder ends its process, or the timer does. By others it is ended from outside.
-OWN_ENDS = frozenset(signals("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL", "SIGTRAP", "SIGPROF"))
 
 
 class Fence:
@@ -60,7 +58,7 @@ class Fence:
     def refusal(self, index: int) -> str | None:
         """A sentence on image `index` if it has ended a worker."""
         ended_by = int(self._ended_by[index])
-        return f"{self.split.name(index)} {self._why(ended_by)}" if ended_by else None
+        return f"{self.split.name(index)} {why_ended(ended_by, self.seconds)}" if ended_by else None
 
     def blames(self, worker: int, exit_code: int) -> bool:
         """Called where `worker` was started, once it has ended: whether the image it was at ended it, which it will not
@@ -69,14 +67,6 @@ class Fence:
         if index == NOWHERE or -exit_code not in OWN_ENDS:
             return False
         if not self.replace:
-            raise UserError(
-                f"{self.split.name(index)} {self._why(-exit_code)}: it cannot be counted; repair or remove it"
-                + ", or raise data.max_seconds" * (-exit_code == signal.SIGPROF)
-            )
+            raise UserError(f"{self.split.name(index)} {why_ended(-exit_code, self.seconds)}{advice(-exit_code)}")
         self._ended_by[index] = -exit_code
         return True
-
-    def _why(self, ended_by: int) -> str:
-        if ended_by == signal.SIGPROF:
-            return f"takes more than data.max_seconds={self.seconds:g} of processor time to decode"
-        return f"ends the process that decodes it ({signal.Signals(ended_by).name})"

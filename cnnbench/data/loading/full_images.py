@@ -37,7 +37,8 @@ class FullImages:
         self.order = [[image] for batch in order for image in batch]
         self.workers = max(1, workers)
         self.broken: dict[int, str] = {}
-        self._open = make_engine(engine_for(split, data.engine), looks=by_index(split.side_indices))
+        looks = by_index(split.side_indices)
+        self._open = make_engine(engine_for(split, data.engine), False, looks, data.max_seconds)
 
     def __enter__(self) -> FullImages:
         return self
@@ -63,8 +64,8 @@ class FullImages:
             pixels = picture.region(0, 0, picture.width, picture.height)
             size = scaled(picture.width, picture.height, self.scale)
             pixels = in_channels(resized(pixels, *size, self.arch.interpolation), self.arch.in_channels)
-        except Undecided:
-            raise
+        except Undecided as error:
+            raise UserError(f"{error}{error.advice}") from error
         except UserError as error:
             self.broken[index], label = str(error), BROKEN_LABEL
             pixels = np.zeros((self.scale, self.scale, 1), np.uint8)

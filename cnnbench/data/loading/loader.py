@@ -55,7 +55,7 @@ class Batch:
 @dataclass(frozen=True)
 class ImageMaker:
     """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN_LABEL.
-    Decoding one takes at most `max_seconds` of processor time, in worker processes."""
+    Decoding one takes at most `max_seconds` of processor time."""
 
     split: Split
     transform: Transform
@@ -70,7 +70,7 @@ class ImageMaker:
     def open(self) -> Engine:
         """The decoder. Made before workers are forked, it shares what is read of side indices with them."""
         looks = by_index(self.split.side_indices) if self.gatherer is None else self.gatherer
-        return make_engine(choose_engine(self.engine), self.loose, looks)
+        return make_engine(choose_engine(self.engine), self.loose, looks, self.max_seconds)
 
     def close(self) -> None:
         """Keep what has been found out about files."""
@@ -96,7 +96,7 @@ class ImageMaker:
                     break
                 except UserError as error:
                     if isinstance(error, Undecided) and not self.replace:
-                        raise
+                        raise UserError(f"{error}{error.advice}") from error
                     broken.append((candidate, str(error)))
             else:
                 slot[0][:], slot[1][:], labels[place] = 0, 0, BROKEN_LABEL
@@ -287,7 +287,7 @@ def gatherer_for(split: Split, engine: str) -> Gatherer | None:
     with writing(folder, "set CNNBENCH_CACHE, or data.decoder_index=false"):
         own_cache_folder(folder.parent.name, folder.name)
     remove_abandoned(folder, ".*")
-    return Gatherer(split.side_indices, folder, make_engine("simplejpeg"))
+    return Gatherer(split.side_indices, folder, make_engine("simplejpeg", seconds=MOST_SECONDS))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,25 @@ Task = TypeVar("Task")
 Value = TypeVar("Value")
 LEAVE = 2.0  # seconds in which workers leave by themselves
 DEATH = 2.0  # and in which they are gone once they are killed, unless the system holds them
+NOTED = 0.5  # seconds
 MOST_NAMED = 3  # workers
 IGNORED = signals("SIGINT", "SIGTERM", "SIGUSR1")  # the training process decides what they mean, and closes
+
+
+class _Forking:
+    """`lock` is held while a pipe is opened or closed, and while a process is forked: a child that is forked in the midst
+    of it in another thread would keep one that is not its own, or close its own for it."""
+
+    def __init__(self) -> None:
+        self.renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.renew)  # held by a thread that is not there
+
+    def renew(self) -> None:
+        self.lock = threading.RLock()  # what a garbage collection closes may be within
+
+
+_forking = _Forking()
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,8 @@ class Threads(Generic[Task, Value]):
 
     def receive(self) -> list[TaskResult[Task, Value]]:
         result = self.results.get()
+        if isinstance(result, UserError):
+            raise result
         if isinstance(result, Exception):
             raise RuntimeError("a loader thread failed") from result
         return [result]
@@ -154,13 +173,14 @@ class Processes(Generic[Task, Value]):
     def _start(self, number: int) -> None:
         """Start worker `number`, which may be the next one, or stand in for one that has ended."""
         context = multiprocessing.get_context("fork")
-        ours, theirs = context.Pipe()
-        self.connections[number : number + 1] = [ours]
-        arguments = (self.function, theirs, number, self.guard, self.last)
-        process = context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}")
-        self.processes[number : number + 1] = [process]
-        process.start()
-        theirs.close()
+        with _forking.lock:
+            ours, theirs = context.Pipe()
+            self.connections[number : number + 1] = [ours]
+            arguments = (self.function, theirs, number, self.guard, self.last)
+            process = context.Process(target=_serve, args=arguments, daemon=True, name=f"loader {number}")
+            self.processes[number : number + 1] = [process]
+            process.start()
+            theirs.close()
 
     def submit(self, task: Task) -> None:
         number = min(range(len(self.waiting)), key=lambda number: len(self.waiting[number]))
@@ -196,8 +216,7 @@ class Processes(Generic[Task, Value]):
 
     def _replace(self, number: int) -> None:
         """Have another process do the tasks of worker `number`, which has ended, if a task is to blame."""
-        self.processes[number].join()
-        code = self.processes[number].exitcode or 0
+        code = _exit_code(self.processes[number])
         if self.guard is None or not self.guard.blames(number, code):
             self._raise_death(number)
         self.connections[number].close()
@@ -207,8 +226,7 @@ class Processes(Generic[Task, Value]):
             self.connections[number].send(task)
 
     def _raise_death(self, number: int) -> NoReturn:
-        process = self.processes[number]
-        code = process.exitcode or 0
+        code = _exit_code(self.processes[number])
         cause = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         memory = " (out of memory?)" if code == -KILL else ""
         doing = f", while it worked on {self.waiting[number][0]}" if self.waiting[number] else ""
@@ -241,8 +259,19 @@ class Processes(Generic[Task, Value]):
 
 def _close(connections: list[Connection]) -> None:
     """Close our ends of the pipes, which is the workers' sign to leave."""
-    for connection in connections:
-        connection.close()
+    with _forking.lock:
+        for connection in connections:
+            connection.close()
+
+
+def _exit_code(process: BaseProcess) -> int:
+    """Of one that has ended, or is about to; 0 where it cannot be had. Another thread may have waited for it, and be
+    about to note it."""
+    process.join()
+    end = time.monotonic() + NOTED
+    while process.exitcode is None and time.monotonic() < end:
+        time.sleep(0.001)
+    return process.exitcode or 0
 
 
 def _serve(

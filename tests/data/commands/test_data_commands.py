@@ -18,7 +18,7 @@ from cnnbench.config.arch import ArchConfig
 from cnnbench.config.augment import AugmentConfig, CropConfig, FlipConfig
 from cnnbench.config.data import DataConfig, SourceConfig
 from cnnbench.config.data_commands import CheckConfig, ShowConfig, StatsConfig
-from cnnbench.data.commands import findings
+from cnnbench.data.commands import fenced, findings
 from cnnbench.data.commands.check import check
 from cnnbench.data.commands.findings import PROBLEMS, REMARKS, Checked, find_duplicates, wrong_counts
 from cnnbench.data.commands.inspection import inspect_file
@@ -227,6 +227,7 @@ def test_an_interrupted_check_goes_on_and_looks_again_at_what_changed(tmp_path, 
         return inspect(content, name, megapixels)
 
     monkeypatch.setattr(findings, "inspect_file", stopping)
+    monkeypatch.setattr(fenced, "forks", lambda: False)  # one after the other, in this process
     with pytest.raises(KeyboardInterrupt):
         checked(root)
     train = ["ILSVRC_1.JPEG", "a.JPEG", "b.JPEG", "n01440764_2.JPEG", "z.JPEG"]

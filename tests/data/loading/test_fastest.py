@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,3 +79,17 @@ def test_without_jpeg_files_or_a_cache_the_usual_order_holds(tmp_path, cache, mo
     monkeypatch.setattr(fastest, "cache_folder", none)
     monkeypatch.setattr(fastest, "own_cache_folder", none)
     assert fastest.engine_for(split, "auto") in ENGINES
+
+
+@pytest.mark.parametrize("how", ["crash", "no end"])
+def test_a_file_that_no_decoder_survives_leaves_the_usual_order(tmp_path, cache, monkeypatch, how):
+    def end(*_: object) -> None:
+        while how == "no end":
+            pass
+        faulthandler.disable()  # pytest's, which would print where it was
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    monkeypatch.setattr(fastest, "MOST", 0.1)
+    monkeypatch.setattr(fastest, "cut", end)
+    assert fastest.engine_for(split_of(tmp_path / "data", odd_pictures.saved()), "auto") == "native"
+    assert not (cache / "engines.json").exists()
