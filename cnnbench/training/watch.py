@@ -59,8 +59,9 @@ class Watch:
         """End the thread."""
         self._done.set()
         signal.set_wakeup_fd(self._before)
-        self._system.close()  # the thread reads the end
+        self._system.shutdown(socket.SHUT_WR)  # the thread reads the end, also where a forked process holds it open
         self._thread.join()
+        self._system.close()
         self._told.close()
 
     def _asked(self) -> int | None:

@@ -150,3 +150,16 @@ def test_a_save_has_its_time_and_work_is_no_waiting(impatient, monkeypatch):
     finally:
         watching.close()
     assert calls[0] == (watch.TIME_IS_UP, "its save has not come to an end in 0.3 seconds")
+
+
+def test_the_watch_ends_while_a_forked_process_holds_its_descriptors():
+    """As one that decodes images, which stays until the end: such a run waited for it in vain."""
+    watching = watch.Watch((), float("inf"), print, print)
+    if not (child := os.fork()):
+        time.sleep(3)
+        os._exit(0)
+    began = time.monotonic()
+    watching.close()
+    assert time.monotonic() - began < 2
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)

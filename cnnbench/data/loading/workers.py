@@ -36,8 +36,8 @@ IGNORED = signals("SIGINT", "SIGTERM", "SIGUSR1")  # the training process decide
 
 
 class _Forking:
-    """`lock` is held while a pipe is opened or closed, and while a process is forked. A child that is forked in the midst
-    of it, by another thread, would keep a pipe that is not its own, or close its own for one."""
+    """`lock` is held while a pipe is opened or closed, and while a process is forked. A child that another thread forks
+    in the midst of it would keep a pipe that is not its own, or close its own for one."""
 
     def __init__(self) -> None:
         self.renew()
