@@ -22,6 +22,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from cnnbench.runs import lock
+from cnnbench.runs.owner import identity
+
 Words = tuple[str, ...]
 MEMORY, SECONDS = 4 << 30, 120  # of one command: beyond what the process has, and of the clock
 CLASSES = ("n01440764", "n01443537")
@@ -217,7 +220,8 @@ def a_run(folder: Path) -> None:
     class_folders(folder)
     run_here(folder, "train", "data=d", "run=./one", *RUN)
     run_here(folder, "eval", "run=./one", "data.workers=0", "batch=4", "device=cpu")
-    (folder / "one/lock").write_text(json.dumps({"host": "elsewhere", "pid": 1, "time": 0}))
+    gone = identity() | {"pid": 1, "started": 0}
+    (folder / "one" / lock.FILE).write_text(json.dumps(gone))
 
 
 def run_here(folder: Path, *words: str) -> None:
@@ -392,5 +396,5 @@ KINDS: dict[str, Kind] = {
     "run: eval-center.json": of_run("one/eval-center.json"),
     "run: environment.json": of_run("one/environment.json"),
     "run: status.json": of_run("one/status.json"),
-    "run: lock": of_run("one/lock"),
+    "run: lock": of_run(f"one/{lock.FILE}"),
 }
