@@ -19,7 +19,9 @@ class ProcessState:
 
     loss_sum: float
     counted: float
-    buffers: dict[str, torch.Tensor]  # batch normalisation's statistics
+    buffers: dict[
+        str, torch.Tensor
+    ]  # batch normalisation's statistics; kept are those that differ
     wrong: int = 0  # as TrainState has it
 
 
@@ -34,12 +36,13 @@ def content(context: TrainContext, state: TrainState) -> dict[str, Any] | None:
     if not context.process.leads:
         return None
     networks = {name: module.state_dict() for name, module in _networks(context).items()}
-    if len(shares) > 1:
-        for name in shares[0]["buffers"]:
-            network, _, key = name.partition(".")
-            if context.frozen.holds(key):
-                continue  # alike everywhere, to the bit; a mean might not be
+    for name in [*shares[0]["buffers"]] if shares else []:
+        network, _, key = name.partition(".")
+        if not _are_alike(shares, name):
             networks[network][key] = mean_of_shares(shares, name)
+            continue
+        for share in shares:  # one process, frozen, or synchronised: to the bit, which a mean might not be
+            del share["buffers"][name]
     return {
         **networks,
         "optimizer": context.optimizer.state_dict(),
@@ -75,7 +78,8 @@ def restore(context: TrainContext, content: dict[str, Any]) -> TrainState:
         mine = ProcessState(**shares[context.process.rank])
         state.loss_sum, state.counted, state.wrong = mine.loss_sum, mine.counted, mine.wrong
         for name, buffer in _statistics(context):
-            buffer.copy_(mine.buffers[name])
+            if name in mine.buffers:
+                buffer.copy_(mine.buffers[name])
     elif shares:  # another number of processes: each goes on from the mean
         state.loss_sum = sum(share["loss_sum"] for share in shares) / len(shares)
         state.counted = sum(share["counted"] for share in shares) / len(shares)
@@ -101,6 +105,12 @@ def _statistics(context: TrainContext) -> list[tuple[str, torch.Tensor]]:
 def _saved_buffers(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     saved = module.state_dict()
     return [(name, buffer) for name, buffer in module.named_buffers() if name in saved]
+
+
+def _are_alike(shares: list[dict[str, Any]], name: str) -> bool:
+    """Whether a buffer is the same of all processes, as `content` gathers them."""
+    first = shares[0]["buffers"][name]
+    return all(torch.equal(share["buffers"][name], first) for share in shares[1:])
 
 
 def mean_of_shares(shares: list[dict[str, Any]], name: str) -> torch.Tensor:

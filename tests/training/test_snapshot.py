@@ -55,3 +55,20 @@ def test_what_differs_between_processes_is_averaged_and_kept_beside(monkeypatch)
     other.process = Process(1, 2)
     assert snapshot.restore(other, content).wrong == 0
     assert alone.model.running_mean.tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize("world", [1, 3])
+def test_what_all_processes_have_alike_is_kept_once(monkeypatch, world):
+    """As where statistics are synchronised, or frozen: to the bit, also where a mean of three would round."""
+
+    def with_alike(mine: dict, _: Process) -> list[dict]:
+        return [{**mine, "buffers": dict(mine["buffers"])} for _ in range(world)]
+
+    monkeypatch.setattr(snapshot, "gather_to_leader", with_alike)
+    one = context_of(world)
+    one.model.running_mean.fill_(0.1)
+    content = snapshot.content(one, TrainState(step=3))
+    assert [share["buffers"] for share in content["shares"]] == [{}] * world
+    again = context_of(world)
+    snapshot.restore(again, content)
+    assert torch.equal(again.model.running_mean, one.model.running_mean)
