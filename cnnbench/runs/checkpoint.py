@@ -27,7 +27,7 @@ from typing import Any
 
 from cnnbench import __version__
 from cnnbench.runtime.errors import UserError, reason
-from cnnbench.runtime.files import sync
+from cnnbench.runtime.files import open_plain, sync
 from cnnbench.runtime.sealed import FORMAT, SealedFile, check_seal, other_format
 
 LAST, PREVIOUS, BEST, DAMAGED = "last.pt", "previous.pt", "best.pt", "damaged.pt"
@@ -165,7 +165,7 @@ def load(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             check_seal(file, path)
             content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

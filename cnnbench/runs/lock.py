@@ -21,7 +21,7 @@ from typing import Any
 
 from cnnbench.runs.owner import GONE_AFTER, identity, is_child, is_gone, owner_of, runs, same
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import answered, create_text, json_text, remove, write_json, writing
+from cnnbench.runtime.files import answered, create_text, json_text, open_plain, remove, write_json, writing
 
 FILE = "lock.json"
 HEARTBEAT = 30.0  # seconds between two
@@ -123,7 +123,8 @@ def _read(path: Path) -> dict[str, Any] | None:
     """The owner; {} for a file that is cut, torn or something else; None without one. UserError if there is no reading
     it."""
     try:
-        content = path.read_bytes()
+        with open_plain(path) as file:
+            content = file.read()
     except FileNotFoundError:
         return None
     except OSError as error:

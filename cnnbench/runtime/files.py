@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.foreign import parse_json
 from cnnbench.runtime.shell import counted_bytes
-from cnnbench.runtime.system import BINARY, sync_path
+from cnnbench.runtime.system import BINARY, NOT_WAITING, sync_path
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -91,10 +92,24 @@ def create_text(path: Path, text: str) -> bool:
         remove(scratch)
 
 
+def open_plain(path: Path) -> io.BufferedReader:
+    """The file `path`, opened for reading. OSError for what is no plain file: a pipe would be waited for, and a device
+    has no end."""
+    handle = os.open(path, os.O_RDONLY | NOT_WAITING | BINARY)
+    kind = os.fstat(handle).st_mode
+    if stat.S_ISREG(kind):
+        return open(handle, "rb")
+    os.close(handle)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+
+
 def read_text(path: Path) -> str | None:
     """The text of the file `path`, with bytes that are no UTF-8 as surrogates; None if it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        with io.TextIOWrapper(open_plain(path), encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
     except (OSError, ValueError):
         return None
 

@@ -19,9 +19,7 @@ class ProcessState:
 
     loss_sum: float
     counted: float
-    buffers: dict[
-        str, torch.Tensor
-    ]  # batch normalisation's statistics; kept are those that differ
+    buffers: dict[str, torch.Tensor]  # batch normalisation's statistics; kept are those that differ
     wrong: int = 0  # as TrainState has it
 
 

@@ -184,3 +184,9 @@ def test_a_full_disk_leaves_no_lock(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     with lock.held(tmp_path):
         pass
+
+
+def test_a_pipe_in_the_place_of_the_lock_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / lock.FILE)
+    with pytest.raises(UserError, match=r"cannot read .*lock\.json: it is not a plain file"), lock.held(tmp_path):
+        pass

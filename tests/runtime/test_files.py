@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from cnnbench.runtime.files import (
     create_text,
     filling,
     json_text,
+    open_plain,
     read_json,
     read_text,
     remove_scratch,
@@ -123,3 +125,21 @@ def test_a_disk_that_does_not_answer_is_not_waited_for(monkeypatch):
         raise OSError(errno.EIO, "Input/output error")
 
     assert files.answered(refuses), "that is an answer"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "link to a device"])
+def test_what_is_no_plain_file_is_not_read_and_not_waited_for(tmp_path, kind):
+    """In a run's folder anybody may have put one: a pipe has no writer, and /dev/zero no end."""
+    path = tmp_path / "status.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link to a device":
+        path.symlink_to("/dev/zero")
+    else:
+        path = Path("/dev/zero")
+    assert read_text(path) is None
+    assert read_json(path) is None
+    with pytest.raises(OSError, match="Is a directory" if kind == "folder" else "it is not a plain file"):
+        open_plain(path)
