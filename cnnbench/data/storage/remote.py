@@ -18,6 +18,11 @@ PAUSES = (0.5, 1, 2, 4)  # seconds before each further try
 PERMANENT = (FileNotFoundError, PermissionError, ImportError, ValueError)
 RETRIED_STATUSES = (408, 429)  # of HTTP's 4xx, those that pass by themselves: time-out, too many requests
 GONE = (404, 410)
+REDIRECTS = {  # what aiohttp raises, and what to say of it: it gives an address alone, or nothing
+    "TooManyRedirects": "its redirects lead from one to the next without an end",
+    "NonHttpUrlRedirectClientError": "a redirect is refused: it leads to neither http nor https",
+    "InvalidUrlRedirectClientError": "a redirect is refused: it leads to no address",
+}
 
 Result = TypeVar("Result")
 
@@ -102,7 +107,8 @@ def _patiently(url: str, action: Callable[[], Result]) -> Result:
             if isinstance(cause, FileNotFoundError):
                 raise cause from None
             if pause is None or not _may_pass(cause):
-                raise UserError(f"{url} cannot be read: {without_secrets(reason(cause))}") from error
+                said = REDIRECTS.get(type(cause).__name__) or reason(cause)
+                raise UserError(f"{url} cannot be read: {without_secrets(said)}") from error
         time.sleep(pause)
     raise AssertionError
 

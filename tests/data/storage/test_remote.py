@@ -290,7 +290,16 @@ def test_which_addresses_anyone_can_reach(address, public):
 def test_redirects_are_followed_over_http_alone(server, folders, to):
     split = read(server.url + "/train-000000.tar")
     server.moved = to
-    with pytest.raises(UserError, match=r"train-000000\.tar cannot be read"):
+    with pytest.raises(
+        UserError, match=r"train-000000\.tar cannot be read: a redirect is refused: it leads to neither"
+    ):
+        split.read(0)
+
+
+def test_redirects_without_an_end_are_said(server, folders):
+    split = read(server.url + "/train-000000.tar")
+    server.moved = server.url
+    with pytest.raises(UserError, match=r"cannot be read: its redirects lead from one to the next without an end$"):
         split.read(0)
 
 
