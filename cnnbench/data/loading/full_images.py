@@ -20,7 +20,7 @@ from cnnbench.data.loading.fastest import engine_for
 from cnnbench.data.loading.loader import BROKEN_LABEL, Batch
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import in_channels
-from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.errors import Lost, UserError
 
 
 class FullImages:
@@ -64,6 +64,8 @@ class FullImages:
             pixels = picture.region(0, 0, picture.width, picture.height)
             size = scaled(picture.width, picture.height, self.scale)
             pixels = in_channels(resized(pixels, *size, self.arch.interpolation), self.arch.in_channels)
+        except Lost:  # no fault of the image
+            raise
         except Undecided as error:
             raise UserError(f"{error}{error.advice}") from error
         except UserError as error:

@@ -30,7 +30,7 @@ from cnnbench.data.loading.transform import TrainingTransform, Transform
 from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
 from cnnbench.runtime.cache import own_cache_folder, remove_abandoned
 from cnnbench.runtime.devices import pinned
-from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.runtime.errors import Lost, Stopped, UserError
 from cnnbench.runtime.files import writing
 from cnnbench.runtime.system import forks
 
@@ -94,6 +94,8 @@ class ImageMaker:
                         self._make(draw, candidate, *slot, ahead)
                     labels[place] = self.split.labels[candidate]
                     break
+                except Lost:  # no fault of the image
+                    raise
                 except UserError as error:
                     if isinstance(error, Undecided) and not self.replace:
                         raise UserError(f"{error}{error.advice}") from error

@@ -234,6 +234,20 @@ def test_loaders_without_worker_processes_are_fenced_too(images, monkeypatch, ho
         copies(loader)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_process_that_is_killed_from_outside_breaks_no_image(images, monkeypatch, workers, replaced):
+    put_in_place(monkeypatch, images, "killed")
+    with (
+        Loader(replace(images, replace=replaced), ORDER, workers, "thread") as loader,
+        pytest.raises(Lost, match=r"the process that decodes .*train_00008\.png was ended by SIGKILL"),
+    ):
+        copies(loader)
+    data = DataConfig(path="here", engine="simplejpeg")
+    with pytest.raises(Lost):
+        list(FullImages(images.split, images.transform.arch, 32, data, [[(0, 20)]], workers))
+
+
 def test_whole_images_are_fenced_too(images, monkeypatch, small_data):
     put_in_place(monkeypatch, images, "crash")
     data = DataConfig(path=str(small_data), engine="simplejpeg")
