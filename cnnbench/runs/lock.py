@@ -126,6 +126,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         with open_plain(path) as file:
             content = file.read()
     except FileNotFoundError:
+        if path.is_symlink():  # which is there for those who would make the file, and not for those who read it
+            raise UserError(f"cannot read {path}: it is a link to what is not there; delete it") from None
         return None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error

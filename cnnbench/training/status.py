@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -82,10 +83,15 @@ def after_loss(folder: Path, loss: Lost, step: int) -> Stopped:
 
 
 def _for_the_user(error: BaseException, folder: Path) -> BaseException:
-    """`error`, or a UserError in its place where a disk cannot be written."""
-    if not isinstance(error, OSError) or error.errno not in DISK:
+    """`error`, or a UserError in its place where a disk cannot be written, or what lies in the run's folder is in the
+    way, as a folder with the name of a file."""
+    if not isinstance(error, OSError):
         return error
-    name = error.filename if isinstance(error.filename, str) else str(folder)
+    names = [name for name in (error.filename2, error.filename) if isinstance(name, str | os.PathLike)]
+    name = str(names[0]) if names else str(folder)
     within = Path(name).absolute().is_relative_to(folder.absolute())
-    what = f"cannot write to {folder}" if within else f"cannot read or write {name}"
+    if error.errno not in DISK and not (names and within):
+        return error
+    place = folder if error.errno in DISK else name
+    what = f"cannot write to {place}" if within else f"cannot read or write {name}"
     return UserError(f"{what}: {error.strerror}; the last checkpoint is untouched")

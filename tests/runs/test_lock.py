@@ -190,3 +190,14 @@ def test_a_pipe_in_the_place_of_the_lock_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / lock.FILE)
     with pytest.raises(UserError, match=r"cannot read .*lock\.json: it is not a plain file"), lock.held(tmp_path):
         pass
+
+
+def test_a_link_to_nowhere_in_the_place_of_the_lock_is_one_sentence(tmp_path):
+    """It cannot be made, since there is one, and cannot be read, since there is none: a start went round for ever."""
+    (tmp_path / lock.FILE).symlink_to(tmp_path / "nowhere")
+    with (
+        pytest.raises(UserError, match=r"cannot read .*lock\.json: it is a link to what is not there"),
+        lock.held(tmp_path),
+    ):
+        pass
+    assert lock.is_held(tmp_path)

@@ -10,6 +10,7 @@ import pytest
 
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped, UserError
+from cnnbench.runtime.files import write_json
 from cnnbench.training.async_checkpointer import AsyncCheckpointer
 from cnnbench.training.status import Status
 
@@ -62,6 +63,17 @@ def test_a_folder_is_not_blamed_for_another_disk(tmp_path, name, said):
     with pytest.raises(UserError) as failure, Status(tmp_path, Process()):
         raise OSError(errno.EIO, "Input/output error", name.format(run=tmp_path))
     assert str(failure.value) == said.format(run=tmp_path)
+
+
+def test_what_is_in_the_way_in_a_runs_folder_is_one_sentence(tmp_path):
+    (tmp_path / "result.json").mkdir()
+    with (
+        pytest.raises(UserError, match=r"^cannot write to .*/result\.json: Is a directory"),
+        Status(tmp_path, Process()),
+    ):
+        write_json(tmp_path / "result.json", {})
+    with pytest.raises(FileNotFoundError), Status(tmp_path, Process()):  # elsewhere it may be our mistake
+        write_json(tmp_path.parent / "nowhere" / "x.json", {})
 
 
 def test_only_the_leader_writes(tmp_path):
