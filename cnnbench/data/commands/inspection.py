@@ -59,7 +59,7 @@ def inspect_file(content: bytes, name: str, megapixels: float = MOST_MEGAPIXELS)
     with suppress(Exception), warnings.catch_warnings():  # of no effect on the verdict, which is the decoder's
         warnings.simplefilter("ignore")
         with open_image(content) as image:
-            _note_header(found, image, name)
+            _note_header(found, image, name, megapixels)
     try:
         picture = open_picture(content, "it", _decoder(), megapixels)
         picture.region(0, 0, picture.width, picture.height)
@@ -78,7 +78,7 @@ def _decoder() -> Engine:
     return make_engine(choose_engine("auto"))
 
 
-def _note_header(found: Finding, image: Image.Image, name: str) -> None:
+def _note_header(found: Finding, image: Image.Image, name: str, megapixels: float) -> None:
     found.width, found.height = image.size
     found.format, found.mode = image.format or "unknown", image.mode
     if kind := "deep" if image.mode.startswith(("I", "F")) else ODD_MODES.get(image.mode):
@@ -89,6 +89,8 @@ def _note_header(found: Finding, image: Image.Image, name: str) -> None:
     kind = found.format.replace("MPO", "JPEG")  # which has more pictures behind the first
     if FORMATS.get(ending, kind) != kind:
         found.kinds["wrong_type"] = f"{kind} behind {ending}"
+    if image.width * image.height > megapixels * 1e6:
+        return  # of a PNG file, Pillow decodes all to look for EXIF
     if (orientation := image.getexif().get(ORIENTATION)) in range(2, 9):
         found.kinds["rotated"] = f"EXIF orientation {orientation}"
 

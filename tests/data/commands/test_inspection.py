@@ -6,6 +6,7 @@ from random import Random
 
 import odd_pictures
 import pytest
+from PIL.PngImagePlugin import PngImageFile
 
 from cnnbench.data.commands.findings import PROBLEMS
 from cnnbench.data.commands.inspection import inspect_file
@@ -57,3 +58,15 @@ def test_zeros_before_the_end_are_not_damage(behind, damaged):
 
 def test_a_jpeg_file_with_several_pictures_is_of_the_type_that_its_name_says():
     assert inspect_file(odd_pictures.kinds_of_jpeg()["several pictures (MPO)"], "a.jpg").kinds == {}
+
+
+def test_nothing_is_decoded_of_a_picture_that_is_too_large(monkeypatch):
+    """Pillow decodes all of a PNG file when it is asked for its EXIF: 900 megapixels took a gigabyte of memory."""
+    content = odd_pictures.saved("PNG")
+    decoded: list[object] = []
+    load = PngImageFile.load
+    monkeypatch.setattr(PngImageFile, "load", lambda self: decoded.append(self) or load(self))
+    assert "huge" in inspect_file(content, "a.png", megapixels=0.001).kinds
+    assert not decoded
+    assert not inspect_file(content, "a.png").kinds
+    assert decoded
