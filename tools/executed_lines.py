@@ -32,7 +32,7 @@ OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--t
 # Measuring loops until it is certain, which a tracer keeps it from; a loader's workers end before they are counted.
 BY_HAND = {
     "cnnbench/analysis/bench/": {"tests/analysis/bench/test_bench.py": 30, "tests/analysis/bench/test_training.py": 10},
-    "cnnbench/data/loading/workers.py": {"tests/data/loading/test_loader.py": 30},
+    "cnnbench/runtime/workers.py": {"tests/data/loading/test_loader.py": 30},
 }
 IN_CHILDREN = "import coverage\ncoverage.process_startup()\n"  # a sitecustomize.py
 

@@ -24,9 +24,9 @@ import numpy as np
 from cnnbench.data.decode.jpeg_structure import START
 from cnnbench.data.decode.picture import Engine, Picture, Undecided, from_pixels
 from cnnbench.data.decode.pillow_engine import known_formats
-from cnnbench.data.loading.workers import Processes
 from cnnbench.runtime.errors import Lost, UserError
 from cnnbench.runtime.system import KILL, forks, signals
+from cnnbench.runtime.workers import Processes
 
 # Signals by which a decoder ends its process, or the timer does. By others it is ended from outside.
 OWN_ENDS = frozenset(signals("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL", "SIGTRAP", "SIGPROF"))

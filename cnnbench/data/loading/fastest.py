@@ -23,12 +23,12 @@ from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.region import central_window, cut
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.workers import Processes
 from cnnbench.runtime.cache import cache_folder, own_cache_folder
 from cnnbench.runtime.errors import Lost, UserError
 from cnnbench.runtime.files import read_json, write_json
 from cnnbench.runtime.machine import processor
 from cnnbench.runtime.system import forks
+from cnnbench.runtime.workers import Processes
 
 FILE = "engines.json"
 SECONDS = 0.5  # of processor time for all engines together

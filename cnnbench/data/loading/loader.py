@@ -27,12 +27,12 @@ from cnnbench.data.loading.fastest import engine_for
 from cnnbench.data.loading.fence import Fence
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import TrainingTransform, Transform
-from cnnbench.data.loading.workers import Inline, Processes, TaskResult, Threads, Workers
 from cnnbench.runtime.cache import own_cache_folder, remove_abandoned
 from cnnbench.runtime.devices import pinned
 from cnnbench.runtime.errors import Lost, Stopped, UserError
 from cnnbench.runtime.files import writing
 from cnnbench.runtime.system import forks
+from cnnbench.runtime.workers import Inline, Processes, TaskResult, Threads, Workers
 
 PART = 16  # most images of one task: enough that handing it over costs nothing, few enough to share out evenly
 BROKEN_LABEL = -1  # the label of an image that could not be decoded, where it must not be replaced

@@ -39,9 +39,9 @@ from cnnbench.data.loading.loader import BROKEN_LABEL, Batch, ImageMaker, Loader
 from cnnbench.data.loading.normalise import Normalise
 from cnnbench.data.loading.sampler import SampleOrder, evaluation_batches, training_batches
 from cnnbench.data.loading.transform import EvaluationTransform, TrainingTransform
-from cnnbench.data.loading.workers import LEAVE
 from cnnbench.data.storage.files import Files
 from cnnbench.runtime.errors import Lost, UserError
+from cnnbench.runtime.workers import LEAVE
 
 ARCH = ArchConfig(
     name="lenet", crop_ratio=1.0, interpolation="bilinear", mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
