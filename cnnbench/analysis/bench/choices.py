@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnnbench.analysis.bench.output import machine_line
 from cnnbench.analysis.bench.stages import Bench
 from cnnbench.analysis.tables import Table
-from cnnbench.data.loading.fastest import IMAGES, engine_times
+from cnnbench.data.loading.fastest import IMAGES, engine_times, some_jpegs
 from cnnbench.data.loading.knee import PREFETCH, SECONDS, fewest, rate
 from cnnbench.runtime.machine import usable_cores
 
@@ -19,7 +19,7 @@ def choice_tables(bench: Bench) -> list[Table]:
 
 
 def _engines(bench: Bench) -> Table:
-    times = engine_times(bench.split)
+    times = engine_times(bench.split) if some_jpegs(bench.split) else {}  # what is remembered is of JPEG files
     best = min(times, key=lambda name: times[name], default="")
     rows = [(name, milliseconds, CHOSEN * (name == best)) for name, milliseconds in times.items()]
     notes = [f"the central crop of {IMAGES} files, without a side index, as measured once for data.engine=auto"]

@@ -72,7 +72,7 @@ def remembered(engines: list[str]) -> dict[str, float] | None:
 def measured(split: Split, engines: list[str]) -> dict[str, float]:
     """The same, measured on files of `split`, and remembered; nothing where it has no JPEG files, or where one of them
     is too much for a decoder."""
-    contents = _some_jpegs(split)
+    contents = some_jpegs(split)
     if not contents:
         return {}
     rounds = _in_a_fence(partial(_rounds, {engine: _crops(engine, contents) for engine in engines}))
@@ -124,7 +124,8 @@ def _in_a_fence(work: Callable[[], dict[str, list[float]]]) -> dict[str, list[fl
         process.close()
 
 
-def _some_jpegs(split: Split) -> list[bytes]:
+def some_jpegs(split: Split) -> list[bytes]:
+    """Contents of a few of the JPEG files, from all over the split."""
     found = []
     for index in np.linspace(0, len(split) - 1, min(IMAGES, len(split))).astype(int).tolist():
         with suppress(UserError):

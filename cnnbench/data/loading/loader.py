@@ -55,7 +55,7 @@ class Batch:
 @dataclass(frozen=True)
 class ImageMaker:
     """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN_LABEL.
-    Decoding one takes at most `max_seconds` of processor time."""
+    Decoding one takes at most `max_seconds` of processor time. `in_place`: in this process, also by decoders of others."""
 
     split: Split
     transform: Transform
@@ -65,12 +65,13 @@ class ImageMaker:
     replace: bool = False
     max_seconds: float = MOST_SECONDS
     gatherer: Gatherer | None = None
+    in_place: bool = False
 
     @cached_property
     def open(self) -> Engine:
         """The decoder. Made before workers are forked, it shares what is read of side indices with them."""
         looks = by_index(self.split.side_indices) if self.gatherer is None else self.gatherer
-        return make_engine(choose_engine(self.engine), self.loose, looks, self.max_seconds)
+        return make_engine(choose_engine(self.engine), self.loose, looks, None if self.in_place else self.max_seconds)
 
     def close(self) -> None:
         """Keep what has been found out about files."""
