@@ -55,7 +55,7 @@ class Batch:
 @dataclass(frozen=True)
 class ImageMaker:
     """How the images of a split are made. `replace`: a broken one becomes the next whole one, or gets BROKEN_LABEL.
-    Decoding one takes at most `max_seconds` of processor time. `in_place`: in this process, also by decoders of others."""
+    Decoding one takes at most `max_seconds` of processor time. `in_place`: decoders of others work in this process."""
 
     split: Split
     transform: Transform
