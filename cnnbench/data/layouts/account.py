@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cnnbench.data.layouts.scan import ENDING
 from cnnbench.runtime.errors import printable
+from cnnbench.runtime.shell import counted
 
 SHOWN = 3  # names that stand for the others
 KEPT = 1000  # names that an account holds of each reason: all class folders of ILSVRC
@@ -37,7 +38,7 @@ class Account:
         """'8 images used, left out: endings not taken 2 (.txt), hidden and system files 1 (.DS_Store)'."""
         parts = [f"{one.reason} {one.count:,}{_examples(one)}" for one in self.left_out]
         said = f"left out: {', '.join(parts)}" if parts else "nothing left out"
-        return "; ".join([f"{used:,} images used, {said}", *self.notes])
+        return "; ".join([f"{counted(used, 'image')} used, {said}", *self.notes])
 
     def names(self, reason: str) -> tuple[str, ...]:
         """The names that were left out for `reason`."""

@@ -62,7 +62,7 @@ def test_a_run_has_its_own_classes_and_settings(tmp_path, command, small_data):
     assert content["picture"] == str(picture)
     assert {answer["class"] for answer in content["answers"]} < {"bag", "sandal", "trouser"}
     assert content["answers"][0]["probability"] >= content["answers"][1]["probability"]
-    assert "files       1 images used" in done.stderr
+    assert "files       1 image used" in done.stderr
 
 
 def test_odd_files_are_named_and_the_others_answered(place, command):
