@@ -128,8 +128,9 @@ STUDIES = {
         "cnnbench train ladder=bn_inception step=x5 data=/imagenet",
         "Ioffe and Szegedy 2015, section 4.2: without batch normalisation 5 times Inception's rate took the parameters "
         "to infinity; with it the network takes 5 and 30 times that rate, and needs 14 times fewer steps",
-        "after 90 steps the training error is 34 and 30 % with it, 77 and 49 % without, at GoogLeNet's rate and at 5 "
-        "times it. At 30 times neither trains well, the one with it better; none became infinite in so few steps",
+        "after 90 steps the training error is 33 and 30 % with it, 73 and 48 % without, at GoogLeNet's rate and at 5 "
+        "times it. At 30 times neither trains well, the one with it better for each seed; none became infinite in so "
+        "few steps",
     ),
     "residual_inception": Study(
         "Inception-v3 and Inception-ResNet-v1, of about equal cost, trained on the sample at 75 pixels",
