@@ -11,21 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from cnnbench.archs.layer_names import layer_names
 from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.image_size import input_size
+from cnnbench.data.decode.picture import open_picture
+from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.region import central_window
 from cnnbench.data.layouts.relabel import image_name
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.boxes import Box, box_of_map, in_image, read_boxes, stem
 from cnnbench.evaluation.class_maps import find_averaged_map
 from cnnbench.evaluation.ensemble import EnsembleMember
+from cnnbench.evaluation.error_table import table_of_wrong
 from cnnbench.evaluation.features import Extractor
 from cnnbench.evaluation.predictions import Predictions
-from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runtime.cells import csv_cell
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import write_text
@@ -95,7 +96,8 @@ def _located(
             if row in batch.broken:
                 yield Located(place, label, answers, None)
                 continue
-            width, height = _sides(part, row)
+            picture = open_picture(part.read(row), part.name(row), pillow, part.max_megapixels)  # its header
+            width, height = picture.width, picture.height
             window = central_window(width, height, size, member.arch.crop_ratio)
             found = []
             for one in averaged.of_classes(values, torch.tensor([label, *answers], device=device)):
@@ -104,30 +106,10 @@ def _located(
             yield Located(place, label, answers, found[0], tuple(found[1:]))
 
 
-def _sides(split: Split, row: int) -> tuple[int, int]:
-    """Width and height of an image, pixels."""
-    content = split.read(row)
-    if isinstance(content, bytes):
-        with Image.open(io.BytesIO(content)) as picture:
-            return picture.size
-    return content.shape[1], content.shape[0]
-
-
 def counts_of(found: list[Located]) -> dict[str, int]:
     """How many of the images are wrong by each measure, and of how many."""
     wrong = {name: sum(one.wrong(most) for one in found) for name, most in (("wrong_top1", 1), ("wrong_top5", 5))}
     return {**wrong, "wrong_known": sum(one.wrong_known for one in found), "n": len(found)}
-
-
-def table_of(counts: dict[str, int]) -> str:
-    """The errors in percent, their counts and 95 % Wilson intervals, as aligned lines."""
-    lines = [f"  {'':<8} {'error':>8}  {'wrong':>12}   95 % interval"]
-    n = counts["n"]
-    for name, key in MEASURES.items():
-        low, high = wilson_interval(counts[key], n)
-        share = f"{counts[key]:,}/{n:,}"
-        lines.append(f"  {name:<8} {100 * counts[key] / n:>6.2f} %  {share:>12}   {low:.2f} .. {high:.2f} %")
-    return "\n".join(lines)
 
 
 def report_localisation(
@@ -139,7 +121,8 @@ def report_localisation(
     found = localise(member, network, split, predictions, read_boxes(Path(file).expanduser()))
     counts = counts_of(found)
     left_out = f", {len(split) - len(found):,} images without a box left out" if len(found) < len(split) else ""
-    print(f"\nlocalisation by class activation maps, boxes of {file}{left_out}:\n{table_of(counts)}")
+    table = table_of_wrong({name: counts[key] for name, key in MEASURES.items()}, counts["n"])
+    print(f"\nlocalisation by class activation maps, boxes of {file}{left_out}:\n{table}")
     if details is not None:
         write_text(Path(details).expanduser() / "localisation.csv", _as_csv(found, split))
         print(f"boxes       localisation.csv in {details}")
