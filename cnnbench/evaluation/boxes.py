@@ -6,11 +6,11 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 import torch
 from torch.nn import functional
 
+from cnnbench.data.decode.opencv import cv2
 from cnnbench.data.decode.region import Window
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.foreign import foreign

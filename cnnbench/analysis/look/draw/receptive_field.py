@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
@@ -18,6 +17,7 @@ from cnnbench.analysis.look.fields import INSIDE, Box, box_of, effective_field, 
 from cnnbench.analysis.look.network import require_map
 from cnnbench.analysis.look.subject import Subject
 from cnnbench.analysis.report import style
+from cnnbench.data.decode.opencv import cv2
 
 SMOOTHED = 32  # of the image's side, one in so many: over which the border of an effective field is smoothed
 FINE = 4  # points for each pixel along which the border is followed
