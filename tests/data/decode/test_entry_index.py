@@ -17,7 +17,6 @@ from cnnbench.data.decode import jpeg_engines
 from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.entry_index import EVERY, REFERENCE, EntryIndex, Place, open_indices, writing_index
 from cnnbench.data.decode.jpeg_engines import by_index
-from cnnbench.data.decode.native import library
 from cnnbench.data.decode.native.library import ENTRY_BYTES, Library
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.pillow_engine import pillow
@@ -25,14 +24,6 @@ from cnnbench.data.layouts.index import find_side_indices
 from cnnbench.data.layouts.read import read_listing
 
 BOX = (150, 100, 60, 70)
-
-
-@pytest.fixture(scope="module")
-def native() -> Library:
-    found = library.load()
-    if found is None:
-        pytest.skip("the library was not built: no C compiler here")
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from cnnbench.config.data import DataConfig
 from cnnbench.data.decode import gathering
 from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.gathering import Gatherer, parts_in
-from cnnbench.data.decode.native import library
 from cnnbench.data.decode.native.library import Library
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.pillow_engine import pillow
@@ -25,14 +24,6 @@ from cnnbench.data.loading.transform import EvaluationTransform
 
 ARCH = ArchConfig(name="lenet", crop_ratio=1.0, interpolation="bilinear", mean=[0.5] * 3, std=[0.2] * 3)
 BOX = (150, 100, 60, 70)
-
-
-@pytest.fixture(scope="module")
-def native() -> Library:
-    found = library.load()
-    if found is None:
-        pytest.skip("the library was not built: no C compiler here")
-    return found
 
 
 @pytest.fixture(scope="module")
