@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cnnbench.config.fields import given, plain
-from cnnbench.config.train import AUTO, TrainConfig
+from cnnbench.config.fields import AUTO, given, plain
+from cnnbench.config.train import TrainConfig
 from cnnbench.runtime.errors import UserError
 
 

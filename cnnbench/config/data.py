@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnbench.config.fields import MAY_CHANGE, Range, given, key, require
+from cnnbench.config.fields import AUTO, MAY_CHANGE, Range, given, key, require
 from cnnbench.runtime.errors import UserError, nearest
 
 SYNTHETIC = re.compile(r"synthetic(:(?P<classes>[1-9]\d*)x(?P<images>[1-9]\d*))?")  # data without files
 SECRETS = re.compile(r"://[^/\s]*@|(?<=\S)\?[^\s'\")]+")
 MISSING = "data is missing: give data=PATH, or data=sample for the bundled images"
 
-AUTO = "auto"  # workers
 MOST_SECONDS = 60.0
 MOST_MEGAPIXELS = 64.0  # ILSVRC's largest image, 9331 x 6530, has 60.9
 

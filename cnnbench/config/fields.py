@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from cnnbench.runtime.errors import UserError, nearest
 
 MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
+AUTO = "auto"  # the value of a key that is measured or tried where a run begins
 INFINITY = float("inf")
 
 Value = TypeVar("Value")

@@ -23,8 +23,6 @@ LOSSES = {
     "bce": Kind("binary cross-entropy of each class, mean over images and classes", ("bce_threshold",)),
 }
 
-AUTO = "auto"  # accumulate and channels_last, of a run that has not begun
-
 
 @dataclass(frozen=True)
 class TrainConfig:

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cnnbench.config.batch import check_continued, with_batch, with_batch_of
-from cnnbench.config.train import AUTO, TrainConfig
+from cnnbench.config.fields import AUTO
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint, lock
 from cnnbench.runs.config import check_complete, check_same, has_config, load_config, recover_config, save_config
 from cnnbench.runs.environment import ENVIRONMENT, record_start

@@ -11,24 +11,18 @@ import math
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from itertools import repeat
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import torch
 
 from cnnbench.archs.norms import batch_norms
 from cnnbench.config.batch import choose_batch
-from cnnbench.config.image_size import training_image_sizes
 from cnnbench.config.train import TrainConfig
-from cnnbench.data.augment.draws import draw_all, row
-from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
-from cnnbench.data.loading.loader import Batch
 from cnnbench.runs.environment import load_starts
 from cnnbench.runtime.backends import CPU, NO_VALUES
 from cnnbench.runtime.device_memory import drop_cache, total_memory
@@ -37,9 +31,9 @@ from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.parallel import end_with_parent
 from cnnbench.runtime.shell import counted
-from cnnbench.training.context import TrainContext, build_context
-from cnnbench.training.data import without_loaders
+from cnnbench.training.context import TrainContext
 from cnnbench.training.loop import train_step
+from cnnbench.training.on_noise import on_noise
 from cnnbench.training.process import build_model
 from cnnbench.training.splits import read_splits
 
@@ -157,11 +151,8 @@ def _take_steps(config: TrainConfig, classes: int, world: int, device: torch.dev
     images = config.images_at_once(world)
     # Two parts of a step stand for all; compiling would take minutes.
     plain = replace(config, accumulate=min(2, config.accumulate), compile=False)
-    model = build_model(plain, classes, Process(), device)
-    context = build_context(plain, model, without_loaders(classes, config.chosen_batch), Path())
+    context, ready = on_noise(plain, classes, images, device)
     kept = torch.empty(_besides(context, world), dtype=torch.uint8, device=device)
-    context.frozen.train(context.model)
-    ready = DevicePrefetcher(noise(plain, images), context.normalise)
     for step in range(STEPS):
         train_step(context, ready, step, 0.0)
     synchronize(device)
@@ -172,13 +163,3 @@ def _besides(context: TrainContext, world: int) -> int:
     """Bytes that are kept free: a margin, and the gradients, which a group keeps in its buckets."""
     gradients = sum(each.nbytes for each in context.model.parameters() if each.requires_grad)
     return math.ceil(MARGIN * (total_memory(context.device) or 0)) + (gradients if world > 1 else 0)
-
-
-def noise(config: TrainConfig, images: int) -> Iterator[Batch]:
-    """Batches as the loader makes them, of the largest images, with augmentation to be done on the device."""
-    side, augment = max(training_image_sizes(config)), config.augment
-    pixels = torch.randint(0, 256, (images, side, side, config.arch.in_channels), dtype=torch.uint8)
-    late = augment.device == "gpu"
-    rows = [row(augment, draw_all(augment, Random(number))[1]) if late else () for number in range(images)]
-    parameters = torch.tensor(rows, dtype=torch.float64).view(images, -1 if late and rows[0] else 0)
-    return repeat(Batch(pixels, torch.zeros(images, dtype=torch.int64), parameters))

@@ -14,8 +14,7 @@ from cnnbench.archs.norms import about_norms, batch_norms
 from cnnbench.config.augment import POLICIES, AugmentConfig
 from cnnbench.config.average import AVERAGES, AverageConfig
 from cnnbench.config.batch import nearest_multiple
-from cnnbench.config.data import AUTO
-from cnnbench.config.fields import Kind
+from cnnbench.config.fields import AUTO, Kind
 from cnnbench.config.image_size import input_size, keeps_to_one_size, training_image_sizes
 from cnnbench.config.optimizer import OPTIMIZERS, OptimizerConfig
 from cnnbench.config.schedule import SCHEDULES, ScheduleConfig

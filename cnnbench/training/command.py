@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from cnnbench.archs.from_config import weights_file
-from cnnbench.config.train import AUTO, TrainConfig
+from cnnbench.config.fields import AUTO
+from cnnbench.config.train import TrainConfig
 from cnnbench.data.layouts.read import data_folder
 from cnnbench.runs import checkpoint
 from cnnbench.runs.paths import CHECKPOINTS, has_begun

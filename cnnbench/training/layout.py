@@ -13,26 +13,21 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
+from cnnbench.config.fields import AUTO
 from cnnbench.config.image_size import input_size
-from cnnbench.config.train import AUTO, TrainConfig
-from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
-from cnnbench.data.loading.fastest import kept, known
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs.paths import has_begun
 from cnnbench.runtime.backends import CPU
 from cnnbench.runtime.devices import share_cores
-from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import processor
+from cnnbench.runtime.measured import kept, known
 from cnnbench.runtime.system import forks
-from cnnbench.training.accumulation import noise
-from cnnbench.training.context import build_context
-from cnnbench.training.data import without_loaders
 from cnnbench.training.loop import train_step
-from cnnbench.training.process import build_model
+from cnnbench.training.on_noise import on_noise
 
 FILE = "layouts.json"
 SECONDS = 0.5  # of the steps that are timed
@@ -95,10 +90,7 @@ class _Steps:
     """Steps of the loop on images that mean nothing."""
 
     def __init__(self, config: TrainConfig) -> None:
-        model = build_model(config, CLASSES, Process(), torch.device(CPU))
-        self.context = build_context(config, model, without_loaders(CLASSES, config.chosen_batch), Path())
-        self.context.frozen.train(self.context.model)
-        self.ready = DevicePrefetcher(noise(config, IMAGES), self.context.normalise)
+        self.context, self.ready = on_noise(config, CLASSES, IMAGES, torch.device(CPU))
         self.count = 0
 
     def take(self) -> float:

@@ -13,7 +13,8 @@ from cnnbench.analysis.bench.read import read_bench
 from cnnbench.analysis.dry_run.estimates import Plan, disk_in_words, files_in_words, memory_in_words, time_in_words
 from cnnbench.analysis.dry_run.step_memory import step_memory
 from cnnbench.config.dry_run import DryRunConfig
-from cnnbench.config.train import AUTO, TrainConfig
+from cnnbench.config.fields import AUTO
+from cnnbench.config.train import TrainConfig
 from cnnbench.runs import checkpoint
 from cnnbench.runs.paths import CHECKPOINTS, RUNS
 from cnnbench.runs.results import load_result

@@ -12,7 +12,7 @@ from cnnbench.config.checks.common import (
     check_whole,
 )
 from cnnbench.config.data import MISSING
-from cnnbench.config.fields import check_fields, plain, require
+from cnnbench.config.fields import AUTO, check_fields, plain, require
 from cnnbench.config.image_size import check_image_sizes, input_size, training_image_sizes
 from cnnbench.config.loggers import check_loggers
 from cnnbench.config.optimizer import check_optimizer
@@ -20,7 +20,7 @@ from cnnbench.config.recipes import check_recipe
 from cnnbench.config.resolution import check_resolution
 from cnnbench.config.runs import check_runs
 from cnnbench.config.schedule import check_schedule
-from cnnbench.config.train import AUTO, TrainConfig
+from cnnbench.config.train import TrainConfig
 
 
 def check_train(config: TrainConfig) -> None:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,9 @@ from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.region import central_window, cut
 from cnnbench.data.layouts.split import Split
-from cnnbench.runtime.cache import cache_folder, own_cache_folder
 from cnnbench.runtime.errors import Lost, UserError
-from cnnbench.runtime.files import read_json, write_json
 from cnnbench.runtime.machine import processor
+from cnnbench.runtime.measured import kept, known
 from cnnbench.runtime.system import forks
 from cnnbench.runtime.workers import Processes
 
@@ -81,21 +79,6 @@ def measured(split: Split, engines: list[str]) -> dict[str, float]:
     times = {engine: round(float(np.median(rounds[engine])) / len(contents) * 1e3, 4) for engine in engines}
     kept(FILE, machine(), times)
     return times
-
-
-def known(file: str) -> dict[str, Any]:
-    """What was measured before on machines that share this cache folder, by the name of what it depends on."""
-    try:
-        found = read_json(cache_folder() / file)
-    except UserError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def kept(file: str, name: str, value: Any) -> None:
-    """Remember what was measured; where that cannot be, it is measured again."""
-    with suppress(OSError, UserError):
-        write_json(own_cache_folder() / file, known(file) | {name: value})
 
 
 def machine() -> str:

@@ -14,14 +14,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnnbench.config.data import AUTO, DataConfig
+from cnnbench.config.data import DataConfig
+from cnnbench.config.fields import AUTO
 from cnnbench.data.layouts.split import Split
-from cnnbench.data.loading.fastest import engine_in_words, kept, known, machine
+from cnnbench.data.loading.fastest import engine_in_words, machine
 from cnnbench.data.loading.loader import Batch, loader_of
 from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import Transform
 from cnnbench.runtime.devices import choose_workers
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.measured import kept, known
 
 FILE = "workers.json"
 SECONDS = 0.2  # of each number of workers, from its first batch on

@@ -16,6 +16,7 @@ from cnnbench.data.decode.entry_index import Place
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading import fastest
+from cnnbench.runtime import measured
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import read_json, write_json
 
@@ -76,8 +77,8 @@ def test_without_jpeg_files_or_a_cache_the_usual_order_holds(tmp_path, cache, mo
         raise UserError("no home")
 
     split = split_of(tmp_path / "jpeg", odd_pictures.saved())
-    monkeypatch.setattr(fastest, "cache_folder", none)
-    monkeypatch.setattr(fastest, "own_cache_folder", none)
+    monkeypatch.setattr(measured, "cache_folder", none)
+    monkeypatch.setattr(measured, "own_cache_folder", none)
     assert fastest.engine_for(split, "auto") in ENGINES
 
 
