@@ -2,7 +2,8 @@
 
     python tools/check_boxes.py FOLDER                 # 50 boxes a file: some 10,000 for 200 files
 
-Whole files are decoded with vector code and without, with entry points and without; boxes by one of these in turn.
+Whole files are decoded by each instruction set that is here, with entry points and without; boxes by one of these in
+turn.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from simplejpeg import decode_jpeg
 
 from cnnbench.data.decode.entry_index import EVERY
-from cnnbench.data.decode.native.library import NO_ENTRIES, Entries, Library, load
+from cnnbench.data.decode.native.library import NO_ENTRIES, Entries, Library, load_each
 
 Box = tuple[int, int, int, int]  # left, top, width, height
 Way = tuple[Library, Entries]
@@ -37,16 +38,17 @@ def main() -> None:
 
 def compare(content: bytes, boxes: int, random: Random) -> list[bool | None]:
     """Of each decoded box whether all pixels are equal; [None] for a file that is left to other decoders."""
-    vector, portable = load(), load(portable=True)
-    if vector is None or portable is None:
+    libraries = load_each().values()
+    if not libraries:
         raise SystemExit("the library was not built: install a C compiler, and then cnnbench once more")
-    look = vector.look(content)
-    entries = vector.entry_points(content, EVERY)
+    library = next(iter(libraries))
+    look = library.look(content)
+    entries = library.entry_points(content, EVERY)
     if look is None or entries is None:
         return [None]
     width, height, channels = look.width, look.height, look.components
     whole = decode_jpeg(content, "Gray" if channels == 1 else "RGB")
-    ways: list[Way] = [(library, index) for library in (vector, portable) for index in (NO_ENTRIES, entries.entries)]
+    ways: list[Way] = [(library, index) for library in libraries for index in (NO_ENTRIES, entries.entries)]
     results: list[bool | None] = [same(content, way, (0, 0, width, height), whole) for way in ways]
     for _, way in zip(range(boxes), cycle(ways), strict=False):
         left, top = random.randrange(width), random.randrange(height)

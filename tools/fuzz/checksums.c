@@ -10,7 +10,7 @@ static uint64_t sum(const uint8_t *bytes, size_t count) { /* FNV-1a */
 }
 
 int main(int count, char **names) {
-  struct decoder *decoder = cnnbench_new(0);
+  struct decoder *decoder = cnnbench_new(AVX512);
   static const struct entries none;
   static uint8_t content[1 << 24], pixels[1 << 26];
   for (int i = 1; i < count; i++) {

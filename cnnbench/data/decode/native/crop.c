@@ -18,7 +18,7 @@ struct memory {
 };
 
 struct decoder {
-  const struct kernels *kernels;
+  struct kernels kernels;
   struct frame frame;
   struct scan scan;
   struct plan plan;
@@ -28,9 +28,16 @@ struct decoder {
   struct memory coefficients, rows, between;
 };
 
-struct decoder *cnnbench_new(int portable) {
+/* The best that are here, of `most` at most; which ones. */
+static int choose_kernels(struct kernels *kernels, int most) {
+  *kernels = portable_kernels;
+  if (most < AVX2 || !use_avx2(kernels)) return PORTABLE;
+  return most >= AVX512 && use_avx512(kernels) ? AVX512 : AVX2;
+}
+
+struct decoder *cnnbench_new(int most) {
   struct decoder *decoder = calloc(1, sizeof *decoder);
-  if (decoder) decoder->kernels = !portable && avx2_is_here() ? &avx2_kernels : &portable_kernels;
+  if (decoder) choose_kernels(&decoder->kernels, most);
   return decoder;
 }
 
@@ -58,12 +65,15 @@ void cnnbench_free(struct decoder *decoder) {
   free(decoder);
 }
 
-int cnnbench_vector(void) { return avx2_is_here(); }
+int cnnbench_instructions(int most) {
+  struct kernels kernels;
+  return choose_kernels(&kernels, most);
+}
 
 static enum result open_file(struct decoder *decoder, const uint8_t *content, size_t length) {
   size_t codes;
   enum result result = read_frame(&decoder->frame, content, length, &codes);
-  return result ? result : unstuff(&decoder->scan, content + codes, length - codes);
+  return result ? result : unstuff(&decoder->scan, &decoder->kernels, content + codes, length - codes);
 }
 
 static enum result run_plan(struct decoder *decoder) {
@@ -71,7 +81,7 @@ static enum result run_plan(struct decoder *decoder) {
   int16_t waste[64];
   const uint8_t *end = decoder->scan.bytes + decoder->scan.length + 16;
   struct work work = {&decoder->frame, &decoder->scan, plan->runs, plan->parts, 0, plan->run_count, waste, end, false};
-  decoder->kernels->decode(&work, WAYS);
+  decoder->kernels.decode(&work, WAYS);
   plan_done(plan);
   return work.damaged ? DAMAGED : DONE;
 }
@@ -81,7 +91,7 @@ static enum result sweep(struct decoder *decoder, long until) {
   struct frame *frame = &decoder->frame;
   for (int i = 0; i < 4; i++)
     if (frame->ac[i].present) make_pairs(frame->ac + i);
-  struct place place = {decoder->kernels, frame, &decoder->scan};
+  struct place place = {&decoder->kernels, frame, &decoder->scan};
   return sweep_to(&decoder->sweep, &place, until);
 }
 
@@ -126,7 +136,7 @@ static enum result decode_area(struct decoder *decoder, const struct area *area,
     }
     enum result result = run_plan(decoder);
     if (result) return result;
-    if (fill_planes(area, &decoder->planes, decoder->kernels, memory->bytes, row, rows)) return DAMAGED;
+    if (fill_planes(area, &decoder->planes, &decoder->kernels, memory->bytes, row, rows)) return DAMAGED;
   }
   return DONE;
 }
@@ -155,7 +165,7 @@ static void only_first(const uint8_t *rgb, int count, uint8_t *out) {
 
 /* Both passes of the resize, the horizontal one while a row is still in the cache: -> uint8 (rows, columns, channels). */
 static enum result resize(struct decoder *decoder, const struct source *source, uint8_t *out) {
-  const struct kernels *kernels = decoder->kernels;
+  const struct kernels *kernels = &decoder->kernels;
   const struct filter *across = &decoder->across, *down = &decoder->down;
   size_t wide = 4 * ((size_t)source->width + (size_t)across->taps) + 4 * GUARD, bytes = 3 * (size_t)across->count;
   size_t stride = bytes + ROW_SLACK;
@@ -187,7 +197,7 @@ static bool make_filters(struct decoder *decoder, const struct crop *crop) {
   struct axis across = {crop->width, crop->first_column, crop->columns, crop->across, crop->cubic};
   struct axis down = {crop->height, crop->first_row, crop->rows, crop->down, crop->cubic};
   return make_filter(&decoder->across, &across, crop->mirrored) && make_filter(&decoder->down, &down, false) &&
-         decoder->kernels->prepare(&decoder->across);
+         decoder->kernels.prepare(&decoder->across);
 }
 
 static bool lies_within(int left, int top, int width, int height, const struct frame *frame) {
@@ -231,9 +241,9 @@ int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t leng
   if (result) return result;
   uint8_t *row = decoder->rows.bytes;
   for (int y = 0; y < height; y++) {
-    const uint8_t *from = row + 4 * decoder->kernels->row(&area, top + y, row);
+    const uint8_t *from = row + 4 * decoder->kernels.row(&area, top + y, row);
     if (decoder->frame.components == 3) {
-      decoder->kernels->to_rgb(from, width, out);
+      decoder->kernels.to_rgb(from, width, out);
       out += 3 * (size_t)width;
     } else {
       for (int x = 0; x < width; x++) *out++ = from[4 * x];

@@ -35,11 +35,13 @@ struct look {
 #define PUBLIC __attribute__((visibility("default")))
 #endif
 
-/* `portable`: without vector code. NULL without memory. */
-PUBLIC struct decoder *cnnbench_new(int portable);
+enum instructions { PORTABLE, AVX2, AVX512 };
+
+/* With vector code of `most`, an enum instructions, where the processor has it. NULL without memory. */
+PUBLIC struct decoder *cnnbench_new(int most);
 PUBLIC void cnnbench_free(struct decoder *decoder);
-/* Whether the processor has what the vector code needs. */
-PUBLIC int cnnbench_vector(void);
+/* What such a decoder works with. */
+PUBLIC int cnnbench_instructions(int most);
 
 /* Looks at a file that may be taken, which has one scan, and for it into `index`, or NULL; an enum result. */
 PUBLIC int cnnbench_look(const struct side_index *index, const uint8_t *content, size_t length, struct look *look);

@@ -1,24 +1,7 @@
 /* Entropy decoding (T.81, F.2): one symbol of each of up to three runs in turn, since one waits for its own last symbol.
    Included by each instruction set's file, behind its `clear_block`. */
-#include <string.h>
+#include "bits.h"
 #include "entry_bits.h"
-#include "jpeg.h"
-
-#define COMMON(condition) __builtin_expect(!!(condition), 1)
-#define RARE(condition) __builtin_expect(!!(condition), 0)
-#define INLINE static inline __attribute__((always_inline))
-#define APART static __attribute__((noinline))
-
-/* What every symbol reads and writes: in registers while symbols are decoded.
-   `bits`: the next bits, the first on top; `valid`: how many of them, in its lower six bits. */
-struct lane {
-  uint64_t bits;
-  const uint8_t *next;
-  uint32_t valid, place; /* place: of the last coefficient of the block */
-  int16_t *block;
-  const uint32_t *table;
-  const uint16_t *pairs; /* walk.h */
-};
 
 struct stream {
   struct lane lane;
@@ -28,44 +11,6 @@ struct stream {
   int left, step;          /* blocks of the part; from block to block, 0 where they are thrown away */
   uint32_t prediction[3];  /* int32: unsigned, as hostile differences may overflow it */
 };
-
-/* 56 to 63 valid bits. */
-INLINE void refill(struct lane *lane) {
-  uint64_t word;
-  memcpy(&word, lane->next, 8);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  word = __builtin_bswap64(word);
-#endif
-  lane->bits |= word >> (lane->valid & 63);
-  lane->next += ~lane->valid >> 3 & 7;
-  lane->valid |= 56;
-}
-
-/* Only the lower six bits of `bits` and of `valid` count. */
-INLINE void drop(struct lane *lane, uint32_t bits) {
-  lane->bits <<= bits & 63;
-  lane->valid -= bits;
-}
-
-/* The value of `size` bits, 0 to 11, on top (T.81, F.2.2.1). */
-INLINE int32_t take_value(struct lane *lane, unsigned size) {
-  int32_t value = (int32_t)(lane->bits >> 1 >> (63 - size)), negative = (int32_t)(~lane->bits >> 63);
-  drop(lane, size);
-  return value - (int32_t)((uint32_t)negative << size) + negative;
-}
-
-/* The symbol of a code, length by length; -1 if there is none. */
-APART int find_code(const struct huffman *huffman, struct lane *lane) {
-  for (int length = 1; length <= 16; length++) {
-    int code = (int)(lane->bits >> (64 - length));
-    if (code > huffman->last_code[length]) continue;
-    int place = code + huffman->offset[length];
-    if (place < 0 || place >= huffman->symbols) return -1;
-    drop(lane, (unsigned)length);
-    return huffman->symbol[place];
-  }
-  return -1;
-}
 
 /* Field by field: as one copy it would be read back in other pieces than it was written in, for which processors wait. */
 INLINE void save(struct lane *kept, const struct lane *lane) {
@@ -142,7 +87,7 @@ INLINE bool next_block(struct lane *lane, struct stream *stream, struct work *wo
   const struct unit *unit = stream->unit = stream->unit->next;
   stream->left--;
   refill(lane);
-  uint32_t entry = unit->dc->table[lane->bits >> (64 - DC_BITS)];
+  uint32_t entry = unit->dc->pairs[lane->bits >> (64 - PAIR_BITS)];
   unsigned size = entry >> 8;
   if (RARE(!entry)) {
     save(&stream->lane, lane);

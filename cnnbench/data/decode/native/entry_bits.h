@@ -14,5 +14,5 @@ enum { ENDS = 64, SLOW = 128, NO_PAIR = 63 << 8, CODES_AT_ONCE = 2 };
 #define AC_SLOW(length, step, size) \
   ((uint32_t)(SLOW | (step)) << 8 | (uint32_t)(length) << 16 | (uint32_t)(size) << 24)
 #define AC_STEP(entry) ((entry) >> 8 & 255)
-#define DC_ENTRY(length, size) ((uint32_t)(length) | (uint32_t)(size) << 8)
+#define DC_ENTRY(length, size) ((uint16_t)((length) | (size) << 8))
 #endif

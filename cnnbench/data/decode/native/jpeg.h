@@ -13,8 +13,12 @@
      filter.c    weights of the antialiased resize
      crop.c      the functions that Python calls
      side_index.c  what is known of a file, and where its entry points lie
-   walk.h, entropy.h and rows.h, and what works on many values at once (kernels.h), are compiled once for each instruction set:
-   portable.c and avx2.c.
+   Entropy decoding, and what works on many values at once (struct kernels), is compiled once for each instruction set:
+   portable.c     plain C
+   avx2.c         vectors of 32 bytes; dct.h, colours.h and resample.h are the same for it and
+   avx512.c       vectors of 64 bytes, which replaces what it is better at
+   bits.h         what all of them read bits by
+   walk_lanes.h   avx512.c's walks, 32 at once
 
    Everything that is read here may be hostile. Sizes are checked in markers.c, positions in the scan at each block. */
 #ifndef CNNBENCH_JPEG_H
@@ -23,14 +27,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a compiler is told of how to compile. */
+#define COMMON(condition) __builtin_expect(!!(condition), 1)
+#define RARE(condition) __builtin_expect(!!(condition), 0)
+#define INLINE static inline __attribute__((always_inline))
+#define APART static __attribute__((noinline))
+
 enum result { DONE, NOT_TAKEN, DAMAGED, NO_MEMORY };
 
 enum {
+  MOST_WALKS = 32,       /* at once */
+  AT_ONCE = 4,           /* blocks */
   MOST_UNITS = 10,       /* blocks of an MCU (T.81, B.2.3) */
   AC_BITS = 12,          /* looked up at once; 11 and 12 measured best */
-  DC_BITS = 9,
   PAIR_BITS = 10,
-  MOST_PASSED = 18, /* bits that a look-up there takes */
+  MOST_PASSED = 18,      /* bits that a look-up there takes */
   SCAN_PADDING = 1024,   /* zeros behind the scan: a block takes at most 64 symbols of 26 bits, 208 bytes */
   MOST_BYTES = 1 << 28,  /* of a file: positions in bits fit in 32 bits */
   GUARD = 64,            /* bytes around planes and rows that vectors may read */
@@ -42,8 +53,8 @@ struct huffman {
   int symbols;
   bool present;
   int32_t last_code[17], offset[17]; /* of each length: the last code, -1: none; from a code to its place in symbol */
-  uint32_t table[(1 << AC_BITS) + 1]; /* see tables.c; the last one: the length of the code that ends a block */
-  uint16_t pairs[1 << PAIR_BITS];     /* AC codes to be passed over, by make_pairs */
+  uint16_t pairs[1 << PAIR_BITS];     /* DC codes, or AC codes to be passed over (make_pairs): see tables.c */
+  uint32_t table[(1 << AC_BITS) + 1]; /* AC codes; the last one: the length of the code that ends a block */
 };
 
 struct component {
@@ -149,13 +160,24 @@ struct filter {
   size_t start_room, length_room, weights_room, spread_room, exact_room;
 };
 
+/* Coefficients of some blocks, whatever components they are of, and where their pixels go; `limit`: pixels.h. */
+struct blocks {
+  const int16_t *block[AT_ONCE], *limit[AT_ONCE];
+  const uint16_t *quantiser[AT_ONCE];
+  uint8_t *out[AT_ONCE];
+  size_t stride[AT_ONCE];
+};
+
 /* What is compiled once for each instruction set. Rows of RGBX have four bytes a pixel, of which the last is waste. */
 struct kernels {
+  /* Bytes up to a mark, or to the end: FF00 -> FF. Where the mark is; `out` moves on, and has 64 bytes more room. */
+  const uint8_t *(*copy_codes)(const uint8_t *codes, const uint8_t *end, uint8_t **out);
   void (*decode)(struct work *work, int ways);
-  void (*walk)(const struct frame *frame, const struct scan *scan, struct walk *walks, int count); /* 3 at most */
-  /* Two blocks; true if a coefficient is beyond `limit`, where decoders differ (pixels.h). */
-  bool (*inverse_dct)(const int16_t *const block[2], const uint16_t *const quantiser[2],
-                      const int16_t *const limit[2], uint8_t *const out[2], const size_t stride[2]);
+  void (*walk)(const struct frame *frame, const struct scan *scan, struct walk *walk);
+  int walks; /* at once, MOST_WALKS at most, by the next */
+  void (*walk_all)(const struct frame *frame, const struct scan *scan, struct walk *walks);
+  /* True if a coefficient is beyond its limit. */
+  bool (*inverse_dct)(const struct blocks *blocks);
   /* Row `y` of the picture as RGBX; the number of pixels before the area's first, 0 or 1. */
   int (*row)(struct area *area, int y, uint8_t *out);
   void (*from_rgb)(const uint8_t *rgb, int count, uint8_t *out);
@@ -167,8 +189,11 @@ struct kernels {
   void (*vertical)(const struct filter *filter, int row, const uint8_t *in, size_t stride, int count, uint8_t *out);
 };
 
-extern const struct kernels portable_kernels, avx2_kernels;
-bool avx2_is_here(void);
+extern const struct kernels portable_kernels;
+
+/* Kernels of instructions that not every processor has replace what they are better at; false where they are not here. */
+bool use_avx2(struct kernels *kernels);
+bool use_avx512(struct kernels *kernels);
 
 extern const uint8_t zigzag[64];
 
@@ -177,6 +202,6 @@ enum result read_size(const uint8_t *content, size_t length, int32_t size[3]);
 bool make_huffman(struct huffman *huffman, bool ac);
 void make_pairs(struct huffman *huffman);
 
-enum result unstuff(struct scan *scan, const uint8_t *codes, size_t length);
+enum result unstuff(struct scan *scan, const struct kernels *kernels, const uint8_t *codes, size_t length);
 bool grow(void *memory, size_t *room, size_t need);
 #endif

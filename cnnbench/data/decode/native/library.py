@@ -18,6 +18,7 @@ from cnnbench.data.decode.resize import Resize
 
 DONE = 0  # of enum result in jpeg.h
 NAME = "_library"
+INSTRUCTIONS = ("portable", "AVX2", "AVX-512")  # enum instructions of crop.h
 CROP = struct.Struct("4i2d6i")  # struct crop of crop.h, whose fields are those of Resize
 ENTRY_BYTES = 10  # as in jpeg.h
 
@@ -65,22 +66,22 @@ class EntryPoints:
 
 
 class Library:
-    """The functions of crop.h; each thread has a decoder of its own. `portable`: without vector code."""
+    """The functions of crop.h; each thread has a decoder of its own. `most`: which INSTRUCTIONS it uses at most."""
 
-    def __init__(self, path: Path, portable: bool = False) -> None:
+    def __init__(self, path: Path, most: str = INSTRUCTIONS[-1]) -> None:
         self.functions = _declared(ctypes.CDLL(str(path)))
-        self.portable = portable
+        self.most = INSTRUCTIONS.index(most)
         self.own = threading.local()
 
     def _decoder(self) -> c_void_p:
         if not hasattr(self.own, "decoder"):
-            self.own.decoder = _Decoder(self.functions, self.portable)
+            self.own.decoder = _Decoder(self.functions, self.most)
         return self.own.decoder.address
 
     @property
     def instructions(self) -> str:
         """What the code runs with, in words."""
-        return "AVX2" if not self.portable and self.functions.cnnbench_vector() else "portable"
+        return INSTRUCTIONS[self.functions.cnnbench_instructions(self.most)]
 
     def look(self, content: bytes, index: SideIndex | None = None) -> Look | None:
         """Width, height and channels of a JPEG file, by its header, and its entry points; None where another decoder is
@@ -130,9 +131,9 @@ class Library:
 class _Decoder:
     """The memory of one thread, given back with it."""
 
-    def __init__(self, functions: ctypes.CDLL, portable: bool) -> None:
+    def __init__(self, functions: ctypes.CDLL, most: int) -> None:
         self.free = functions.cnnbench_free
-        self.address = c_void_p(functions.cnnbench_new(portable))
+        self.address = c_void_p(functions.cnnbench_new(most))
         if not self.address:
             raise MemoryError
 
@@ -141,16 +142,23 @@ class _Decoder:
 
 
 @cache
-def load(portable: bool = False) -> Library | None:
-    """The library; None where it was not built, or cannot be used."""
+def load(most: str = INSTRUCTIONS[-1]) -> Library | None:
+    """The library, with the best of the INSTRUCTIONS up to `most` that are here; None where it was not built, or cannot
+    be used."""
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(NAME + suffix)
         if path.is_file():
             try:
-                return Library(path, portable)
+                return Library(path, most)
             except (OSError, AttributeError):  # for another system, or of another version
                 return None
     return None
+
+
+def load_each() -> dict[str, Library]:
+    """The library with each of the INSTRUCTIONS that are here, by their names; nothing where it was not built."""
+    found = {most: load(most) for most in INSTRUCTIONS}
+    return {most: library for most, library in found.items() if library is not None and library.instructions == most}
 
 
 def address(array: np.ndarray) -> int:
@@ -169,7 +177,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     types = {
         "new": (c_void_p, c_int),
         "free": (None, c_void_p),
-        "vector": (c_int,),
+        "instructions": (c_int, c_int),
         "look": (c_int, POINTER(SideIndex), *content, POINTER(Look)),
         "key": (c_uint64, *content),
         "region": (c_int, c_void_p, *content, entries, c_int, c_int, c_int, c_int, c_void_p),

@@ -49,14 +49,6 @@ bool make_area(struct area *area, struct planes *planes, const struct frame *fra
   return true;
 }
 
-/* Two blocks at a time, whatever components they are of: one that waits for the next. */
-struct pair {
-  const int16_t *block[2], *limit[2];
-  const uint16_t *quantiser[2];
-  uint8_t *out[2];
-  size_t stride[2];
-};
-
 /* Where the blocks of one row of MCUs go: one place for each unit, which moves on from MCU to MCU. */
 static void begin_row(const struct area *area, int row, uint8_t *out[MOST_UNITS]) {
   for (int unit = 0; unit < area->frame->units; unit++) {
@@ -71,7 +63,7 @@ static void begin_row(const struct area *area, int row, uint8_t *out[MOST_UNITS]
 bool fill_planes(const struct area *area, const struct planes *planes, const struct kernels *kernels,
                  const int16_t *blocks, int row, int rows) {
   const struct frame *frame = area->frame;
-  struct pair pair;
+  struct blocks some;
   uint8_t *out[MOST_UNITS], waste[64];
   int waiting = 0;
   bool beyond = false;
@@ -80,21 +72,24 @@ bool fill_planes(const struct area *area, const struct planes *planes, const str
     for (int x = 0; x <= area->last_column - area->first_column; x++)
       for (int unit = 0; unit < frame->units; unit++, blocks += 64) {
         int c = frame->unit[unit].component;
-        pair.block[waiting] = blocks;
-        pair.limit[waiting] = planes->limit[c];
-        pair.quantiser[waiting] = frame->quantiser[frame->component[c].quantiser];
-        pair.stride[waiting] = area->stride[c];
-        pair.out[waiting] = out[unit];
+        some.block[waiting] = blocks;
+        some.limit[waiting] = planes->limit[c];
+        some.quantiser[waiting] = frame->quantiser[frame->component[c].quantiser];
+        some.stride[waiting] = area->stride[c];
+        some.out[waiting] = out[unit];
         out[unit] += 8 * frame->component[c].across;
-        if (waiting) beyond |= kernels->inverse_dct(pair.block, pair.quantiser, pair.limit, pair.out, pair.stride);
-        waiting ^= 1;
+        if (++waiting < AT_ONCE) continue;
+        beyond |= kernels->inverse_dct(&some);
+        waiting = 0;
       }
   }
   if (!waiting) return beyond;
-  pair.block[1] = pair.block[0];
-  pair.limit[1] = pair.limit[0];
-  pair.quantiser[1] = pair.quantiser[0];
-  pair.out[1] = waste;
-  pair.stride[1] = 8;
-  return kernels->inverse_dct(pair.block, pair.quantiser, pair.limit, pair.out, pair.stride) || beyond;
+  for (int i = waiting; i < AT_ONCE; i++) { /* the first one once more, and nowhere */
+    some.block[i] = some.block[0];
+    some.limit[i] = some.limit[0];
+    some.quantiser[i] = some.quantiser[0];
+    some.out[i] = waste;
+    some.stride[i] = 8;
+  }
+  return kernels->inverse_dct(&some) || beyond;
 }

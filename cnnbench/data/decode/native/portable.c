@@ -2,6 +2,16 @@
 #include <string.h>
 #include "jpeg.h"
 
+static const uint8_t *copy_codes(const uint8_t *codes, const uint8_t *end, uint8_t **out) {
+  for (;; codes += 2, *(*out)++ = 0xFF) {
+    const uint8_t *mark = memchr(codes, 0xFF, (size_t)(end - codes)), *stop = mark ? mark : end;
+    memcpy(*out, codes, (size_t)(stop - codes));
+    *out += stop - codes;
+    codes = stop;
+    if (end - codes < 2 || codes[1]) return codes;
+  }
+}
+
 static void clear_block(int16_t *block) { memset(block, 0, 64 * sizeof *block); }
 
 #include "walk.h"
@@ -40,18 +50,18 @@ static void inverse_dct_line(int16_t *value, int step, int shift) {
   }
 }
 
-static bool inverse_dct(const int16_t *const block[2], const uint16_t *const quantiser[2], const int16_t *const limit[2],
-                        uint8_t *const out[2], const size_t stride[2]) {
+static bool inverse_dct(const struct blocks *blocks) {
   bool beyond = false;
-  for (int b = 0; b < 2; b++) {
+  for (int b = 0; b < AT_ONCE; b++) {
+    const int16_t *block = blocks->block[b], *limit = blocks->limit[b];
     int16_t value[64];
     for (int i = 0; i < 64; i++) {
-      beyond |= block[b][i] > limit[b][i] || block[b][i] < -limit[b][i];
-      value[i] = (int16_t)(uint16_t)((uint32_t)block[b][i] * quantiser[b][i]);
+      beyond |= block[i] > limit[i] || block[i] < -limit[i];
+      value[i] = (int16_t)(uint16_t)((uint32_t)block[i] * blocks->quantiser[b][i]);
     }
     for (int x = 0; x < 8; x++) inverse_dct_line(value + x, 8, 11);
     for (int y = 0; y < 8; y++) inverse_dct_line(value + 8 * y, 1, 18);
-    for (int i = 0; i < 64; i++) out[b][i / 8 * stride[b] + i % 8] = (uint8_t)(clamp(value[i], -128, 127) + 128);
+    for (int i = 0; i < 64; i++) blocks->out[b][i / 8 * blocks->stride[b] + i % 8] = (uint8_t)(clamp(value[i], -128, 127) + 128);
   }
   return beyond;
 }
@@ -98,4 +108,5 @@ static void vertical(const struct filter *filter, int row, const uint8_t *in, si
   }
 }
 
-const struct kernels portable_kernels = {decode_runs, walk_codes, inverse_dct, row_of_area, from_rgb, to_rgb, prepare, horizontal, vertical};
+const struct kernels portable_kernels = {copy_codes,  decode_runs, walk_alone, WALKS,   walk_in_turn, inverse_dct,
+                                         row_of_area, from_rgb,    to_rgb,     prepare, horizontal,   vertical};

@@ -40,22 +40,17 @@ static bool add_restart(struct scan *scan, size_t position) {
 
 /* FF00 -> FF; restart marks, which must count up, are left out and their places kept; the first other mark must be the
    end of the image. Behind the scan lie SCAN_PADDING zeros. */
-enum result unstuff(struct scan *scan, const uint8_t *codes, size_t length) {
+enum result unstuff(struct scan *scan, const struct kernels *kernels, const uint8_t *codes, size_t length) {
   if (!grow(&scan->bytes, &scan->room, length + SCAN_PADDING)) return NO_MEMORY;
   const uint8_t *end = codes + length;
   uint8_t *out = scan->bytes;
   scan->restart_count = 0;
-  for (;;) {
-    const uint8_t *mark = memchr(codes, 0xFF, (size_t)(end - codes));
-    if (!mark || mark + 1 >= end) return NOT_TAKEN;
-    memcpy(out, codes, (size_t)(mark - codes));
-    out += mark - codes;
-    codes = mark + 2;
-    if (mark[1] == 0) *out++ = 0xFF;
-    else if (mark[1] == RST0 + (scan->restart_count & 7)) {
-      if (!add_restart(scan, (size_t)(out - scan->bytes))) return NO_MEMORY;
-    } else if (mark[1] == EOI) break;
-    else return NOT_TAKEN;
+  for (;; codes += 2) {
+    codes = kernels->copy_codes(codes, end, &out);
+    if (codes + 1 >= end) return NOT_TAKEN;
+    if (codes[1] == EOI) break;
+    if (codes[1] != RST0 + (scan->restart_count & 7)) return NOT_TAKEN;
+    if (!add_restart(scan, (size_t)(out - scan->bytes))) return NO_MEMORY;
   }
   scan->length = (size_t)(out - scan->bytes);
   memset(out, 0, SCAN_PADDING);

@@ -1,10 +1,10 @@
-/* Where every MCU begins, of a scan that has no index and no restart marks, found by one thread in three places at once.
+/* Where every MCU begins, of a scan that has no index and no restart marks, found by one thread in 3 places at once, or 32.
 
-   One walk begins where codes begin. Two more begin anywhere, a third and two thirds ahead. They read nonsense at first;
-   but such codes fall into step by themselves, mostly after a few MCUs. When the first walk comes to where the second
-   has been, both at the beginning of an MCU at the same bit, all that is behind that is the same for both, and what the
-   second noted is taken over: its MCUs get their numbers, and its predictors the difference. Where two walks never meet,
-   the first one goes all the way. */
+   One walk begins where codes begin. The others begin anywhere, evenly apart. They read nonsense at first; but such codes
+   fall into step by themselves, mostly after a few MCUs. When the first walk comes to where the second has been, both at
+   the beginning of an MCU at the same bit, all that is behind that is the same for both, and what the second noted is
+   taken over: its MCUs get their numbers, and its predictors the difference. Where two walks never meet, the first one
+   goes on to the next. */
 #include "sweep.h"
 #include <string.h>
 
@@ -12,7 +12,13 @@
 #define CNNBENCH_WORTH 65536 /* bits: less is walked in one go */
 #endif
 
-enum { WALKS = 3, WORTH = CNNBENCH_WORTH };
+enum { WORTH = CNNBENCH_WORTH };
+
+/* MCUs that a walk which begins ahead has room for, of `count` walks: four times its share. */
+static long ahead_room(long until, int count) {
+  long room = until * 4 / count + 64;
+  return room < until + 1 ? room : until + 1;
+}
 
 /* Take over the MCUs of `ahead` from `met` on, the number in its log of the one that the `sweep` has come to, too; false
    if one of them is damaged. */
@@ -38,7 +44,7 @@ static bool meet(struct sweep *sweep, const struct place *place, const struct wa
     if (at == ahead->count) return true;
     if (ahead->log[at].position == position) return take_over(sweep, ahead, at, until);
     struct walk on = {sweep->log, sweep->count, until + 1, ahead->log[at].position, false};
-    place->kernels->walk(place->frame, place->scan, &on, 1);
+    place->kernels->walk(place->frame, place->scan, &on);
     sweep->count = on.count;
     if (on.damaged) return false;
   }
@@ -54,21 +60,34 @@ static uint32_t guess(const struct sweep *sweep, const struct place *place, long
   return (uint32_t)(bits * (uint64_t)(until - sweep->count + 1) / (mcus ? mcus : 1));
 }
 
+/* The first walk goes on from the sweep's last MCU, the others begin that far apart, in bits. They have logs of their own, with
+   room for more MCUs than are likely there. */
+static void begin_walks(struct sweep *sweep, struct walk *walks, int count, uint32_t apart, long until) {
+  uint32_t from = sweep->log[sweep->count - 1].position;
+  long room = ahead_room(until, count);
+  walks[0] = (struct walk){sweep->log, sweep->count, until + 1, from + apart, false};
+  for (int i = 1; i < count; i++) {
+    uint32_t at = from + (uint32_t)i * apart;
+    walks[i] = (struct walk){sweep->log + until + 2 + (i - 1) * room, 1, room, at + apart, false};
+    walks[i].log[0] = (struct entry){at & ~7u, {0, 0, 0}, 0};
+  }
+}
+
 enum result sweep_to(struct sweep *sweep, const struct place *place, long until) {
-  size_t room = (size_t)until + 2;
-  if (!grow(&sweep->log, &sweep->room, WALKS * room * sizeof *sweep->log)) return NO_MEMORY;
+  const struct kernels *kernels = place->kernels;
+  size_t entries = (size_t)(until + 2 + (kernels->walks - 1) * ahead_room(until, kernels->walks));
+  if (!grow(&sweep->log, &sweep->room, entries * sizeof *sweep->log)) return NO_MEMORY;
   memset(sweep->log, 0, sizeof *sweep->log);
   sweep->count = 1;
   while (sweep->count <= until) {
-    uint32_t from = sweep->log[sweep->count - 1].position, bits = guess(sweep, place, until);
-    int count = bits < WORTH ? 1 : WALKS;
-    struct walk walks[WALKS] = {{sweep->log, sweep->count, until + 1, count == 1 ? UINT32_MAX : from + bits / WALKS, false}};
-    for (int i = 1; i < count; i++) {
-      uint32_t third = bits / WALKS, at = from + (uint32_t)i * third;
-      walks[i] = (struct walk){sweep->log + (size_t)i * room, 1, until + 1, at + third, false};
-      walks[i].log[0] = (struct entry){at & ~7u, {0, 0, 0}, 0};
+    uint32_t bits = guess(sweep, place, until);
+    struct walk walks[MOST_WALKS] = {{sweep->log, sweep->count, until + 1, UINT32_MAX, false}};
+    int count = bits < WORTH ? 1 : kernels->walks;
+    if (count == 1) kernels->walk(place->frame, place->scan, walks);
+    else {
+      begin_walks(sweep, walks, count, bits / (uint32_t)count, until);
+      kernels->walk_all(place->frame, place->scan, walks);
     }
-    place->kernels->walk(place->frame, place->scan, walks, count);
     sweep->count = walks[0].count;
     if (walks[0].damaged) return DAMAGED;
     for (int i = 1; i < count; i++)

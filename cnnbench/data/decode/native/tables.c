@@ -43,9 +43,10 @@ static struct code code_of_end(const struct huffman *huffman) {
 
 /* False if the codes do not fit, or mean what files of 8 bits have no need of. */
 bool make_huffman(struct huffman *huffman, bool ac) {
-  int looked_up = ac ? AC_BITS : DC_BITS, place = 0, code = 0;
+  int looked_up = ac ? AC_BITS : PAIR_BITS, place = 0, code = 0;
   struct code end = code_of_end(huffman);
-  fill(huffman->table, 1 << looked_up, ac ? AC_SLOW(0, 0, 0) : 0);
+  if (ac) fill(huffman->table, 1 << AC_BITS, AC_SLOW(0, 0, 0));
+  else memset(huffman->pairs, 0, sizeof huffman->pairs);
   huffman->table[1 << AC_BITS] = (uint32_t)end.length;
   for (int length = 1; length <= 16; length++, code <<= 1) {
     huffman->offset[length] = place - code;
@@ -53,9 +54,10 @@ bool make_huffman(struct huffman *huffman, bool ac) {
       int symbol = huffman->symbol[place];
       if (code >= 1 << length || (ac ? (symbol & 15) > 10 : symbol > 11)) return false;
       if (length > looked_up) continue;
-      uint32_t *at = huffman->table + ((size_t)code << (looked_up - length));
-      if (ac) fill_ac(at, length, symbol, end);
-      else fill(at, 1 << (looked_up - length), DC_ENTRY(length, symbol));
+      size_t at = (size_t)code << (looked_up - length), after = at + ((size_t)1 << (looked_up - length));
+      if (ac) fill_ac(huffman->table + at, length, symbol, end);
+      else
+        while (at < after) huffman->pairs[at++] = DC_ENTRY(length, symbol);
     }
     huffman->last_code[length] = code - 1;
   }

@@ -3,6 +3,8 @@
    file, behind entropy.h. */
 #include "entropy.h"
 
+enum { WALKS = 3 };
+
 struct walker {
   struct lane lane;
   struct walk *walk;
@@ -16,11 +18,6 @@ struct ground {
   const struct scan *scan;
   const uint8_t *end; /* of the scan and a few of its zeros */
 };
-
-static void note_error(struct walk *walk) {
-  walk->log[walk->count - 1].damaged = true;
-  walk->damaged = true;
-}
 
 /* Note where the block of `unit` begins, for good if it begins an MCU; whether the walk goes on. Without a branch, as no
    processor guesses which of three walks begins an MCU when. */
@@ -54,7 +51,7 @@ INLINE bool walk_block(struct lane *lane, struct walker *walker, const struct gr
     lane->next = ground->end;
   }
   refill(lane);
-  uint32_t entry = unit->dc->table[lane->bits >> (64 - DC_BITS)];
+  uint32_t entry = unit->dc->pairs[lane->bits >> (64 - PAIR_BITS)];
   unsigned size = entry >> 8;
   if (RARE(!entry)) {
     save(&walker->lane, lane);
@@ -168,12 +165,22 @@ static bool begin_walk(struct walker *walker, struct walk *walk, const struct gr
   return begun;
 }
 
-/* `count` walks, 3 at most, in turn. */
-static void walk_codes(const struct frame *frame, const struct scan *scan, struct walk *walks, int count) {
-  struct ground ground = {frame, scan, scan->bytes + scan->length + 16};
-  struct walker walkers[3];
+static struct ground ground_of(const struct frame *frame, const struct scan *scan) {
+  return (struct ground){frame, scan, scan->bytes + scan->length + 16};
+}
+
+static void walk_alone(const struct frame *frame, const struct scan *scan, struct walk *walk) {
+  struct ground ground = ground_of(frame, scan);
+  struct walker walker;
+  if (begin_walk(&walker, walk, &ground)) walk_one(&walker, &ground);
+}
+
+/* WALKS, in turn. */
+static void walk_in_turn(const struct frame *frame, const struct scan *scan, struct walk *walks) {
+  struct ground ground = ground_of(frame, scan);
+  struct walker walkers[WALKS];
   int live = 0;
-  for (int i = 0; i < count; i++) live += begin_walk(walkers + live, walks + i, &ground);
+  for (int i = 0; i < WALKS; i++) live += begin_walk(walkers + live, walks + i, &ground);
   while (live == 3) {
     int over = walk_three(walkers, &ground);
     walkers[over] = walkers[--live];
