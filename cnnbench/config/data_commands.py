@@ -34,7 +34,7 @@ class DataIndexConfig:
     split: str | None = key("only this split; null: both", None, choices=("train", "val"))
     beside: bool = key("write the index beside the data, for all who use it, not into this user's cache folder", False)
     decoder: bool = key(
-        "also look through the JPEG files once, for where decoding can begin in each: 2.7 kB an image, with which what "
+        "also look through the JPEG files once, for where decoding can begin in each: 2.6 kB an image, with which what "
         "lies above and beside a crop is never decoded",
         False,
     )

@@ -5,11 +5,11 @@
 #include <string.h>
 #include "crop.h"
 
-enum { HEAD = 12, SIDE = 300, ENTRIES = 4096 }; /* bytes that choose a box; the largest picture; room for an index */
+enum { HEAD = 12, SIDE = 300, ROOM = 1 << 15 }; /* bytes that choose a box; the largest picture; bytes of an index */
 
 static struct decoder *decoders[AVX512 + 1];
 static int last; /* of them */
-static uint8_t own[ENTRIES * ENTRY_BYTES];
+static uint8_t own[ROOM];
 static uint8_t pixels[AVX512 + 1][SIDE * SIDE * 3], crops[AVX512 + 1][64 * 64 * 3];
 
 static const struct entries none;
@@ -51,14 +51,13 @@ static void crop(const uint8_t *content, size_t length, const uint8_t *head, con
 }
 
 /* What a side index of this file alone says of it. The entries are a copy of their own, which is returned. */
-static uint8_t *indexed_look(const uint8_t *content, size_t length, int every, int count, struct entries *entries) {
-  size_t bytes = (size_t)count * ENTRY_BYTES;
-  uint8_t *copy = malloc(bytes);
-  memcpy(copy, own, bytes);
-  uint64_t key = cnnbench_key(content, length), place = (uintptr_t)copy, sum = cnnbench_key(copy, bytes);
-  uint32_t counts = (uint32_t)count;
+static uint8_t *indexed_look(const uint8_t *content, size_t length, int every, int bytes, struct entries *entries) {
+  uint8_t *copy = malloc((size_t)bytes);
+  memcpy(copy, own, (size_t)bytes);
+  uint64_t key = cnnbench_key(content, length), place = (uintptr_t)copy, sum = cnnbench_key(copy, (size_t)bytes);
+  uint32_t lengths = (uint32_t)bytes;
   uint16_t spacing = (uint16_t)every;
-  struct side_index index = {1, &key, &place, &sum, &counts, &spacing};
+  struct side_index index = {1, &key, &place, &sum, &lengths, &spacing};
   struct look look;
   must(cnnbench_look(&index, content, length, &look) == 0 && look.entries.bytes == copy, "entry points are not found");
   *entries = look.entries;
@@ -82,17 +81,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
     int box[4] = {left, top, least(1 + head[2], look.width - left), least(1 + head[3], look.height - top)};
     int result = by_all(content, length, box, channels, &none, plain);
     int every = 2 * (1 + head[4] % 16);
-    int count = cnnbench_index(decoders[last], content, length, every, ENTRIES, own);
-    if (count > 0) {
+    int entry_bytes = cnnbench_index(decoders[last], content, length, every, ROOM, own);
+    if (entry_bytes > 0) {
       must(result == 0 || result == DAMAGED, "a whole file is decoded, and a part of it is not");
       struct entries entries;
-      uint8_t *copy = indexed_look(content, length, every, count, &entries);
+      uint8_t *copy = indexed_look(content, length, every, entry_bytes, &entries);
       int again = by_all(content, length, box, channels, &entries, indexed);
       size_t bytes = (size_t)box[2] * (size_t)box[3] * (size_t)channels;
       must(result || (!again && !memcmp(plain, indexed, bytes)), "entry points change pixels");
-      for (int i = 0; i < 4 * count; i++) copy[i] = (uint8_t)(copy[i] * (1u + head[5]) + head[6]);
+      for (int i = 0; i < entry_bytes; i++) copy[i] = (uint8_t)(copy[i] * (1u + head[5]) + head[6]);
       by_all(content, length, box, channels, &entries, indexed);
-      entries.count = count * head[7] / 256; /* too few */
+      entries.length = entry_bytes * head[7] / 256; /* too few */
       entries.every = head[7];
       by_all(content, length, box, channels, &entries, indexed);
       free(copy);

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cnnbench.data.decode.entry_index import SEAL, Kept, sealed
-from cnnbench.data.decode.native.library import ENTRY_BYTES, EntryPoints, load
+from cnnbench.data.decode.native.library import EntryPoints, load
 from cnnbench.data.storage.files import pack_names
 from cnnbench.data.storage.packed import (
     ARRAYS,
@@ -199,8 +199,7 @@ def _left_out(file: io.BufferedRandom, places: np.ndarray, names: list[str]) -> 
 def _entries(places: np.ndarray) -> list[Kept]:
     """Where the entry points of the images are."""
     found = places[places["key"] > 0]
-    starts, counts = found["start"] + found["length"], found["entries"] // ENTRY_BYTES
-    columns = found["key"], starts, found["sum"], counts, found["spacing"]
+    columns = found["key"], found["start"] + found["length"], found["sum"], found["entries"], found["spacing"]
     return [Kept(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 

@@ -17,7 +17,7 @@ from cnnbench.data.decode import jpeg_engines
 from cnnbench.data.decode.engines import make_engine
 from cnnbench.data.decode.entry_index import EVERY, REFERENCE, EntryIndex, Place, open_indices, writing_index
 from cnnbench.data.decode.jpeg_engines import by_index
-from cnnbench.data.decode.native.library import ENTRY_BYTES, Library
+from cnnbench.data.decode.native.library import Library
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.layouts.index import find_side_indices
@@ -56,7 +56,7 @@ def kept_of(native: Library, index: EntryIndex, content: bytes) -> tuple[int, by
     look = native.look(content, index.for_library)
     if look is None:
         return None
-    return look.entries.every, ctypes.string_at(look.entries.bytes, look.entries.count * ENTRY_BYTES)
+    return look.entries.every, ctypes.string_at(look.entries.bytes, look.entries.length)
 
 
 def test_entry_points_are_found_by_content(native, files, path):

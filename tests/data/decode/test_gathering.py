@@ -13,6 +13,7 @@ from cnnbench.config.arch import ArchConfig
 from cnnbench.config.data import DataConfig
 from cnnbench.data.decode import gathering
 from cnnbench.data.decode.engines import make_engine
+from cnnbench.data.decode.entry_index import EVERY
 from cnnbench.data.decode.gathering import Gatherer, parts_in
 from cnnbench.data.decode.native.library import Library
 from cnnbench.data.decode.picture import open_picture
@@ -47,14 +48,14 @@ def test_what_was_found_is_known_to_the_next_run_and_to_other_processes(native, 
     one, other = gatherer(tmp_path), gatherer(tmp_path)
     look_one, look_other = one(native), other(native)
     for content in files:
-        assert look_one(content).entries.every == look_one(content).entries.every == 12
+        assert look_one(content).entries.every == look_one(content).entries.every == EVERY
     assert found == files, "once each"
     assert not parts_in(tmp_path), "nothing is written before there is enough"
     one.seal()
     assert len(parts_in(tmp_path)) == 1
     for content in files:
-        assert look_other(content).entries.every == 12
-        assert gatherer(tmp_path)(native)(content).entries.every == 12
+        assert look_other(content).entries.every == EVERY
+        assert gatherer(tmp_path)(native)(content).entries.every == EVERY
         assert np.array_equal(pixels_of(content, other), open_picture(content, "x", pillow).region(*BOX))
     assert found == files, "the others learned of it"
     other.seal()

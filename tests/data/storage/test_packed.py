@@ -23,7 +23,7 @@ from cnnbench.config.data import DataConfig, SourceConfig
 from cnnbench.config.data_commands import PackConfig
 from cnnbench.data.commands.pack import pack
 from cnnbench.data.decode.entry_index import EVERY, SEAL, open_indices
-from cnnbench.data.decode.native.library import ENTRY_BYTES, load
+from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.reference import read_image, resize_short_side
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
@@ -127,7 +127,7 @@ def test_packed_jpeg_files_carry_their_entry_points(photos, tmp_path, capsys, mo
         look, made = library.look(content, index.for_library), library.entry_points(content, EVERY)
         assert look is not None
         assert made is not None
-        assert ctypes.string_at(look.entries.bytes, look.entries.count * ENTRY_BYTES) == made.bytes
+        assert ctypes.string_at(look.entries.bytes, look.entries.length) == made.bytes
     with open(split.side_indices[0].path, "r+b") as file:
         file.seek(split.side_indices[0].seal + SEAL.size)
         file.write(b"\xff")

@@ -2,6 +2,7 @@
 #include "crop.h"
 #include <stdlib.h>
 #include <string.h>
+#include "entries.h"
 #include "filter.h"
 #include "pixels.h"
 #include "scan.h"
@@ -267,8 +268,11 @@ static enum result walk_to(struct decoder *decoder, long mcu, struct entry *entr
   return DONE;
 }
 
-static void write_little(uint8_t *at, uint32_t value, int bytes) {
-  for (int i = 0; i < bytes; i++) at[i] = (uint8_t)(value >> 8 * i);
+/* Where MCU `mcu` begins, all before having been asked for. */
+static enum result find_mcu(struct decoder *decoder, long mcu, struct entry *entry) {
+  if (decoder->frame.restart) return walk_to(decoder, mcu, entry);
+  *entry = decoder->sweep.log[mcu];
+  return DONE;
 }
 
 int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room, uint8_t *out) {
@@ -277,25 +281,20 @@ int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t lengt
   if (result) return -(int)result;
   long mcus = (long)frame->mcu_rows * frame->mcu_columns;
   every /= frame->across; /* in MCUs */
-  int count = (frame->mcu_columns + every - 1) / every * frame->mcu_rows;
-  if (count > room) return -NO_MEMORY;
+  int of_row = (frame->mcu_columns + every - 1) / every;
+  size_t bytes = row_bytes(of_row);
+  if ((size_t)room / bytes < (size_t)frame->mcu_rows) return -NO_MEMORY;
   if (!frame->restart && (result = sweep(decoder, mcus))) return -(int)result;
   plan_start(&decoder->plan);
-  uint8_t *dc = out + 4 * (size_t)count;
-  for (long mcu = 0, column; mcu < mcus; mcu += column + every < frame->mcu_columns ? every : frame->mcu_columns - column) {
-    column = mcu % frame->mcu_columns;
-    struct entry entry;
-    if (frame->restart) result = walk_to(decoder, mcu, &entry);
-    else entry = decoder->sweep.log[mcu];
-    if (result) return -(int)result;
-    write_little(out, entry.position, 4);
-    for (int i = 0; i < 3; i++) write_little(dc + 2 * i, (uint16_t)entry.dc[i], 2);
-    out += 4;
-    dc += 6;
-  }
-  struct entry end;
-  if (frame->restart && (result = walk_to(decoder, mcus, &end)) != DONE) return -(int)result;
-  return count;
+  struct entry entry, before = {0};
+  for (int row = 0; row < frame->mcu_rows; row++, out += bytes)
+    for (int number = 0; number < of_row; number++, before = entry) {
+      result = find_mcu(decoder, (long)row * frame->mcu_columns + number * every, &entry);
+      if (!result && !write_entry(out, number, &entry, &before)) result = NOT_TAKEN;
+      if (result) return -(int)result;
+    }
+  result = find_mcu(decoder, mcus, &entry);
+  return result ? -(int)result : (int)bytes * frame->mcu_rows;
 }
 
 int cnnbench_resize(struct decoder *decoder, const uint8_t *pixels, size_t stride, int channels, const struct crop *crop,

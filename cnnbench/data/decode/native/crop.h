@@ -13,12 +13,12 @@ struct crop {
   int32_t first_column, first_row, columns, rows, cubic, mirrored;
 };
 
-/* The entry points of `files` files, by their keys, which are sorted: where those of each lie, how many they are, the key of
+/* The entry points of `files` files, by their keys, which are sorted: where those of each lie, how many bytes they are, the key of
    these bytes, and the columns of blocks between them, 0: another decoder is to be asked. */
 struct side_index {
   uint64_t files;
   const uint64_t *keys, *places, *sums;
-  const uint32_t *counts;
+  const uint32_t *lengths;
   const uint16_t *spacings;
 };
 
@@ -53,8 +53,8 @@ PUBLIC int cnnbench_crop(struct decoder *decoder, const uint8_t *content, size_t
 /* The rectangle itself, uint8 (height, width, components). */
 PUBLIC int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t length, const struct entries *entries,
                            int left, int top, int width, int height, uint8_t *out);
-/* The entry points of the whole file, written as struct entries has them to `out`, with room for so many. Their number, or
-   minus an enum result. */
+/* The entry points of the whole file, written as struct entries has them to `out`, with room for so many bytes. Their length,
+   or minus an enum result. */
 PUBLIC int cnnbench_index(struct decoder *decoder, const uint8_t *content, size_t length, int every, int room, uint8_t *out);
 /* The same crop of pixels uint8 (H, W, `channels`, 1 or 3) whose rows lie `stride` bytes apart. */
 PUBLIC int cnnbench_resize(struct decoder *decoder, const uint8_t *pixels, size_t stride, int channels,

@@ -4,6 +4,7 @@
    Bytes go one way, a file for each step:
      markers.c   bytes -> frame: sizes, quantisation and Huffman tables; what is not taken is told here
      tables.c    Huffman tables, made for looking up a code together with its value
+     entries.c   where decoding can begin, as a side index has it
      scan.c      frame -> runs of MCUs to be decoded for the box, and where each begins
      sweep.c     where each MCU begins, if no index says so
      walk.h      what that is found by
@@ -93,13 +94,11 @@ struct entry {
 };
 
 /* Where decoding of a file can begin: every `every` columns of blocks (8 pixels), an even number, in each row of MCUs, from
-   its first; 0: nowhere. `bytes`, of any alignment, little-endian: positions uint32 (count), predictors int16 (count, 3). */
+   its first; 0: nowhere. `bytes`, `length` of them, of any alignment: entries.c. */
 struct entries {
-  int32_t every, count;
+  int32_t every, length;
   const uint8_t *bytes;
 };
-
-enum { ENTRY_BYTES = 10 };
 
 struct index {
   struct entries kept;

@@ -20,14 +20,13 @@ DONE = 0  # of enum result in jpeg.h
 NAME = "_library"
 INSTRUCTIONS = ("portable", "AVX2", "AVX-512")  # enum instructions of crop.h
 CROP = struct.Struct("4i2d6i")  # struct crop of crop.h, whose fields are those of Resize
-ENTRY_BYTES = 10  # as in jpeg.h
 
 
 class Entries(ctypes.Structure):
     """struct entries of jpeg.h: where decoding of one file can begin, every `every` columns of blocks (8 pixels) of
     each row of MCUs."""
 
-    _fields_ = [("every", c_int32), ("count", c_int32), ("bytes", c_void_p)]
+    _fields_ = [("every", c_int32), ("length", c_int32), ("bytes", c_void_p)]
 
 
 NO_ENTRIES = Entries()
@@ -37,7 +36,7 @@ class SideIndex(ctypes.Structure):
     """struct side_index of crop.h; `owner` has the arrays."""
 
     owner: object
-    _fields_ = [("files", c_uint64), *((name, c_void_p) for name in ("keys", "places", "sums", "counts", "spacings"))]
+    _fields_ = [("files", c_uint64), *((name, c_void_p) for name in ("keys", "places", "sums", "lengths", "spacings"))]
 
 
 class Look(ctypes.Structure):
@@ -53,8 +52,8 @@ class Look(ctypes.Structure):
 
 @dataclass(frozen=True)
 class EntryPoints:
-    """Entries as they are kept: `bytes` are positions uint32 (entries,), bits of the scan without its stuffing, then
-    the predictors of the components, int16 (entries, 3)."""
+    """Entries as they are kept, in the form of entries.c: positions, in bits of the scan without its stuffing, and
+    predictors."""
 
     every: int
     bytes: bytes
@@ -62,7 +61,7 @@ class EntryPoints:
     @property
     def entries(self) -> Entries:
         """For the functions of the library, as long as this object is there."""
-        return Entries(self.every, len(self.bytes) // ENTRY_BYTES, address(np.frombuffer(self.bytes, np.uint8)))
+        return Entries(self.every, len(self.bytes), address(np.frombuffer(self.bytes, np.uint8)))
 
 
 class Library:
@@ -121,11 +120,11 @@ class Library:
         look = self.look(content)
         if look is None:
             return None
-        room = (look.width // 8 // every + 2) * (look.height // 8 + 1)
-        out = np.empty(room * ENTRY_BYTES, np.uint8)
+        row = 4 + 7 * (look.width // 8 // every + 2)  # bytes of the entries of a row of MCUs, or more
+        out = np.empty(row * (look.height // 8 + 1), np.uint8)
         function = self.functions.cnnbench_index
-        count = function(self._decoder(), content, len(content), every, room, address(out))
-        return EntryPoints(every, out[: count * ENTRY_BYTES].tobytes()) if count > 0 else None
+        length = function(self._decoder(), content, len(content), every, len(out), address(out))
+        return EntryPoints(every, out[:length].tobytes()) if length > 0 else None
 
 
 class _Decoder:

@@ -5,6 +5,7 @@
 #include "scan.h"
 #include <stdlib.h>
 #include <string.h>
+#include "entries.h"
 
 enum { RST0 = 0xD0, EOI = 0xD9 };
 
@@ -64,15 +65,6 @@ void plan_start(struct plan *plan) {
   plan->open = false;
 }
 
-/* Entry `place`; false if there are fewer. */
-static bool read_entry(const struct entries *kept, long place, struct entry *entry) {
-  if (place >= kept->count) return false;
-  const uint8_t *at = kept->bytes + 4 * place, *dc = kept->bytes + 4 * (size_t)kept->count + 6 * place;
-  entry->position = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-  for (int i = 0; i < 3; i++) entry->dc[i] = (int16_t)(uint16_t)(dc[2 * i] | dc[2 * i + 1] << 8);
-  return true;
-}
-
 /* The last MCU at or before `mcu` at which decoding can begin, but for where the last run ended. */
 static long nearest(const struct frame *frame, const struct scan *scan, const struct index *index, long mcu,
                     struct entry *entry) {
@@ -86,9 +78,8 @@ static long nearest(const struct frame *frame, const struct scan *scan, const st
   int every = index->kept.every / frame->across; /* in MCUs */
   if (every) indexed = mcu - mcu % frame->mcu_columns % every;
   if (indexed > restart) {
-    int of_row = (frame->mcu_columns + every - 1) / every;
-    long place = indexed / frame->mcu_columns * of_row + indexed % frame->mcu_columns / every;
-    if (read_entry(&index->kept, place, entry)) return indexed;
+    int of_row = (frame->mcu_columns + every - 1) / every, number = (int)(indexed % frame->mcu_columns) / every;
+    if (read_entry(&index->kept, of_row, indexed / frame->mcu_columns, number, entry)) return indexed;
   }
   if (restart) entry->position = scan->restarts[restart / frame->restart - 1] * 8;
   return restart;

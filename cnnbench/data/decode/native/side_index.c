@@ -60,8 +60,8 @@ int cnnbench_look(const struct side_index *index, const uint8_t *content, size_t
   if (place == index->files || index->keys[place] != look->key) return DONE;
   if (!index->spacings[place]) return NOT_TAKEN;
   const uint8_t *bytes = (const uint8_t *)(uintptr_t)index->places[place];
-  uint32_t count = index->counts[place];
-  if (cnnbench_key(bytes, (size_t)count * ENTRY_BYTES) != index->sums[place]) return DONE; /* damaged */
-  look->entries = (struct entries){index->spacings[place], (int32_t)count, bytes};
+  uint32_t length_of = index->lengths[place];
+  if (cnnbench_key(bytes, length_of) != index->sums[place]) return DONE; /* damaged */
+  look->entries = (struct entries){index->spacings[place], (int32_t)length_of, bytes};
   return DONE;
 }

@@ -13,12 +13,13 @@ import numpy as np
 import odd_pictures
 import pytest
 import torch
+from odd_pictures import saved
 from photos import encoded, mosaic
 from PIL import Image
 
 from cnnbench.data.decode.jpeg_structure import count_scans
 from cnnbench.data.decode.native import library
-from cnnbench.data.decode.native.library import ENTRY_BYTES, NO_ENTRIES, EntryPoints, Library
+from cnnbench.data.decode.native.library import NO_ENTRIES, EntryPoints, Library
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.pillow_engine import pillow
 from cnnbench.data.decode.resize import Resize
@@ -34,6 +35,15 @@ KINDS = {
     "4:4:4, quality 100": dict(subsampling=0, quality=100),
     "4:2:2, quality 5": dict(subsampling=1, quality=5),
 }
+
+
+CODES_OF_SIZE = {
+    0: "00",
+    1: "010",
+    2: "011",
+    11: "111111110",
+}  # of DC values, and of the end of a block: T.81, K.3 and K.5
+END_OF_BLOCK = "1010"
 
 
 @pytest.fixture(scope="module", params=library.INSTRUCTIONS)
@@ -203,16 +213,42 @@ def test_too_few_entries_cost_time_and_no_pixels(native, photo):
     """Those that are not there are not read, wherever the memory behind them ends."""
     content, out = encoded(photo, restart_marker_rows=5), np.empty((20, 60, 3), np.uint8)
     whole_index = entries_of(native, content, 2)
-    for count in (0, 1, 7, len(whole_index.bytes) // ENTRY_BYTES - 1):
-        positions = np.frombuffer(whole_index.bytes, "<u4", count)
-        dc = np.frombuffer(whole_index.bytes, "<i2")[-3 * (len(whole_index.bytes) // ENTRY_BYTES) :][: 3 * count]
-        fewer = EntryPoints(2, positions.tobytes() + dc.tobytes())
+    for length in (0, 1, 300, len(whole_index.bytes) - 1):
+        fewer = EntryPoints(2, whole_index.bytes[:length])
         assert native.region(content, (200, 150, 60, 20), out, fewer.entries)
         assert np.array_equal(out, whole(content)[150:170, 200:260])
     for every in (1, 3, -2, 0):
         odd = EntryPoints(every, whole_index.bytes)
         assert native.region(content, (200, 150, 60, 20), out, odd.entries)
         assert np.array_equal(out, whole(content)[150:170, 200:260])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "fits"), [(2047, 0, True), (2047, 1, False), (-2047, -1, True), (-2047, -2, False)]
+)
+def test_a_predictor_that_an_entry_has_no_room_for_leaves_the_file_without_entries(native, first, second, fits):
+    """12 bits each: -2048 to 2047. 16 grey blocks, of which the ninth is the next entry."""
+    differences = [first, second, *[0] * 14]
+    bits = "".join(f"{CODES_OF_SIZE[abs(n).bit_length()]}{value_bits(n)}{END_OF_BLOCK}" for n in differences)
+    bits += "1" * (-len(bits) % 8)
+    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\x00")
+    plain = saved("JPEG", "L", Image.new("L", (128, 8)), quality=100)
+    header = plain[: plain.index(b"\xff\xda") + 10]
+    assert (native.entry_points(header + scan + b"\xff\xd9", 8) is not None) == fits
+
+
+def value_bits(number: int) -> str:
+    """As T.81, F.1.2.1 writes it."""
+    size = abs(number).bit_length()
+    return f"{number if number >= 0 else number + (1 << size) - 1:0{size}b}" if size else ""
+
+
+def test_entries_that_lie_too_far_apart_leave_the_file_without_entries(native):
+    """65,535 bits is the most from one to the next."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, 1024), np.uint8)
+    content = saved("JPEG", "L", Image.fromarray(noise), quality=100)
+    assert native.entry_points(content, 64) is not None
+    assert native.entry_points(content, 126) is None
 
 
 def test_threads_do_not_share_what_they_work_with(photo):
