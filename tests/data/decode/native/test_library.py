@@ -99,6 +99,22 @@ def test_pixels_of_any_box_are_those_of_the_whole(native, photo, kind):
                 assert np.array_equal(out, expected[top : top + high, left : left + wide]), (left, top, wide, high)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_codes_that_photos_rarely_have(native, mode):
+    """Noise, whose blocks have all places and the longest AC codes, and squares of blue and yellow, with the longest DC
+    codes, in files long enough to be walked over from many places."""
+    values = np.random.default_rng(0).integers(0, 2, (256, 264, 3), np.uint8) * 255
+    values[:, 128:] = np.where(np.indices((256, 136)).sum(0)[..., None] // 8 % 2, (0, 0, 255), (255, 255, 0))
+    content = encoded(Image.fromarray(values).convert(mode), quality=100, subsampling=0)
+    expected = whole(content)
+    made = entries_of(native, content, 8)
+    for entries in (NO_ENTRIES, made.entries):
+        for left, top, width, height in ((0, 0, 264, 256), (120, 248, 144, 8), (3, 200, 100, 41)):
+            out = np.empty((height, width, expected.shape[2]), np.uint8)
+            assert native.region(content, (left, top, width, height), out, entries)
+            assert np.array_equal(out, expected[top : top + height, left : left + width])
+
+
 def test_codes_that_do_not_exist_are_noticed_above_the_box_too(native, photo):
     """Wherever one of the walks that begin ahead has passed over them: 16 bits of 1 are no code."""
     content, out = encoded(photo, quality=95), np.empty((5, 333, 3), np.uint8)
