@@ -27,11 +27,11 @@ from cnnbench.evaluation.competing import among_competing
 from cnnbench.evaluation.counts import Counts
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.evaluate import predict, warn_of_broken
-from cnnbench.evaluation.localise import report_localisation
-from cnnbench.evaluation.member import member_network, transform_of
+from cnnbench.evaluation.localise import localiser_of
+from cnnbench.evaluation.member import member_networks, transform_of
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
-from cnnbench.evaluation.result import Report, report_evaluation
+from cnnbench.evaluation.result import Evaluation, Report, report_evaluation
 from cnnbench.evaluation.sampled_dropout import SampledDropout
 from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.devices import (
@@ -85,31 +85,18 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str, report: Re
     with stdout.may_be_lost("the evaluation") if in_a_file else nullcontext():
         if process.leads:
             print(f"files       val: {split.account.in_words(len(split))}", flush=True)
-        own = predictions_of(group, split, targets, process, device)
+        networks = member_networks(group, len(split.classes), device, print if process.leads else None)
+        localiser = None
+        if config.boxes is not None:
+            networks = [one] = list(networks)
+            localiser = localiser_of(*one, split, config.boxes)
+        own = predictions_by(networks, split, targets, process, device)
         counts = distributed.sum_over_group(torch.tensor(dataclasses.astuple(own.counts()), device=device), process)
         predictions = gather(own, process)
         if predictions is not None:
-            report(group, config, predictions, split, targets)
-            if config.boxes is not None:
-                network = member_network(group[0], len(split.classes), device)
-                report_localisation(group[0], network, split, predictions, config)
+            located = None if localiser is None else localiser.locate(split, predictions)
+            report(Evaluation(group, config, predictions, split, targets, located))
     return Counts(*counts.tolist()).top1_error
-
-
-def predictions_of(
-    group: list[EnsembleMember],
-    split: Split,
-    targets: np.ndarray,
-    process: Process,
-    device: torch.device,
-    tell_broken: Callable[[Loader | FullImages], None] = warn_of_broken,
-) -> Predictions:
-    """The predictions for this process's share of `split`, by the mean probabilities of the members of `group`.
-
-    `tell_broken` is called once with a loader whose `broken` has the images that could not be decoded."""
-    tell = print if process.leads else None
-    networks = ((member, member_network(member, len(split.classes), device, tell)) for member in group)
-    return predictions_by(networks, split, targets, process, device, tell_broken)
 
 
 def predictions_by(
@@ -120,7 +107,10 @@ def predictions_by(
     device: torch.device,
     tell_broken: Callable[[Loader | FullImages], None] = warn_of_broken,
 ) -> Predictions:
-    """As `predictions_of`, by networks that are built already, on `device`; each is asked for when it is used."""
+    """The predictions for this process's share of `split`, by the mean probabilities of `networks`, on `device`; each
+    is asked for when it is used.
+
+    `tell_broken` is called once with a loader whose `broken` has the images that could not be decoded."""
     logits, broken = log_probabilities_by(networks, split, process, device, tell_broken)
     index = list(range(process.rank, len(split), process.world))
     return make_predictions(logits, broken, index, targets[index])

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from cnnbench.archs.layer_names import layer_names
-from cnnbench.config.evaluate import EvalConfig
 from cnnbench.config.image_size import input_size
 from cnnbench.data.decode.picture import open_picture
 from cnnbench.data.decode.pillow_engine import pillow
@@ -22,16 +21,17 @@ from cnnbench.data.decode.region import central_window
 from cnnbench.data.layouts.relabel import image_name
 from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.boxes import Box, box_of_map, in_image, read_boxes, stem
-from cnnbench.evaluation.class_maps import find_averaged_map
+from cnnbench.evaluation.class_maps import AveragedMap, find_averaged_map
 from cnnbench.evaluation.ensemble import EnsembleMember
 from cnnbench.evaluation.error_table import table_of_wrong
 from cnnbench.evaluation.features import Extractor
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.runtime.cells import csv_cell
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.files import write_text
+from cnnbench.runtime.files import write_text, writing
 
 ENOUGH = 0.5  # overlap of a box that is right (Russakovsky et al. 2015, section 4.2)
+DETAILS = "localisation.csv"
 MEASURES = {"top-1": "wrong_top1", "top-5": "wrong_top5", "GT-known": "wrong_known"}
 
 
@@ -57,53 +57,59 @@ class Located:
         return self.known is None or self.known[1] < ENOUGH
 
 
-def localise(
-    member: EnsembleMember, network: nn.Module, split: Split, predictions: Predictions, boxes: dict[str, list[Box]]
-) -> list[Located]:
-    """The images of `split` that `boxes` has, with the boxes of the classes that `predictions` answers to them;
-    `network`: that of `member`, on its device.
+@dataclass(frozen=True)
+class Localiser:
+    """The `network` of `member`, its last map, which it averages, the boxes of the objects by image, and which images
+    of the split have any, int64."""
 
-    Raises UserError for a network without such maps, and if no image has a box."""
+    member: EnsembleMember
+    network: nn.Module
+    averaged: AveragedMap
+    boxes: dict[str, list[Box]]
+    places: np.ndarray
+
+    def locate(self, split: Split, predictions: Predictions) -> list[Located]:
+        """The images of `split` that have boxes, with those of the classes that `predictions` answers to them."""
+        return list(self._located(split.chosen(self.places), predictions))
+
+    def _located(self, part: Split, predictions: Predictions) -> Iterator[Located]:
+        member, device = self.member, next(self.network.parameters()).device
+        size = input_size(member.settings)
+        for batch in Extractor(member, self.network, {"map": self.averaged.point}, device).batches(part):
+            maps = torch.from_numpy(batch.values["map"]).to(device)
+            for row, values in enumerate(maps, batch.start):
+                label, place = int(part.labels[row]), int(self.places[row])
+                answers = tuple(predictions.first[place].tolist())
+                if row in batch.broken:
+                    yield Located(place, label, answers, None)
+                    continue
+                picture = open_picture(part.read(row), part.name(row), pillow, part.max_megapixels)  # its header
+                width, height = picture.width, picture.height
+                window = central_window(width, height, size, member.arch.crop_ratio)
+                found = []
+                for one in self.averaged.of_classes(values, torch.tensor([label, *answers], device=device)):
+                    box = in_image(box_of_map(one, size), window, width, height)
+                    found.append((box, max(box.overlap(other) for other in self.boxes[stem(part.name(row))])))
+                yield Located(place, label, answers, found[0], tuple(found[1:]))
+
+
+def localiser_of(member: EnsembleMember, network: nn.Module, split: Split, file: str) -> Localiser:
+    """What finds the boxes of `split` by the `network` of `member`, on its device, against those in `file`.
+
+    Raises UserError for a network without such maps, for a file of another form, and if no image has a box."""
+    boxes = read_boxes(Path(file).expanduser())
     places = [place for place in range(len(split)) if stem(split.name(place)) in boxes]
     if not places:
         raise UserError(f"none of the {len(split):,} images has a box: {split.name(0)} is not in the list, for one")
-    part = split.chosen(np.array(places, np.int64))
-    return list(_located(member, network.eval(), part, np.array(places), predictions, boxes))
-
-
-def _located(
-    member: EnsembleMember,
-    network: nn.Module,
-    part: Split,
-    places: np.ndarray,
-    predictions: Predictions,
-    boxes: dict[str, list[Box]],
-) -> Iterator[Located]:
-    device = next(network.parameters()).device
-    size, channels = input_size(member.settings), member.arch.in_channels
+    device, size, channels = next(network.parameters()).device, input_size(member.settings), member.arch.in_channels
     noise = torch.rand(1, channels, size, size, generator=torch.Generator().manual_seed(0)).to(device)
-    averaged = find_averaged_map(network, layer_names(network, size, channels), noise)
+    averaged = find_averaged_map(network.eval(), layer_names(network, size, channels), noise)
     if averaged is None:
         raise UserError(
             f"boxes= needs a network that averages its last map right before a linear classifier, which "
             f"{member.arch.name} does not: leave it out"
         )
-    for batch in Extractor(member, network, {"map": averaged.point}, device).batches(part):
-        maps = torch.from_numpy(batch.values["map"]).to(device)
-        for row, values in enumerate(maps, batch.start):
-            label, place = int(part.labels[row]), int(places[row])
-            answers = tuple(predictions.first[place].tolist())
-            if row in batch.broken:
-                yield Located(place, label, answers, None)
-                continue
-            picture = open_picture(part.read(row), part.name(row), pillow, part.max_megapixels)  # its header
-            width, height = picture.width, picture.height
-            window = central_window(width, height, size, member.arch.crop_ratio)
-            found = []
-            for one in averaged.of_classes(values, torch.tensor([label, *answers], device=device)):
-                box = in_image(box_of_map(one, size), window, width, height)
-                found.append((box, max(box.overlap(other) for other in boxes[stem(part.name(row))])))
-            yield Located(place, label, answers, found[0], tuple(found[1:]))
+    return Localiser(member, network, averaged, boxes, np.array(places, np.int64))
 
 
 def counts_of(found: list[Located]) -> dict[str, int]:
@@ -112,21 +118,17 @@ def counts_of(found: list[Located]) -> dict[str, int]:
     return {**wrong, "wrong_known": sum(one.wrong_known for one in found), "n": len(found)}
 
 
-def report_localisation(
-    member: EnsembleMember, network: nn.Module, split: Split, predictions: Predictions, config: EvalConfig
-) -> dict[str, int]:
-    """Print the localisation errors by the boxes that `config` names, and write the boxes of the maps into its folder
-    for details if there is one; the counts."""
-    file, details = str(config.boxes), config.details
-    found = localise(member, network, split, predictions, read_boxes(Path(file).expanduser()))
+def localisation_table(found: list[Located]) -> str:
+    """The localisation errors as aligned lines."""
     counts = counts_of(found)
-    left_out = f", {len(split) - len(found):,} images without a box left out" if len(found) < len(split) else ""
-    table = table_of_wrong({name: counts[key] for name, key in MEASURES.items()}, counts["n"])
-    print(f"\nlocalisation by class activation maps, boxes of {file}{left_out}:\n{table}")
-    if details is not None:
-        write_text(Path(details).expanduser() / "localisation.csv", _as_csv(found, split))
-        print(f"boxes       localisation.csv in {details}")
-    return counts
+    return table_of_wrong({name: counts[key] for name, key in MEASURES.items()}, counts["n"])
+
+
+def write_located(folder: Path, found: list[Located], split: Split) -> str:
+    """Write the boxes of the maps into `folder`; the file's name there."""
+    with writing(folder):
+        write_text(folder / DETAILS, _as_csv(found, split))
+    return DETAILS
 
 
 def _as_csv(found: list[Located], split: Split) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -41,3 +41,10 @@ def member_network(
     if trained_model.averaged is not None:
         model.load_state_dict(trained_model.averaged)
     return model.to(device).to(memory_format=memory_format(settings.channels_last, device))
+
+
+def member_networks(
+    group: list[EnsembleMember], classes: int, device: torch.device, tell: Callable[[str], None] | None = None
+) -> Iterable[tuple[EnsembleMember, nn.Module]]:
+    """The members of `group`, each with its `member_network`, which is built when it is asked for."""
+    return ((member, member_network(member, classes, device, tell)) for member in group)

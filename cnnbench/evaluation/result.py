@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cnnbench.data.layouts.split import Split
 from cnnbench.evaluation.details import write_details, write_predictions
 from cnnbench.evaluation.ensemble import EnsembleMember
 from cnnbench.evaluation.error_table import error_table
+from cnnbench.evaluation.localise import Located, counts_of, localisation_table, write_located
 from cnnbench.evaluation.predictions import Predictions
 from cnnbench.evaluation.statistics import wilson_interval
 from cnnbench.runs import checkpoint
@@ -23,21 +25,35 @@ from cnnbench.runs.paths import run_folder
 from cnnbench.runs.results import EvaluationResult
 from cnnbench.runtime.files import write_json, writing
 
-Report = Callable[[list[EnsembleMember], EvalConfig, Predictions, Split, np.ndarray], None]
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the networks of `group`, together, answered to the images of `split`. `targets` int64 (n, answers): the
+    right answers for each image, its class first. `located`: where they found it, if `config` has boxes."""
+
+    group: list[EnsembleMember]
+    config: EvalConfig
+    predictions: Predictions
+    split: Split
+    targets: np.ndarray
+    located: list[Located] | None = None
 
 
-def report_evaluation(
-    group: list[EnsembleMember], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray
-) -> None:
-    """Print the table and write the result as JSON, and the details if they are asked for.
+Report = Callable[[Evaluation], None]
 
-    targets int64 (n, answers): the right answers for each image, its class first.
-    """
-    result = _result(group, config, predictions, split, targets)
-    images = _images(group, config, result["n"])
-    print(f"{_title(group)}, {images}, {result['protocol_in_words']}:\n{error_table(predictions.counts())}")
+
+def report_evaluation(found: Evaluation) -> None:
+    """Print the tables and write the result as JSON, and the details if they are asked for."""
+    config, predictions, split, located = found.config, found.predictions, found.split, found.located
+    result = _result(found)
+    images = _images(found.group, config, result["n"])
+    print(f"{_title(found.group)}, {images}, {result['protocol_in_words']}:\n{error_table(predictions.counts())}")
     if unfinite := int((np.isnan(predictions.loss) & ~predictions.broken).sum()):
         print(f"warning: the outputs for {unfinite:,} images are not numbers: these count as wrong", file=sys.stderr)
+    if located is not None:
+        left_out = f", {rest:,} images without a box left out" if (rest := len(split) - len(located)) else ""
+        print(f"\nlocalisation by class activation maps, boxes of {config.boxes}{left_out}:")
+        print(localisation_table(located))
     output = config.output or (str(result_file(config, config.run)) if config.run is not None else None)
     if output is not None:
         with writing(output):
@@ -48,24 +64,18 @@ def report_evaluation(
         print(f"\nresult      {output}")
     if config.details is not None:
         written = write_details(Path(config.details).expanduser(), predictions, split)
+        if located is not None:
+            written.append(write_located(Path(config.details).expanduser(), located, split))
         print(f"details     {', '.join(written)} in {config.details}")
 
 
-def write_result(
-    path: Path,
-    group: list[EnsembleMember],
-    config: EvalConfig,
-    predictions: Predictions,
-    split: Split,
-    targets: np.ndarray,
-) -> None:
+def write_result(path: Path, found: Evaluation) -> None:
     """Write the result to `path` as JSON, and print nothing: for commands that say it in another form."""
-    write_json(path, _result(group, config, predictions, split, targets))
+    write_json(path, _result(found))
 
 
-def _result(
-    group: list[EnsembleMember], config: EvalConfig, predictions: Predictions, split: Split, targets: np.ndarray
-) -> EvaluationResult:
+def _result(found: Evaluation) -> EvaluationResult:
+    group, config, predictions, split = found.group, found.config, found.predictions, found.split
     counts, seen, first, ensemble = predictions.counts(), ~predictions.broken, group[0], len(group) > 1
     given, paths = _paths(group, config)
     return {
@@ -78,7 +88,7 @@ def _result(
         "wrong_top5": counts.wrong5,
         "n": counts.n,
         # With several right answers there is no one class whose probability it could be.
-        "loss": float(predictions.loss[seen].mean()) if targets.shape[1] == 1 and seen.any() else None,
+        "loss": float(predictions.loss[seen].mean()) if found.targets.shape[1] == 1 and seen.any() else None,
         "protocol": config.protocol,
         "protocol_in_words": "; ".join(dict.fromkeys(member.protocol for member in group)),
         "weights": paths["weights"],
@@ -88,6 +98,8 @@ def _result(
         "data_form": split.storage.form,
         "labels": paths["labels"],
         "exclude": paths["exclude"],
+        "boxes": paths["boxes"],
+        "localisation": None if found.located is None else counts_of(found.located),
         "competing": None if split.competing is None else int((split.competing >= 0).sum()),
         "typed": typed(given, paths),
         "changed": _changed(config),
@@ -102,7 +114,7 @@ def _title(group: list[EnsembleMember]) -> str:
 def _paths(group: list[EnsembleMember], config: EvalConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     """The files of the evaluation, as they were typed and absolute."""
     names = [member.trained_model.weights.name for member in group]
-    given = {"data": group[0].data, "labels": config.labels, "exclude": config.exclude}
+    given = {"data": group[0].data, "labels": config.labels, "exclude": config.exclude, "boxes": config.boxes}
     found = {name: absolute_if_given(path) for name, path in given.items()}
     several = len(group) > 1
     weights = {"weights": names if several else names[0]}

@@ -126,6 +126,8 @@ class EvaluationResult(_Errors, total=False):
     data_form: str
     labels: str | None
     exclude: str | None
+    boxes: str | None
+    localisation: dict[str, int] | None  # of the images with boxes: wrong_top1, wrong_top5, wrong_known (GT-known), n
     competing: int | None  # classes that competed, where not all did
     typed: dict[str, Any]  # the paths above, which are absolute, as they were typed, where that is another form
     changed: dict[str, Any]

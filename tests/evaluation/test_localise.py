@@ -11,11 +11,14 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from cnnbench.archs.from_config import build_network
 from cnnbench.archs.layer_names import layer_names
 from cnnbench.archs.registry import build
 from cnnbench.data.decode.region import central_window
+from cnnbench.evaluation import member
 from cnnbench.evaluation.boxes import Box, box_of_map, in_image, read_boxes
 from cnnbench.evaluation.class_maps import find_averaged_map
+from cnnbench.runs.results import load_evaluations
 from cnnbench.runtime.errors import UserError
 
 
@@ -155,8 +158,26 @@ def test_the_errors_are_those_of_the_boxes(kaggle, command):
         assert f"  {name:<8} {100 * count / 23:>6.2f} %  {f'{count}/23':>12}" in done.stdout
     assert 0 < wrong["GT-known"] < wrong["top-1"] < 23
     assert wrong["top-5"] < wrong["top-1"]
-    top1 = json.loads((kaggle / "r.json").read_text())["wrong_top1"]
-    assert wrong["top-1"] >= top1
+    result = json.loads((kaggle / "r.json").read_text())
+    assert wrong["top-1"] >= result["wrong_top1"]
+    keys = {"wrong_top1": "top-1", "wrong_top5": "top-5", "wrong_known": "GT-known"}
+    assert result["localisation"] == {**{key: wrong[name] for key, name in keys.items()}, "n": 23}
+    assert result["boxes"] == str(kaggle / "data/LOC_val_solution.csv")
+    assert "mistakes.png, localisation.csv in d" in done.stdout
+
+
+def test_localisation_is_in_the_result_that_reports_read(kaggle, command):
+    data = ("data=data", "data.classes=classes", "data.workers=0")
+    for words in (
+        ("train", "arch=resnet20", "recipe=quick", "batch=8", "epochs=1", "run=r", *data),
+        ("eval", "run=r", "boxes=data/LOC_val_solution.csv"),
+        ("report", "r"),
+    ):
+        assert (done := command(*words)).returncode == 0, done.stderr
+    found = load_evaluations(kaggle / "runs/r")["eval-center.json"]
+    assert found is not None
+    assert found["localisation"]["n"] == found["n"] == 23
+    assert "| r | resnet20 |" in (kaggle / "report/report.md").read_text()
 
 
 def test_images_without_a_box_are_left_out_and_said(kaggle, command):
@@ -166,6 +187,13 @@ def test_images_without_a_box_are_left_out_and_said(kaggle, command):
     done = command(*WORDS, "boxes=boxes.csv")
     assert done.returncode == 0, done.stderr
     assert "boxes of boxes.csv, 14 images without a box left out" in done.stdout
+
+
+def test_one_network_answers_and_gives_the_maps(kaggle, command, monkeypatch):
+    built = []
+    monkeypatch.setattr(member, "build_network", lambda *args, **kw: built.append(1) or build_network(*args, **kw))
+    assert command(*WORDS, "boxes=data/LOC_val_solution.csv").returncode == 0
+    assert built == [1]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +216,7 @@ def test_bad_input_is_one_sentence(kaggle, command, words, said):
     done = command(*given, *words)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert said in done.stderr
+    assert "error" not in done.stdout  # nothing was counted first
 
 
 def test_a_box_that_is_none_is_refused(tmp_path):

@@ -28,8 +28,9 @@ from cnnbench.data.decode.picture import from_pixels
 from cnnbench.data.decode.region import resized, scaled
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import CropsTransform
-from cnnbench.evaluation.command import predictions_of
+from cnnbench.evaluation.command import predictions_by
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
+from cnnbench.evaluation.member import member_networks
 from cnnbench.runs.trained_model import TrainedModel
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import UserError
@@ -170,7 +171,8 @@ def member(file: Path, **keys) -> EnsembleMember:
 
 def predictions(group: list[EnsembleMember], rank: int = 0, world: int = 1) -> dict[str, np.ndarray]:
     targets = SPLIT.labels[:, None]
-    return vars(predictions_of(group, SPLIT, targets, Process(rank, world), torch.device("cpu")))
+    networks = member_networks(group, CLASSES, torch.device("cpu"))
+    return vars(predictions_by(networks, SPLIT, targets, Process(rank, world), torch.device("cpu")))
 
 
 def network(file: Path) -> torch.nn.Module:
