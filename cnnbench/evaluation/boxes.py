@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from cnnbench.data.decode.opencv import cv2
 from cnnbench.data.decode.region import Window
+from cnnbench.data.layouts.lists import pairs, read_table
 from cnnbench.runtime.errors import UserError
-from cnnbench.runtime.foreign import foreign
 
 THRESHOLD = 0.2  # share of a map's maximum (Zhou et al. 2016, section 3.2)
 NUMBERS = 4  # of a box
@@ -41,18 +41,21 @@ class Box:
         return (self.right - self.left + 1) * (self.bottom - self.top + 1)
 
 
-def read_boxes(path: Path) -> dict[str, list[Box]]:
-    """The boxes of each image, by its name without folder and ending. Raises UserError for a file of another form."""
-    with foreign(path), open(path, newline="", encoding="utf-8") as lines:
-        rows = [row for row in csv.reader(lines) if row]
-    if not rows or [cell.strip() for cell in rows[0]] != ["ImageId", "PredictionString"]:
-        raise UserError(f"{path} is no list of boxes: its first line should be {FORM}")
+def read_boxes(path: Path, names: Collection[str]) -> dict[str, list[Box]]:
+    """The boxes of each image, by its name without folder and ending; nothing if the file has none of `names`, so
+    written. The file may be as lists of images may: any separator, quotes, encoding. Raises UserError for another form.
+    """
+    table = read_table(path, str(path))
+    try:
+        rows = pairs(table, lambda field: stem(field) in names, lambda field: bool(_boxes(field.split()))).rows
+    except UserError as error:  # several columns that could be the class: of boxes one would be enough
+        raise UserError(f"{path} is no list of boxes: it should be {FORM}") from error
     found: dict[str, list[Box]] = {}
-    for number, row in enumerate(rows[1:], 2):
-        boxes = _boxes(row[1].split()) if len(row) == 2 else None
+    for name, words in rows:
+        boxes = _boxes(words.split())
         if not boxes:
-            raise UserError(f"{path}, line {number}: it should be {FORM}")
-        found.setdefault(stem(row[0]), []).extend(boxes)
+            raise UserError(f"{path} has no boxes of {name}: it should be {FORM}")
+        found.setdefault(stem(name), []).extend(boxes)
     return found
 
 

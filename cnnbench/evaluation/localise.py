@@ -97,8 +97,9 @@ def localiser_of(member: EnsembleMember, network: nn.Module, split: Split, file:
     """What finds the boxes of `split` by the `network` of `member`, on its device, against those in `file`.
 
     Raises UserError for a network without such maps, for a file of another form, and if no image has a box."""
-    boxes = read_boxes(Path(file).expanduser())
-    places = [place for place in range(len(split)) if stem(split.name(place)) in boxes]
+    names = [stem(split.name(place)) for place in range(len(split))]
+    boxes = read_boxes(Path(file).expanduser(), set(names))
+    places = [place for place, name in enumerate(names) if name in boxes]
     if not places:
         raise UserError(f"none of the {len(split):,} images has a box: {split.name(0)} is not in the list, for one")
     device, size, channels = next(network.parameters()).device, input_size(member.settings), member.arch.in_channels

@@ -139,7 +139,7 @@ def test_the_errors_are_those_of_the_boxes(kaggle, command):
     done = command(*WORDS, "boxes=data/LOC_val_solution.csv", "output=r.json")
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((kaggle / "d/localisation.csv").open()))
-    truth = read_boxes(kaggle / "data/LOC_val_solution.csv")
+    truth = read_boxes(kaggle / "data/LOC_val_solution.csv", {f"image{number}" for number in range(23)})
     assert (len(rows), len(truth)) == (4 * 23, 23)  # the class, and the three answers
     wrong = {"top-1": 0, "top-5": 0, "GT-known": 0}
     for start in range(0, len(rows), 4):
@@ -201,7 +201,7 @@ def test_one_network_answers_and_gives_the_maps(kaggle, command, monkeypatch):
     [
         (("boxes=none.csv",), "boxes=none.csv"),
         (("boxes=w.pt",), "w.pt"),
-        (("boxes=bad.csv",), "bad.csv, line 2: it should be ImageId,PredictionString with `class xmin ymin"),
+        (("boxes=bad.csv",), "bad.csv has no boxes of image1: it should be ImageId,PredictionString with `class xmin"),
         (("boxes=other.csv",), "none of the 23 images has a box"),
         (("boxes=data/LOC_val_solution.csv", "protocol=ten_crop"), "boxes= needs protocol=center"),
         (("boxes=data/LOC_val_solution.csv", "processes=2"), "boxes= is computed in one process, not 2"),
@@ -219,8 +219,33 @@ def test_bad_input_is_one_sentence(kaggle, command, words, said):
     assert "error" not in done.stdout  # nothing was counted first
 
 
-def test_a_box_that_is_none_is_refused(tmp_path):
-    for line in ("a,bag 5 1 4 2", "a,bag 1 2 x 4", "a,bag nan 1 2 3", "a,", "a", "a,bag 1 2 3 4 bag"):
-        (tmp_path / "b.csv").write_text(f"ImageId,PredictionString\n{line}\n")
-        with pytest.raises(UserError, match="line 2: it should be"):
-            read_boxes(tmp_path / "b.csv")
+@pytest.mark.parametrize(
+    "line",
+    ["a,bag 5 1 4 2", "a,bag 1 2 x 4", "a,bag nan 1 2 3", "a,", "a,bag 1 2 3 4 bag", "a,bag,1,2,3,4", "a,1,2,3,4"],
+)
+def test_a_box_that_is_none_is_refused(tmp_path, line):
+    (tmp_path / "b.csv").write_text(f"{line}\nb,bag 1 2 3 4\n")
+    with pytest.raises(UserError, match="it should be ImageId,PredictionString with"):
+        read_boxes(tmp_path / "b.csv", {"a", "b"})
+
+
+LISTS = {
+    "comma": "ImageId,PredictionString\nval/a.JPEG,bag 1 2 3 4 bag 5 6 7 8 \nb c,bag 1 2 3 4\nelsewhere,bag 0 0 1 1\n",
+    "semicolon": "ImageId;PredictionString\na;bag 1 2 3 4 bag 5 6 7 8\nb c;bag 1 2 3 4\nelsewhere;bag 0 0 1 1\n",
+    "tab": "ImageId\tPredictionString\na\tbag 1 2 3 4 bag 5 6 7 8\nb c\tbag 1 2 3 4\nelsewhere\tbag 0 0 1 1\n",
+    "quoted, numbered": '"","ImageId","PredictionString"\n"0","a","bag 1 2 3 4 bag 5 6 7 8"\n"1","b c","bag 1 2 3 4"\n'
+    '"2","elsewhere","bag 0 0 1 1"\n',
+    "turned round": "PredictionString,ImageId\nbag 1 2 3 4 bag 5 6 7 8,a\nbag 1 2 3 4,b c\nbag 0 0 1 1,elsewhere\n",
+    "no header": "a,bag 1 2 3 4 bag 5 6 7 8\nb c,bag 1 2 3 4\n\nelsewhere,bag 0 0 1 1\n",
+    "blanks": "a bag 1 2 3 4 bag 5 6 7 8\nb c bag 1 2 3 4\nelsewhere bag 0 0 1 1\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("form", LISTS)
+def test_boxes_are_listed_as_images_may_be(tmp_path, form, end, encoding):
+    (tmp_path / "b.csv").write_bytes(LISTS[form].replace("\n", end).encode(encoding))
+    found = read_boxes(tmp_path / "b.csv", {"a", "b c", "d"})
+    first = Box(1, 2, 3, 4)
+    assert found == {"a": [first, Box(5, 6, 7, 8)], "b c": [first], "elsewhere": [Box(0, 0, 1, 1)]}
