@@ -41,7 +41,8 @@ def _exact(number: float) -> str:
     return short if float(short) == number else str(number)
 
 
-SEED = Range(at_least=0, at_most=2**64 - 1)  # what torch's and numpy's generators take
+LAST_SEED = 2**64 - 1  # of torch's and numpy's generators
+SEED = Range(at_least=0, at_most=LAST_SEED)
 SHARE = Range(at_least=0, at_most=1)  # probabilities too
 
 

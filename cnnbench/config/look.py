@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import DataConfig, check_file
 from cnnbench.config.evaluate import TrainedConfig, weights_of
-from cnnbench.config.fields import SEED, Kind, Range, check_fields, given, group, key, require
+from cnnbench.config.fields import LAST_SEED, Kind, Range, check_fields, given, group, key, require
 
 PICTURES = {
     "filters": Kind("the weights of a convolution as images"),
@@ -63,7 +63,9 @@ class LookConfig(TrainedConfig):
         range=Range(at_least=1),
     )
     batch: int = key("images that are computed together", 32, range=Range(at_least=1))
-    seed: int = key("landscape: of the directions", 0, range=SEED)
+    seed: int = key(
+        "landscape: of the first direction; the second has the next", 0, range=Range(at_least=0, at_most=LAST_SEED - 1)
+    )
     output: str = key("folder for look.html and the pictures, as PNG and SVG", "look")
 
 
@@ -81,3 +83,11 @@ def check_look(config: LookConfig) -> None:
     output = Path(config.output).expanduser()
     require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
     require(not (output / "config.yaml").exists(), f"output={config.output} is a run: give another output=FOLDER")
+
+
+def check_patch(config: LookConfig, side: int) -> None:
+    """Raise UserError if the square that covers is larger than the image, of `side` pixels."""
+    require(
+        config.patch is None or config.patch <= side,
+        f"patch={config.patch} is out of range: it must be at most {side}, the side of the image",
+    )

@@ -24,12 +24,15 @@ PAGE, FOLDER = "look.html", "pictures"
 
 def look_command(config: LookConfig) -> None:
     """Draw what `config` asks for, write the page and print where it lies."""
+    from cnnbench.analysis.look.pictures import wanted
+
     subject = find_subject(config)
     subject.target, subject.layer, subject.unit  # noqa: B018 - what is wrong with them is said before anything is drawn
+    chosen = wanted(subject)
     folder = Path(config.output).expanduser()
     with writing(folder):
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        sections = tuple(_sections(subject, folder / FOLDER))
+        sections = tuple(_sections(subject, chosen, folder / FOLDER))
         text = page(Section(f"cnnbench look: {subject.title}", (*_lead(subject), *sections)), _foot())
         write_text(folder / PAGE, text)
     print(f"\npage        {folder / PAGE}, and {folder / FOLDER}/ with each picture as PNG and SVG, figures as CSV")
@@ -49,13 +52,12 @@ def _lead(subject: Subject) -> list[str]:
     ]
 
 
-def _sections(subject: Subject, folder: Path) -> Iterator[Section]:
-    """Each picture as it is drawn, or why it is not. UserError if one that is asked for cannot be drawn."""
+def _sections(subject: Subject, chosen: dict[str, str | None], folder: Path) -> Iterator[Section]:
+    """Each picture of `chosen` as it is drawn, or why it is not."""
     from cnnbench.analysis.look.draw.answers import answers
-    from cnnbench.analysis.look.pictures import DRAWINGS, wanted
+    from cnnbench.analysis.look.pictures import DRAWINGS
     from cnnbench.analysis.report import style
 
-    chosen = wanted(subject)
     with style.styled():
         yield Section("The image and the answer", tuple(_save(drawn, folder) for drawn in answers(subject)))
         for name, obstacle in chosen.items():

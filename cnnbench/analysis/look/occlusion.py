@@ -14,7 +14,6 @@ import torch
 from cnnbench.analysis.look.network import Network
 from cnnbench.archs.capture import capture
 from cnnbench.archs.forward_pass import Point
-from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.progress import tqdm
 
 COVER = 0.0  # what covers: the data's mean colour, as normalised pixels have it
@@ -28,9 +27,7 @@ class Square:
     stride: int
 
     def places(self, length: int) -> np.ndarray:
-        """The first pixels of all places that lie whole within `length` pixels, int64. UserError if it does not fit."""
-        if self.side > length:
-            raise UserError(f"patch={self.side} is out of range: it must be at most {length}, the side of the image")
+        """The first pixels of all places that lie whole within `length` pixels, int64."""
         return np.arange(0, length - self.side + 1, self.stride)
 
 
@@ -56,7 +53,7 @@ def occlude(
 ) -> Occlusion:
     """Cover `image` (1, C, H, W), normalised, by `square` at every place, `batch` places at a time.
 
-    `target`: the class; `unit`: layer and channel. UserError if the square is larger than the image.
+    `target`: the class; `unit`: layer and channel. The square is at most as large as the image.
     """
     point, channel = unit
     points = {"layer": point, "logits": network.names["logits"]}

@@ -15,7 +15,7 @@ from cnnbench.analysis.look.units import Survey, survey
 from cnnbench.archs.capture import capture
 from cnnbench.archs.forward_pass import Point
 from cnnbench.config.image_size import input_size
-from cnnbench.config.look import LookConfig
+from cnnbench.config.look import LookConfig, check_patch
 from cnnbench.config.predict import as_eval
 from cnnbench.data.layouts.pictures import pictures
 from cnnbench.data.layouts.split import Split
@@ -174,8 +174,9 @@ class Subject:
 
 
 def find_subject(config: LookConfig) -> Subject:
-    """What `config` names. UserError for a run, a picture or data that cannot be read."""
+    """What `config` names. UserError for a run, a picture or data that cannot be read, or a patch larger than it."""
     (member,) = ensemble_members(as_eval(config, None))
+    check_patch(config, input_size(member.settings))
     device = device_of(0, choose_device(config.device))
     split, ids = _split_and_classes(config, member)
     size, channels = input_size(member.settings), member.arch.in_channels

@@ -96,7 +96,12 @@ WRONG = {
     "layer=fc3 pictures=[filters]": "layer=fc3 has no filters: choose a convolution, as c1",
     "unit=16": "unit=16 is out of range: conv2 has 16 channels, from 0 on",
     "unit=-1": "unit=-1 is out of range: it must be at least 0",
-    "patch=33 pictures=[occlusion]": "patch=33 is out of range: it must be at most 32, the side of the image",
+    "patch=33": "patch=33 is out of range: it must be at most 32, the side of the image",
+    "patch=0": "patch=0 is out of range: it must be at least 1",
+    "stride=0": "stride=0 is out of range: it must be at least 1",
+    "points=2": "points=2 is out of range: it must be at least 3",
+    "reach=0": "reach=0.0 is out of range: it must be above 0",
+    "seed=18446744073709551615": "seed=18446744073709551615 is out of range: it must be at least 0 and at most 184467",
     "target=bags": "target=bags is not a class, did you mean bag?; give a name, or a number from 0 to 2",
     "weights=[lenet.pth,lenet.pth]": "look takes one network, and weights= names several: give one file",
     "precision=bf16": "precision=bf16 is not what look computes in: leave it out, for float32",
@@ -124,7 +129,7 @@ def test_what_cannot_be_is_said_in_one_sentence(words, command, small_data, pict
     said = done.stderr.strip().splitlines()
     assert len(said) == 1
     assert WRONG[words] in said[0]
-    assert not (tmp_path / "look/look.html").exists()
+    assert not (tmp_path / "look").exists()
 
 
 def test_nothing_given_is_said(command, picture):
