@@ -62,7 +62,7 @@ def difference(case: Case, file: Path, images: torch.Tensor, theirs: torch.Tenso
     keys = expected.keys if expected is not None else {}
     options = {key.removeprefix(start): value for key, value in keys.items() if key.startswith(start)}
     ours = build(case.arch, case.classes, **options).to(images.dtype).eval()
-    load_weights(ours, file, new_classifier=False)
+    load_weights(ours, file, classifier="keep")
     with torch.no_grad():
         off = ((ours(images) - theirs).abs().max() / theirs.abs().max()).item()
     assert math.isfinite(off), f"{case.source}: logits are not finite, so that nothing is compared"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,12 @@ def build_network(
     num_classes: int,
     image_size: int,
     weights: WeightsChoice | None = None,
-    new_classifier: bool = False,
+    classes: Sequence[str] = (),
     tell: Callable[[str], None] | None = None,
 ) -> nn.Module:
     """`arch` for `num_classes` classes and images of side `image_size`, with `weights`.
 
-    `new_classifier`: whether weights for another number of classes are taken, without their classifier, or refused.
+    `classes`: their names, if they are known, for weights whose classifier may be of others.
     `tell` gets a line for each thing that loading did besides (a leader passes print). Raises UserError.
     """
     if arch.name not in names():
@@ -44,7 +44,7 @@ def build_network(
         apply_norm_keys(model, arch)
         if arch.blurpool:
             apply_blurpool(model, arch.name)
-        notes = [] if weights is None else _load(model, arch, weights, new_classifier)
+        notes = [] if weights is None else _load(model, arch, weights, classes)
     except ValueError as error:
         raise UserError(str(error)) from error
     except RuntimeError as error:  # torch has no type of its own for it
@@ -65,8 +65,9 @@ def build_on_meta(arch: ArchConfig, num_classes: int, image_size: int) -> nn.Mod
         return build_network(arch, num_classes, image_size)
 
 
-def _load(model: nn.Module, arch: ArchConfig, weights: WeightsChoice, new_classifier: bool) -> list[str]:
-    return load_weights(model, weights_file(arch.name, weights.name), new_classifier, weights.set, weights.match)
+def _load(model: nn.Module, arch: ArchConfig, weights: WeightsChoice, classes: Sequence[str]) -> list[str]:
+    file = weights_file(arch.name, weights.name)
+    return load_weights(model, file, weights.set, weights.match, weights.classifier, classes)
 
 
 def _options(arch: ArchConfig, image_size: int) -> dict[str, Any]:

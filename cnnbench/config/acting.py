@@ -82,7 +82,7 @@ TABLE: tuple[Acts, ...] = (
     ),
     Acts(TrainConfig, ("arch.recipe",), lambda c: c.arch.recipe == c.recipe, "does nothing here: give recipe=NAME"),
     Acts(TrainConfig, ("recipe_batch",), lambda c: c.batch is None, "does nothing with batch=: give one of the two"),
-    Acts(TrainConfig, WEIGHTS, _has_weights, "acts only with weights=FILE"),
+    Acts(TrainConfig, (*WEIGHTS, "weights_classifier"), _has_weights, "acts only with weights=FILE"),
     Acts(
         TrainConfig,
         ("arch.stochastic_depth_from",),

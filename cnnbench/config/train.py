@@ -16,7 +16,7 @@ from cnnbench.config.optimizer import OptimizerConfig
 from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.config.resolution import ResolutionConfig
 from cnnbench.config.schedule import ScheduleConfig
-from cnnbench.config.weights import from_key, match_key, set_key
+from cnnbench.config.weights import classifier_key, from_key, match_key, set_key
 
 LOSSES = {
     "cross_entropy": Kind("of the softmax over classes"),
@@ -102,8 +102,8 @@ class TrainConfig:
         "largest norm of the gradient; null: no clipping", None, range=Range(above=0), source="none is named"
     )
     weights: str | None = key(
-        "file whose weights the run starts from, with a new classifier if its classes are others in number; or "
-        "torchvision, or torchvision:IMAGENET1K_V2; null: fresh",
+        "file whose weights the run starts from, with a new classifier if its classes are others "
+        "(weights_classifier); or torchvision, or torchvision:IMAGENET1K_V2; null: fresh",
         None,
     )
     freeze: str | None = key(
@@ -115,6 +115,7 @@ class TrainConfig:
     weights_set: str | None = set_key()
     weights_from: str | None = from_key()
     weights_match: str = match_key()
+    weights_classifier: str = classifier_key()
     seed: int = key("of initial weights, sample order, augmentation and dropout", 0, range=SEED)
     device: str = key("where to train", "auto", choices=DEVICES, note=MAY_CHANGE)
     processes: int | None = key(

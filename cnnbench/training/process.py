@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def train_process(folder: Path, process: Process, device_name: str) -> float:
     ):
         splits = read_splits(config)
         with open_loaders(config, splits, process, device) as (data, loader):
-            model = build_model(config, len(data.classes), process, device)
+            model = build_model(config, len(data.classes), process, device, data.classes)
             context = build_context(config, model, data, folder, process, preemption)
             state = _continue(context)
             status.continues(context)
@@ -92,12 +93,15 @@ def _measured(peak: PeakMemory, meter: Meter) -> dict[str, float]:
     return {name: value for name, value in memory.items() if value is not None} | meter.read()
 
 
-def build_model(config: TrainConfig, classes: int, process: Process, device: torch.device) -> nn.Module:
-    """The network of the config for so many classes with its first weights, on `device`."""
+def build_model(
+    config: TrainConfig, classes: int, process: Process, device: torch.device, names: Sequence[str] = ()
+) -> nn.Module:
+    """The network of the config for so many classes, with these `names` where they are known, with its first weights,
+    on `device`."""
     torch.manual_seed(config.seed)
     tell = print if process.leads else None
     size = input_size(config)
-    model = build_network(config.arch, classes, size, chosen_weights(config), new_classifier=True, tell=tell)
+    model = build_network(config.arch, classes, size, chosen_weights(config), names, tell)
     model.to(device).to(memory_format=memory_format(config.channels_last, device))
     check_norms(config, model)
     if config.bn_group is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 from torch import nn
@@ -139,3 +141,28 @@ def test_a_mistake_is_answered_in_one_sentence(command, small_data, words, said)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_run_on_other_classes_of_the_same_number_has_a_new_classifier(command, small_data, tmp_path):
+    others = tmp_path / "others"
+    for split in ("train", "val"):
+        for name, new in (("bag", "ant"), ("sandal", "bee"), ("trouser", "cat")):
+            shutil.copytree(small_data / split / name, others / split / new)
+    first = ("recipe=quick", "arch=lenet", "batch=20", "epochs=1", "data.workers=0")
+    assert command("train", *first, f"data={small_data}", "run=first").returncode == 0
+    words = ("train", *first, "weights=runs/first/checkpoints/last.pt", "optimizer.lr=0")
+    same = command(*words, f"data={small_data}", "run=same")
+    assert "classifier" not in same.stdout
+    done = command(*words, f"data={others}", "run=others")
+    assert "new classifier output: the file's is of other classes, bag, sandal, trouser; weights_class" in done.stdout
+    kept = command(*words, f"data={others}", "run=kept", "weights_classifier=keep")
+    assert "classifier" not in kept.stdout
+    states = [
+        checkpoint.load(tmp_path / f"runs/{run}/checkpoints/last.pt")["model"]
+        for run in ("first", "same", "others", "kept")
+    ]
+    before, *after = (state["output.weight"] for state in states)
+    assert [torch.equal(before, weight) for weight in after] == [True, False, True]
+    assert all(torch.equal(states[0]["c1.weight"], state["c1.weight"]) for state in states)
+    done = command("train", *first, f"data={others}", "weights_classifier=new")
+    assert "weights_classifier=new acts only with weights=FILE" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +15,9 @@ from cnnbench.archs.weights.match import match_shapes
 from cnnbench.archs.weights.numbers import as_numbers
 from cnnbench.archs.weights.read import COUNTER, Weights, WeightsFile, read_weights
 from cnnbench.archs.weights.sets import WeightsSet, choose_set, is_counter, largest
+from cnnbench.config.fields import AUTO
+from cnnbench.config.weights import KEEP
+from cnnbench.runtime.errors import printable
 
 LONGEST = 80  # letters of a tensor's name in a message
 
@@ -21,17 +25,19 @@ LONGEST = 80  # letters of a tensor's name in a message
 def load_weights(
     model: nn.Module,
     path: str | Path,
-    new_classifier: bool = True,
     wanted: str | None = None,
     match: str = "names",
+    classifier: str = AUTO,
+    classes: Sequence[str] = (),
 ) -> list[str]:
     """Load the weights in `path` into `model`, in place; what was done besides, a sentence each, for the user.
 
     Takes every form of forms.py, with names as ours, torchvision's or timm's (keymaps/), in whatever nesting and
     below whatever prefix they lie; of several sets of weights the one called `wanted` (sets.py). Every tensor has to
     fit, except: auxiliary heads may be in the file alone (left out) or in the network alone (they keep their start),
-    counters of batches may be missing, and counters that no network has are left out. Where the numbers of classes
-    differ the classifier keeps its start, or with `new_classifier=False` that is an error too.
+    counters of batches may be missing, and counters that no network has are left out. With `classifier` "new" the
+    network's keeps its start, with "keep" the file's has to fit; "auto": the start where the classes are others, in
+    number or, as far as both are known, by name. `classes`: the names of the network's, () if they are not known.
 
     A file cannot tell a ResNet with the stride in the 3x3 convolution ("v1.5", as all of torchvision's are) from one
     with the stride in the 1x1 ("v1"), nor where a parameterless shortcut puts its zeros, nor whether average pools
@@ -53,8 +59,9 @@ def load_weights(
     notes += _match_heads_beside(weights, own, model, file, found) if found.whole else []
     notes += _match_auxiliary(weights, own, model)
     if found.whole:
-        notes += _replace_missing_classifier(weights, own, model, path, new_classifier)
-    notes += _match_classifiers(weights, own, model, path, new_classifier)
+        notes += _replace_missing_classifier(weights, own, model, path, classifier)
+    notes += _match_classifiers(weights, own, model, path, classifier)
+    notes += _replace_of_others(weights, own, model, file, classifier, tuple(classes))
     notes += _leave_out_counters(weights, own)
     absent = [key for key in own if key.endswith(f".{COUNTER}") and key not in weights]
     if problem := _misfit({**weights, **{key: own[key] for key in absent}}, own):
@@ -127,14 +134,14 @@ def _match_auxiliary(weights: Weights, own: Weights, model: nn.Module) -> list[s
 
 
 def _replace_missing_classifier(
-    weights: Weights, own: Weights, model: nn.Module, path: str | Path, new_classifier: bool
+    weights: Weights, own: Weights, model: nn.Module, path: str | Path, classifier: str
 ) -> list[str]:
     """Put the network's own start for a classifier in `weights` that have none, or another kind of head; a note."""
     layer = classifier_of(model)
     if not layer or all(key in weights for key in _below(layer, own)):
         return []
     theirs = _below(layer, weights)
-    if not new_classifier:
+    if classifier == KEEP:
         head = f"its head is {_some(theirs)}" if theirs else "it has none"
         raise ValueError(f"{path} has no classifier {layer}: {head}; such weights are for training to start from")
     for key in theirs:
@@ -144,7 +151,7 @@ def _replace_missing_classifier(
 
 
 def _match_classifiers(
-    weights: Weights, own: Weights, model: nn.Module, path: str | Path, new_classifier: bool
+    weights: Weights, own: Weights, model: nn.Module, path: str | Path, classifier: str
 ) -> list[str]:
     """Put the network's own start for classifiers in `weights` that are for another number of classes; notes."""
     notes, kind = [], type(model).__name__
@@ -158,7 +165,7 @@ def _match_classifiers(
         if (theirs, ours) == (1001, 1000) and kind in BACKGROUND_FIRST:
             weights.update({key: weights[key][1:] for key in keys})
             notes.append(f"dropped the background, first of the 1001 classes of its {layer}")
-        elif new_classifier:
+        elif classifier != KEEP:
             weights.update({key: own[key] for key in keys})
             notes.append(f"new classifier {layer}: {theirs} classes in the file, {ours} in the network")
         else:
@@ -167,6 +174,26 @@ def _match_classifiers(
                 "the network"
             )
     return notes
+
+
+def _replace_of_others(
+    weights: Weights, own: Weights, model: nn.Module, file: WeightsFile, classifier: str, classes: tuple[str, ...]
+) -> list[str]:
+    """Put the network's own start for classifiers in `weights` that are of as many classes but of others, or are not
+    wanted; a note, also where nobody knows whether they are."""
+    layers = [layer for layer in (classifier_of(model), *auxiliary_of(model).values()) if layer]
+    keys = {layer: [key for key in _below(layer, own) if weights.get(key) is not own[key]] for layer in layers}
+    kept = [layer for layer in layers if keys[layer]]
+    if classifier == KEEP or not kept:
+        return []
+    if classifier == AUTO and classes and file.classes is None:
+        return [f"its classifier {kept[0]} is kept, of classes that it does not name; weights_classifier=new draws one"]
+    if classifier == AUTO and (not classes or file.classes == classes):
+        return []
+    weights.update({key: own[key] for layer in kept for key in keys[layer]})
+    others = [printable(name) for name in file.classes or ()]
+    why = f"the file's is of other classes, {_some(others)}; weights_classifier=keep takes it"
+    return [f"new classifier {', '.join(kept)}: {why if classifier == AUTO else 'by weights_classifier=new'}"]
 
 
 def _misfit(weights: Weights, own: Weights) -> str | None:

@@ -41,7 +41,7 @@ def test_into_a_network_that_needs_no_key_any_more(tmp_path, command):
     assert expected.label == "cnnbench"
     options = {key.removeprefix("arch.options."): value for key, value in expected.keys.items() if ".options." in key}
     model = build("wrn16_4", 10, **options).eval()
-    assert load_weights(model, output, new_classifier=False) == []
+    assert load_weights(model, output, classifier="keep") == []
     with torch.no_grad():
         torch.testing.assert_close(model(images), theirs, rtol=1e-4, atol=1e-4)
 

@@ -21,7 +21,7 @@ def test_outputs_are_the_publishers(tmp_path, source):
     torch.save(source.saved(drawn.tensors), tmp_path / "w.pth")
     assert expected_by(source.arch, str(tmp_path / "w.pth"), None).label == source.label
     model = build(source.arch, 10, **named(source.arch, source.label).options).double().eval()
-    notes = load_weights(model, tmp_path / "w.pth", new_classifier=False)
+    notes = load_weights(model, tmp_path / "w.pth", classifier="keep")
     assert any(note.startswith("renamed from ") for note in notes)
     with torch.no_grad():
         assert (model(images) - theirs).abs().max() < 1e-5 * theirs.abs().max()

@@ -391,7 +391,7 @@ def test_an_encoder_without_a_classifier_is_for_training_to_start_from(tmp_path,
     assert note.startswith("new classifier fc: " + ("left out fc.0.weight" if head else "the file has none"))
     assert torch.equal(model.conv1.weight, state["conv1.weight"])
     with pytest.raises(ValueError, match=r"has no classifier fc: .*such weights are for training to start from"):
-        load_weights(model, tmp_path / "w.pth", new_classifier=False)
+        load_weights(model, tmp_path / "w.pth", classifier="keep")
 
 
 def test_a_file_that_nearly_fits_is_said_to(tmp_path, state):

@@ -323,7 +323,42 @@ def test_a_classifier_for_other_classes_starts_anew(file):
     assert torch.equal(model.fc.weight, start)
     assert_state(model, {**source.state_dict(), "fc.weight": start, "fc.bias": model.fc.bias})
     with pytest.raises(ValueError, match=r"its classifier fc has 100 classes in the file and 10 in the network$"):
-        load_weights(build("resnet20", 10), path, new_classifier=False)
+        load_weights(build("resnet20", 10), path, classifier="keep")
+
+
+OTHERS = "new classifier fc: the file's is of other classes, bag, cat, dog; weights_classifier=keep takes it"
+UNKNOWN = "its classifier fc is kept, of classes that it does not name; weights_classifier=new draws one"
+
+
+@pytest.mark.parametrize(
+    ("stated", "classes", "choice", "notes"),
+    [
+        (("bag", "cat", "dog"), ("bag", "cat", "dog"), "auto", []),
+        (("bag", "cat", "dog"), ("bag", "dog", "cat"), "auto", [OTHERS]),
+        (("bag", "cat", "dog"), ("bag", "dog", "cat"), "keep", []),
+        (("bag", "cat", "dog"), ("bag", "cat", "dog"), "new", ["new classifier fc: by weights_classifier=new"]),
+        (None, ("bag", "cat", "dog"), "auto", [UNKNOWN]),
+        (None, ("bag", "cat", "dog"), "keep", []),
+        (None, (), "auto", []),
+    ],
+)
+def test_a_classifier_of_as_many_classes_is_kept_if_they_are_the_same(file, stated, classes, choice, notes):
+    source, model = build("resnet20", 3), build("resnet20", 3)
+    start = model.fc.weight.clone()
+    about = {"arch": "resnet20", "config": {}, "classes": list(stated)} if stated else {}
+    path = file({"model": source.state_dict(), **about})
+    assert load_weights(model, path, classifier=choice, classes=classes) == notes
+    assert torch.equal(model.fc.weight, start if notes and notes != [UNKNOWN] else source.fc.weight)
+    assert torch.equal(model.conv1.weight, source.conv1.weight)
+
+
+@meta
+def test_auxiliary_heads_of_other_classes_start_anew_in_one_line(file):
+    path = file(
+        {"model": build("googlenet", 3).state_dict(), "arch": "googlenet", "config": {}, "classes": ["a", "b", "c"]}
+    )
+    (note,) = load_weights(build("googlenet", 3), path, classes=("d", "e", "f"))
+    assert note.startswith("new classifier fc, aux1.fc2, aux2.fc2: ")
 
 
 @meta
