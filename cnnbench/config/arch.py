@@ -13,6 +13,11 @@ CROP_RATIO = Range(above=0, at_most=2)
 DEPTH_FROM = ("input", "first_block")
 
 
+def without_field(crop_ratio: float) -> float:
+    """`crop_ratio` for all but centre crops, which alone may lie in a field around the image."""
+    return min(1, crop_ratio)
+
+
 @dataclass(frozen=True)
 class ArchConfig:
     name: str = key("key of the network")

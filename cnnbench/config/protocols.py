@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cnnbench.config.arch import without_field
 from cnnbench.config.augment import AT
 
 CENTER, WHOLE, BOTH_SIDES = "center", "whole", "both_sides"
@@ -85,14 +86,15 @@ def short_sides(protocol: Protocol, size: int, crop_ratio: float, scales: list[i
     if scales:
         return list(scales)
     return [round(scale * size / AT) for scale in protocol.scales] or [
-        round(size / (crop_ratio if protocol.crops == CENTER else min(1, crop_ratio)))  # a field is for the centre crop
+        round(size / (crop_ratio if protocol.crops == CENTER else without_field(crop_ratio)))
     ]
 
 
 def protocol_in_words(protocol: Protocol, size: int, sides: list[int], crop_ratio: float, interpolation: str) -> str:
     """The whole protocol, for results."""
     if protocol.crops == BOTH_SIDES:
-        return f"{protocol.what}: {crop_ratio:g} of each, resized to {size} x {size}, bilinear, not antialiased"
+        share = f"{without_field(crop_ratio):g} of each"
+        return f"{protocol.what}: {share}, resized to {size} x {size}, bilinear, not antialiased"
     shorts = f"short side{'s' * (len(sides) > 1)} {', '.join(map(str, sides))}"
     of = "" if protocol.whole else f" of {size}"
     words = f"{protocol.what}{of} from {shorts}, {interpolation}, antialiased"

@@ -70,6 +70,8 @@ def test_words():
     )
     words = protocol_in_words(PROTOCOLS["inception"], 299, [342], 0.875, "bicubic")
     assert words == "one crop, the centre of both sides: 0.875 of each, resized to 299 x 299, bilinear, not antialiased"
+    words = protocol_in_words(PROTOCOLS["inception"], 32, [28], 1.143, "bicubic")  # a field is for centre crops
+    assert words == "one crop, the centre of both sides: 1 of each, resized to 32 x 32, bilinear, not antialiased"
 
 
 def photo(width: int, height: int, seed: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from random import Random
 
-from cnnbench.config.arch import ArchConfig
+from cnnbench.config.arch import ArchConfig, without_field
 from cnnbench.config.augment import AT, CropConfig
 from cnnbench.data.decode.region import Box, Padded, Part, Window, central_window, scaled
 
@@ -29,7 +29,7 @@ def training_part(width: int, height: int, crop: CropConfig, size: int, arch: Ar
     if crop.kind == "scale_jitter":
         short = random.randint(*(round(side * size / AT) for side in crop.short_side))
     else:
-        short = round(size / min(1, arch.crop_ratio))
+        short = round(size / without_field(arch.crop_ratio))
     width, height = scaled(width, height, short)
     if crop.kind in ("fixed_random", "ten_fixed"):  # Krizhevsky et al. 2012, sections 2 and 4.1: the square comes first
         left, top = round((width - short) / 2), round((height - short) / 2)

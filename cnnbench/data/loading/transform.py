@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from cnnbench.config.arch import ArchConfig
+from cnnbench.config.arch import ArchConfig, without_field
 from cnnbench.config.augment import AugmentConfig
 from cnnbench.data.augment.crop import training_part
 from cnnbench.data.augment.draws import Step, apply_all, drawn, row, row_width, steps
@@ -92,7 +92,8 @@ def central_crop(picture: Picture, arch: ArchConfig, size: int) -> np.ndarray:
 
 def inception_crop(picture: Picture, arch: ArchConfig, size: int) -> np.ndarray:
     """The central share, arch.crop_ratio, of both sides, resized without antialiasing to uint8 (size, size, C)."""
-    return squashed(picture.region(*central_share(picture.width, picture.height, min(1, arch.crop_ratio))), size)
+    share = without_field(arch.crop_ratio)
+    return squashed(picture.region(*central_share(picture.width, picture.height, share)), size)
 
 
 @dataclass(frozen=True)
