@@ -267,7 +267,7 @@ COMMANDS = {
         ),
         LectureConfig,
         "analysis.lecture.command:show_lecture",
-        ("config.checks.analyse:check_keys",),
+        ("config.checks.analyse:check_lecture",),
         bare="name",
     ),
     "export": Command(

@@ -10,6 +10,7 @@ from cnnbench.config.devices import DEVICES
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.train import TrainConfig
 from cnnbench.config.weights import checkpoint_key, from_key, match_key, set_key
+from cnnbench.config.written import FILE, FOLDER, PNG, Written
 
 FORMATS = ("table", "markdown", "csv", "json")  # of printed tables
 SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torch_export": ".pt2"}  # of the forms of export
@@ -35,7 +36,7 @@ class DescribeConfig:
 @dataclass(frozen=True)
 class DescribeRecipeConfig(TrainConfig):
     format: str = key("form of the output", "table", choices=FORMATS)
-    plot: str | None = key("PNG file to write: rate and side over the epochs", None)
+    plot: str | None = key("PNG file to write: rate and side over the epochs", None, written=PNG)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class VerifyConfig:
         range=Range(at_least=0),
     )
     format: str = key("form of the output", "table", choices=FORMATS)
-    output: str | None = key("file for the verdict as JSON; null: verify.json in the run's folder", None)
+    output: str | None = key("file for the verdict as JSON; null: verify.json in the run's folder", None, written=FILE)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class ReportConfig:
         "runs to report on: folders, or names in runs/; `report A B` is short for `runs=[A,B]`; []: all in runs/",
         [],
     )
-    output: str = key("folder for report.html, report.md, results.csv, tables.tex and plots/", "report")
+    output: str = key("folder for report.html, report.md, results.csv, tables.tex and plots/", "report", written=FOLDER)
     bench: str | None = key("file that `cnnbench bench output=FILE` wrote, for measured speed; null: none", None)
     title: str | None = key("heading of the report; null: the names of the runs", None)
 
@@ -105,7 +106,7 @@ class LectureConfig:
     units: int | None = key("dropout_networks: inputs, all masks of which are enumerated", None)
     network: str | None = key("batch_norm: the network whose batch normalisation is folded", None)
     run: str | None = key("feature_reuse: a run of a DenseNet, folder or name in runs/", None)
-    plot: str | None = key("PNG file to write: the claim's picture, where it has one", None)
+    plot: str | None = key("PNG file to write: the claim's picture, where it has one", None, written=PNG)
     all: bool = key("all claims as one page, in the order of the slides", False)
     output: str = key("all=true: folder for lecture.html, lecture.md and plots/", "lecture")
 
@@ -136,13 +137,15 @@ class ExportConfig:
         "safetensors",
         choices=SUFFIXES,
     )
-    output: str | None = key("file to write; null: named after the network, in the run's folder or this one", None)
+    output: str | None = key(
+        "file to write; null: named after the network, in the run's folder or this one", None, written=FILE
+    )
 
 
 @dataclass(frozen=True)
 class ConvertConfig:
     weights: str | None = key("file to read; `convert FILE` is short for `convert weights=FILE`", None)
-    output: str | None = key("file to write, *.safetensors", None)
+    output: str | None = key("file to write, *.safetensors", None, written=Written((".safetensors",)))
     arch: ArchConfig | None = group(
         ArchConfig, "network whose names are taken and whose images are kept in the file; none: the names of the file"
     )

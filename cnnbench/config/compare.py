@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cnnbench.config.analyse import FORMATS
 from cnnbench.config.data import DataConfig, check_source
@@ -11,6 +10,7 @@ from cnnbench.config.devices import DEVICES
 from cnnbench.config.evaluate import protocol_key
 from cnnbench.config.fields import SEED, Range, check_fields, group, key, require
 from cnnbench.config.weights import checkpoint_key
+from cnnbench.config.written import FILE, PNG
 
 NOTHING_TO_COMPARE = (
     "nothing to compare: name two runs or more, or files of predictions, as in `cnnbench compare vgg16 resnet50`"
@@ -51,8 +51,10 @@ class CompareConfig:
     batch: int = key("views per process and step, where a run is evaluated first", 256, range=Range(at_least=1))
     device: str = key("where to evaluate", "auto", choices=DEVICES)
     format: str = key("form of the output", "table", choices=FORMATS)
-    sheet: str | None = key("PNG file for the images on which the first two differ, the surest answers first", None)
-    output: str | None = key("file for the figures as JSON; null: none", None)
+    sheet: str | None = key(
+        "PNG file for the images on which the first two differ, the surest answers first", None, written=PNG
+    )
+    output: str | None = key("file for the figures as JSON; null: none", None, written=FILE)
 
 
 def check_compare(config: CompareConfig) -> None:
@@ -62,7 +64,5 @@ def check_compare(config: CompareConfig) -> None:
     for name in config.runs:
         require(name.strip(), NOTHING_TO_COMPARE)
         require(config.runs.count(name) == 1, f"{name} is named twice: it does not differ from itself")
-    suffix = "" if config.sheet is None else Path(config.sheet).suffix
-    require(config.sheet is None or suffix == ".png", f"sheet={config.sheet} needs the ending .png")
     if config.data.path is not None:
         check_source(config.data)

@@ -10,6 +10,7 @@ from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import MISSING
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import SEED, Range, check_fields, key, require
+from cnnbench.config.written import FILE
 
 FROST = "frost"  # which needs pictures of it
 CORRUPTIONS = (  # in the order of the paper's table; implemented in data/corrupt/corruptions.py
@@ -32,7 +33,7 @@ class CorruptionsConfig(TrainedConfig):
     images: int | None = key("images, evenly spread over the val split; null: all", None, range=Range(at_least=1))
     seed: int = key("of what is drawn for each image", 0, range=SEED)
     format: str = key("form of the output", "table", choices=FORMATS)
-    output: str | None = key("file for all counts as JSON; null: none", None)
+    output: str | None = key("file for all counts as JSON; null: none", None, written=FILE)
 
 
 def check_corruptions(config: CorruptionsConfig) -> None:

@@ -10,6 +10,7 @@ from cnnbench.config.augment import AugmentConfig, check_augment
 from cnnbench.config.data import SourceConfig, check_data_path, check_source
 from cnnbench.config.fields import SEED, Range, check_fields, given, group, key, require
 from cnnbench.config.image_size import input_size
+from cnnbench.config.written import FILE, FOLDER, PNG
 from cnnbench.runtime.errors import nearest
 
 SPLITS = ("train", "val")
@@ -44,7 +45,7 @@ class DataIndexConfig:
 @dataclass(frozen=True)
 class PackConfig:
     data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
-    output: str | None = key("folder for the packed files, SPLIT.cnnbench", None)
+    output: str | None = key("folder for the packed files, SPLIT.cnnbench", None, written=FOLDER)
     splits: list[str] = key("the splits to pack", list(SPLITS))
     form: str = key(
         "jpeg: encoded anew, 4:2:0; raw: pixels, uint8; original: the files as they are", "jpeg", choices=PACKED_FORMS
@@ -69,7 +70,7 @@ class PackConfig:
 class CheckConfig:
     data: SourceConfig = group(SourceConfig, "the images; `data=PATH` is short for `data.path=PATH`")
     splits: list[str] = key("the splits to check", list(SPLITS))
-    report: str | None = key("file for everything that was found, as JSON", None)
+    report: str | None = key("file for everything that was found, as JSON", None, written=FILE)
     workers: int | None = key(DECODERS, None, range=Range(at_least=0))
 
 
@@ -110,7 +111,7 @@ class ShowConfig:
     )
     seed: int = key("draws: of augmentation", 0, range=SEED)
     split: str = key("the split", "train", choices=SPLITS)
-    output: str = key("PNG file to write", "sheet.png")
+    output: str = key("PNG file to write", "sheet.png", written=PNG)
     classes: list[str] = key("names of the classes to show; []: as many as fit, evenly over all", [])
     count: int = key("images of each class", 4, range=Range(at_least=1))
     rows: int = key("classes at most", 10, range=Range(at_least=1))
@@ -120,7 +121,7 @@ class ShowConfig:
 @dataclass(frozen=True)
 class PrepareConfig:
     data: SourceConfig = group(SourceConfig, "the archives; `data=PATH` is short for `data.path=PATH`")
-    output: str | None = key("folder for the class folders, SPLIT/CLASS/FILE", None)
+    output: str | None = key("folder for the class folders, SPLIT/CLASS/FILE", None, written=FOLDER)
     splits: list[str] = key("the splits to unpack", list(SPLITS))
     workers: int | None = key(WORKERS, None, range=Range(at_least=0))
 
@@ -172,7 +173,6 @@ def check_show(config: ShowConfig) -> None:
     """Raise UserError for a key that cannot work."""
     check_fields(config)
     check_source(config.data)
-    require(Path(config.output).suffix.lower() == ".png", f"output={config.output} needs the ending .png")
     if config.draws is not None:
         check_arch(config.arch)
         check_augment(config.augment, input_size(config))

@@ -11,6 +11,7 @@ from cnnbench.config.devices import COMPILE_MODES, DEVICES, PRECISIONS
 from cnnbench.config.fields import Range, group, key
 from cnnbench.config.protocols import PROTOCOLS
 from cnnbench.config.weights import checkpoint_key, from_key, match_key, set_key
+from cnnbench.config.written import FILE, FOLDER
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,13 @@ class EvalConfig(TrainedConfig):
         None,
     )
     processes: int | None = key("processes; null: one per GPU, one on a CPU", None, range=Range(at_least=1))
-    output: str | None = key("file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None)
+    output: str | None = key(
+        "file for the result as JSON; null: eval-PROTOCOL.json in the run's folder", None, written=FILE
+    )
     details: str | None = key(
-        "folder for errors per class, the confusion matrix, the most confident mistakes and all predictions", None
+        "folder for errors per class, the confusion matrix, the most confident mistakes and all predictions",
+        None,
+        written=FOLDER,
     )
 
 

@@ -10,9 +10,9 @@ from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import MISSING
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import Range, check_fields, key, require
+from cnnbench.config.written import PNG, Written
 
 ALL = "all"  # layer=all: every layer that people have a name for
-ENDINGS = (".npy", ".safetensors")  # of the file with the features
 NO_NETWORK = "no network is given: give run=NAME, or arch=NETWORK weights=FILE"
 NO_LAYER = "no layer is given: give layer=NAME, as in layer=fc7; `cnnbench describe` shows the names"
 
@@ -33,7 +33,11 @@ class FeaturesConfig(TrainedConfig):
         "keep",
         choices=("keep", "average"),
     )
-    output: str | None = key("file for the features, *.npy of one layer, *.safetensors of any; null: none", None)
+    output: str | None = key(
+        "file for the features, *.npy of one layer, *.safetensors of any; null: none",
+        None,
+        written=Written((".npy", ".safetensors")),
+    )
     query: list[str] = key("pictures whose nearest neighbours among the images are shown, as in query=[cat.jpg]", [])
     neighbours: int = key("of each query", 8, range=Range(at_least=1, at_most=100))
     distance: str = key(
@@ -41,7 +45,9 @@ class FeaturesConfig(TrainedConfig):
         "euclidean",
         choices=("euclidean", "cosine"),
     )
-    sheet: str | None = key("PNG file for a contact sheet of the queries and their neighbours; null: none", None)
+    sheet: str | None = key(
+        "PNG file for a contact sheet of the queries and their neighbours; null: none", None, written=PNG
+    )
 
 
 def layers_of(config: FeaturesConfig) -> list[str]:
@@ -74,17 +80,12 @@ def check_features(config: FeaturesConfig) -> None:
 
 def _check_files(config: FeaturesConfig, layers: list[str]) -> None:
     several = "all" if ALL in layers else len(layers) if len(layers) > 1 else None
-    if config.output is not None:
-        suffix = Path(config.output).suffix
-        require(suffix in ENDINGS, f"output={config.output} needs the ending {' or '.join(ENDINGS)}")
-        require(
-            suffix != ".npy" or not several,
-            f"output={config.output} holds one layer, and layer= names {several}: use the ending .safetensors",
-        )
+    require(
+        not several or config.output is None or Path(config.output).suffix != ".npy",
+        f"output={config.output} holds one layer, and layer= names {several}: use the ending .safetensors",
+    )
     require(
         not config.query or not several,
         f"query= measures distances in one layer, and layer= names {several}: give one",
     )
     require(config.sheet is None or bool(config.query), f"sheet={config.sheet} shows neighbours: give query=[PICTURE]")
-    suffix = "" if config.sheet is None else Path(config.sheet).suffix
-    require(suffix in ("", ".png"), f"sheet={config.sheet} needs the ending .png")

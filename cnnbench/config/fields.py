@@ -9,6 +9,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from cnnbench.config.written import Written, check_written
 from cnnbench.runtime.errors import UserError, nearest
 
 MAY_CHANGE = "*"  # keys that may change when a run is continued; the help text explains the mark
@@ -65,14 +66,15 @@ def key(
     note: str = "",
     source: str = "",
     words: Iterable[str] = (),
+    written: Written | None = None,
 ) -> Any:
     """A field of the schema. `help` names the unit; "???" means that the YAML files give the value. `kinds` are
     choices with a line of help each; of a list `choices` and `range` are for its items. `source`: why a recipe that
     does not state the key has its default; "": each recipe has to state it. `words`: what may stand for a whole
-    number."""
+    number. `written`: of a name, what is written there."""
     choices = tuple(choices or kinds or ())
-    metadata = {"help": help, "choices": choices, "kinds": kinds, "range": range, "note": note, "source": source}
-    metadata["words"] = tuple(words)
+    metadata: dict[str, Any] = {"help": help, "choices": choices, "kinds": kinds, "range": range}
+    metadata |= {"note": note, "source": source, "words": tuple(words), "written": written}
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -204,5 +206,7 @@ def _check_value(name: str, value: Any, item: dataclasses.Field) -> None:
             return
         if value is not None and type(value) is not int:
             raise UserError(f"{name}={plain(value)}: give a whole number, or {' or '.join(words)}")
+    if value is not None and (written := item.metadata.get("written")):
+        check_written(name, value, written)
     if allowed is not None and value is not None and not allowed.holds(value):
         raise UserError(f"{name}={value} is out of range: it must be {allowed}")

@@ -9,6 +9,7 @@ from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import DataConfig, check_file
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import LAST_SEED, Kind, Range, check_fields, given, group, key, require
+from cnnbench.config.written import FOLDER
 
 PICTURES = {
     "filters": Kind("the weights of a convolution as images"),
@@ -66,7 +67,7 @@ class LookConfig(TrainedConfig):
     seed: int = key(
         "landscape: of the first direction; the second has the next", 0, range=Range(at_least=0, at_most=LAST_SEED - 1)
     )
-    output: str = key("folder for look.html and the pictures, as PNG and SVG", "look")
+    output: str = key("folder for look.html and the pictures, as PNG and SVG", "look", written=FOLDER)
 
 
 def check_look(config: LookConfig) -> None:
@@ -81,7 +82,6 @@ def check_look(config: LookConfig) -> None:
     given(config.image, "image is missing: give image=FILE, the picture to look at")
     check_file("image", config.image)
     output = Path(config.output).expanduser()
-    require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
     require(not (output / "config.yaml").exists(), f"output={config.output} is a run: give another output=FOLDER")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from cnnbench.config.checks.evaluate import check_protocol, check_trained
@@ -17,8 +16,8 @@ from cnnbench.config.evaluate import (
     several_weights_key,
 )
 from cnnbench.config.fields import Range, check_fields, group, key, require
+from cnnbench.config.written import PNG, Written
 
-FORMS = (".csv", ".jsonl")  # of the file with the answers
 PICTURES = "the pictures"  # the data set of a prediction, where a name for it is asked for
 NOTHING_TO_PREDICT = "nothing to predict with: give run=NAME, or arch=NETWORK weights=FILE"
 NO_PICTURES = "no pictures are given: name a folder or files, as in `cnnbench predict run=NAME holiday/ cat.jpg`"
@@ -36,8 +35,10 @@ class PredictConfig(TrainedConfig):
     scales: list[int] = scales_key()
     top: int = key("classes that are given for each picture; all where the network has fewer", 5, range=Range(1, 5))
     format: str = key("form of what is printed", "table", choices=("table", "csv", "jsonl"))
-    output: str | None = key("file for the answers, *.csv or *.jsonl; null: they are printed", None)
-    sheet: str | None = key("PNG file for a contact sheet of the pictures with the answers", None)
+    output: str | None = key(
+        "file for the answers, *.csv or *.jsonl; null: they are printed", None, written=Written((".csv", ".jsonl"))
+    )
+    sheet: str | None = key("PNG file for a contact sheet of the pictures with the answers", None, written=PNG)
 
 
 def check_predict(config: PredictConfig) -> None:
@@ -51,10 +52,6 @@ def check_predict(config: PredictConfig) -> None:
     check_trained(config, NOTHING_TO_PREDICT)
     if config.run is None and not config.runs:
         check_protocol(as_eval(config, PICTURES))
-    suffix = "" if config.output is None else Path(config.output).suffix
-    require(config.output is None or suffix in FORMS, f"output={config.output} needs the ending .csv or .jsonl")
-    suffix = "" if config.sheet is None else Path(config.sheet).suffix
-    require(config.sheet is None or suffix == ".png", f"sheet={config.sheet} needs the ending .png")
 
 
 def as_eval(config: TrainedConfig, data: str | None = None) -> EvalConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from cnnbench.config.arch import from_torchvision
@@ -11,9 +10,9 @@ from cnnbench.config.checks.evaluate import check_trained
 from cnnbench.config.data import DataConfig
 from cnnbench.config.evaluate import TrainedConfig, weights_of
 from cnnbench.config.fields import SEED, Range, check_fields, group, key, require
+from cnnbench.config.written import JSON, Written
 
 PIXELS = "pixels"  # the images themselves, as the network takes them
-CURVES = (".png", ".svg")
 NO_NETWORK = "no network is given: give run=NAME, or arch=NETWORK weights=FILE"
 NO_DATA = "no data set is given: give data=PATH with training and validation images, or data=sample"
 NO_LAYER = "no layer is given: give layer=NAME, as in layer=fc7, or layer=all; `cnnbench describe` shows the names"
@@ -52,8 +51,10 @@ class ProbeConfig(TrainedConfig):
     )
     iterations: int = key("most iterations of L-BFGS for one penalty", 300, range=Range(at_least=1))
     seed: int = key("of the choice of the held-out images", 0, range=SEED)
-    output: str | None = key("JSON file for the table; null: none", None)
-    curve: str | None = key("PNG or SVG file for the error by layer; null: none", None)
+    output: str | None = key("JSON file for the table; null: none", None, written=JSON)
+    curve: str | None = key(
+        "PNG or SVG file for the error by layer; null: none", None, written=Written((".png", ".svg"))
+    )
 
 
 def probed_layers(config: ProbeConfig) -> list[str]:
@@ -95,7 +96,3 @@ def check_probe(config: ProbeConfig) -> None:
     for one in one_for_each_network(config):
         check_trained(one, NO_NETWORK)
         require(one.run is not None or config.data.path is not None, NO_DATA)
-    for name, endings in (("output", (".json",)), ("curve", CURVES)):
-        value = getattr(config, name)
-        suffix = "" if value is None else Path(value).suffix
-        require(value is None or suffix in endings, f"{name}={value} needs the ending {' or '.join(endings)}")

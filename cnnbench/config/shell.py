@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from cnnbench.config.fields import Kind, check_fields, given, key, require
+from cnnbench.config.fields import Kind, check_fields, given, key
+from cnnbench.config.written import FOLDER, check_written
 
 TEMPLATES = {
     "slurm": Kind("batch files: one node, several nodes, a sweep"),
@@ -33,8 +33,8 @@ class CompletionConfig:
 def check_template(config: TemplateConfig) -> None:
     """Raise UserError for a template that there is not, or a file in the place of the folder."""
     check_fields(config)
-    output = Path(config.output).expanduser()
-    require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
+    if config.name is not None:
+        check_written("output", config.output, FOLDER)
 
 
 def check_completion(config: CompletionConfig) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cnnbench.config.analyse import FORMATS
@@ -19,9 +18,9 @@ from cnnbench.config.evaluate import (
 )
 from cnnbench.config.fields import Range, check_fields, key, require
 from cnnbench.config.predict import as_eval
+from cnnbench.config.written import FILE, Written
 
 GROUPS = ("class_group", "size", "colour", "quality")
-PLOTS = (".svg", ".png", ".pdf")
 NO_NETWORK = "nothing to look at: give run=NAME, or arch=NETWORK weights=FILE data=PATH"
 
 
@@ -37,9 +36,13 @@ class WhereConfig(TrainedConfig):
         "file with a line `class<tab>group` for each class; null: WordNet's kinds of ILSVRC's classes", None
     )
     bins: int = key("of the calibration", 15, range=Range(at_least=2, at_most=1000))
-    plot: str | None = key("file for the reliability diagram, *.svg, *.png or *.pdf; null: none", None)
+    plot: str | None = key(
+        "file for the reliability diagram, *.svg, *.png or *.pdf; null: none",
+        None,
+        written=Written((".svg", ".png", ".pdf")),
+    )
     format: str = key("form of the output", "table", choices=FORMATS)
-    output: str | None = key("file for all figures as JSON; null: none", None)
+    output: str | None = key("file for all figures as JSON; null: none", None, written=FILE)
 
 
 def check_where(config: WhereConfig) -> None:
@@ -50,5 +53,3 @@ def check_where(config: WhereConfig) -> None:
     if config.run is None and not config.runs:
         require(config.data.path is not None, MISSING)
         check_protocol(as_eval(config))
-    suffix = "" if config.plot is None else Path(config.plot).suffix
-    require(config.plot is None or suffix in PLOTS, f"plot={config.plot} needs the ending {', '.join(PLOTS)}")

@@ -28,6 +28,9 @@ def show_lecture(config: LectureConfig) -> None:
         print(render(_list(), config.format))
     else:
         claim = claim_of(config.name)
+        if config.plot is not None and claim.picture is None:
+            drawn = ", ".join(name for name, each in LECTURE.items() if each.picture)
+            raise UserError(f"lecture {config.name} has no picture; those with one: {drawn}")
         tables = _computed(config.name, claim, given)
         if config.plot is not None:
             _plot(config.name, claim, given, Path(config.plot).expanduser())
@@ -74,13 +77,10 @@ def _computed(name: str, claim: Claim, given: Mapping[str, Any]) -> list[Table]:
 
 
 def _plot(name: str, claim: Claim, given: Mapping[str, Any], file: Path) -> None:
-    """Write the picture of a claim. Raises UserError where it has none, or the file cannot be written."""
-    if claim.picture is None:
-        drawn = ", ".join(other for other, each in LECTURE.items() if each.picture)
-        raise UserError(f"lecture {name} has no picture; those with one: {drawn}")
+    """Write the picture of a claim. Raises UserError where it cannot be drawn now, or the file cannot be written."""
     from cnnbench.analysis.report import style
 
-    draw = function(claim.picture)
+    draw = function(str(claim.picture))
     with style.styled(), writing(file):
         figure, said = draw(**{key: value for key, value in given.items() if key in inspect.signature(draw).parameters})
         if figure is None:

@@ -27,6 +27,7 @@ from cnnbench.config.checks.train import check_train
 from cnnbench.config.data import MISSING, check_file
 from cnnbench.config.fields import check_fields, given, require
 from cnnbench.config.runs import check_runs
+from cnnbench.config.written import FOLDER, check_written
 
 NOTHING_TO_CONVERT = "nothing to convert: give a file, as in `cnnbench convert FILE output=FILE.safetensors`"
 NOTHING_TO_EXPORT = "nothing to export: give run=NAME, or arch=NETWORK weights=FILE"
@@ -44,7 +45,6 @@ def check_describe(config: DescribeConfig) -> None:
 def check_describe_recipe(config: DescribeRecipeConfig) -> None:
     """Raise UserError for the first key, or combination of keys, that cannot work."""
     check_train(config)
-    require(config.plot is None or Path(config.plot).suffix == ".png", f"plot={config.plot} needs the ending .png")
 
 
 def check_verify(config: VerifyConfig) -> None:
@@ -67,7 +67,6 @@ def check_report(config: ReportConfig) -> None:
     check_runs(config)
     check_file("bench", config.bench)
     output = Path(config.output).expanduser()
-    require(not output.exists() or output.is_dir(), f"output={config.output} is a file: give output=FOLDER")
     require(not (output / "config.yaml").exists(), f"output={config.output} is a run: give another output=FOLDER")
 
 
@@ -93,7 +92,6 @@ def check_convert(config: ConvertConfig) -> None:
     check_fields(config)
     weights = given(config.weights, NOTHING_TO_CONVERT)
     output = given(config.output, "no file to write to: give output=FILE.safetensors")
-    require(Path(output).suffix == ".safetensors", f"output={output} needs the ending .safetensors")
     require(Path(output).expanduser() != Path(weights).expanduser(), f"output={output} is the file to read")
     if config.arch is None:
         require(
@@ -108,6 +106,13 @@ def check_convert(config: ConvertConfig) -> None:
     check_weights(weights)
 
 
-def check_keys(config: ZooConfig | LectureConfig | RecipesConfig) -> None:
+def check_lecture(config: LectureConfig) -> None:
+    """Raise UserError for a key outside its choices or range, or a folder that cannot be written."""
+    check_fields(config)
+    if config.all:
+        check_written("output", config.output, FOLDER)
+
+
+def check_keys(config: ZooConfig | RecipesConfig) -> None:
     """Raise UserError for a key outside its choices or range."""
     check_fields(config)

@@ -12,6 +12,7 @@ from cnnbench.config.checks.common import (
 )
 from cnnbench.config.data import check_source, is_synthetic
 from cnnbench.config.fields import check_fields, plain, require
+from cnnbench.config.written import FOLDER, check_written
 
 
 def check_bench(config: BenchConfig) -> None:
@@ -36,8 +37,10 @@ def check_bench(config: BenchConfig) -> None:
         not config.profile or config.what in ("model", "all"),
         f"profile=true traces a step of the network alone: use what=model, not what={config.what}",
     )
-    suffix = "" if config.output is None else Path(config.output).suffix
-    require(suffix in ("", ".json"), f"output={config.output} needs the ending .json, or none for a folder")
+    if config.output is not None:
+        output = Path(config.output)
+        require(output.suffix in ("", ".json"), f"output={output} needs the ending .json, or none for a folder")
+        check_written("output", str(output.parent if output.suffix else output), FOLDER)
 
 
 def _check_bench_batch(config: BenchConfig) -> None:

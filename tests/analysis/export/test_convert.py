@@ -74,7 +74,10 @@ def test_without_a_network_the_names_stay(tmp_path, command):
             ("{here}/text", "output=a.safetensors"),
             "{here}/text cannot be read as weights: it is not a file of torch.save, safetensors, numpy, Keras or ONNX",
         ),
-        (("{here}/w.npy.zip", "output=/no/a.safetensors"), "cannot write /no/a.safetensors: No such file or directory"),
+        (
+            ("{here}/w.npy.zip", "output=/no/a.safetensors"),
+            "output=/no/a.safetensors cannot be written: there is no folder /no; make it first",
+        ),
     ],
 )
 def test_mistakes_are_a_sentence(tmp_path, command, words, sentence):

@@ -189,7 +189,7 @@ def test_command_of_a_file(command, tmp_path, weights):
     ("words", "hint"),
     [
         ("num_classes=7", "has 10 classes in the file and 7 in the network"),
-        ("num_classes=10 output=no/m.safetensors", "cannot write no/m.safetensors: "),
+        ("num_classes=10 output=no/m.safetensors", "output=no/m.safetensors cannot be written: there is no folder"),
         ("num_classes=10 arch.in_channels=1", "in the file and (6, 1, 5, 5) in the network"),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_block_that_fails_leaves_the_file_as_it_was(tmp_path):
         (("layer=[fc,fc]", "output=f.safetensors"), "layer= names fc twice"),
         (("layer=fc", "query=[w.pt]"), "query: w.pt is not an image"),
         (("layer=fc", "query=[]", "sheet=s.png", "output=f.npy"), "sheet=s.png shows neighbours"),
-        (("layer=fc", "output=none/f.npy"), "cannot write"),
+        (("layer=fc", "output=none/f.npy"), "output=none/f.npy cannot be written: there is no folder"),
         (("layer=fc", "output=f.npy", "data/val"), "exclude each other"),
     ],
 )

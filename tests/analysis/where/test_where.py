@@ -49,7 +49,7 @@ def test_ilsvrcs_classes_have_groups(command, tmp_path):
     ("words", "said"),
     [
         (["by=[colours]"], "by=colours is unknown, did you mean colour?"),
-        (["plot=r.gif"], "plot=r.gif needs the ending .svg, .png, .pdf"),
+        (["plot=r.gif"], "plot=r.gif needs the ending .svg or .png or .pdf"),
         (["class_groups=none"], "class_groups=none: there is no such file"),
         (["class_groups=torn"], "class_groups=torn, line 1: it needs a class, a tab and its group"),
         (["class_groups=few"], "class_groups=few has no group for the class sandal"),
