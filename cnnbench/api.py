@@ -85,8 +85,14 @@ class Model:
         return list(layer_names(self.network, self.image_size, self.member.arch.in_channels))
 
     def to(self, device: str | torch.device) -> Model:
-        """The same network, moved to `device`."""
-        where = device_of(0, choose_device(device)) if isinstance(device, str) else device
+        """The same network, moved to `device`, as the key `device` or as torch names it, "cuda:1". Raises UserError."""
+        if isinstance(device, str):
+            kind, _, number = device.partition(":")
+            check_fields(replace(self.member.settings, device=kind))
+            chosen = choose_device(kind)
+            where = torch.device(device) if number else device_of(0, chosen)
+        else:
+            where = device
         return replace(self, network=self.network.to(where), device=where)
 
     def preprocess(self, images: Any) -> torch.Tensor:
@@ -138,8 +144,10 @@ def load(
         if num_classes is not None:
             raise UserError("num_classes is for a network without weights: those of a file are as many as it has")
         return _model([*words, f"weights={_quoted(weights)}", f"device={device}"], PICTURES)
-    arch_config = config_of(COMMANDS["describe"], words).arch
-    count = num_classes or facts(arch)["num_classes"] or len(class_names())
+    words += [] if num_classes is None else [f"num_classes={num_classes}"]
+    described = config_of(COMMANDS["describe"], words)
+    arch_config = described.arch
+    count = described.num_classes or facts(arch)["num_classes"] or len(class_names())
     classes = tuple(class_names()) if count == len(class_names()) else tuple(map(str, range(count)))
     trained = TrainedModel(f"{arch}, untrained", arch_config, WeightsChoice("none"), None, None)
     settings = EvalConfig(arch=arch_config, device=device, data=replace(EvalConfig().data, path=PICTURES))

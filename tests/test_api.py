@@ -124,6 +124,10 @@ def test_a_picture_that_is_none_has_no_answers(model, tmp_path, small_data):
         (lambda model: model.predict([]), "no images are given"),
         (lambda model: model.predict([3]), "image 0 is int: give a path"),
         (lambda model: model.predict("x.png", top=0), "top=0 is out of range"),
+        (lambda model: model.to("gpu"), "device=gpu is unknown"),
+        (lambda model: model.to("xpu:1"), "device=xpu, but torch sees no GPU of that kind here"),
+        (lambda model: cnnbench.load("lenet", num_classes=0), "num_classes=0 is out of range: it must be at least 1"),
+        (lambda model: cnnbench.load("lenet", num_classes=-1), "num_classes=-1 is out of range: it must be at least 1"),
         (lambda model: model.features("none.png", "layer9"), "no layer 'layer9', did you mean layer"),
         (lambda model: model.features("none.png", "fc"), "none.png cannot be read"),
         (lambda model: model.features("none.png", []), "no layer is given: name one of model.layers()"),
@@ -155,7 +159,7 @@ def test_the_network_is_used_as_it_is_and_left_so(model, small_data):
     assert model.preprocess(paths).dtype == torch.float64
     assert model.features(paths, "fc").dtype == np.float32
     assert list(model.features(paths, "all")) == ["conv2_x", "conv3_x", "conv4_x", "pre_logits", "logits"]
-    assert model.to("cpu").predict(paths)[0].answers[0] == found[0]
+    assert model.to("cpu").predict(paths)[0].answers[0] == model.to("cpu:0").predict(paths)[0].answers[0] == found[0]
     model.network.reset_classifier(2)
     with pytest.raises(UserError, match="the network gives 2 logits, and the model names 3 classes: name them"):
         model.predict(paths)

@@ -31,7 +31,7 @@ from cnnbench.evaluation.localise import localiser_of
 from cnnbench.evaluation.member import member_networks, transform_of
 from cnnbench.evaluation.predictions import Predictions, gather, make_predictions
 from cnnbench.evaluation.probabilities import OverViews
-from cnnbench.evaluation.result import Evaluation, Report, report_evaluation
+from cnnbench.evaluation.result import Evaluated, Report, report_evaluation
 from cnnbench.evaluation.sampled_dropout import SampledDropout
 from cnnbench.runtime import distributed, stdout
 from cnnbench.runtime.devices import (
@@ -95,7 +95,7 @@ def _evaluate(config: EvalConfig, process: Process, device_name: str, report: Re
         predictions = gather(own, process)
         if predictions is not None:
             located = None if localiser is None else localiser.locate(split, predictions)
-            report(Evaluation(group, config, predictions, split, targets, located))
+            report(Evaluated(group, config, predictions, split, targets, located))
     return Counts(*counts.tolist()).top1_error
 
 

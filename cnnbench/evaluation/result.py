@@ -27,7 +27,7 @@ from cnnbench.runtime.files import write_json, writing
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluated:
     """What the networks of `group`, together, answered to the images of `split`. `targets` int64 (n, answers): the
     right answers for each image, its class first. `located`: where they found it, if `config` has boxes."""
 
@@ -39,10 +39,10 @@ class Evaluation:
     located: list[Located] | None = None
 
 
-Report = Callable[[Evaluation], None]
+Report = Callable[[Evaluated], None]
 
 
-def report_evaluation(found: Evaluation) -> None:
+def report_evaluation(found: Evaluated) -> None:
     """Print the tables and write the result as JSON, and the details if they are asked for."""
     config, predictions, split, located = found.config, found.predictions, found.split, found.located
     result = _result(found)
@@ -69,12 +69,12 @@ def report_evaluation(found: Evaluation) -> None:
         print(f"details     {', '.join(written)} in {config.details}")
 
 
-def write_result(path: Path, found: Evaluation) -> None:
+def write_result(path: Path, found: Evaluated) -> None:
     """Write the result to `path` as JSON, and print nothing: for commands that say it in another form."""
     write_json(path, _result(found))
 
 
-def _result(found: Evaluation) -> EvaluationResult:
+def _result(found: Evaluated) -> EvaluationResult:
     group, config, predictions, split = found.group, found.config, found.predictions, found.split
     counts, seen, first, ensemble = predictions.counts(), ~predictions.broken, group[0], len(group) > 1
     given, paths = _paths(group, config)
