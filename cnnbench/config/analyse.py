@@ -95,13 +95,19 @@ class RunsConfig:
 class LectureConfig:
     name: str | None = key("the claim to show; `lecture NAME` is short for `lecture name=NAME`; null: list them", None)
     format: str = key("form of the output", "table", choices=FORMATS)
-    image_size: int | None = key("wide_resnet: side of the images that are timed, pixels", None)
+    image_size: int | None = key(
+        "wide_resnet: side of the images that are timed, pixels", None, range=Range(at_least=17)
+    )
     batch: int | None = key("wide_resnet: images in a timed batch", None, range=Range(at_least=1))
     repeats: int | None = key("wide_resnet: timed batches, of which the median counts", None, range=Range(at_least=1))
     device: str | None = key("wide_resnet: where to time", None, choices=DEVICES[1:])
-    channels: int | None = key("small_filters, xception: channels in and out", None, range=Range(at_least=1))
+    channels: int | None = key(
+        "small_filters, xception: channels in and out", None, range=Range(at_least=1, at_most=2048)
+    )
     map_side: int | None = key(
-        "reduction, inception_branches, xception: side of the feature map, pixels", None, range=Range(at_least=1)
+        "reduction, inception_branches, xception: side of the feature map, pixels",
+        None,
+        range=Range(at_least=1, at_most=256),
     )
     units: int | None = key("dropout_networks: inputs, all masks of which are enumerated", None)
     network: str | None = key("batch_norm: the network whose batch normalisation is folded", None)

@@ -101,7 +101,7 @@ def localiser_of(member: EnsembleMember, network: nn.Module, split: Split, file:
     boxes = read_boxes(Path(file).expanduser(), set(names))
     places = [place for place, name in enumerate(names) if name in boxes]
     if not places:
-        raise UserError(f"none of the {len(split):,} images has a box: {split.name(0)} is not in the list, for one")
+        raise UserError(f"none of the {len(split):,} images has a box: {names[0]} is not in {file}, for one")
     device, size, channels = next(network.parameters()).device, input_size(member.settings), member.arch.in_channels
     noise = torch.rand(1, channels, size, size, generator=torch.Generator().manual_seed(0)).to(device)
     averaged = find_averaged_map(network.eval(), layer_names(network, size, channels), noise)

@@ -202,7 +202,7 @@ def test_one_network_answers_and_gives_the_maps(kaggle, command, monkeypatch):
         (("boxes=none.csv",), "boxes=none.csv"),
         (("boxes=w.pt",), "w.pt"),
         (("boxes=bad.csv",), "bad.csv has no boxes of image1: it should be ImageId,PredictionString with `class xmin"),
-        (("boxes=other.csv",), "none of the 23 images has a box"),
+        (("boxes=other.csv",), "none of the 23 images has a box: image0 is not in other.csv, for one"),
         (("boxes=data/LOC_val_solution.csv", "protocol=ten_crop"), "boxes= needs protocol=center"),
         (("boxes=data/LOC_val_solution.csv", "processes=2"), "boxes= is computed in one process, not 2"),
         (("boxes=data/LOC_val_solution.csv", "arch=lenet", "weights=l.pt"), "boxes= needs a network that averages"),

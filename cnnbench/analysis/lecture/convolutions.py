@@ -26,20 +26,22 @@ SINGLE = {
 }
 
 
-def small_filters(channels: tuple[int, int] = (64, 256)) -> list[Table]:
-    """Field, non-linearities and weights of stacks of convolutions, `channels` in and out, without bias."""
-    described = {name: [_stack(kernels, c) for c in channels] for name, kernels in STACKS.items()}
+def small_filters(channels: int | None = None) -> list[Table]:
+    """Field, non-linearities and weights of stacks of convolutions without bias, `channels` in and out; None: 64, and
+    256."""
+    widths = (64, 256) if channels is None else (channels,)
+    described = {name: [_stack(kernels, width) for width in widths] for name, kernels in STACKS.items()}
     rows = []
-    for name, (small, large) in described.items():
+    for name, stacks in described.items():
+        small = stacks[0]
         single = described[SINGLE[name]][0] if name in SINGLE else None
         rows.append(
             (
                 name,
                 "x".join(map(str, small.layers[-1].receptive_field)),
                 len(STACKS[name]),
-                small.totals.params // channels[0] ** 2,
-                small.totals.params,
-                large.totals.params,
+                small.totals.params // widths[0] ** 2,
+                *(stack.totals.params for stack in stacks),
                 SINGLE.get(name),
                 100 * (single.totals.params / small.totals.params - 1) if single else None,
             )
@@ -49,8 +51,7 @@ def small_filters(channels: tuple[int, int] = (64, 256)) -> list[Table]:
         "field": "",
         "ReLUs": "",
         "weights / C²": "",
-        f"weights, C = {channels[0]}": "",
-        f"weights, C = {channels[1]}": "",
+        **{f"weights, C = {width}": "" for width in widths},
         "against": "",
         "and its extra weights (%)": ".0f",
     }

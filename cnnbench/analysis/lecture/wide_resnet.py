@@ -11,6 +11,7 @@ from cnnbench.analysis.bench.timing import time_rounds
 from cnnbench.analysis.describe.network import describe_named
 from cnnbench.analysis.tables import Table
 from cnnbench.archs.registry import build
+from cnnbench.runtime.devices import choose_device, device_of
 
 # Row of the lecture (WRN paper, Table 8): key, top-1, top-5, million parameters, milliseconds on a Titan X.
 PUBLISHED = (
@@ -25,12 +26,12 @@ def time_per_batch(image_size: int = 64, batch: int = 16, repeats: int = 1, devi
     """Error, parameters and the time of forward and backward of one batch, published and measured.
 
     The paper's images have 224 pixels; the default 64 takes seconds on a CPU. The measured time is the median of
-    `repeats` after a warm-up. Needs a few GiB of memory at 224 pixels.
+    `repeats` after a warm-up. Needs a few GiB of memory at 224 pixels. UserError for a device that is missing.
     """
-    rows = []
+    rows, place = [], device_of(0, choose_device(device))
     first = None
     for name, top1, top5, params, published_ms in PUBLISHED:
-        measured = 1000 * _seconds(name, image_size, batch, repeats, torch.device(device))
+        measured = 1000 * _seconds(name, image_size, batch, repeats, place)
         first = first or measured
         counted = describe_named(name).totals.params / 1e6
         ratio = published_ms / PUBLISHED[0][-1]

@@ -1,6 +1,7 @@
 """The lecture's claims about filters and operations: each figure, by a second way of computing it."""
 
 from itertools import groupby, product
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from cnnbench.analysis.lecture import (
 )
 from cnnbench.analysis.lecture.claims import LECTURE, function
 from cnnbench.analysis.tables import Table
+from cnnbench.config.analyse import LectureConfig
 from cnnbench.runtime.errors import UserError
 
 
@@ -52,6 +54,19 @@ def test_small_filters():
     assert rows["three 3x3"][-1] == pytest.approx(81.48, abs=0.01)
     assert rows["1x3, 3x1"][-1] == pytest.approx(50)
     assert rows["one 7x7"][3:5] == (200_704, 3_211_264)
+    (table,) = convolutions.small_filters(3)
+    assert by_first(table)["one 7x7"][2:4] == (49, 441)
+
+
+def test_claims_take_what_the_keys_of_their_options_hold():
+    keys, seen = get_type_hints(LectureConfig), set()
+    for name, claim in LECTURE.items():
+        for each in filter(None, (claim.show, claim.picture)):
+            hints = get_type_hints(function(each))
+            for option in hints.keys() & keys.keys():
+                assert hints[option] in (keys[option], get_args(keys[option])[0]), f"lecture {name} {option}="
+                seen.add(option)
+    assert {"channels", "map_side", "units", "network", "run", "device", "batch"} <= seen
 
 
 def test_receptive_field():
