@@ -12,7 +12,7 @@ from PIL import Image
 
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet, save_contact_sheet
 from cnnbench.data.decode.reference import read_image
-from cnnbench.data.layouts.ilsvrc import class_names
+from cnnbench.data.layouts.ilsvrc import class_in_words, class_names
 from cnnbench.data.layouts.names import plain
 from cnnbench.data.layouts.relabel import image_name
 from cnnbench.data.layouts.split import Split
@@ -101,7 +101,7 @@ def _tile(predictions: Predictions, split: Split, row: int) -> Tile:
 
 
 def _short(name: str) -> str:
-    return printable(class_names().get(name, name).partition(",")[0])
+    return printable(class_in_words(name))
 
 
 def _write(path: Path, lines: Iterable[Sequence[object]]) -> None:

@@ -12,7 +12,7 @@ from cnnbench.archs.weights_classes import classes_of_weights
 from cnnbench.config.data import check_file
 from cnnbench.config.fields import require
 from cnnbench.config.predict import PICTURES, PredictConfig, as_eval
-from cnnbench.data.layouts.ilsvrc import class_names
+from cnnbench.data.layouts.ilsvrc import class_in_words, class_names
 from cnnbench.data.layouts.names import plain
 from cnnbench.data.layouts.pictures import pictures
 from cnnbench.data.layouts.split import Split
@@ -105,11 +105,6 @@ def classes_of(trained_model: TrainedModel, file: str | None) -> tuple[str, ...]
     return tuple(class_names()) if count == len(class_names()) else tuple(map(str, range(count)))
 
 
-def in_words(name: str) -> str:
-    """The readable name of a class of ILSVRC, its first where there are several; another class's own name."""
-    return class_names().get(name, name).partition(",")[0]
-
-
 def _answered(split: Split, row: int, labels: Sequence[int], shares: Sequence[float], broken: str | None) -> Answered:
     picture = split.name(row)
     picture = picture if picture.isprintable() else plain(picture)
@@ -119,4 +114,4 @@ def _answered(split: Split, row: int, labels: Sequence[int], shares: Sequence[fl
         return Answered(picture, (), f"{picture}: the network's outputs are not numbers")
     names = [split.classes[label] for label in labels]
     pairs = zip(names, shares, strict=True)
-    return Answered(picture, tuple(Answer(name, in_words(name), float(share)) for name, share in pairs))
+    return Answered(picture, tuple(Answer(name, class_in_words(name), float(share)) for name, share in pairs))

@@ -13,7 +13,7 @@ from cnnbench.analysis.tables import Table
 from cnnbench.config.data import DataConfig
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet
 from cnnbench.data.decode.reference import read_image
-from cnnbench.data.layouts.ilsvrc import class_names
+from cnnbench.data.layouts.ilsvrc import class_in_words
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.relabel import image_name
 from cnnbench.evaluation.answers import Answers
@@ -136,7 +136,7 @@ def _said(one: Answers, row: int) -> str:
 
 
 def _in_words(name: str) -> str:
-    return printable(class_names().get(name, name).partition(",")[0])
+    return printable(class_in_words(name))
 
 
 def differing_data(groups: Sequence[Group], data: DataConfig) -> DataConfig:

@@ -9,8 +9,8 @@ from PIL import Image
 
 from cnnbench.data.contact_sheet import Row, Tile, draw_contact_sheet
 from cnnbench.data.decode.reference import read_image
+from cnnbench.data.layouts.ilsvrc import class_in_words
 from cnnbench.data.layouts.split import Split
-from cnnbench.evaluation.predict import in_words
 from cnnbench.runtime.errors import printable
 
 SIDE = 144  # of a picture, pixels
@@ -34,7 +34,7 @@ def _image(split: Split, index: int) -> Image.Image:
 
 
 def _class(split: Split, index: int) -> str:
-    return printable(in_words(split.classes[split.labels[index]]))
+    return printable(class_in_words(split.classes[split.labels[index]]))
 
 
 def _file(split: Split, index: int) -> str:

@@ -17,6 +17,7 @@ from cnnbench.archs.forward_pass import Point
 from cnnbench.config.image_size import input_size
 from cnnbench.config.look import LookConfig, check_patch
 from cnnbench.config.predict import as_eval
+from cnnbench.data.layouts.ilsvrc import class_in_words
 from cnnbench.data.layouts.pictures import pictures
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.loader import BROKEN_LABEL, loader_of
@@ -25,7 +26,7 @@ from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.data.loading.transform import Transform
 from cnnbench.evaluation.ensemble import EnsembleMember, ensemble_members, split_and_targets
 from cnnbench.evaluation.member import member_network, transform_of
-from cnnbench.evaluation.predict import classes_of, in_words
+from cnnbench.evaluation.predict import classes_of
 from cnnbench.runtime.devices import choose_device, choose_workers, device_of
 from cnnbench.runtime.errors import UserError, nearest
 from cnnbench.runtime.progress import tqdm
@@ -109,7 +110,7 @@ class Subject:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes as people read them."""
-        return tuple(map(in_words, self.ids))
+        return tuple(map(class_in_words, self.ids))
 
     @cached_property
     def target(self) -> int:

@@ -21,6 +21,12 @@ def class_names() -> dict[str, str]:
     return {wnid: name for wnid, _, name in _rows()}
 
 
+def class_in_words(name: str) -> str:
+    """The readable name of a class of ILSVRC, its first where there are several; another class's own name, whole."""
+    readable = class_names().get(name)
+    return name if readable is None else readable.partition(",")[0]
+
+
 @cache
 def official_order() -> tuple[str, ...]:
     """The WordNet ids by ILSVRC2012_ID: the devkit's ground truth says k where it means number k - 1 of these."""

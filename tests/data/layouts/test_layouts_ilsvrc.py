@@ -222,3 +222,9 @@ def test_weights_of_the_thousand_are_tested_on_some_of_their_classes(tmp_path, c
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["n"], result["wrong_top1"]) == (5, 3)
+
+
+def test_a_name_with_a_comma_is_cut_only_where_it_lists_several():
+    assert ilsvrc.class_in_words("n01440764") == "tench"
+    for name in ("a,b", "a,c", "tench, Tinca tinca"):
+        assert ilsvrc.class_in_words(name) == name

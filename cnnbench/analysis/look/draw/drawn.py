@@ -141,9 +141,8 @@ def _square(tile: np.ndarray, side: int) -> np.ndarray:
 
 
 def short(name: str, most: int = 28) -> str:
-    """The first of a class's names, cut where it is long."""
-    first = name.partition(",")[0]
-    return first if len(first) <= most else f"{first[: most - 1]}…"
+    """A class's name, cut where it is long."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def told(percent: float) -> str:
