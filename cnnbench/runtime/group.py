@@ -7,6 +7,7 @@ starts on one machine meets in a file, not at an address.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,8 +17,9 @@ ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 NEEDED = ("RANK", "WORLD_SIZE", *ADDRESS)
 FILE = "CNNBENCH_GROUP"  # the file where a group of launcher.py's meets
 STARTERS = (FILE, "TORCHELASTIC_RUN_ID", "SLURM_STEP_ID")  # who starts a whole group sets one of these, too
-DIGITS = 18  # of the longest number that a launcher could mean
-PORTS = 65535
+MOST = 2**32 - 1  # Slurm's own largest number
+PORTS = (1, 65535)
+SHOWN = 36  # letters of a value that an error repeats
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ def place_in_group(environment: Mapping[str, str]) -> Place | None:
         raise UserError(f"{_are(there, 'set')}, but {_are(missing, 'not')}: {_remedy(there)}")
     if missing:
         return None
-    if not file and not 0 < number(environment, "MASTER_PORT", 0) <= PORTS:
-        raise UserError(f"MASTER_PORT={environment['MASTER_PORT']} is not a port, 1 to {PORTS}: {_remedy(there)}")
+    if not file:
+        number(environment, "MASTER_PORT", 0, PORTS)
     local_rank, local_world = _on_machine(environment, world, there)
     one_machine = bool(file) or local_world == number(environment, "LOCAL_WORLD_SIZE", 0) == world
     return Place(rank, world, local_rank, local_world, file, one_machine)
@@ -87,13 +89,16 @@ def speaks_for_machine(environment: Mapping[str, str]) -> bool:
     return place is None or place.local_rank == 0 or not any(environment.get(name) for name in STARTERS)
 
 
-def number(environment: Mapping[str, str], name: str, default: int) -> int:
-    """The whole number that the variable `name` holds, `default` if it is not set. UserError if it holds other text."""
+def number(environment: Mapping[str, str], name: str, default: int, bounds: tuple[int, int] = (0, MOST)) -> int:
+    """The whole number that the variable `name` holds, `default` if it is not set. UserError if it holds other text, or
+    a number outside of the `bounds`."""
     text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
-        shown = text if len(text) <= 2 * DIGITS else f"{text[:DIGITS]}..."
-        raise UserError(f"{name}={shown} is not a whole number: unset it, or start by torchrun or srun, which set it")
-    return int(text)
+    whole = re.fullmatch(r"-?\d+", text, re.ASCII) is not None
+    if whole and bounds[0] <= float(text) <= bounds[1]:
+        return int(float(text))  # exact up to 2^53, and of as many digits as it likes
+    wrong = f"is out of range, {bounds[0]} to {bounds[1]}" if whole else "is not a whole number"
+    shown = text if len(text) <= SHOWN else f"{text[: SHOWN // 2]}..."
+    raise UserError(f"{name}={shown} {wrong}: unset it, or start by torchrun or srun, which set it")
 
 
 def _are(names: list[str], what: str) -> str:

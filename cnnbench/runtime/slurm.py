@@ -48,9 +48,9 @@ def slurm_environment(environment: Mapping[str, str]) -> dict[str, str]:
     # One port per step, so that two jobs on one node do not meet; below the range that systems give out by themselves.
     step = number(environment, "SLURM_JOB_ID", 0) * 31 + number(environment, "SLURM_STEP_ID", 0)
     return {
-        "RANK": environment["SLURM_PROCID"],
+        "RANK": str(number(environment, "SLURM_PROCID", 0)),
         "WORLD_SIZE": str(tasks),
-        "LOCAL_RANK": environment["SLURM_LOCALID"],
+        "LOCAL_RANK": str(number(environment, "SLURM_LOCALID", 0)),
         "LOCAL_WORLD_SIZE": str(per_node[node]),
         "MASTER_ADDR": environment.get("MASTER_ADDR", first),
         "MASTER_PORT": environment.get("MASTER_PORT", str(15000 + step % 15000)),

@@ -19,6 +19,7 @@ def test_a_launcher_says_all():
     assert place_in_group(WHOLE | LOCAL) == Place(1, 4, 1, 2)
     assert place_in_group(WHOLE) == Place(1, 4, 0, 4)
     assert place_in_group(WHOLE | {"LOCAL_WORLD_SIZE": "4"}) == Place(1, 4, 0, 4, one_machine=True)
+    assert place_in_group(WHOLE | {"RANK": "1".zfill(5000)}) == Place(1, 4, 0, 4)
     assert place_in_group(WHOLE | {"RANK": "0", "WORLD_SIZE": "1"}) == Place(0, 1, 0, 1), "torchrun with one process"
 
 
@@ -58,7 +59,7 @@ def test_a_process_is_alone(environment):
         (WHOLE | {"RANK": "4"}, "RANK=4 is not below WORLD_SIZE=4"),
         ({"RANK": "1", "WORLD_SIZE": "1"}, "RANK=1 is not below WORLD_SIZE=1"),
         (WHOLE | {"WORLD_SIZE": "0"}, "RANK=1 is not below WORLD_SIZE=0"),
-        (WHOLE | {"RANK": "-1"}, "RANK=-1 is not a whole number"),
+        (WHOLE | {"RANK": "-1"}, "RANK=-1 is out of range, 0 to 4294967295"),
         (WHOLE | {"RANK": "one"}, "RANK=one is not a whole number"),
         (WHOLE | {"WORLD_SIZE": "4.0"}, r"WORLD_SIZE=4\.0 is not a whole number"),
         (WHOLE | {"MASTER_PORT": "tcp"}, "MASTER_PORT=tcp is not a whole number"),
@@ -66,9 +67,13 @@ def test_a_process_is_alone(environment):
         (WHOLE | {"LOCAL_WORLD_SIZE": "0"}, "LOCAL_WORLD_SIZE=0 is less than 1"),
         (WHOLE | {"LOCAL_WORLD_SIZE": "5"}, "LOCAL_WORLD_SIZE=5 is more than WORLD_SIZE=4"),
         (WHOLE | {"LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "2"}, "LOCAL_RANK=2 is not below LOCAL_WORLD_SIZE=2"),
-        (WHOLE | {"MASTER_PORT": "0"}, "MASTER_PORT=0 is not a port, 1 to 65535"),
-        (WHOLE | {"MASTER_PORT": "65536"}, "MASTER_PORT=65536 is not a port"),
-        (WHOLE | {"RANK": "9" * 5000}, r"RANK=9{18}\.\.\. is not a whole number"),
+        (WHOLE | {"MASTER_PORT": "0"}, "MASTER_PORT=0 is out of range, 1 to 65535"),
+        (WHOLE | {"MASTER_PORT": "65536"}, "MASTER_PORT=65536 is out of range, 1 to 65535"),
+        *(
+            (WHOLE | {name: "9" * 20}, f"{name}=9{{20}} is out of range, 0 to 4294967295: unset it")
+            for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        ),
+        (WHOLE | {"RANK": "9" * 5000}, r"RANK=9{18}\.\.\. is out of range"),
         (WHOLE | {"LOCAL_WORLD_SIZE": "²"}, "LOCAL_WORLD_SIZE=² is not a whole number"),
     ],
 )

@@ -77,10 +77,13 @@ def test_a_step_that_is_told_in_part_is_one_sentence(name):
         slurm_environment({key: value for key, value in STEP.items() if key != name})
 
 
-@pytest.mark.parametrize("name", ["SLURM_STEP_NUM_TASKS", "SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_NODEID"])
-def test_what_should_be_a_number_is_named(name):
-    with pytest.raises(UserError, match=f"{name}=x is not a whole number"):
-        slurm_environment(STEP | {name: "x"})
+@pytest.mark.parametrize(
+    "name", [name for name in STEP if name not in ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")]
+)
+@pytest.mark.parametrize(("value", "wrong"), [("x", "not a whole number"), ("9" * 20, "out of range, 0 to 4294967295")])
+def test_what_should_be_a_number_is_named(name, value, wrong):
+    with pytest.raises(UserError, match=f"{name}={value} is {wrong}"):
+        slurm_environment(STEP | {name: value})
 
 
 def test_tasks_of_one_machine_meet_where_no_other_machine_reaches():
