@@ -13,6 +13,7 @@ from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.completion import VARIABLE, completions
 from cnnbench.cli.synonyms import COMMANDS as COMMANDS_OF_OTHERS
 from cnnbench.runtime import stdout
+from cnnbench.runtime.denied import granted
 from cnnbench.runtime.errors import INTERRUPTED, Stopped, UserError, nearest
 from cnnbench.runtime.group import speaks_for_machine
 from cnnbench.runtime.slurm import slurm_environment
@@ -51,7 +52,7 @@ def _answer(words: list[str]) -> None:
         os.environ.update(slurm_environment(os.environ))
         if os.environ.get("RANK"):  # what torch's store warns of, with addresses of its code, is said in a sentence
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        with _at_home():
+        with _at_home(), granted():
             _run(words)
     except UserError as error:
         if speaks_for_machine(os.environ):

@@ -171,7 +171,8 @@ def without_deterministic_kernel(error: BaseException) -> str | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that a device's memory ran out; mps has no class of its own for it."""
+    """Whether `error` says that a device's memory ran out; mps and the CPU have no class of their own for it."""
     return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "backend out of memory" in str(error)
+        isinstance(error, RuntimeError)
+        and any(sign in str(error) for sign in ("backend out of memory", "DefaultCPUAllocator: can't allocate memory"))
     )

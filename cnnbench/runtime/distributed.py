@@ -18,9 +18,10 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cnnbench.runtime.backends import CPU, accelerator, backend_of
+from cnnbench.runtime.denied import granted
 from cnnbench.runtime.devices import device_of, on_cpu
 from cnnbench.runtime.errors import Stopped, UserError, reason
-from cnnbench.runtime.group import Place, place_in_group
+from cnnbench.runtime.group import Place, place_in_group, speaks_for_machine
 from cnnbench.runtime.limits import check_open_files
 from cnnbench.runtime.meeting import NoAnswer, meet
 from cnnbench.runtime.messages import decode, encode
@@ -54,7 +55,8 @@ def joined(device: str, start_timeout: float = 30.0) -> Iterator[Process]:
     try:
         if device != CPU:
             torch.accelerator.set_device_index(device_of(process.local_rank, device))
-        yield process
+        with granted():
+            yield process
     except Stopped as stop:
         _leave_after_leader(process, place)
         sys.exit(stop.status)
@@ -76,8 +78,8 @@ def _leave_after_leader(process: Process, place: Place) -> None:
 
 
 def _join(place: Place, device: str, timeout: timedelta) -> Process:
-    """This process as one of its group, once all have come. If they cannot meet, this process says so and leaves: with
-    process 0 in one sentence, whichever it is otherwise."""
+    """This process as one of its group, once all have come. If they cannot meet, this process leaves: one of each
+    machine says what its user has to change, every process what else went wrong."""
     try:
         choose_interfaces(place)
         check_open_files(0, place.world)
@@ -94,7 +96,8 @@ def _join(place: Place, device: str, timeout: timedelta) -> Process:
     except NoAnswer:
         sys.exit(2)
     except UserError as error:
-        print(f"cnnbench: {error}", file=sys.stderr)
+        if speaks_for_machine(os.environ):
+            print(f"cnnbench: {error}", file=sys.stderr)
     except (dist.DistError, OSError, ValueError, RuntimeError) as error:
         where = "" if place.file else f" at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         alone = "" if place.file else "; if it is to run alone, unset RANK and WORLD_SIZE"

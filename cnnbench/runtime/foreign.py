@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cnnbench.runtime.denied import denial
 from cnnbench.runtime.errors import UserError, reason
 
 EXPECTED = (OSError, ValueError)  # whose own words say what is wrong; of others the type and the place help more
@@ -25,6 +26,8 @@ def foreign(what: object, passing: tuple[type[Exception], ...] = ()) -> Iterator
     except Exception as error:
         if isinstance(error, (UserError, *passing)):
             raise
+        if (denied := denial(error)) is not None:
+            raise UserError(f"{what} cannot be read: {denied}") from error
         raise UserError(f"{what} cannot be read, it is damaged or of another kind: {_why(error)}") from error
 
 

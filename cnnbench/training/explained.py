@@ -43,7 +43,7 @@ def _out_of_memory(context: TrainContext, world: int) -> str:
     images = config.eval_batch if evaluating else config.images_at_once(world)
     means = f"set eval_batch={max(1, images // 2)}" if evaluating else _smaller_parts(config, share)
     where = " in evaluation" if evaluating else ""
-    return f"{images} images at a time do not fit into the GPU's memory{where}: {means}"
+    return f"{images} images at a time do not fit into memory{where}: {means}"
 
 
 def _smaller_parts(config: TrainConfig, share: int) -> str:

@@ -10,6 +10,7 @@ from types import TracebackType
 from cnnbench.runs.paths import run_name
 from cnnbench.runs.status import COMPLETE, RUNNING, load_status, write_status
 from cnnbench.runtime import distributed
+from cnnbench.runtime.denied import denial
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import FAILED, TO_BE_CONTINUED, Lost, Stopped, UserError
 from cnnbench.runtime.files import DISK
@@ -83,8 +84,10 @@ def after_loss(folder: Path, loss: Lost, step: int) -> Stopped:
 
 
 def _for_the_user(error: BaseException, folder: Path) -> BaseException:
-    """`error`, or a UserError in its place where a disk cannot be written, or what lies in the run's folder is in the
-    way, as a folder with the name of a file."""
+    """`error`, or a UserError in its place where the system denies memory or threads, a disk cannot be written, or what
+    lies in the run's folder is in the way, as a folder with the name of a file."""
+    if (denied := denial(error)) is not None:
+        return UserError(denied)
     if not isinstance(error, OSError):
         return error
     names = [name for name in (error.filename2, error.filename) if isinstance(name, str | os.PathLike)]

@@ -103,6 +103,7 @@ def test_memory_is_taken_for_pinned_only_if_the_gpus_driver_says_so(answer, lock
 def test_a_lack_of_memory_is_known_by_its_words_where_torch_has_no_class_for_it():
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 1.0 GB, other allocations: 0)"))
+    assert is_out_of_memory(RuntimeError("alloc_cpu.cpp: DefaultCPUAllocator: can't allocate memory: you tried to"))
     assert not is_out_of_memory(RuntimeError("shapes do not match"))
 
 

@@ -16,6 +16,7 @@ from cnnbench.runtime.foreign import foreign, parse_json
         (KeyError("label"), r"of another kind: KeyError in test_foreign.py, line \d+: 'label'"),
         (RecursionError("too deep"), r"RecursionError in test_foreign.py, line \d+: too deep"),
         (MemoryError(), "x cannot be read: there is not enough memory for what it says it holds"),
+        (RuntimeError("can't start new thread"), "x cannot be read: this process may start no further thread"),
         (UserError("as it is"), "^as it is$"),
     ],
 )

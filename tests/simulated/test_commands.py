@@ -123,7 +123,7 @@ def test_memory_that_runs_out_is_said_with_the_cure(
     accelerator.memory.limit = 2 << 20
     lost = command("train", *SHORT, f"data={small_data}", "run=one")
     assert lost.returncode == 2
-    assert "20 images at a time do not fit into the GPU's memory: set accumulate=2" in lost.stderr
+    assert "20 images at a time do not fit into memory: set accumulate=2" in lost.stderr
     assert lost.stderr.count("\n") == 1
 
 

@@ -19,6 +19,8 @@ from forking import CNNBENCH
 from cnnbench.evaluation import evaluate
 from cnnbench.runs import checkpoint
 from cnnbench.runs.results import CLOCK
+from cnnbench.runtime import distributed
+from cnnbench.runtime.errors import UserError
 from cnnbench.training import loop
 
 SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
@@ -265,6 +267,32 @@ def test_plug_in_launchers_and_sweepers_are_found(cnnbench, tmp_path, small_data
     assert f"RETURNED {errors}" in done.stdout
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_threads_that_the_system_denies_are_one_sentence(command, tmp_path, monkeypatch, processes):
+    def denied(*words):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(loop, "train_step", denied)
+    done = command("train", "arch=lenet", *SMALL, f"processes={processes}", "run=denied")
+    said = "this process may start no further thread or process (can't start new thread): raise the limits (ulimit -u"
+    assert done.returncode == 2
+    assert done.stderr.count(f"cnnbench: {said}") == 1
+    assert "Traceback" not in done.stderr
+    status = json.loads((tmp_path / "runs/denied/status.json").read_text())
+    assert status["state"] == "failed"
+    assert status["why"].startswith(said)
+
+
+def test_what_keeps_a_group_from_meeting_is_said_once(command, monkeypatch):
+    def refused(*numbers):
+        raise UserError("this system allows 20 open files")
+
+    monkeypatch.setattr(distributed, "check_open_files", refused)
+    done = command("train", "arch=lenet", *SMALL, "processes=2", "run=refused")
+    assert done.returncode == 2
+    assert done.stderr.count("cnnbench: this system allows 20 open files") == 1
+
+
 def test_too_little_memory_is_answered_by_what_to_set(command, tmp_path, monkeypatch):
     def too_large(*words):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
@@ -274,12 +302,12 @@ def test_too_little_memory_is_answered_by_what_to_set(command, tmp_path, monkeyp
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("cnnbench: ")
     assert "Traceback" not in done.stderr
-    said = "12 images at a time do not fit into the GPU's memory: set accumulate=2 (the same batch and rate, 6 images"
+    said = "12 images at a time do not fit into memory: set accumulate=2 (the same batch and rate, 6 images"
     assert said in done.stderr
     assert "or memory=save" in done.stderr
     done = command("train", "arch=lenet", *SMALL, "accumulate=12", "memory=save", "run=small")
-    assert "1 images at a time do not fit into the GPU's memory: use more processes or a smaller" in done.stderr
+    assert "1 images at a time do not fit into memory: use more processes or a smaller" in done.stderr
     monkeypatch.undo()
     monkeypatch.setattr(evaluate, "DevicePrefetcher", too_large)
     done = command("train", "arch=lenet", *SMALL, "data.train_fraction=0.01", "epochs=1", "run=evaluated")
-    assert "256 images at a time do not fit into the GPU's memory in evaluation: set eval_batch=128" in done.stderr
+    assert "256 images at a time do not fit into memory in evaluation: set eval_batch=128" in done.stderr

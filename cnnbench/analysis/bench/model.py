@@ -81,7 +81,7 @@ def model_tables(config: BenchConfig) -> list[Table]:
             if not is_out_of_memory(error):
                 raise
             raise UserError(
-                f"{one.arch.name} at batch={one.batch} does not fit into the GPU's memory: give a smaller batch, or "
+                f"{one.arch.name} at batch={one.batch} does not fit into memory: give a smaller batch, or "
                 "batch=max for the largest that fits"
             ) from error
         except ValueError as error:  # a batch of one image, for batch normalisation over a single pixel

@@ -31,6 +31,7 @@ from cnnbench.runtime.cache import own_cache_folder, remove_abandoned
 from cnnbench.runtime.devices import pinned
 from cnnbench.runtime.errors import Lost, Stopped, UserError
 from cnnbench.runtime.files import writing
+from cnnbench.runtime.shell import counted_bytes
 from cnnbench.runtime.system import forks
 from cnnbench.runtime.workers import Inline, Processes, TaskResult, Threads, Workers
 
@@ -325,8 +326,8 @@ class _Ring:
             self.images = _shared(shape, torch.uint8)
         except (OSError, OverflowError) as error:  # of the system, and of Python
             raise UserError(
-                f"images of {size} pixels at batch={batch} need {math.prod(shape) / 1e9:,.1f} GB of memory for {slots} "
-                "batches, which cannot be had: take a smaller image_size=, batch= or data.prefetch="
+                f"images of {size} pixels at batch={batch} need {counted_bytes(math.prod(shape))} of memory for "
+                f"{slots} batches, which cannot be had: take a smaller image_size=, batch= or data.prefetch="
             ) from error
         self.labels = _shared((slots, batch), torch.int64)
         self.parameters = _shared((slots, batch, transform.parameters), torch.float64)
