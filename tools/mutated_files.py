@@ -29,7 +29,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from whole_files import KINDS, Kind, Words, run
+from limited_command import Words, run
+from whole_files import KINDS, Kind
 
 import cnnbench.cli.main
 from cnnbench.data.layouts import index
