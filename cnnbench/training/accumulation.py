@@ -32,10 +32,10 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.parallel import end_with_parent
 from cnnbench.runtime.shell import counted
 from cnnbench.training.context import TrainContext
-from cnnbench.training.loop import train_step
 from cnnbench.training.on_noise import on_noise
 from cnnbench.training.process import build_model
 from cnnbench.training.splits import read_splits
+from cnnbench.training.train_step import train_step
 
 MARGIN = 0.05  # of the memory: fragments, and what a run needs besides steps (NCCL, evaluation's kernels)
 STEPS = 2  # the optimiser's state is there from the second on

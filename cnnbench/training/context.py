@@ -76,6 +76,11 @@ class TrainContext:
         done = epoch * self.steps_per_epoch + step
         return done if self.config.max_steps is None else min(done, self.config.max_steps)
 
+    def warn(self, sentence: str | None) -> None:
+        """Print `sentence`, if there is one, on the leader."""
+        if sentence is not None and self.log is not None:
+            self.log.say(sentence)
+
     @property
     def device(self) -> torch.device:
         return self.normalise.device

@@ -26,8 +26,8 @@ from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.machine import processor
 from cnnbench.runtime.measured import kept, known
 from cnnbench.runtime.system import forks
-from cnnbench.training.loop import train_step
 from cnnbench.training.on_noise import on_noise
+from cnnbench.training.train_step import train_step
 
 FILE = "layouts.json"
 SECONDS = 0.5  # of the steps that are timed

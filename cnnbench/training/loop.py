@@ -1,41 +1,30 @@
-"""The training loop: steps, epochs, evaluation, saves. Everything that it uses is in the context that it is given."""
+"""The training loop: epochs, what is logged of them, and saves. All that it uses is in the context that it is given."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 import time
-from contextlib import nullcontext
-from functools import reduce
 from typing import Any, cast
 
 import torch
-from torch import nn
 
-from cnnbench.data.loading.device_prefetcher import DeviceBatch, DevicePrefetcher
-from cnnbench.evaluation.counts import Counts
-from cnnbench.evaluation.evaluate import evaluate
+from cnnbench.data.loading.device_prefetcher import DevicePrefetcher
 from cnnbench.runs import checkpoint
 from cnnbench.runs.results import EpochMetrics
-from cnnbench.runtime.devices import exact_place, on_cpu, seed_device
+from cnnbench.runtime.devices import exact_place
 from cnnbench.runtime.distributed import (
     average_buffers,
     shorten_timeout,
     sum_over_group,
-    without_averaging,
 )
 from cnnbench.runtime.errors import Lost, Stopped
 from cnnbench.training import monitor, snapshot
 from cnnbench.training.context import TrainContext
-from cnnbench.training.data import record_broken, sample_order
-from cnnbench.training.filter_radius import limit_filters
+from cnnbench.training.data import record_broken
 from cnnbench.training.leaving import leave, whole_step
-from cnnbench.training.losses import training_loss, wrong_answers
-from cnnbench.training.mixing import mix
-from cnnbench.training.optimizers.build import set_rate
-from cnnbench.training.renewal import renew_statistics
 from cnnbench.training.schedules import rate_factor
 from cnnbench.training.state import TrainState
+from cnnbench.training.train_step import stop_if_bad, train_step
+from cnnbench.training.validation import evaluate_epoch
 
 
 def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefetcher) -> None:
@@ -49,7 +38,7 @@ def train_epochs(context: TrainContext, state: TrainState, batches: DevicePrefet
             metrics = train_epoch(context, state, batches)
             epoch = state.epoch + 1
             if epoch % config.evaluate_every == 0 or epoch == context.epochs:
-                metrics |= _evaluate(context, state)
+                metrics |= evaluate_epoch(context, state)
             metrics["elapsed_seconds"] = state.seconds + state.evaluation_seconds + state.saving_seconds
             state.epoch, state.step, state.loss_sum, state.counted, state.wrong = epoch, 0, 0.0, 0, 0
             state.metrics.append(cast(EpochMetrics, metrics))
@@ -94,7 +83,7 @@ def train_epoch(context: TrainContext, state: TrainState, batches: DevicePrefetc
     if first < steps:  # else it was stopped in the evaluation, and they are averaged
         _average_buffers(context)
     mean_loss, wrong, images = _training_figures(context, state)
-    _warn(context, _getting_worse(context, mean_loss, state.lowest_loss))
+    context.warn(_getting_worse(context, mean_loss, state.lowest_loss))
     state.lowest_loss = min(mean_loss, state.lowest_loss or mean_loss)
     elapsed, waited = time.perf_counter() - start, batches.waited - waited_before
     state.seconds += elapsed
@@ -136,97 +125,10 @@ def _rate(context: TrainContext, state: TrainState, global_step: int) -> float:
     return context.full_rate * factor
 
 
-def train_step(context: TrainContext, batches: DevicePrefetcher, global_step: int, rate: float) -> torch.Tensor:
-    """One optimiser step: the mean loss over this process's share of the batch, on the device."""
-    config, optimizer, scaler, guard = context.config, context.optimizer, context.scaler, context.guard
-    set_rate(optimizer, rate)
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    skips = config.on_nonfinite == "skip"
-    statistics = [buffer.clone() for buffer in context.model.buffers()] if skips else []
-    if guard is not None:
-        guard.begin()
-    losses, wrong = [], []
-    for part in range(config.accumulate):
-        with context.preemption.waiting():
-            ready = next(batches)
-        _seed(context, global_step, part)
-        last = part == config.accumulate - 1
-        with nullcontext() if last else without_averaging(context.network):
-            loss, mistaken = _loss(context, ready, global_step)
-            loss = loss if guard is None or not scaler.is_enabled() else guard.poisoned(loss)
-            scaler.scale(loss if context.process.world == 1 else monitor.poisoned(loss)).backward()
-        losses.append(loss.detach())
-        wrong.append(mistaken)
-    total = reduce(torch.add, losses)
-    scaler.unscale_(optimizer)
-    if config.clip_norm is not None:
-        norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-    else:
-        norm = monitor.gradient_norm(parameters)
-    # With a scaler gradients may overflow; it skips such a step by itself and lowers its factor.
-    judged = None if scaler.is_enabled() else norm
-    context.monitor.note(global_step, total, judged, reduce(torch.add, wrong))
-    if guard is not None:
-        guard.judge(total, judged)
-    if not skips and on_cpu(context.device):  # the figures lie in memory: nothing is waited for
-        _stop_if_bad(context)
-    skipped = skips and _skip(context, global_step, statistics)
-    if not skipped or scaler.is_enabled():
-        _update(context)
-    scaler.update()
-    optimizer.zero_grad(set_to_none=True)
-    if not skipped and context.averaged is not None:
-        context.averaged.update(global_step, context.steps_per_epoch, None if guard is None else guard.bad)
-    return total
-
-
-def _loss(context: TrainContext, ready: DeviceBatch, global_step: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss of one accumulated part, by its share of the step, and its images wrong at top 1, float32."""
-    config, classes = context.config, len(context.data.classes)
-    images, target = mix(*ready, classes, config.augment, config.seed, global_step)
-    with context.precision.autocast():
-        outputs = context.network(images)
-    loss = training_loss(outputs, target, config, context.model)
-    return loss if config.accumulate == 1 else loss / config.accumulate, wrong_answers(outputs, target)
-
-
-def _update(context: TrainContext) -> None:
-    """Change the weights by their gradients; on an accelerator without effect once a step was not finite."""
-    optimizer, scaler, radius = context.optimizer, context.scaler, context.config.filter_radius
-
-    def step() -> None:
-        scaler.step(optimizer)
-        if radius is not None:
-            limit_filters(context.model, radius)
-
-    if context.guard is None or scaler.is_enabled():  # which holds back an update by itself
-        step()
-    else:
-        context.guard.update(optimizer, step, more=radius is not None)
-
-
-def _skip(context: TrainContext, global_step: int, statistics: list[torch.Tensor]) -> bool:
-    """Whether the step was not finite and is to have no effect: `statistics` are the network's buffers before it."""
-    watch = context.monitor
-    bad = watch.ask()
-    if bad is None:
-        watch.skipped = 0
-        return False
-    for buffer, kept in zip(context.model.buffers(), statistics, strict=True):
-        buffer.copy_(kept)
-    sentence = _record(context, bad)
-    watch.start_again()
-    watch.skipped += 1
-    if watch.skipped == monitor.IN_A_ROW:
-        raise monitor.stop(f"{sentence}; it is the last of {monitor.IN_A_ROW} such steps in a row")
-    _warn(context, f"warning: {sentence}; it was skipped")
-    return True
-
-
 def _ask_monitor(context: TrainContext, state: TrainState, steps_done: int) -> None:
     """Count the steps so far in `state`; raise UserError if one of their steps was not finite; warn if the network
     does not learn. Before every save."""
-    _stop_if_bad(context)
+    stop_if_bad(context)
     steps = context.monitor.take()
     for loss, wrong in steps:  # one by one, so that the sum does not depend on when it is asked
         state.loss_sum += loss
@@ -234,7 +136,7 @@ def _ask_monitor(context: TrainContext, state: TrainState, steps_done: int) -> N
     state.counted += len(steps)
     if steps_done == monitor.STUCK_AFTER and steps:
         mean_loss = sum(step.loss for step in steps) / len(steps)
-        _warn(context, monitor.stuck(mean_loss, len(context.data.classes), _heads(context)))
+        context.warn(monitor.stuck(mean_loss, len(context.data.classes), _heads(context)))
 
 
 def _heads(context: TrainContext) -> float:
@@ -250,76 +152,10 @@ def _getting_worse(context: TrainContext, mean_loss: float, lowest: float | None
     return monitor.diverging(mean_loss, lowest)
 
 
-def _stop_if_bad(context: TrainContext) -> None:
-    """Raise UserError if a step so far was not finite."""
-    if (bad := context.monitor.ask()) is not None:
-        raise monitor.stop(_record(context, bad))
-
-
-def _record(context: TrainContext, bad: monitor.BadStep) -> str:
-    seen = monitor.images_of(bad.step, sample_order(context.config, context.data.images))
-    return monitor.record_nonfinite(context.folder if context.process.leads else None, bad, seen)
-
-
-def _warn(context: TrainContext, sentence: str | None) -> None:
-    if sentence is not None and context.log is not None:
-        context.log.say(sentence)
-
-
 def _average_buffers(context: TrainContext) -> None:
     for model in (context.model, *([context.averaged.module] if context.averaged is not None else [])):
         moving = [buffer for name, buffer in model.named_buffers() if not context.frozen.holds(name)]
         average_buffers(moving, context.process)
-
-
-def _evaluate(context: TrainContext, state: TrainState) -> dict[str, float]:
-    """Errors on the validation images, also noted in `state`. The raw weights alone decide on best and plateau,
-    on the images held out if there are any.
-
-    Raises UserError for a loss that is not finite."""
-    begun = time.perf_counter()
-    renew_statistics(context, state)
-    with context.preemption.waiting(), context.preemption.together():
-        (counts, loss), *others = evaluate(
-            context.evaluated,
-            context.data.validation,
-            context.normalise,
-            context.precision,
-            context.process,
-            context.preemption.check,
-        )
-        held = _held_out(context)
-    losses = [loss, *(loss for _, loss in others), *(loss for _, loss in held)]
-    if not all(map(math.isfinite, losses)):
-        raise monitor.stop_after_evaluation(state.epoch + 1, losses)
-    figures = {"val_loss": loss, **_errors("", counts), "n": counts.n}
-    for averaged, loss in others:
-        state.averaged_counts = (averaged.wrong1, averaged.wrong5, averaged.n)
-        figures |= {"averaged_val_loss": loss, **_errors("averaged_", averaged)}
-    seconds = time.perf_counter() - begun
-    state.evaluation_seconds += seconds
-    state.counts = (counts.wrong1, counts.wrong5, counts.n)
-    choosing = counts
-    for choosing, loss in held:
-        state.holdout_counts = (choosing.wrong1, choosing.wrong5, choosing.n)
-        figures |= {"holdout_loss": loss, **_errors("holdout_", choosing), "holdout_n": choosing.n}
-    state.errors.append(choosing.top1_error)
-    if state.best_top1_error is None or choosing.top1_error < state.best_top1_error:
-        state.best_top1_error, state.best_epoch = choosing.top1_error, state.epoch + 1
-    return figures | {"evaluation_seconds": seconds}
-
-
-def _errors(of: str, counts: Counts) -> dict[str, float]:
-    """The figures of an epoch that `counts` are, by names that begin with `of`."""
-    return {f"{of}top1_error": counts.top1_error, f"{of}top5_error": counts.top5_error}
-
-
-def _held_out(context: TrainContext) -> list[tuple[Counts, float]]:
-    """Counts and loss of the weights on the images that were held out; [] without any."""
-    batches, process = context.data.holdout, context.process
-    if batches is None:
-        return []
-    return evaluate([context.model], batches, context.normalise, context.precision, process, context.preemption.check)
 
 
 def _names(context: TrainContext, state: TrainState) -> tuple[str, ...]:
@@ -345,10 +181,3 @@ def _save_last(context: TrainContext, state: TrainState) -> None:
     """Save between two steps, or from the midst of one that was given up."""
     _ask_monitor(context, state, context.step_at(state.epoch, state.step))
     _save(context, state)
-
-
-def _seed(context: TrainContext, *place: int) -> None:
-    """Make dropout a function of (seed, step, part, process) too: no generator has to be saved."""
-    numbers = context.config.seed, *place, context.process.rank
-    seed = int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8], "big") >> 1
-    seed_device(context.device, seed)

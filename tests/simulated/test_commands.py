@@ -20,7 +20,7 @@ from cnnbench.analysis.bench import timing
 from cnnbench.analysis.bench import training as bench_training
 from cnnbench.runtime.backends import BACKENDS
 from cnnbench.runtime.errors import TO_BE_CONTINUED
-from cnnbench.training import loop
+from cnnbench.training import train_step
 from tests.conftest import Run
 from tests.simulated.device import SimulatedDevice
 
@@ -68,14 +68,14 @@ def _same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
 def test_train_and_resume(words: Words, done: Callable[..., str], accelerator: SimulatedDevice, tmp_path: Path) -> None:
     """Stopped in the midst of the second epoch and continued, it ends in the bits of the CPU's run."""
     done("train", *SHORT, *words, "device=cpu", "run=cpu")
-    calls, set_rate = itertools.count(1), loop.set_rate
+    calls, set_rate = itertools.count(1), train_step.set_rate
 
     def stopping(*given: Any) -> None:
         if next(calls) == 5:
             os.kill(os.getpid(), signal.SIGTERM)
         set_rate(*given)
 
-    with mock.patch.object(loop, "set_rate", stopping):
+    with mock.patch.object(train_step, "set_rate", stopping):
         done("train", *SHORT, *words, "run=sim", status=TO_BE_CONTINUED)
     out = done("train", *SHORT, *words, "run=sim")
     assert "simulated accelerator per process, float32" in out
@@ -133,7 +133,7 @@ def test_an_operation_without_a_deterministic_kernel_is_named(
     """As torch says it of AlexNet's normalisation on a GPU; cuBLAS is told to be deterministic before it is used."""
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     said = "avg_pool3d_backward_cuda does not have a deterministic implementation, but you set ..."
-    with mock.patch.object(loop, "_loss", side_effect=RuntimeError(said)):
+    with mock.patch.object(train_step, "_loss", side_effect=RuntimeError(said)):
         lost = command("train", *SHORT, f"data={small_data}", "run=one", "deterministic=true")
     assert lost.returncode == 2
     assert "lenet needs avg_pool3d_backward_cuda, of which torch has no deterministic form on sim" in lost.stderr

@@ -27,7 +27,7 @@ from cnnbench.data.loading.normalise import Normalise
 from cnnbench.runtime.backends import BACKENDS
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.precision import choose_precision
-from cnnbench.training import loop, monitor
+from cnnbench.training import loop, monitor, train_step
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import TrainData
 from cnnbench.training.state import TrainState
@@ -79,13 +79,13 @@ def _same(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
 
 def _bad_loss(at: int, bad: float) -> Any:
     """The loop's loss, of which step `at` is `bad`."""
-    real = loop._loss
+    real = train_step._loss
 
     def loss(context: TrainContext, ready: Any, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         value, wrong = real(context, ready, step)
         return (value * bad if step == at else value), wrong
 
-    return mock.patch.object(loop, "_loss", loss)
+    return mock.patch.object(train_step, "_loss", loss)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,16 +99,16 @@ def test_a_step_that_is_not_finite_and_those_after_it_have_no_effect(
     ready = DevicePrefetcher(_batches(), one.normalise)
     for step in range(3):
         before = _kept(one)
-        loop.train_step(one, ready, step, 0.1)
+        train_step.train_step(one, ready, step, 0.1)
         assert not _same(before, _kept(one))
     before, waited = _kept(one), accelerator.waits["value"]
     with _bad_loss(3, math.nan):
         for step in range(3, 6):
-            loop.train_step(one, ready, step, 0.1)
+            train_step.train_step(one, ready, step, 0.1)
     assert accelerator.waits["value"] == waited
     assert _same(before, _kept(one))
     with pytest.raises(UserError, match="step 3 was not finite: loss nan"):
-        loop._stop_if_bad(one)
+        train_step.stop_if_bad(one)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -117,7 +117,7 @@ def test_without_the_guard_the_weights_would_be_lost(kind: str, accelerator: Sim
     one.guard = None
     ready = DevicePrefetcher(_batches(), one.normalise)
     with _bad_loss(0, math.inf):
-        loop.train_step(one, ready, 0, 0.1)
+        train_step.train_step(one, ready, 0, 0.1)
     assert not all(torch.isfinite(weight).all() for weight in one.model.parameters())
 
 
@@ -126,7 +126,7 @@ def test_the_first_step_of_all_can_be_held_back(kind: str, accelerator: Simulate
     one = _context(kind)
     before = [tensor.cpu() for tensor in one.model.state_dict().values()]
     with _bad_loss(0, math.inf):
-        loop.train_step(one, DevicePrefetcher(_batches(), one.normalise), 0, 0.1)
+        train_step.train_step(one, DevicePrefetcher(_batches(), one.normalise), 0, 0.1)
     assert _same(before, [tensor.cpu() for tensor in one.model.state_dict().values()])
     assert all(torch.isfinite(tensor).all() for tensor in _kept(one))
 
@@ -135,10 +135,10 @@ def test_images_that_are_not_finite_leave_the_statistics_as_they_were(accelerato
     """The forward pass has changed them before anything is known."""
     one = _context()
     ready = DevicePrefetcher(_batches(), one.normalise)
-    loop.train_step(one, ready, 0, 0.1)
+    train_step.train_step(one, ready, 0, 0.1)
     before = _kept(one)
     images, labels = next(ready)
-    loop.train_step(one, iter([(images * math.nan, labels)]), 1, 0.1)
+    train_step.train_step(one, iter([(images * math.nan, labels)]), 1, 0.1)
     assert _same(before, _kept(one))
 
 
@@ -146,11 +146,11 @@ def test_with_a_scaler_a_loss_that_is_not_finite_holds_back_all_later_steps(acce
     one = _context(precision="fp16")
     ready = DevicePrefetcher(_batches(), one.normalise)
     for step in range(30):  # until the scale fits
-        loop.train_step(one, ready, step, 0.1)
+        train_step.train_step(one, ready, step, 0.1)
     before = _kept(one)
     with _bad_loss(30, math.nan):
-        loop.train_step(one, ready, 30, 0.1)
-        loop.train_step(one, ready, 31, 0.1)
+        train_step.train_step(one, ready, 30, 0.1)
+        train_step.train_step(one, ready, 31, 0.1)
     assert _same(before, _kept(one))
 
 
@@ -160,11 +160,11 @@ def test_no_step_of_the_loop_waits_for_a_value(accelerator: SimulatedDevice) -> 
     one = _context()
     one.data.training.supplied = lambda: 1.0
     ready = DevicePrefetcher(_batches(), one.normalise)
-    loop.train_step(one, ready, 0, 0.1)
+    train_step.train_step(one, ready, 0, 0.1)
     accelerator.waits.clear()
     accelerator.where.clear()
     for step in range(1, 41):
-        loop.train_step(one, ready, step, 0.1)
+        train_step.train_step(one, ready, step, 0.1)
     assert not accelerator.where
     assert accelerator.waits == {"event": 2 * 40 - 1}, "in the first of them nothing was launched before"
 

@@ -17,8 +17,8 @@ from sockets import listening as sockets
 
 from cnnbench.runtime.distributed import Process
 from cnnbench.runtime.errors import Stopped
-from cnnbench.training import loop
 from cnnbench.training import preemption as module
+from cnnbench.training import train_step
 from cnnbench.training.preemption import SIGNALS, listening
 
 SMALL = ("recipe=quick", "batch=12", "data.workers=1", "log_every=0")
@@ -134,13 +134,13 @@ def test_a_step_that_is_not_finite_stops_the_run_or_is_skipped(command, tmp_path
 
 
 def test_a_single_step_that_is_not_finite_is_skipped(command, tmp_path, small_data, monkeypatch):
-    real = loop._loss
+    real = train_step._loss
 
     def bad_once(*arguments):
         loss, mistaken = real(*arguments)
         return loss * (math.nan if arguments[-1] == 2 else 1), mistaken
 
-    monkeypatch.setattr(loop, "_loss", bad_once)
+    monkeypatch.setattr(train_step, "_loss", bad_once)
     done = command("train", f"data={small_data}", *SMALL, "epochs=1", "run=one", "on_nonfinite=skip")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("it was skipped") == 1

@@ -25,7 +25,7 @@ from cnnbench.data.loading.sampler import SampleKey
 from cnnbench.runs import checkpoint
 from cnnbench.runs.results import CLOCK
 from cnnbench.runtime.errors import Stopped
-from cnnbench.training import loop
+from cnnbench.training import loop, validation
 from cnnbench.training.context import build_context
 from cnnbench.training.data import TrainData
 from cnnbench.training.loop import train_epochs
@@ -217,7 +217,8 @@ def test_a_run_that_is_stopped_while_statistics_are_computed_begins_them_again(t
 def test_elapsed_time_is_that_of_training_evaluation_and_saving(tmp_path, monkeypatch):
     """Curves over time are drawn by it. The clock here goes on by a second each time that it is read."""
     clock = itertools.count()
-    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    for module in (loop, validation):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     config = TrainConfig(
         recipe="x",
         epochs=4,

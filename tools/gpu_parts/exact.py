@@ -29,7 +29,7 @@ from cnnbench.runtime.devices import choose_device, device_of, only_deterministi
 from cnnbench.runtime.distributed import Agreement, Process
 from cnnbench.runtime.errors import TO_BE_CONTINUED
 from cnnbench.runtime.launcher import launch
-from cnnbench.training import loop
+from cnnbench.training import train_step
 from cnnbench.training.data import open_loaders, rest_of_run
 from cnnbench.training.splits import read_splits
 from cnnbench.training.state import TrainState
@@ -60,14 +60,14 @@ def _resumed(job: Job, words: tuple[str, ...]) -> dict[str, Any]:
     if job.sizes.device == "cpu":  # a rehearsal
         common += ["data.train_fraction=0.02", "batch=20", "data.workers=0", "max_eval_images=100", "eval_batch=50"]
     _train([*common, f"run={folders[0]}"])
-    calls, set_rate = itertools.count(1), loop.set_rate
+    calls, set_rate = itertools.count(1), train_step.set_rate
 
     def stopping(*given: Any) -> None:
         if next(calls) == STOPPED_AT:
             os.kill(os.getpid(), signal.SIGTERM)
         set_rate(*given)
 
-    with mock.patch.object(loop, "set_rate", stopping):
+    with mock.patch.object(train_step, "set_rate", stopping):
         _train([*common, f"run={folders[1]}"], TO_BE_CONTINUED)
     _train([*common, f"run={folders[1]}"])
     whole, stopped = (tensors(checkpoint.load(folder / "checkpoints/last.pt")) for folder in folders)

@@ -25,8 +25,8 @@ from cnnbench.runtime.devices import choose_device, device_of
 from cnnbench.runtime.distributed import Process
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import without_loaders
-from cnnbench.training.loop import train_step
 from cnnbench.training.process import build_model
+from cnnbench.training.train_step import train_step
 from gpu_parts.job import Job
 
 IMAGES, CLASSES, RATE = 32, 10, 0.001

@@ -31,8 +31,8 @@ from cnnbench.runtime.precision import Precision
 from cnnbench.training.context import TrainContext, build_context
 from cnnbench.training.data import without_loaders
 from cnnbench.training.explained import explained
-from cnnbench.training.loop import train_step
 from cnnbench.training.monitor import BadStep, NonFiniteMonitor
+from cnnbench.training.train_step import train_step
 
 GRAIN = 512  # bytes: CUDA's caching allocator hands out multiples of it
 

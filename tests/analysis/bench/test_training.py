@@ -13,7 +13,7 @@ from cnnbench.analysis.bench.training import BARE, LOADER, NETWORK, OURS, WHOLE,
 from cnnbench.cli.commands import COMMANDS
 from cnnbench.cli.run import run
 from cnnbench.config.bench import BenchConfig
-from cnnbench.training import loop
+from cnnbench.training import train_step
 
 pytestmark = pytest.mark.slow
 
@@ -46,9 +46,9 @@ def test_the_loops_take_turns_and_leave_no_gradients_to_each_other(monkeypatch, 
         left.extend(parameter.grad for parameter in words[0].model.parameters())
         return loop_loss(*words)
 
-    bench_loop, loop_loss = bench_train.bare_loop, loop._loss
+    bench_loop, loop_loss = bench_train.bare_loop, train_step._loss
     monkeypatch.setattr(bench_train, "bare_loop", bare)
-    monkeypatch.setattr(loop, "_loss", loss)
+    monkeypatch.setattr(train_step, "_loss", loss)
     config = BenchConfig(arch=composed("arch=lenet").arch, device="cpu", batch=2, rounds=2)
     measured = bench_train.measure_loops(config)
     assert events == ["bare 2", "bare 2", *["ours", "bare 1"] * 10 * 3]  # warm-up; a round that does not count, and two

@@ -16,8 +16,8 @@ from cnnbench.data.loading.loader import Batch
 from cnnbench.runtime.distributed import Process
 from cnnbench.training.context import build_context
 from cnnbench.training.data import TrainData
-from cnnbench.training.loop import train_step
 from cnnbench.training.process import build_model
+from cnnbench.training.train_step import train_step
 from tests.support.composing import composed
 
 CLASSES, CLOSE = 10, 0.15

@@ -141,9 +141,7 @@ def test_a_last_batch_may_be_smaller_and_no_batch_is_fine(small_data):
 def test_images_that_no_memory_holds_are_refused(small_data, size):
     split = read_split(DataConfig(path=str(small_data)), "val")
     images = ImageMaker(split, EvaluationTransform(ARCH, size), 3, "auto")
-    with pytest.raises(
-        UserError, match=rf"images of {size} pixels at batch=8 need [\d,.]+ [GT]B of memory for 5"
-    ):
+    with pytest.raises(UserError, match=rf"images of {size} pixels at batch=8 need [\d,.]+ [GT]B of memory for 5"):
         Loader(images, [], workers=0).start(8)
 
 
