@@ -18,7 +18,7 @@ from cnnbench.data.layouts.shard_cache import cached
 from cnnbench.data.sample import sample
 from cnnbench.data.sample.sample import sample_folder
 from cnnbench.data.storage import remote
-from cnnbench.runtime import cache
+from cnnbench.runtime import cache, measured
 from cnnbench.runtime.cache import own_cache_folder
 from cnnbench.runtime.errors import UserError
 
@@ -134,6 +134,20 @@ def test_headers_of_shards_that_others_can_have_written_are_read_anew(own, monke
     file.write_text(file.read_text().replace("a label", "another"))
     assert cached("http://host/a.tar", look) == [["a label"]], "its seal does not fit"
     assert len(read) == 3
+
+
+@taken
+def test_what_others_can_have_measured_is_measured_again(own, how):
+    def kept() -> Path:
+        measured.kept("times.json", "a network", {"seconds": 1.0})
+        assert measured.known("times.json") == {"a network": {"seconds": 1.0}}
+        return own / "times.json"
+
+    TAKEN[how](kept())
+    assert measured.known("times.json") == {}
+    shutil.rmtree(own)
+    TAKEN[how](kept().parent)
+    assert measured.known("times.json") == {}
 
 
 @taken
