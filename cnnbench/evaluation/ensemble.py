@@ -38,10 +38,8 @@ class EnsembleMember:
 
     @property
     def data(self) -> str:
-        """The data set of its images."""
-        path = self.settings.data.path
-        assert path is not None  # check_eval requires it, or check_train did of the run
-        return path
+        """The data set of its images. UserError where a run's config.yaml was made to name none."""
+        return self.settings.data.given_path
 
     @property
     def scales(self) -> list[int]:

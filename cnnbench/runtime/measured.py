@@ -11,8 +11,8 @@ from cnnbench.runtime.files import read_json, write_json
 
 
 def known(file: str) -> dict[str, Any]:
-    """What was measured before on machines that share this cache folder, by the name of what it depends on; nothing that
-    others could have written."""
+    """What was measured before on machines that share this cache folder, by the name of what it depends on; nothing
+    that others could have written."""
     try:
         path = cache_folder() / file
         found = read_json(path) if is_own(path) and is_own(path.parent) else None

@@ -84,12 +84,14 @@ def after_loss(folder: Path, loss: Lost, step: int) -> Stopped:
 
 
 def _for_the_user(error: BaseException, folder: Path) -> BaseException:
-    """`error`, or a UserError in its place where the system denies memory or threads, a disk cannot be written, or what
-    lies in the run's folder is in the way, as a folder with the name of a file."""
+    """`error`, or a UserError in its place where the system denies memory or threads, a disk cannot be written, the
+    run's folder has gone, or what lies in it is in the way, as a folder with the name of a file."""
     if (denied := denial(error)) is not None:
         return UserError(denied)
     if not isinstance(error, OSError):
         return error
+    if not folder.is_dir():
+        return UserError(f"{folder} is no longer there: it was removed or renamed while it was being trained")
     names = [name for name in (error.filename2, error.filename) if isinstance(name, str | os.PathLike)]
     name = str(names[0]) if names else str(folder)
     within = Path(name).absolute().is_relative_to(folder.absolute())

@@ -27,6 +27,16 @@ def test_as_many_processes_as_are_chosen_and_none_more_for_one(processes, starte
     assert alone == ([Process()] if processes == 1 else [])
 
 
+def test_a_run_whose_config_names_no_data_is_one_sentence(command, small_data, tmp_path):
+    words = ("arch=lenet", "recipe=quick", "epochs=1", "batch=4", "data.workers=0", "logger=[]", "device=cpu")
+    assert command("train", *words, f"data={small_data}", "run=one").returncode == 0
+    config = tmp_path / "runs/one/config.yaml"
+    config.write_text(config.read_text().replace(f"path: {small_data}", "path: null"))
+    done = command("eval", "run=one", "device=cpu", "data.workers=0")
+    assert done.stderr == "cnnbench: data is missing: give data=PATH, or data=sample for the bundled images\n"
+    assert command("eval", "run=one", f"data={small_data}", "device=cpu", "data.workers=0").returncode == 0
+
+
 def test_every_name_that_a_file_may_have_is_in_the_predictions(command, small_data, tmp_path):
     names = (b"caf\xe9.png", b"a,b.png", b"a\nb.png", b'"a".png', b" a .png", "\u0061\u0301.png".encode())
     photo = next((small_data / "val/bag").iterdir())

@@ -76,6 +76,19 @@ def test_what_is_in_the_way_in_a_runs_folder_is_one_sentence(tmp_path):
         write_json(tmp_path.parent / "nowhere" / "x.json", {})
 
 
+def test_a_run_whose_folder_has_gone_is_one_sentence(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+
+    def write_after_a_rename() -> None:
+        folder.rename(tmp_path / "another")
+        write_json(folder / "metrics.jsonl", {})
+
+    said = f"^{folder} is no longer there: it was removed or renamed while it was being trained$"
+    with pytest.raises(UserError, match=said), Status(folder, Process()):
+        write_after_a_rename()
+
+
 def test_only_the_leader_writes(tmp_path):
     with Status(tmp_path, Process(1, 2, 1)):
         pass
