@@ -13,6 +13,7 @@ from torch import nn
 from cnnbench.archs.activation_checkpointing import apply_memory
 from cnnbench.archs.from_config import build_network
 from cnnbench.archs.norms import batch_norms, with_ghost_batches
+from cnnbench.config.fields import value_of
 from cnnbench.config.image_size import input_size
 from cnnbench.config.train import TrainConfig
 from cnnbench.config.weights import chosen_weights
@@ -42,6 +43,8 @@ from cnnbench.training.snapshot import restore
 from cnnbench.training.splits import read_splits
 from cnnbench.training.state import TrainState
 from cnnbench.training.status import Status
+
+SHAPED_BY = ("arch.name", "arch.options", "optimizer.kind", "average.kind")  # what the state of a run is made for
 
 
 def train_process(folder: Path, process: Process, device_name: str) -> float:
@@ -133,10 +136,23 @@ def _continue(context: TrainContext) -> TrainState:
     if path is None:
         return TrainState()
     content = checkpoint.load(path)
+    check_own(path, content, context.config)
     check_data(context.folder, content, context.data)
     state = restore(context, content)
     context.checkpointer.saved = state.epoch, context.step_at(state.epoch, state.step)
     return state
+
+
+def check_own(path: Path, content: dict[str, Any], config: TrainConfig) -> None:
+    """Raise UserError if the checkpoint at `path` is of another network, optimiser or average: of another run, then."""
+    for name in SHAPED_BY:
+        group, _, key = name.partition(".")
+        before, now = content["config"][group][key], value_of(config, name)
+        if before != now:
+            raise UserError(
+                f"{path} is of a run with {name}={before}, and this one has {now}: put its own checkpoint back, or "
+                "give another run=NAME"
+            )
 
 
 def check_data(folder: Path, before: dict[str, Any], now: TrainData) -> None:

@@ -117,6 +117,21 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(command, tmp_path, small
     assert metrics(tmp_path / "runs/killed") == metrics(tmp_path / "runs/whole")
 
 
+@pytest.mark.parametrize(
+    ("word", "said"), [("arch=resnet20", "arch.name=resnet20.* has lenet"), ("optimizer=adamw", "kind=adamw.* has sgd")]
+)
+def test_a_checkpoint_of_another_run_is_not_continued(command, tmp_path, small_data, word, said):
+    words = ("arch=lenet", f"data={small_data}", *SMALL, "epochs=1")
+    assert command("train", *words, "run=own").returncode == 0
+    assert command("train", *words, word, "run=other").returncode == 0
+    (tmp_path / "runs/own/result.json").unlink()
+    (tmp_path / "runs/other/checkpoints/last.pt").rename(tmp_path / "runs/own/checkpoints/last.pt")
+    done = command("train", *words, "run=own")
+    assert done.returncode == 2
+    assert re.search(f"last.pt is of a run with .*{said}.*: put its own checkpoint back", done.stderr)
+    assert "Traceback" not in done.stderr
+
+
 def test_a_run_does_not_continue_on_other_data(command, tmp_path, small_data):
     import shutil
 
