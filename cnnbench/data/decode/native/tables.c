@@ -82,11 +82,13 @@ static struct passed read_entry(uint32_t entry, unsigned end) {
 /* Several codes at a look-up, from the table of single ones. A code has to lie within the bits that are looked up, but not
    what stands for its value. */
 void make_pairs(struct huffman *huffman) {
+  struct passed single[1 << PAIR_BITS];
+  for (unsigned i = 0; i < 1 << PAIR_BITS; i++)
+    single[i] = read_entry(huffman->table[i << (AC_BITS - PAIR_BITS)], huffman->table[1 << AC_BITS]);
   for (unsigned i = 0; i < 1 << PAIR_BITS; i++) {
     unsigned bits = 0, steps = 0;
     for (int codes = 0; codes < CODES_AT_ONCE && bits < PAIR_BITS; codes++) {
-      unsigned at = i << (AC_BITS - PAIR_BITS + bits) & ((1 << AC_BITS) - 1);
-      struct passed next = read_entry(huffman->table[at], huffman->table[1 << AC_BITS]);
+      struct passed next = single[i << bits & ((1 << PAIR_BITS) - 1)];
       unsigned most = bits + next.code + next.value;
       if (next.code + next.end == 0 || bits + next.code > PAIR_BITS || most > MOST_PASSED) break;
       bits = most;
