@@ -39,6 +39,8 @@ class Table:
     records: Sequence[dict[str, Any]] = ()
 
     def __post_init__(self) -> None:
+        if len({" ".join(name.split()) for name in self.columns}) < len(self.columns):
+            raise ValueError(f"table '{self.title}': two columns have one name, but for blanks: {list(self.columns)}")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"table '{self.title}': {len(self.columns)} columns, but a row of {len(row)}: {row}")

@@ -68,3 +68,9 @@ def test_a_row_of_another_length_is_refused():
 def test_an_unknown_form_is_refused():
     with pytest.raises(ValueError, match="no table form 'html': choose one of table, markdown, csv, json"):
         render(TABLE, "html")
+
+
+def test_columns_that_differ_by_blanks_alone_are_refused():
+    """Markdown and HTML show them as one, and lose a cell."""
+    with pytest.raises(ValueError, match="two columns have one name"):
+        Table("t", {"from": "", "from ": ""}, [(1, 2)])

@@ -33,7 +33,7 @@ def by_layer() -> list[Table]:
     ]
     columns = {
         **{"layer": "", "trained on clothes": ".2f", "from": ".2f", "to": ".2f"},
-        **{"drawn weights": ".2f", "from ": ".2f", "to ": ".2f"},
+        **{"drawn weights": ".2f", "its from": ".2f", "its to": ".2f"},
     }
     notes = [
         "lecture: FC7 features generalise well to other tasks (the slide of VGG)",
