@@ -145,8 +145,8 @@ STUDIES = {
         "cnnbench train ladder=residual_inception step=inception_resnet_v1 data=/imagenet",
         "Inception-v4 paper: of the two the residual one trains much faster, and is slightly worse in the end (Table "
         "2: 21.3 against 21.2 % top-1 error)",
-        "after 90 steps the residual one has 25 % validation error and the other 63 %: it trains much faster, for each of "
-        "three seeds. Which is better in the end takes more steps than these",
+        "after 90 steps the residual one has 25 % validation error and the other 63 %: it trains much faster, for each "
+        "of three seeds. Which is better in the end takes more steps than these",
     ),
     "feature_reuse": Study(
         "DenseNet's feature reuse",
