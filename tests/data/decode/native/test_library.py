@@ -104,7 +104,7 @@ def test_codes_that_photos_rarely_have(native, mode):
     """Noise, whose blocks have all places and the longest AC codes, and squares of blue and yellow, with the longest DC
     codes, in files long enough to be walked over from many places."""
     values = np.random.default_rng(0).integers(0, 2, (256, 264, 3), np.uint8) * 255
-    values[:, 128:] = np.where(np.indices((256, 136)).sum(0)[..., None] // 8 % 2, (0, 0, 255), (255, 255, 0))
+    values[:, 128:] = np.where((np.indices((256, 136)) // 8).sum(0)[..., None] % 2, (0, 0, 255), (255, 255, 0))
     content = encoded(Image.fromarray(values).convert(mode), quality=100, subsampling=0)
     expected = whole(content)
     made = entries_of(native, content, 8)
