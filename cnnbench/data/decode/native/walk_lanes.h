@@ -111,7 +111,7 @@ static void find_one(struct lanes *lanes, const struct common *common, int i, ui
     *prediction = _mm512_mask_add_epi32(*prediction, here, *prediction, same(value));
     lanes->state = _mm512_mask_set1_epi32(lanes->state, here, (int)(state & 15));
     lanes->place = _mm512_mask_set1_epi32(lanes->place, here, 0);
-  } else if (symbol < 0 || symbol == 0 || ((symbol & 15) == 0 && symbol >> 4 != 15)) ended = here;
+  } else if (symbol < 0 || ((symbol & 15) == 0 && symbol >> 4 != 15)) ended = here;
   else {
     drop(&lane, (unsigned)symbol & 15);
     place += (symbol >> 4) + 1;
