@@ -25,10 +25,8 @@ static const uint8_t *copy_codes(const uint8_t *codes, const uint8_t *end, uint8
     codes += 2;
     *to++ = 0xFF;
   }
-  for (; end - codes >= 2 && (*codes != 0xFF || !codes[1]); codes += 1 + (*codes == 0xFF)) *to++ = *codes;
-  if (end - codes == 1 && *codes != 0xFF) *to++ = *codes++;
   *out = to;
-  return codes;
+  return portable_kernels.copy_codes(codes, end, out);
 }
 
 static inline void clear_block(int16_t *block) {
@@ -42,21 +40,36 @@ typedef __m256i vector;
 #define ZERO _mm256_setzero_si256()
 #define OR _mm256_or_si256
 #define XOR _mm256_xor_si256
+#define LOAD(from) _mm256_loadu_si256((const void *)(from))
+#define STORE(to, v) _mm256_storeu_si256((void *)(to), v)
+#define ADD_PRODUCTS(sums, a, b) _mm256_add_epi32(sums, _mm256_madd_epi16(a, b))
 #include "dct.h"
 
-enum { PIXELS = 16 };
-#define WORDS(from) _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)(from)))
-
-/* Pixels 0 .. 3 and 8 .. 11, and the others. */
-INLINE void store_pixels(vector low, vector high, uint8_t *out) {
-  _mm256_storeu_si256((void *)out, _mm256_permute2x128_si256(low, high, 0x20));
-  _mm256_storeu_si256((void *)(out + 32), _mm256_permute2x128_si256(low, high, 0x31));
+/* Two vectors whose halves lie in turn. */
+INLINE void store_turned(vector low, vector high, uint8_t *out) {
+  STORE(out, _mm256_permute2x128_si256(low, high, 0x20));
+  STORE(out + 32, _mm256_permute2x128_si256(low, high, 0x31));
 }
 
 #include "colours.h"
 #include "rows.h"
 
-#define ADD_PRODUCTS(sums, a, b) _mm256_add_epi32(sums, _mm256_madd_epi16(a, b))
+INLINE __m256i two_rows(const void *first, const void *second) {
+  return _mm256_loadu2_m128i((const __m128i *)second, (const __m128i *)first);
+}
+
+enum { TOGETHER = 4, WINDOW = 16 };
+#define SELECT _mm256_shuffle_epi8
+
+INLINE vector windows(const uint8_t *row, const uint32_t *first) { return two_rows(row + first[0], row + first[1]); }
+
+INLINE void store_sums(vector a, vector b, uint8_t *to_a, uint8_t *to_b) {
+  vector words = _mm256_packs_epi32(a, b), bytes = _mm256_packus_epi16(words, words);
+  bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
+  _mm_storel_epi64((void *)to_a, _mm256_castsi256_si128(bytes));
+  _mm_storeh_pd((void *)to_b, _mm_castsi128_pd(_mm256_castsi256_si128(bytes)));
+}
+
 #include "resample.h"
 
 APART bool is_beyond(const struct blocks *blocks) {
@@ -95,26 +108,53 @@ static bool inverse_dct(const struct blocks *blocks) {
   return RARE(first || second) && is_beyond(blocks);
 }
 
-/* Reads up to 20 bytes behind the row. */
-static void from_rgb(const uint8_t *rgb, int count, uint8_t *out) {
-  const __m256i spread = _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1, 0, 1, 2, -1, 3, 4, 5, -1, 6,
-                                          7, 8, -1, 9, 10, 11, -1);
-  int i = 0;
-  for (; i + 10 <= count; i += 8) {
-    __m256i v = two_rows(rgb + 3 * i, rgb + 3 * i + 12);
-    _mm256_storeu_si256((void *)(out + 4 * i), _mm256_shuffle_epi8(v, spread));
-  }
-  for (; i < count; i++)
-    for (int c = 0; c < 3; c++) out[4 * i + c] = rgb[3 * i + c];
+/* 16 pixels of three bytes are three vectors: byte p of vector j is of channel (j + p) mod 3. So the bytes of one channel
+   have different places in all of them, and after one shuffle the channels fit between each other. Byte p of channel c is of
+   pixel 11 (p - c) mod 16, and pixel x is byte 3 x + c mod 16. */
+static const uint8_t pixel_of_byte[3][16] = {{0, 11, 6, 1, 12, 7, 2, 13, 8, 3, 14, 9, 4, 15, 10, 5},
+                                        {5, 0, 11, 6, 1, 12, 7, 2, 13, 8, 3, 14, 9, 4, 15, 10},
+                                        {10, 5, 0, 11, 6, 1, 12, 7, 2, 13, 8, 3, 14, 9, 4, 15}};
+static const uint8_t byte_of_pixel[3][16] = {{0, 3, 6, 9, 12, 15, 2, 5, 8, 11, 14, 1, 4, 7, 10, 13},
+                                          {1, 4, 7, 10, 13, 0, 3, 6, 9, 12, 15, 2, 5, 8, 11, 14},
+                                          {2, 5, 8, 11, 14, 1, 4, 7, 10, 13, 0, 3, 6, 9, 12, 15}};
+
+INLINE vector shuffled(vector v, const uint8_t places[16]) {
+  return _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)places)));
 }
 
-static void to_rgb(const uint8_t *rgbx, int count, uint8_t *out) {
-  const __m128i packed = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+/* Byte p of a, b or c, by p mod 3. */
+INLINE vector in_turn(vector a, vector b, vector c) {
+  const __m128i second = _mm_setr_epi8(0, -1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0);
+  const __m128i third = _mm_setr_epi8(0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0, 0, -1, 0);
+  return _mm256_blendv_epi8(_mm256_blendv_epi8(a, b, _mm256_broadcastsi128_si256(second)), c, _mm256_broadcastsi128_si256(third));
+}
+
+static void from_rgb(const uint8_t *rgb, int count, uint8_t *const out[3]) {
   int i = 0;
-  for (; i + 6 <= count; i += 4) /* 16 bytes are written for 12 */
-    _mm_storeu_si128((void *)(out + 3 * i), _mm_shuffle_epi8(_mm_loadu_si128((const void *)(rgbx + 4 * i)), packed));
+  for (; i + 32 <= count; i += 32) {
+    const uint8_t *from = rgb + 3 * i;
+    vector a = two_rows(from, from + 48), b = two_rows(from + 16, from + 64), c = two_rows(from + 32, from + 80);
+    STORE(out[0] + i, shuffled(in_turn(a, c, b), byte_of_pixel[0]));
+    STORE(out[1] + i, shuffled(in_turn(b, a, c), byte_of_pixel[1]));
+    STORE(out[2] + i, shuffled(in_turn(c, b, a), byte_of_pixel[2]));
+  }
   for (; i < count; i++)
-    for (int c = 0; c < 3; c++) out[3 * i + c] = rgbx[4 * i + c];
+    for (int c = 0; c < 3; c++) out[c][i] = rgb[3 * i + c];
+}
+
+static void to_rgb(const uint8_t *const in[3], int count, uint8_t *rgb) {
+  int i = 0;
+  for (; i + 32 <= count; i += 32) {
+    uint8_t *to = rgb + 3 * i;
+    vector red = shuffled(LOAD(in[0] + i), pixel_of_byte[0]), green = shuffled(LOAD(in[1] + i), pixel_of_byte[1]);
+    vector blue = shuffled(LOAD(in[2] + i), pixel_of_byte[2]);
+    vector a = in_turn(red, green, blue), b = in_turn(green, blue, red), c = in_turn(blue, red, green);
+    STORE(to, _mm256_permute2x128_si256(a, b, 0x20));
+    STORE(to + 32, _mm256_blend_epi32(c, a, 0xF0));
+    STORE(to + 64, _mm256_permute2x128_si256(b, c, 0x31));
+  }
+  for (; i < count; i++)
+    for (int c = 0; c < 3; c++) rgb[3 * i + c] = in[c][i];
 }
 
 #ifdef __clang__

@@ -5,10 +5,11 @@
 #include <immintrin.h>
 
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi,bmi2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,bmi,bmi2"))), \
+                             apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi,bmi2")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,bmi,bmi2")
 #endif
 
 #include "walk_lanes.h"
@@ -18,6 +19,9 @@ typedef __m512i vector;
 #define ZERO _mm512_setzero_si512()
 #define OR _mm512_or_si512
 #define XOR _mm512_xor_si512
+#define LOAD(from) _mm512_loadu_si512(from)
+#define STORE(to, v) _mm512_storeu_si512(to, v)
+#define ADD_PRODUCTS _mm512_dpwssd_epi32
 #include "dct.h"
 
 /* Rows 0 and 1 of four blocks in two vectors each, rows 2 and 3 behind them, -> a row of all of them in each vector. */
@@ -54,20 +58,28 @@ static bool inverse_dct(const struct blocks *blocks) {
   return beyond;
 }
 
-enum { PIXELS = 32 };
-#define WORDS(from) _mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)(from)))
-
-/* The first four of each eight pixels, and the others. */
-INLINE void store_pixels(vector low, vector high, uint8_t *out) {
+/* Two vectors whose quarters lie in turn. */
+INLINE void store_turned(vector low, vector high, uint8_t *out) {
   const vector first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-  _mm512_storeu_si512(out, _mm512_permutex2var_epi64(low, first, high));
-  _mm512_storeu_si512(out + 64, _mm512_permutex2var_epi64(low, second, high));
+  STORE(out, _mm512_permutex2var_epi64(low, first, high));
+  STORE(out + 64, _mm512_permutex2var_epi64(low, second, high));
 }
 
 #include "colours.h"
 #include "rows.h"
 
-#define ADD_PRODUCTS _mm256_dpwssd_epi32
+enum { TOGETHER = 16, WINDOW = 64 };
+#define SELECT(v, bytes) _mm512_maskz_permutexvar_epi8(0x5555555555555555, bytes, v)
+
+INLINE vector windows(const uint8_t *row, const uint32_t *first) { return LOAD(row + *first); }
+
+INLINE void store_sums(vector a, vector b, uint8_t *to_a, uint8_t *to_b) {
+  vector words = _mm512_packs_epi32(a, b), bytes = _mm512_packus_epi16(words, words);
+  bytes = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0), bytes);
+  _mm_storeu_si128((void *)to_a, _mm512_castsi512_si128(bytes));
+  _mm_storeu_si128((void *)to_b, _mm512_extracti32x4_epi32(bytes, 1));
+}
+
 #include "resample.h"
 
 #ifdef __clang__
@@ -76,11 +88,11 @@ INLINE void store_pixels(vector low, vector high, uint8_t *out) {
 #pragma GCC pop_options
 #endif
 
+#define HAS __builtin_cpu_supports
+
 bool use_avx512(struct kernels *kernels) {
-  if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl") ||
-      !__builtin_cpu_supports("avx512vnni"))
-    return false;
-  if (__builtin_cpu_supports("avx512bf16")) { /* those before it have slow gathers, since they were made safe ("Downfall") */
+  if (!HAS("avx512bw") || !HAS("avx512dq") || !HAS("avx512vl") || !HAS("avx512vnni") || !HAS("avx512vbmi")) return false;
+  if (HAS("avx512bf16")) { /* those before it have slow gathers, since they were made safe ("Downfall") */
     kernels->walks = MOST_WALKS;
     kernels->walk_all = walk_lanes;
   }

@@ -139,10 +139,11 @@ static enum result decode_area(struct decoder *decoder, const struct area *area,
     if (result) return result;
     if (fill_planes(area, &decoder->planes, &decoder->kernels, memory->bytes, row, rows)) return DAMAGED;
   }
+  repeat_edges(area);
   return DONE;
 }
 
-/* Where rows of RGBX come from: an area of a file, or pixels. */
+/* Where rows come from: an area of a file, or pixels. */
 struct source {
   struct area *area;
   const uint8_t *pixels;
@@ -151,45 +152,45 @@ struct source {
 };
 
 /* Row `y` of the source's rectangle; how many pixels stand before it. */
-static int source_row(const struct kernels *kernels, const struct source *source, int y, uint8_t *out) {
+static int source_row(const struct kernels *kernels, const struct source *source, int y, uint8_t *const out[3]) {
   if (source->area) return kernels->row(source->area, source->top + y, out);
   const uint8_t *from = source->pixels + (size_t)(source->top + y) * source->stride + source->left * source->channels;
   if (source->channels == 3) kernels->from_rgb(from, source->width, out);
-  else
-    for (int i = 0; i < source->width; i++) memset(out + 4 * i, from[i], 4);
+  else memcpy(out[0], from, (size_t)source->width);
   return 0;
 }
 
-static void only_first(const uint8_t *rgb, int count, uint8_t *out) {
-  for (int i = 0; i < count; i++) out[i] = rgb[3 * i];
+/* One row of each channel, `apart` bytes from each other. */
+static void rows_in(uint8_t *memory, size_t apart, int channels, uint8_t **rows) {
+  for (int c = 0; c < channels; c++) rows[c] = memory + (size_t)c * apart;
 }
 
 /* Both passes of the resize, the horizontal one while a row is still in the cache: -> uint8 (rows, columns, channels). */
 static enum result resize(struct decoder *decoder, const struct source *source, uint8_t *out) {
   const struct kernels *kernels = &decoder->kernels;
   const struct filter *across = &decoder->across, *down = &decoder->down;
-  size_t wide = 4 * ((size_t)source->width + (size_t)across->taps) + 4 * GUARD, bytes = 3 * (size_t)across->count;
-  size_t stride = bytes + ROW_SLACK;
-  if (!grow(&decoder->rows.bytes, &decoder->rows.room, 2 * wide)) return NO_MEMORY;
+  int channels = source->channels, count = across->count;
+  size_t wide = up_to((size_t)source->width + (size_t)across->taps, GUARD) + GUARD, apart = up_to((size_t)count, ROW_SLACK);
+  size_t stride = apart * (size_t)channels;
+  if (!grow(&decoder->rows.bytes, &decoder->rows.room, 6 * wide + stride)) return NO_MEMORY;
   if (!grow(&decoder->between.bytes, &decoder->between.room, ((size_t)down->inputs + 3) * stride)) return NO_MEMORY;
-  uint8_t *row[2] = {decoder->rows.bytes, (uint8_t *)decoder->rows.bytes + wide}, *between = decoder->between.bytes;
+  uint8_t *row[6], *to[6], *between = decoder->between.bytes;
+  rows_in(decoder->rows.bytes, wide, 2 * channels, row);
   for (int y = 0; y < down->inputs; y += 2) {
-    const uint8_t *in[2];
+    const uint8_t *in[6];
     for (int i = 0; i < 2; i++) {
-      int before = source_row(kernels, source, y + i < down->inputs ? y + i : y, row[i]);
-      in[i] = row[i] + 4 * before;
+      int before = source_row(kernels, source, y + i < down->inputs ? y + i : y, row + i * channels);
+      for (int c = 0; c < channels; c++) in[i * channels + c] = row[i * channels + c] + before;
     }
-    uint8_t *to[2] = {between + (size_t)y * stride, between + (size_t)(y + 1) * stride};
-    kernels->horizontal(across, in, to);
+    rows_in(between + (size_t)y * stride, apart, 2 * channels, to);
+    kernels->horizontal(across, 2 * channels, in, to);
   }
-  uint8_t *whole = row[0]; /* with room behind it */
-  bool grey = source->channels == 1;
-  for (int y = 0; y < down->count; y++) {
-    bool direct = !grey && y + 1 < down->count && bytes >= ROW_SLACK; /* what is written too much the next row repairs */
-    uint8_t *to = out + (size_t)y * (grey ? (size_t)across->count : bytes);
-    kernels->vertical(down, y, between, stride, (int)bytes, direct ? to : whole);
-    if (grey) only_first(whole, across->count, to);
-    else if (!direct) memcpy(to, whole, bytes);
+  uint8_t *done[3];
+  rows_in((uint8_t *)decoder->rows.bytes + 6 * wide, apart, channels, done);
+  for (int y = 0; y < down->count; y++, out += count * channels) {
+    kernels->vertical(down, y, between, stride, (int)stride, done[0]);
+    if (channels == 3) kernels->to_rgb((const uint8_t *const *)done, count, out);
+    else memcpy(out, done[0], (size_t)count);
   }
   return DONE;
 }
@@ -235,20 +236,19 @@ int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t leng
   if (!lies_within(left, top, width, height, &decoder->frame)) return NOT_TAKEN;
   struct area area;
   struct index index = index_of(entries);
-  size_t wide = 4 * (size_t)width + 4 * GUARD;
+  size_t wide = up_to((size_t)width, GUARD) + GUARD;
   if (!make_area(&area, &decoder->planes, &decoder->frame, left, top, width, height)) return NO_MEMORY;
-  if (!grow(&decoder->rows.bytes, &decoder->rows.room, wide)) return NO_MEMORY;
+  if (!grow(&decoder->rows.bytes, &decoder->rows.room, 3 * wide)) return NO_MEMORY;
   result = decode_area(decoder, &area, &index);
   if (result) return result;
-  uint8_t *row = decoder->rows.bytes;
-  for (int y = 0; y < height; y++) {
-    const uint8_t *from = row + 4 * decoder->kernels.row(&area, top + y, row);
-    if (decoder->frame.components == 3) {
-      decoder->kernels.to_rgb(from, width, out);
-      out += 3 * (size_t)width;
-    } else {
-      for (int x = 0; x < width; x++) *out++ = from[4 * x];
-    }
+  uint8_t *row[3];
+  rows_in(decoder->rows.bytes, wide, 3, row);
+  size_t bytes = (size_t)width * (size_t)decoder->frame.components;
+  for (int y = 0; y < height; y++, out += bytes) {
+    int before = decoder->kernels.row(&area, top + y, row);
+    const uint8_t *from[3] = {row[0] + before, row[1] + before, row[2] + before};
+    if (decoder->frame.components == 3) decoder->kernels.to_rgb(from, width, out);
+    else memcpy(out, from[0], bytes);
   }
   return DONE;
 }

@@ -1,10 +1,13 @@
 /* The inverse DCT of one block in each 128 bits of a vector, the same for vectors of any length: `vector` is their type,
-   V(name) what an operation on them is called, ZERO one of zeros. Included by avx2.c and avx512.c. */
+   V(name) what an operation on them is called, ZERO one of zeros, ADD_PRODUCTS(sums, a, b), of 32 bits each, a sum and the
+   products of two pairs of 16. Included by avx2.c and avx512.c. */
 #include "jpeg.h"
 
 /* Two 16-bit numbers in turn. */
 #define PAIR(a, b) V(set1_epi32)((int)((uint32_t)(uint16_t)(int16_t)(b) << 16 | (uint16_t)(int16_t)(a)))
 
+INLINE vector low8(vector a, vector b) { return V(unpacklo_epi8)(a, b); }
+INLINE vector high8(vector a, vector b) { return V(unpackhi_epi8)(a, b); }
 INLINE vector low16(vector a, vector b) { return V(unpacklo_epi16)(a, b); }
 INLINE vector high16(vector a, vector b) { return V(unpackhi_epi16)(a, b); }
 
@@ -15,15 +18,12 @@ struct half {
 
 INLINE struct half half_of_axis(vector v04, vector v04_less, vector v26, vector v71, vector v53, vector z, int shift) {
   const vector round = V(set1_epi32)(1 << (shift - 1));
-  vector e0 = V(add_epi32)(V(srai_epi32)(v04, 3), round);
-  vector e1 = V(add_epi32)(V(srai_epi32)(v04_less, 3), round);
+  vector e0 = ADD_PRODUCTS(round, v04, PAIR(0, 8192)), e1 = ADD_PRODUCTS(round, v04_less, PAIR(0, 8192));
   vector e2 = V(madd_epi16)(v26, PAIR(4433, -10704)), e3 = V(madd_epi16)(v26, PAIR(10703, 4433));
   vector z3 = V(madd_epi16)(z, PAIR(-6436, 9633)), z4 = V(madd_epi16)(z, PAIR(9633, 6437));
   return (struct half){{V(add_epi32)(e0, e3), V(add_epi32)(e1, e2), V(sub_epi32)(e1, e2), V(sub_epi32)(e0, e3)},
-                       {V(add_epi32)(V(madd_epi16)(v71, PAIR(-7373, 4926)), z4),
-                        V(add_epi32)(V(madd_epi16)(v53, PAIR(-20995, 4177)), z3),
-                        V(add_epi32)(V(madd_epi16)(v53, PAIR(-4176, -20995)), z4),
-                        V(add_epi32)(V(madd_epi16)(v71, PAIR(-4927, -7373)), z3)}};
+                       {ADD_PRODUCTS(z4, v71, PAIR(-7373, 4926)), ADD_PRODUCTS(z3, v53, PAIR(-20995, 4177)),
+                        ADD_PRODUCTS(z4, v53, PAIR(-4176, -20995)), ADD_PRODUCTS(z3, v71, PAIR(-4927, -7373))}};
 }
 
 /* One axis of two blocks, one in each half of the vectors. */

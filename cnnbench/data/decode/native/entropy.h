@@ -3,6 +3,10 @@
 #include "bits.h"
 #include "entry_bits.h"
 
+/* Four symbols of the common path take AC_BITS each at most: one refill is enough, and the others refill themselves. */
+#define SYMBOLS 4
+_Static_assert(SYMBOLS * AC_BITS <= 56, "one refill for all");
+
 struct stream {
   struct lane lane;
   struct run *run;
@@ -101,7 +105,7 @@ INLINE bool next_block(struct lane *lane, struct stream *stream, struct work *wo
   lane->block[0] = (int16_t)value;
   lane->table = unit->ac->table;
   lane->place = 0;
-  refill(lane);
+  if (RARE((lane->valid & 63) < (SYMBOLS - 1) * AC_BITS)) refill(lane);
   return true;
 }
 
@@ -160,10 +164,6 @@ INLINE bool next_symbol(struct lane *lane, struct stream *stream, struct work *w
   lane->block[zigzag[place & 63]] = (int16_t)(entry >> 16);
   return next_block(lane, stream, work);
 }
-
-/* Four symbols of the common path take AC_BITS each at most: one refill is enough, and the others refill themselves. */
-#define SYMBOLS 4
-_Static_assert(SYMBOLS * AC_BITS <= 56, "one refill for all");
 
 #define FOUR_TIMES(symbols) symbols symbols symbols symbols
 #define THREE_TIMES(symbols) symbols symbols symbols

@@ -74,7 +74,7 @@ bool make_filter(struct filter *filter, const struct axis *axis, bool backwards)
     if (start + length > high) high = start + length;
   }
   filter->count = axis->count;
-  filter->taps = (taps + 3) & ~3;
+  filter->taps = (taps + 1) & ~1;
   filter->precision = precision_of(most);
   filter->first = low;
   filter->inputs = high - low;

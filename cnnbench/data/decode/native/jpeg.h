@@ -10,7 +10,7 @@
      walk.h      what that is found by
      entropy.h   runs -> coefficients, of several runs in turn
      pixels.c    coefficients -> planes
-     rows.h      planes -> rows of RGBX
+     rows.h      planes -> rows of red, green and blue
      filter.c    weights of the antialiased resize
      crop.c      the functions that Python calls
      side_index.c  what is known of a file, and where its entry points lie
@@ -27,6 +27,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+static inline size_t up_to(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 /* What a compiler is told of how to compile. */
 #define COMMON(condition) __builtin_expect(!!(condition), 1)
@@ -46,7 +48,7 @@ enum {
   SCAN_PADDING = 1024,   /* zeros behind the scan: a block takes at most 64 symbols of 26 bits, 208 bytes */
   MOST_BYTES = 1 << 28,  /* of a file: positions in bits fit in 32 bits */
   GUARD = 64,            /* bytes around planes and rows that vectors may read */
-  ROW_SLACK = 32         /* and write behind a row that has room for them */
+  ROW_SLACK = 64         /* and write behind a row that has room for them */
 };
 
 struct huffman {
@@ -145,7 +147,6 @@ struct area {
   uint8_t *plane[3];
   size_t stride[3];
   uint8_t *chroma[2]; /* rows of the full width */
-  uint16_t *sums;     /* a row of chroma's own width, from -1 on */
 };
 
 /* Weights of some outputs of a resize along one axis (filter.c). */
@@ -153,8 +154,9 @@ struct filter {
   int count, taps, precision;
   int first, inputs;   /* the inputs that any output needs */
   int *start, *length; /* of each output: its first input, counted from `first`, and how many */
-  int16_t *weights;    /* (count, taps): taps is a multiple of four, zeros behind the length */
-  int16_t *spread;     /* for vectors, by kernels.prepare */
+  int16_t *weights;    /* (count, taps): taps is even, zeros behind the length */
+  void *spread;        /* for vectors, by kernels.prepare */
+  bool wide;           /* inputs lie further apart than `windows` of resample.h are long */
   double *exact;
   size_t start_room, length_room, weights_room, spread_room, exact_room;
 };
@@ -167,7 +169,7 @@ struct blocks {
   size_t stride[AT_ONCE];
 };
 
-/* What is compiled once for each instruction set. Rows of RGBX have four bytes a pixel, of which the last is waste. */
+/* What is compiled once for each instruction set. A row is one of each channel: red, green and blue, or grey. */
 struct kernels {
   /* Bytes up to a mark, or to the end: FF00 -> FF. Where the mark is; `out` moves on, and has 64 bytes more room. */
   const uint8_t *(*copy_codes)(const uint8_t *codes, const uint8_t *end, uint8_t **out);
@@ -177,13 +179,13 @@ struct kernels {
   void (*walk_all)(const struct frame *frame, const struct scan *scan, struct walk *walks);
   /* True if a coefficient is beyond its limit. */
   bool (*inverse_dct)(const struct blocks *blocks);
-  /* Row `y` of the picture as RGBX; the number of pixels before the area's first, 0 or 1. */
-  int (*row)(struct area *area, int y, uint8_t *out);
-  void (*from_rgb)(const uint8_t *rgb, int count, uint8_t *out);
-  void (*to_rgb)(const uint8_t *rgbx, int count, uint8_t *out);
+  /* Row `y` of the picture; the number of pixels before the area's first, 0 or 1. */
+  int (*row)(struct area *area, int y, uint8_t *const out[3]);
+  void (*from_rgb)(const uint8_t *rgb, int count, uint8_t *const out[3]);
+  void (*to_rgb)(const uint8_t *const in[3], int count, uint8_t *rgb);
   bool (*prepare)(struct filter *filter); /* for `horizontal`; false without memory */
-  /* Two rows of RGBX -> two rows of RGB, up to ROW_SLACK bytes longer. */
-  void (*horizontal)(const struct filter *filter, const uint8_t *const in[2], uint8_t *const out[2]);
+  /* Two rows, one of each channel: 2 or 6. */
+  void (*horizontal)(const struct filter *filter, int rows, const uint8_t *const *in, uint8_t *const *out);
   /* Row `row` of the output, `count` bytes, of rows that lie `stride` apart. */
   void (*vertical)(const struct filter *filter, int row, const uint8_t *in, size_t stride, int count, uint8_t *out);
 };

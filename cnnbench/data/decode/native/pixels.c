@@ -17,8 +17,6 @@ static void make_limits(struct planes *planes, const struct frame *frame) {
     }
 }
 
-static size_t up_to(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
 /* The rows and columns of chroma beside the rectangle, which its edges are smoothed with, are decoded too. */
 bool make_area(struct area *area, struct planes *planes, const struct frame *frame, int left, int top, int width,
                int height) {
@@ -40,11 +38,10 @@ bool make_area(struct area *area, struct planes *planes, const struct frame *fra
     offset[c] = place;
     place += area->stride[c] * rows * (size_t)frame->component[c].down * 8 + GUARD;
   }
-  size_t line = up_to(columns * (size_t)wide, GUARD) + 2 * GUARD, sums = place + 2 * line + GUARD;
-  if (!grow(&planes->memory, &planes->room, sums + 2 * line + GUARD)) return false;
+  size_t line = up_to(columns * (size_t)wide, GUARD) + 2 * GUARD;
+  if (!grow(&planes->memory, &planes->room, place + 2 * line + GUARD)) return false;
   for (int c = 0; c < frame->components; c++) area->plane[c] = planes->memory + offset[c];
   for (int i = 0; i < 2; i++) area->chroma[i] = planes->memory + place + (size_t)i * line;
-  area->sums = (uint16_t *)(void *)(planes->memory + up_to(sums, GUARD));
   make_limits(planes, frame);
   return true;
 }
@@ -58,6 +55,17 @@ static void begin_row(const struct area *area, int row, uint8_t *out[MOST_UNITS]
     size_t down = (size_t)(row * component->down + within / component->across);
     out[unit] = area->plane[c] + 8 * down * area->stride[c] + 8 * (size_t)(within % component->across);
   }
+}
+
+void repeat_edges(const struct area *area) {
+  const struct frame *frame = area->frame;
+  int columns = (frame->width + 1) / 2 - 8 * area->first_column;
+  for (int c = 1; c < frame->components && frame->across == 2; c++)
+    for (int y = 0; y < 8 * (area->last_row - area->first_row + 1); y++) {
+      uint8_t *row = area->plane[c] + (size_t)y * area->stride[c];
+      if (area->first_column == 0) row[-1] = row[0];
+      if (area->last_column == frame->mcu_columns - 1) row[columns] = row[columns - 1];
+    }
 }
 
 bool fill_planes(const struct area *area, const struct planes *planes, const struct kernels *kernels,

@@ -14,4 +14,6 @@ bool make_area(struct area *area, struct planes *planes, const struct frame *fra
 /* Blocks of MCU rows `row` .. + `rows` - 1, MCU by MCU, into the planes; true if one is beyond the limits. */
 bool fill_planes(const struct area *area, const struct planes *planes, const struct kernels *kernels,
                  const int16_t *blocks, int row, int rows);
+/* Of halved columns of chroma the outermost of the picture once more, beside them. */
+void repeat_edges(const struct area *area);
 #endif

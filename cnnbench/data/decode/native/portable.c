@@ -19,13 +19,21 @@ static void clear_block(int16_t *block) { memset(block, 0, 64 * sizeof *block); 
 static int clamp(int value, int least, int most) { return value < least ? least : value > most ? most : value; }
 
 /* JFIF's YCbCr -> RGB with 16 bits behind the point, as libjpeg rounds it. */
-static void colours(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int count, uint8_t *out) {
-  for (int i = 0; i < count; i++, out += 4) {
+static void colours(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, int count, uint8_t *const out[3]) {
+  for (int i = 0; i < count; i++) {
     int blue = cb[i] - 128, red = cr[i] - 128, half = 1 << 15;
-    out[0] = (uint8_t)clamp(y[i] + ((91881 * red + half) >> 16), 0, 255);
-    out[1] = (uint8_t)clamp(y[i] + ((-22554 * blue - 46802 * red + half) >> 16), 0, 255);
-    out[2] = (uint8_t)clamp(y[i] + ((116130 * blue + half) >> 16), 0, 255);
-    out[3] = 0;
+    out[0][i] = (uint8_t)clamp(y[i] + ((91881 * red + half) >> 16), 0, 255);
+    out[1][i] = (uint8_t)clamp(y[i] + ((-22554 * blue - 46802 * red + half) >> 16), 0, 255);
+    out[2][i] = (uint8_t)clamp(y[i] + ((116130 * blue + half) >> 16), 0, 255);
+  }
+}
+
+/* Each column of chroma gives two: 3/4 of itself and 1/4 of its neighbour, and of rows the same, each bias in 16ths. */
+static void smooth(const uint8_t *near, const uint8_t *far, int count, int even, int odd, uint8_t *out) {
+  for (int i = 0; i < count; i++) {
+    int here = 9 * near[i] + 3 * far[i];
+    out[2 * i] = (uint8_t)((here + 3 * near[i - 1] + far[i - 1] + even) >> 4);
+    out[2 * i + 1] = (uint8_t)((here + 3 * near[i + 1] + far[i + 1] + odd) >> 4);
   }
 }
 
@@ -66,14 +74,14 @@ static bool inverse_dct(const struct blocks *blocks) {
   return beyond;
 }
 
-static void from_rgb(const uint8_t *rgb, int count, uint8_t *out) {
+static void from_rgb(const uint8_t *rgb, int count, uint8_t *const out[3]) {
   for (int i = 0; i < count; i++)
-    for (int c = 0; c < 3; c++) out[4 * i + c] = rgb[3 * i + c];
+    for (int c = 0; c < 3; c++) out[c][i] = rgb[3 * i + c];
 }
 
-static void to_rgb(const uint8_t *rgbx, int count, uint8_t *out) {
+static void to_rgb(const uint8_t *const in[3], int count, uint8_t *rgb) {
   for (int i = 0; i < count; i++)
-    for (int c = 0; c < 3; c++) out[3 * i + c] = rgbx[4 * i + c];
+    for (int c = 0; c < 3; c++) rgb[3 * i + c] = in[c][i];
 }
 
 static bool prepare(struct filter *filter) {
@@ -81,30 +89,32 @@ static bool prepare(struct filter *filter) {
   return true;
 }
 
-static void horizontal(const struct filter *filter, const uint8_t *const in[2], uint8_t *const out[2]) {
-  for (int r = 0; r < 2; r++)
-    for (int x = 0; x < filter->count; x++) {
-      const uint8_t *from = in[r] + 4 * filter->start[x];
-      const int16_t *weight = filter->weights + (size_t)x * (size_t)filter->taps;
-      int red = 1 << (filter->precision - 1), green = red, blue = red;
-      for (int k = 0; k < filter->length[x]; k++, from += 4) {
-        red += from[0] * weight[k];
-        green += from[1] * weight[k];
-        blue += from[2] * weight[k];
-      }
-      out[r][3 * x] = (uint8_t)clamp(red >> filter->precision, 0, 255);
-      out[r][3 * x + 1] = (uint8_t)clamp(green >> filter->precision, 0, 255);
-      out[r][3 * x + 2] = (uint8_t)clamp(blue >> filter->precision, 0, 255);
-    }
+INLINE void horizontal_of(const struct filter *filter, int rows, const uint8_t *const *in, uint8_t *const *out) {
+  for (int x = 0; x < filter->count; x++) {
+    const int16_t *weight = filter->weights + (size_t)x * (size_t)filter->taps;
+    int start = filter->start[x], sums[6];
+    for (int row = 0; row < rows; row++) sums[row] = 1 << (filter->precision - 1);
+    for (int k = 0; k < filter->length[x]; k++)
+      for (int row = 0; row < rows; row++) sums[row] += in[row][start + k] * weight[k];
+    for (int row = 0; row < rows; row++) out[row][x] = (uint8_t)clamp(sums[row] >> filter->precision, 0, 255);
+  }
+}
+
+static void horizontal(const struct filter *filter, int rows, const uint8_t *const *in, uint8_t *const *out) {
+  if (rows == 6) horizontal_of(filter, 6, in, out);
+  else horizontal_of(filter, 2, in, out);
 }
 
 static void vertical(const struct filter *filter, int row, const uint8_t *in, size_t stride, int count, uint8_t *out) {
+  enum { TOGETHER = 16 };
   const int16_t *weight = filter->weights + (size_t)row * (size_t)filter->taps;
   in += (size_t)filter->start[row] * stride;
-  for (int x = 0; x < count; x++) {
-    int sum = 1 << (filter->precision - 1);
-    for (int k = 0; k < filter->length[row]; k++) sum += in[(size_t)k * stride + (size_t)x] * weight[k];
-    out[x] = (uint8_t)clamp(sum >> filter->precision, 0, 255);
+  for (int x = 0; x < count; x += TOGETHER) {
+    int sums[TOGETHER];
+    for (int i = 0; i < TOGETHER; i++) sums[i] = 1 << (filter->precision - 1);
+    for (int k = 0; k < filter->length[row]; k++)
+      for (int i = 0; i < TOGETHER; i++) sums[i] += in[(size_t)k * stride + (size_t)(x + i)] * weight[k];
+    for (int i = 0; i < TOGETHER; i++) out[x + i] = (uint8_t)clamp(sums[i] >> filter->precision, 0, 255);
   }
 }
 

@@ -1,90 +1,126 @@
-/* Both passes of the resize. ADD_PRODUCTS(sums, a, b): of 32 bits each, a sum and the products of two pairs of 16. Included by
-   avx2.c and avx512.c. */
+/* Both passes of the resize, for vectors of any length (dct.h). So many outputs TOGETHER lie in one WINDOW of bytes; `windows`
+   loads as many as a vector holds, SELECT takes bytes of each, with a zero behind. Included by avx2.c and avx512.c. */
 #include <string.h>
 #include "jpeg.h"
 
-INLINE __m256i two_rows(const void *first, const void *second) {
-  return _mm256_loadu2_m128i((const __m128i *)second, (const __m128i *)first);
+enum { OUTPUTS = sizeof(vector) / 4, WIDE = 16 };
+
+/* Those behind the last are the last one once more. */
+static int start_of(const struct filter *filter, int x) { return filter->start[x < filter->count ? x : filter->count - 1]; }
+
+INLINE const int16_t *weights_of(const struct filter *filter, int x) {
+  return filter->weights + (size_t)(x < filter->count ? x : filter->count - 1) * (size_t)filter->taps;
 }
 
-/* Weights of four taps as two vectors: taps 0 and 1, taps 2 and 3, each pair for all channels; for three outputs more
-   than there are, since `horizontal` makes four at a time. */
-static bool prepare(struct filter *filter) {
-  int groups = filter->taps / 4, count = filter->count;
-  if (!grow(&filter->spread, &filter->spread_room, (size_t)(count + 3) * (size_t)groups * 64)) return false;
-  __m256i *to = (__m256i *)filter->spread;
-  for (int x = 0; x < count + 3; x++) {
-    const int16_t *from = filter->weights + (size_t)(x < count ? x : count - 1) * (size_t)filter->taps;
-    for (int k = 0; k < 2 * groups; k++, from += 2) {
-      int32_t pair;
-      memcpy(&pair, from, sizeof pair);
-      _mm256_storeu_si256(to++, _mm256_set1_epi32(pair));
+/* For OUTPUTS outputs: where their windows begin, where in them taps 0 and 1, and 2 and 3, of a group of four are, and pairs of
+   weights; false where a window is too small. */
+static bool prepare_windows(const struct filter *filter) {
+  uint32_t *to = filter->spread;
+  for (int x = 0; x < filter->count; x += OUTPUTS, to += OUTPUTS * (3 + filter->taps / 2))
+    for (int i = 0, first = 0; i < OUTPUTS; i++) {
+      int start = start_of(filter, x + i), last = start_of(filter, x + i + TOGETHER - 1);
+      if (i % TOGETHER == 0) {
+        first = start < last ? start : last;
+        if (start + last - 2 * first + 4 > WINDOW) return false;
+        to[i / TOGETHER] = (uint32_t)first;
+      }
+      to[OUTPUTS + i] = 0xFF01FF00u + (uint32_t)(start - first) * 0x00010001u;
+      to[2 * OUTPUTS + i] = to[OUTPUTS + i] + 0x00020002u;
+      const int16_t *weights = weights_of(filter, x + i);
+      for (int k = 0; k < filter->taps / 2; k++) memcpy(to + (3 + k) * OUTPUTS + i, weights + 2 * k, sizeof *to);
     }
-  }
   return true;
 }
 
-/* One output of two rows, each in its half of the vector. */
-INLINE __m256i output(const uint8_t *const in[2], int start, const __m256i *weights, int groups, __m256i half) {
-  const __m256i taps01 = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 4, -1, 1, -1, 5, -1, 2, -1, 6, -1, 3, -1, 7, -1));
-  const __m256i taps23 = _mm256_broadcastsi128_si256(_mm_setr_epi8(8, -1, 12, -1, 9, -1, 13, -1, 10, -1, 14, -1, 11, -1, 15, -1));
-  __m256i sum = half;
-  for (int k = 0; k < groups; k++, start += 4, weights += 2) {
-    __m256i v = two_rows(in[0] + 4 * start, in[1] + 4 * start);
-    sum = ADD_PRODUCTS(sum, _mm256_shuffle_epi8(v, taps01), _mm256_loadu_si256(weights));
-    sum = ADD_PRODUCTS(sum, _mm256_shuffle_epi8(v, taps23), _mm256_loadu_si256(weights + 1));
-  }
-  return sum;
+static int wide_taps(const struct filter *filter) { return (filter->taps + WIDE - 1) / WIDE * WIDE; }
+
+static bool prepare(struct filter *filter) {
+  int outputs = (filter->count + WIDE - 1) / WIDE * WIDE, taps = wide_taps(filter), of_output = 6 + taps;
+  if (!grow(&filter->spread, &filter->spread_room, (size_t)outputs * (size_t)of_output * sizeof(int16_t))) return false;
+  filter->wide = !prepare_windows(filter);
+  if (!filter->wide) return true;
+  memset(filter->spread, 0, (size_t)outputs * (size_t)taps * sizeof(int16_t));
+  for (int x = 0; x < outputs; x++)
+    memcpy((int16_t *)filter->spread + x * taps, weights_of(filter, x), (size_t)filter->taps * sizeof(int16_t));
+  return true;
 }
 
-INLINE void horizontal_of(const struct filter *filter, const uint8_t *const in[2], uint8_t *const out[2], int groups) {
-  const __m256i rgb = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-  const __m256i half = _mm256_set1_epi32(1 << (filter->precision - 1));
+INLINE void horizontal_of(const struct filter *filter, int rows, const uint8_t *const *in, uint8_t *const *out, int pairs) {
+  const vector half = V(set1_epi32)(1 << (filter->precision - 1));
   const __m128i shift = _mm_cvtsi32_si128(filter->precision);
-  const __m256i *weights = (const __m256i *)filter->spread;
-  const int *start = filter->start;
-  for (int x = 0, last = filter->count - 1; x < filter->count; x += 4, weights += 8 * groups) {
-    __m256i four[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-      int from = start[x + i < last ? x + i : last];
-      four[i] = _mm256_sra_epi32(output(in, from, weights + 2 * groups * i, groups, half), shift);
+  const uint32_t *at = filter->spread;
+  for (int x = 0; x < filter->count; x += OUTPUTS, at += OUTPUTS * (3 + pairs)) {
+    const vector taps[2] = {LOAD(at + OUTPUTS), LOAD(at + 2 * OUTPUTS)};
+    for (int row = 0; row < rows; row += 2) {
+      vector first = half, second = half, a = half, b = half;
+      for (int k = 0; k < pairs; k++) {
+        if (k % 2 == 0) {
+          a = windows(in[row] + 2 * k, at);
+          b = windows(in[row + 1] + 2 * k, at);
+        }
+        vector weights = LOAD(at + OUTPUTS * (3 + k));
+        first = ADD_PRODUCTS(first, SELECT(a, taps[k % 2]), weights);
+        second = ADD_PRODUCTS(second, SELECT(b, taps[k % 2]), weights);
+      }
+      store_sums(V(sra_epi32)(first, shift), V(sra_epi32)(second, shift), out[row] + x, out[row + 1] + x);
     }
-    __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(four[0], four[1]), _mm256_packs_epi32(four[2], four[3]));
-    bytes = _mm256_shuffle_epi8(bytes, rgb);
-    _mm_storeu_si128((void *)(out[0] + 3 * x), _mm256_castsi256_si128(bytes));
-    _mm_storeu_si128((void *)(out[1] + 3 * x), _mm256_extracti128_si256(bytes, 1));
   }
 }
 
-static void horizontal(const struct filter *filter, const uint8_t *const in[2], uint8_t *const out[2]) {
-  if (filter->taps == 4) horizontal_of(filter, in, out, 1);
-  else if (filter->taps == 8) horizontal_of(filter, in, out, 2);
-  else horizontal_of(filter, in, out, filter->taps / 4);
+/* Outputs whose inputs lie far apart, one at a time. */
+static void horizontal_wide(const struct filter *filter, const uint8_t *in, uint8_t *out) {
+  const __m128i half = _mm_set1_epi32(1 << (filter->precision - 1)), shift = _mm_cvtsi32_si128(filter->precision);
+  const int taps = wide_taps(filter);
+  const int16_t *weights = filter->spread;
+  for (int x = 0; x < filter->count; x += 4) {
+    __m256i sums[4];
+    for (int i = 0; i < 4; i++) {
+      const uint8_t *from = in + start_of(filter, x + i);
+      sums[i] = _mm256_setzero_si256();
+      for (int k = 0; k < taps; k += WIDE, weights += WIDE) {
+        __m256i v = _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)(from + k)));
+        sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(v, _mm256_loadu_si256((const void *)weights)));
+      }
+    }
+    __m256i two = _mm256_hadd_epi32(_mm256_hadd_epi32(sums[0], sums[1]), _mm256_hadd_epi32(sums[2], sums[3]));
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(two), _mm256_extracti128_si256(two, 1));
+    four = _mm_sra_epi32(_mm_add_epi32(four, half), shift);
+    four = _mm_packus_epi16(_mm_packs_epi32(four, four), four);
+    int32_t bytes = _mm_cvtsi128_si32(four);
+    memcpy(out + x, &bytes, sizeof bytes);
+  }
 }
 
-/* 16 bytes of a row; the row behind the last one is read, with weight 0, where the taps are odd. */
+static void horizontal(const struct filter *filter, int rows, const uint8_t *const *in, uint8_t *const *out) {
+  if (filter->wide)
+    for (int row = 0; row < rows; row++) horizontal_wide(filter, in[row], out[row]);
+  else if (filter->taps == 4) horizontal_of(filter, rows, in, out, 2);
+  else if (filter->taps == 6) horizontal_of(filter, rows, in, out, 3);
+  else if (filter->taps == 8) horizontal_of(filter, rows, in, out, 4);
+  else horizontal_of(filter, rows, in, out, filter->taps / 2);
+}
+
+/* The row behind the last one is read, with weight 0, where the taps are odd. */
 static void vertical(const struct filter *filter, int row, const uint8_t *in, size_t stride, int count, uint8_t *out) {
   const int16_t *weights = filter->weights + (size_t)row * (size_t)filter->taps;
-  const __m256i half = _mm256_set1_epi32(1 << (filter->precision - 1));
+  const vector half = V(set1_epi32)(1 << (filter->precision - 1)), zero = ZERO;
   const __m128i shift = _mm_cvtsi32_si128(filter->precision);
   int length = filter->length[row];
   in += (size_t)filter->start[row] * stride;
-  for (int x = 0; x < count; x += 16) {
-    __m256i low = half, high = half;
+  for (int x = 0; x < count; x += (int)sizeof(vector)) {
+    vector sums[4] = {half, half, half, half};
     const uint8_t *from = in + x;
     for (int k = 0; k < length; k += 2, from += 2 * stride) {
-      __m256i a = _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)from));
-      __m256i b = _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)(from + stride)));
+      vector a = LOAD(from), b = LOAD(from + stride), low = low8(a, b), high = high8(a, b);
       int32_t pair;
       memcpy(&pair, weights + k, sizeof pair);
-      __m256i both = _mm256_set1_epi32(pair);
-      low = ADD_PRODUCTS(low, _mm256_unpacklo_epi16(a, b), both);
-      high = ADD_PRODUCTS(high, _mm256_unpackhi_epi16(a, b), both);
+      vector both = V(set1_epi32)(pair);
+      sums[0] = ADD_PRODUCTS(sums[0], low8(low, zero), both);
+      sums[1] = ADD_PRODUCTS(sums[1], high8(low, zero), both);
+      sums[2] = ADD_PRODUCTS(sums[2], low8(high, zero), both);
+      sums[3] = ADD_PRODUCTS(sums[3], high8(high, zero), both);
     }
-    __m256i words = _mm256_packs_epi32(_mm256_sra_epi32(low, shift), _mm256_sra_epi32(high, shift));
-    words = _mm256_permute4x64_epi64(_mm256_packus_epi16(words, words), 0xD8);
-    _mm_storeu_si128((void *)(out + x), _mm256_castsi256_si128(words));
+    for (int i = 0; i < 4; i++) sums[i] = V(sra_epi32)(sums[i], shift);
+    STORE(out + x, V(packus_epi16)(V(packs_epi32)(sums[0], sums[1]), V(packs_epi32)(sums[2], sums[3])));
   }
 }
-

@@ -9,13 +9,16 @@
 
 enum { RST0 = 0xD0, EOI = 0xD9 };
 
-/* Room for `need` bytes at `*memory`, any pointer, whose contents are lost if it grows; zeros at first. */
+/* Room for `need` bytes at `*memory`, any pointer, whose contents are lost if it grows; zeros at first. It begins where a
+   vector may, as loads and stores across a line of the cache count twice. */
 bool grow(void *memory, size_t *room, size_t need) {
   if (need <= *room) return true;
   void *bytes;
   memcpy(&bytes, memory, sizeof bytes);
   free(bytes);
-  bytes = calloc(1, need += need / 4);
+  need = up_to(need + need / 4, GUARD);
+  bytes = aligned_alloc(GUARD, need);
+  if (bytes) memset(bytes, 0, need);
   memcpy(memory, &bytes, sizeof bytes);
   *room = bytes ? need : 0;
   return bytes != NULL;

@@ -170,6 +170,20 @@ def test_crops_are_torchs_antialiased_resize_in_every_byte(native, photo, interp
             assert np.array_equal(out, expected), wanted
 
 
+@pytest.mark.parametrize("interpolation", TORCHS)
+def test_outputs_whose_inputs_lie_just_within_one_vector_and_just_not(native, photo, interpolation):
+    pixels = np.array(photo)[:2]
+    for width in range(1, 100):
+        for mirrored in (False, True):
+            box = torch.from_numpy(pixels[:, :width].copy())[None].permute(0, 3, 1, 2)
+            expected = TORCHS[interpolation](box, [2, 20], False, None, None)[0].permute(1, 2, 0).numpy()
+            out = np.empty((2, 20, 3), np.uint8)
+            assert native.resize(
+                pixels, Resize(0, 0, width, 2, width / 20, 1, 0, 0, 20, 2, interpolation, mirrored), out
+            )
+            assert np.array_equal(out, expected[:, ::-1] if mirrored else expected), width
+
+
 def test_a_window_is_cut_from_the_whole_resized_picture(native, photo):
     content = encoded(photo)
     pixels = torch.from_numpy(whole(content).copy())[None].permute(0, 3, 1, 2)
