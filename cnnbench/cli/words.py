@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from importlib.resources import files
 from pathlib import Path
 
@@ -66,11 +67,13 @@ def without(options: list[str], left_out: tuple[str, ...]) -> list[str]:
 
 
 def with_names(command: Command, words: list[str]) -> list[str]:
-    """`words`, those without an equals sign joined under the command's key for them: as one name, or as a list."""
-    bare, key, known = [word for word in words if "=" not in word], bare_key(command), entries(command.schema)
+    """`words`, those without an equals sign, and files whose names have one, joined under the command's key for them: as
+    one name, or as a list."""
+    key, known = bare_key(command), entries(command.schema)
+    bare = [word for word in words if "=" not in word or (key == "files" and _is_file(word, known))]
     if key is None or not bare:
         return words
-    rest = [word for word in words if "=" in word]
+    rest = [word for word in words if word not in bare]
     if key == "files" and (first := _names_run(bare[0], rest)):
         return with_names(command, [*bare[1:], *rest, first])
     if key == "run" and len(bare) > 1 and "runs" in known:
@@ -82,6 +85,10 @@ def with_names(command: Command, words: list[str]) -> list[str]:
         raise UserError(f"give either {given[0]} or the names alone, as in `cnnbench {command.name} {bare[0]}`")
     value = f"[{','.join(map(quoted, bare))}]" if several else quoted(bare[0])
     return [*rest, f"{key}={value}"]
+
+
+def _is_file(word: str, known: Container[str]) -> bool:
+    return word.partition("=")[0] not in known and Path(word).is_file()
 
 
 def _names_run(word: str, others: list[str]) -> str | None:

@@ -24,6 +24,7 @@ from cnnbench.runs.absolute import absolute, absolute_if_given, typed
 from cnnbench.runs.paths import run_folder
 from cnnbench.runs.results import EvaluationResult
 from cnnbench.runtime.files import write_json, writing
+from cnnbench.runtime.shell import counted
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def report_evaluation(found: Evaluated) -> None:
     if unfinite := int((np.isnan(predictions.loss) & ~predictions.broken).sum()):
         print(f"warning: the outputs for {unfinite:,} images are not numbers: these count as wrong", file=sys.stderr)
     if located is not None:
-        left_out = f", {rest:,} images without a box left out" if (rest := len(split) - len(located)) else ""
+        left_out = f", {counted(rest, 'image')} without a box left out" if (rest := len(split) - len(located)) else ""
         print(f"\nlocalisation by class activation maps, boxes of {config.boxes}{left_out}:")
         print(localisation_table(located))
     output = config.output or (str(result_file(config, config.run)) if config.run is not None else None)
@@ -122,7 +123,7 @@ def _paths(group: list[EnsembleMember], config: EvalConfig) -> tuple[dict[str, A
 
 
 def _images(group: list[EnsembleMember], config: EvalConfig, count: int) -> str:
-    parts = [f"{count:,} images of {group[0].data}"]
+    parts = [f"{counted(count, 'image')} of {group[0].data}"]
     if config.labels:
         parts.append(f"labels of {config.labels}")
     if config.exclude:

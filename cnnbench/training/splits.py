@@ -12,6 +12,7 @@ from cnnbench.data.layouts.split import Split
 from cnnbench.data.layouts.subset import hold_out
 from cnnbench.data.loading.sampler import epoch_order
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.shell import counted
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Splits:
     @property
     def files(self) -> str:
         """What was taken of the data set and what was left out, in words."""
-        held = "" if self.holdout is None else f" | held out of train: {len(self.holdout):,} images"
+        held = "" if self.holdout is None else f" | held out of train: {counted(len(self.holdout), 'image')}"
         train, val = self.train.account, self.val.account
         taken = len(self.train) + (0 if self.holdout is None else len(self.holdout))
         return f"train: {train.in_words(taken)}{held} | val: {val.in_words(len(self.val))}"

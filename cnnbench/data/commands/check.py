@@ -23,6 +23,7 @@ from cnnbench.data.commands.findings import (
 from cnnbench.data.layouts.read import read_split
 from cnnbench.runtime.errors import printable
 from cnnbench.runtime.files import write_json, writing
+from cnnbench.runtime.shell import counted
 
 SHOWN = 5  # examples of each kind on the terminal
 PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
@@ -89,7 +90,7 @@ def _in_words(name: str, path: str, summary: dict[str, Any]) -> str:
     else:
         kind = "WordNet ids, not all of ILSVRC's" if summary["wordnet_ids"] else "own classes, not WordNet ids"
     lines = [
-        f"{name}: {summary['images']:,} images of {printable(path)}, {summary['bytes'] / 1e9:,.3f} GB",
+        f"{name}: {counted(summary['images'], 'image')} of {printable(path)}, {summary['bytes'] / 1e9:,.3f} GB",
         f"  files       {printable(summary['account'])}",
         f"  classes     {len(counts):,} ({kind}), {min(counts):,} to {max(counts):,} images in each",
     ]

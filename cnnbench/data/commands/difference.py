@@ -15,6 +15,7 @@ from cnnbench.data.commands.fenced import map_fenced
 from cnnbench.data.decode.reference import INTERPOLATIONS, evaluation_image, read_image
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.shell import counted
 
 IMAGES = 200  # evenly over the split
 SIDE, CROP_RATIO, INTERPOLATION = 224, 0.875, "bilinear"  # of the crops
@@ -29,7 +30,7 @@ def difference(split: Split, recipe: Recipe, workers: int | None) -> str:
     if not pairs:
         return "  pixels against the originals': none of those looked at can be decoded"
     errors = np.array(pairs)  # (n, 2 kinds of crop, absolute and squared error)
-    lines = [f"  pixels against the originals', in crops of {SIDE} of {len(errors)} images:"]
+    lines = [f"  pixels against the originals', in crops of {SIDE} of {counted(len(errors), 'image')}:"]
     for kind, name in enumerate(("random crops, as in training", "centre crops, as in evaluation")):
         lines.append(f"    {name + ':':<32}{_in_words(*errors[:, kind].T)}")
     return "\n".join(lines)

@@ -17,6 +17,7 @@ from cnnbench.data.layouts.ilsvrc import IMAGES, IMAGES_PER_CLASS
 from cnnbench.data.layouts.scan import DANGLING, EMPTY, SPECIAL
 from cnnbench.data.layouts.split import Split
 from cnnbench.runtime.errors import UserError
+from cnnbench.runtime.shell import counted
 
 # What a check may find; a problem gives exit status 1, a remark does not: decoding copes with it.
 PROBLEMS = {
@@ -123,7 +124,10 @@ def wrong_counts(name: str, split: Split) -> list[tuple[str, str]]:
     counts = np.bincount(split.labels, minlength=len(split.classes))
     low, high = IMAGES_PER_CLASS[name] if is_ilsvrc(split) else (1, np.inf)
     wrong = [
-        (f"{name}, {split.classes[label]}", f"{counts[label]:,} images" + (f", not {low} to {high}" if low > 1 else ""))
+        (
+            f"{name}, {split.classes[label]}",
+            counted(int(counts[label]), "image") + (f", not {low} to {high}" if low > 1 else ""),
+        )
         for label in np.flatnonzero((counts < low) | (counts > high))
     ]
     wrong += [(f"{name}, {folder}", "0 images: it is no class") for folder in split.account.names(EMPTY)]

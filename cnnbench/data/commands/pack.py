@@ -30,7 +30,7 @@ from cnnbench.data.storage.files import Files
 from cnnbench.data.storage.packed import LEFT_OUT, Packed, checksum, read_header
 from cnnbench.runtime.errors import UserError
 from cnnbench.runtime.files import check_free_space, filling
-from cnnbench.runtime.shell import counted_bytes
+from cnnbench.runtime.shell import counted, counted_bytes
 
 PROBES = 64  # images whose packed size gives the estimate for all
 SHOWN = 20  # broken images that are listed
@@ -67,7 +67,7 @@ def pack(config: PackConfig) -> None:
 
 def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, output: Path) -> list[tuple[str, str]]:
     """Pack one split, print its figures, and return its broken images and why they are."""
-    print(f"{name}: {len(split):,} images of {config.data.path}, to be {chosen.in_words()}")
+    print(f"{name}: {counted(len(split), 'image')} of {config.data.path}, to be {chosen.in_words()}")
     parts = part_names(name, len(split), config.shard_size)
     originals, packed, indexed, broken = 0, 0, 0, []
     for number, (file_name, indices) in enumerate(parts.items()):
@@ -84,12 +84,13 @@ def _pack_split(config: PackConfig, name: str, split: Split, chosen: Recipe, out
         if target.exists():
             originals, packed = originals + written.originals, packed + target.stat().st_size
             indexed += written.indexed
-            print(f"  {target}: {len(names) - len(written.left_out):,} images, {counted_bytes(target.stat().st_size)}")
+            kept, size = counted(len(names) - len(written.left_out), "image"), counted_bytes(target.stat().st_size)
+            print(f"  {target}: {kept}, {size}")
     if originals:
         share = f"{packed / originals:.2f} of the size"
         print(f"  {counted_bytes(packed)} from {counted_bytes(originals)} of originals: {share}")
         if chosen.form != "raw":
-            print(f"  side index: entry points of {indexed:,} images{what_is_missing()}")
+            print(f"  side index: entry points of {counted(indexed, 'image')}{what_is_missing()}")
     if broken and config.skip_broken:
         print(f"  left out {len(broken):,} broken images: {'; '.join(why for _, why in broken[:SHOWN])}")
     if packed and chosen.form != "original":

@@ -21,6 +21,7 @@ from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
 from cnnbench.data.loading.transform import TrainingTransform
 from cnnbench.runtime.errors import UserError, nearest, printable
+from cnnbench.runtime.shell import counted
 
 
 def show(config: ShowConfig) -> None:
@@ -37,7 +38,7 @@ def show(config: ShowConfig) -> None:
         transform = TrainingTransform(config.arch, config.augment, input_size(config), config.seed)
         rows = list(drawn_apart(split, images, transform, config.draws, 1))
     save_contact_sheet(draw_contact_sheet(rows, config.side), config.output)
-    print(f"{config.output}: {len(images)} images of {len(labels)} classes of {config.data.path}")
+    print(f"{config.output}: {counted(len(images), 'image')} of {len(labels)} classes of {config.data.path}")
     if config.draws is not None and max(config.augment.mixup.p, config.augment.cutmix.p) > 0:
         print("not shown: mixup and cutmix, which act on whole batches")
 

@@ -11,6 +11,7 @@ from cnnbench.data.commands.fenced import map_fenced, refuse
 from cnnbench.data.decode.reference import evaluation_image, read_image
 from cnnbench.data.layouts.read import read_split
 from cnnbench.data.layouts.split import Split
+from cnnbench.runtime.shell import counted
 
 Sums = tuple[
     int, list[int], list[int], tuple[int, int]
@@ -27,7 +28,7 @@ def stats(config: StatsConfig) -> None:
     counts = np.bincount(split.labels, minlength=len(split.classes))
     short = round(config.image_size / config.crop_ratio)
     crop = f"the centre crop of {config.image_size} from short side {short}, {config.interpolation}, antialiased"
-    print(f"{config.split}: {len(split):,} images of {config.data.path} ({split.storage.form})")
+    print(f"{config.split}: {counted(len(split), 'image')} of {config.data.path} ({split.storage.form})")
     print(f"  classes     {len(counts):,}, {counts.min():,} to {counts.max():,} images in each")
     print(f"  width       {sizes[:, 0].min()} to {sizes[:, 0].max()} pixels, mean {sizes[:, 0].mean():.1f}")
     print(f"  height      {sizes[:, 1].min()} to {sizes[:, 1].max()} pixels, mean {sizes[:, 1].mean():.1f}")

@@ -91,10 +91,10 @@ def test_odd_files_are_named_and_the_others_answered(place, command):
 
 
 def test_a_sheet_shows_the_picture(place, command):
-    Image.new("RGB", (50, 50), (250, 10, 20)).save(place / "red.png")
-    done = command("predict", *WORDS, "red.png", "sheet=s.png", "format=csv")
+    Image.new("RGB", (50, 50), (250, 10, 20)).save(place / "shade=red, 1.png")
+    done = command("predict", *WORDS, "shade=red, 1.png", "sheet=s.png", "format=csv")
     assert done.returncode == 0, done.stderr
-    assert len(rows_of(done.stdout)) == 2
+    assert [row[0] for row in rows_of(done.stdout)][1:] == ["shade=red, 1.png"]
     with Image.open(place / "s.png") as sheet:
         assert (250, 10, 20) in {color for _, color in sheet.getcolors(1 << 20)}
 
