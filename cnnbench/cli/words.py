@@ -67,7 +67,7 @@ def without(options: list[str], left_out: tuple[str, ...]) -> list[str]:
 
 
 def with_names(command: Command, words: list[str]) -> list[str]:
-    """`words`, those without an equals sign, and files whose names have one, joined under the command's key for them: as
+    """`words`, those without an equals sign and files whose names have one joined under the command's key for them: as
     one name, or as a list."""
     key, known = bare_key(command), entries(command.schema)
     bare = [word for word in words if "=" not in word or (key == "files" and _is_file(word, known))]

@@ -22,6 +22,7 @@ from cnnbench.data.commands.fenced import map_fenced
 from cnnbench.data.commands.packing import PARTIAL, Record, part_names, size_so_far, write_file
 from cnnbench.data.decode.engines import make_engine, what_is_missing
 from cnnbench.data.decode.entry_finder import find_entries
+from cnnbench.data.decode.entry_index import EVERY, PACKED_EVERY
 from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.picture import Undecided
 from cnnbench.data.layouts.read import data_folder, read_split
@@ -114,12 +115,12 @@ def _record(split: Split, chosen: Recipe, index: int) -> Record:
         return _left_out(str(error))
     size = original.nbytes if isinstance(original, np.ndarray) else len(original)
     record = Record(encoded.content, checksum(encoded.content), encoded.shape, size)
-    return record if chosen.form == "raw" else _with_entries(record)
+    return record if chosen.form == "raw" else _with_entries(record, PACKED_EVERY if chosen.form == "jpeg" else EVERY)
 
 
-def _with_entries(record: Record) -> Record:
+def _with_entries(record: Record, every: int) -> Record:
     """The record with where decoding of it can begin, as far as the native decoder takes it."""
-    library, entries = load(), find_entries(record.content, make_engine("simplejpeg"))
+    library, entries = load(), find_entries(record.content, make_engine("simplejpeg"), every)
     if library is None or entries is None:
         return record
     return replace(record, entries=entries, keys=(library.key(record.content), library.key(entries.bytes)))

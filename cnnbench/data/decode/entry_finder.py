@@ -11,14 +11,15 @@ from cnnbench.data.decode.picture import Engine, open_picture
 from cnnbench.runtime.errors import UserError
 
 
-def find_entries(content: bytes, reference: Engine) -> EntryPoints | None:
-    """The entry points of a JPEG file, by way of which its whole decode is compared with that of `reference`: REFERENCE
-    where it differs. None for what the native decoder does not take, or where it was not built."""
+def find_entries(content: bytes, reference: Engine, every: int = EVERY) -> EntryPoints | None:
+    """The entry points of a JPEG file, one each `every` columns of blocks, by way of which its whole decode is compared
+    with that of `reference`: REFERENCE where it differs. None for what the native decoder does not take, or where it
+    was not built."""
     library = load()
     look = None if library is None else library.look(content)
     if library is None or look is None or look.width * look.height > MOST_MEGAPIXELS * 1e6:
         return None
-    entries = library.entry_points(content, EVERY)
+    entries = library.entry_points(content, every)
     if entries is None:
         return None
     return entries if _is_same(library, content, look, entries, reference) else REFERENCE

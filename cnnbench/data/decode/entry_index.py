@@ -32,6 +32,7 @@ MAGIC = b"cnnbench entry 4"
 SEAL = struct.Struct("<16sQQQ")
 TABLE = (("keys", "<u8"), ("places", "<u8"), ("sums", "<u8"), ("lengths", "<u4"), ("spacings", "<u2"))
 EVERY = 8  # columns of blocks from entry to entry, 64 pixels
+PACKED_EVERY = 4  # in packs of smaller pictures, of whose boxes a larger part would lie beside them
 REFERENCE = EntryPoints(0, b"")  # of a file whose pixels are not the reference decoder's: it is left to that one
 
 

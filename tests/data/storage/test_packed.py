@@ -22,7 +22,7 @@ from PIL import Image
 from cnnbench.config.data import DataConfig, SourceConfig
 from cnnbench.config.data_commands import PackConfig
 from cnnbench.data.commands.pack import pack
-from cnnbench.data.decode.entry_index import EVERY, SEAL, open_indices
+from cnnbench.data.decode.entry_index import PACKED_EVERY, SEAL, open_indices
 from cnnbench.data.decode.native.library import load
 from cnnbench.data.decode.reference import read_image, resize_short_side
 from cnnbench.data.layouts.read import read_split
@@ -124,7 +124,7 @@ def test_packed_jpeg_files_carry_their_entry_points(photos, tmp_path, capsys, mo
     assert len(index) == 24
     contents = [split.read(number) for number in range(24)]
     for content in contents:
-        look, made = library.look(content, index.for_library), library.entry_points(content, EVERY)
+        look, made = library.look(content, index.for_library), library.entry_points(content, PACKED_EVERY)
         assert look is not None
         assert made is not None
         assert ctypes.string_at(look.entries.bytes, look.entries.length) == made.bytes
