@@ -14,6 +14,7 @@ They follow from the network's structure, as one forward pass in inference mode 
 | Inception-v4, by its LAYER_NAMES   | mixed_5b ... mixed_7d, as TensorFlow's slim has it                            |
 | any                                | feature_map, the last map; pre_logits, what the classifier reads; logits;     |
 |                                    | avgpool for pre_logits where that is the global average of feature_map        |
+| any, where it has none of its own  | what other collections say: ELSEWHERE                                         |
 
 A name of Caffe's is the value AFTER the layer's batch normalisation and activation, as in Caffe, which overwrites: fc7
 is after its ReLU (and before its dropout); the last layer has none. A path is what that module itself returns: of
@@ -42,6 +43,20 @@ KINDS: tuple[tuple[str, tuple[type[nn.Module], ...]], ...] = (
     (DROPOUT, (nn.Dropout, nn.Dropout2d)),
 )
 
+# A name in another collection -> what it may be here.
+ELSEWHERE = (
+    (r"relu(\d+(?:_\d+)?)", r"conv\1"),  # Caffe: relu5_3
+    (r"relu([67])", r"fc\1"),
+    (r"pool5", "avgpool"),  # ResNet, GoogLeNet and DenseNet
+    (r"(inception_\d[a-e])/output", r"\1"),
+    (r"block(\d)_conv(\d)", r"conv\1_\2"),  # Keras: VGG
+    (r"block(\d)_pool", r"pool\1"),
+    (r"avg_pool|global_pool", "avgpool"),  # and timm
+    (r"forward_features", "feature_map"),
+    (r"head", "logits"),
+    (r"penultimate|embeddings?", "pre_logits"),
+)
+
 Names = dict[str, Point]
 
 
@@ -65,14 +80,22 @@ def layer_names(network: nn.Module, image_size: int, in_channels: int | None = N
 
 def find_layer(names: Names, name: str) -> Point:
     """The point that `name` means, of `layer_names`; capitals and the separators . _ - / are not told apart where that
-    leaves one. Raises UserError, with the nearest names, for a layer that is not there."""
-    if name in names:
-        return names[name]
-    alike = {point for known, point in names.items() if _bare(known) == _bare(name)}
-    if len(alike) == 1:
-        return alike.pop()
+    leaves one, and a name of ELSEWHERE is taken where the network has none like it.
+
+    Raises UserError, with the nearest names, for a layer that is not there.
+    """
+    elsewhere = [re.fullmatch(pattern, name.lower()) for pattern, _ in ELSEWHERE]
+    here = [match.expand(known) for match, (_, known) in zip(elsewhere, ELSEWHERE, strict=True) if match]
+    for candidate in (name, *here):
+        if point := _alike(names, candidate):
+            return point
     near = nearest(name, names) or f"; it has {_some(names)}, and the path of any module:"
     raise UserError(f"the network has no layer '{name}'{near} `cnnbench describe` shows them")
+
+
+def _alike(names: Names, name: str) -> Point | None:
+    alike = {point for known, point in names.items() if _bare(known) == _bare(name)}
+    return names.get(name) or (alike.pop() if len(alike) == 1 else None)
 
 
 def peoples_names(names: Names) -> dict[Point, list[str]]:

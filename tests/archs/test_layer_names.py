@@ -84,8 +84,31 @@ def test_a_layer_by_another_spelling() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "name", "here"),
+    [
+        ("vgg16", "relu5_3", "conv5_3"),
+        ("vgg16", "relu7", "fc7"),
+        ("vgg16", "block4_conv2", "conv4_2"),
+        ("vgg16", "block5_pool", "pool5"),
+        ("alexnet", "pool5", "pool5"),
+        ("resnet18", "pool5", "avgpool"),
+        ("googlenet", "inception_4e/output", "inception4e"),
+        ("densenet121", "global_pool", "avgpool"),
+        ("resnet18", "forward_features", "feature_map"),
+        ("resnet18", "head", "logits"),
+        ("vgg16", "penultimate", "fc7"),
+    ],
+)
+def test_a_layer_by_the_name_of_another_collection(key: str, name: str, here: str) -> None:
+    _, found = names_of(key, 224)
+    assert find_layer(found, name).shape == found[here].shape
+    assert find_layer(found, name) == found["pre_logits" if name == "penultimate" else here]
+
+
+@pytest.mark.parametrize(
     ("key", "name", "said"),
     [
+        ("vgg16", "relu8", "no layer 'relu8'"),
         ("vgg16", "conv4_4", "no layer 'conv4_4', did you mean conv4_3"),
         ("resnet18", "layer3.5", "did you mean layer3.1 or layer3.0"),
         ("alexnet", "xyz", "the network has no layer 'xyz'; it has conv1, norm1, pool1, conv2"),
