@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnbench.cli.commands import COMMANDS
+from cnnbench.config.fields import entries
 from cnnbench.data.decode.native import library
 
 pytestmark = pytest.mark.slow
@@ -41,6 +43,16 @@ def files_of_git() -> list[str]:
     """What is in the repository, or would be at the next commit."""
     names = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
     return [name for name in names if (ROOT / name).is_file()]
+
+
+def test_what_commands_write_where_they_are_started_is_no_part_of_it() -> None:
+    """Somebody who follows the README in the clone runs the tests afterwards."""
+    schemas = [entries(command.schema) for command in COMMANDS.values()]
+    written = {"runs"} | {schema["output"].default for schema in schemas if "output" in schema} - {None, "."}
+    assert written > {"report", "look", "lecture", "sheet.png"}
+    assert set(run("git", "check-ignore", "--no-index", *(f"{name}/" for name in written), cwd=ROOT).split()) == {
+        f"{name}/" for name in written
+    }
 
 
 def copy_of_the_tree(folder: Path) -> Path:
