@@ -96,6 +96,14 @@ def _in_processes(function: Callable[[int], Result], indices: Sequence[int], wor
     except BrokenProcessPool as error:
         pool.shutdown()  # until then the exit statuses are not known
         raise _end_of([(process.pid, process.exitcode) for process in processes]) from error
+    except RuntimeError as error:
+        if str(error) != "can't start new thread":
+            raise
+        for process in multiprocessing.active_children():  # which wait for a thread that is not there
+            process.terminate()
+        pool.shutdown(wait=False)
+        few = "no thread can be started, as memory or the number of processes is limited (ulimit -v, -u)"
+        raise UserError(f"{few}: give fewer, as in workers=2, or workers=0") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
