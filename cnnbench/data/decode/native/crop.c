@@ -165,6 +165,12 @@ static void rows_in(uint8_t *memory, size_t apart, int channels, uint8_t **rows)
   for (int c = 0; c < channels; c++) rows[c] = memory + (size_t)c * apart;
 }
 
+/* A row of each channel -> one of pixels. */
+static void store_row(const struct kernels *kernels, const uint8_t *const *row, int channels, int count, uint8_t *out) {
+  if (channels == 3) kernels->to_rgb(row, count, out);
+  else memcpy(out, row[0], (size_t)count);
+}
+
 /* Both passes of the resize, the horizontal one while a row is still in the cache: -> uint8 (rows, columns, channels). */
 static enum result resize(struct decoder *decoder, const struct source *source, uint8_t *out) {
   const struct kernels *kernels = &decoder->kernels;
@@ -189,8 +195,7 @@ static enum result resize(struct decoder *decoder, const struct source *source, 
   rows_in((uint8_t *)decoder->rows.bytes + 6 * wide, apart, channels, done);
   for (int y = 0; y < down->count; y++, out += count * channels) {
     kernels->vertical(down, y, between, stride, (int)stride, done[0]);
-    if (channels == 3) kernels->to_rgb((const uint8_t *const *)done, count, out);
-    else memcpy(out, done[0], (size_t)count);
+    store_row(kernels, (const uint8_t *const *)done, channels, count, out);
   }
   return DONE;
 }
@@ -243,12 +248,11 @@ int cnnbench_region(struct decoder *decoder, const uint8_t *content, size_t leng
   if (result) return result;
   uint8_t *row[3];
   rows_in(decoder->rows.bytes, wide, 3, row);
-  size_t bytes = (size_t)width * (size_t)decoder->frame.components;
-  for (int y = 0; y < height; y++, out += bytes) {
+  int channels = decoder->frame.components;
+  for (int y = 0; y < height; y++, out += width * channels) {
     int before = decoder->kernels.row(&area, top + y, row);
     const uint8_t *from[3] = {row[0] + before, row[1] + before, row[2] + before};
-    if (decoder->frame.components == 3) decoder->kernels.to_rgb(from, width, out);
-    else memcpy(out, from[0], bytes);
+    store_row(&decoder->kernels, from, channels, width, out);
   }
   return DONE;
 }

@@ -6,10 +6,12 @@
 enum { OUTPUTS = sizeof(vector) / 4, WIDE = 16 };
 
 /* Those behind the last are the last one once more. */
-static int start_of(const struct filter *filter, int x) { return filter->start[x < filter->count ? x : filter->count - 1]; }
+INLINE int output_of(const struct filter *filter, int x) { return x < filter->count ? x : filter->count - 1; }
+
+INLINE int start_of(const struct filter *filter, int x) { return filter->start[output_of(filter, x)]; }
 
 INLINE const int16_t *weights_of(const struct filter *filter, int x) {
-  return filter->weights + (size_t)(x < filter->count ? x : filter->count - 1) * (size_t)filter->taps;
+  return filter->weights + (size_t)output_of(filter, x) * (size_t)filter->taps;
 }
 
 /* For OUTPUTS outputs: where their windows begin, where in them taps 0 and 1, and 2 and 3, of a group of four are, and pairs of
@@ -32,10 +34,10 @@ static bool prepare_windows(const struct filter *filter) {
   return true;
 }
 
-static int wide_taps(const struct filter *filter) { return (filter->taps + WIDE - 1) / WIDE * WIDE; }
+static int wide_taps(const struct filter *filter) { return (int)up_to((size_t)filter->taps, WIDE); }
 
 static bool prepare(struct filter *filter) {
-  int outputs = (filter->count + WIDE - 1) / WIDE * WIDE, taps = wide_taps(filter), of_output = 6 + taps;
+  int outputs = (int)up_to((size_t)filter->count, WIDE), taps = wide_taps(filter), of_output = 6 + taps;
   if (!grow(&filter->spread, &filter->spread_room, (size_t)outputs * (size_t)of_output * sizeof(int16_t))) return false;
   filter->wide = !prepare_windows(filter);
   if (!filter->wide) return true;
