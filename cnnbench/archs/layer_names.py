@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from torch import nn
 
@@ -84,18 +84,25 @@ def find_layer(names: Names, name: str) -> Point:
 
     Raises UserError, with the nearest names, for a layer that is not there.
     """
-    elsewhere = [re.fullmatch(pattern, name.lower()) for pattern, _ in ELSEWHERE]
-    here = [match.expand(known) for match, (_, known) in zip(elsewhere, ELSEWHERE, strict=True) if match]
-    for candidate in (name, *here):
+    for candidate in chain([name], _here(name)):
         if point := _alike(names, candidate):
             return point
     near = nearest(name, names) or f"; it has {_some(names)}, and the path of any module:"
     raise UserError(f"the network has no layer '{name}'{near} `cnnbench describe` shows them")
 
 
+def _here(name: str) -> Iterator[str]:
+    """What a name of another collection may be called here."""
+    for pattern, known in ELSEWHERE:
+        if match := re.fullmatch(pattern, name.lower()):
+            yield match.expand(known)
+
+
 def _alike(names: Names, name: str) -> Point | None:
+    if name in names:
+        return names[name]
     alike = {point for known, point in names.items() if _bare(known) == _bare(name)}
-    return names.get(name) or (alike.pop() if len(alike) == 1 else None)
+    return alike.pop() if len(alike) == 1 else None
 
 
 def peoples_names(names: Names) -> dict[Point, list[str]]:
