@@ -41,8 +41,8 @@ def by_layer() -> list[Table]:
         "digits by a linear classifier, top-1 error (%), means of three seeds with their 95 % interval (Student's t); "
         f"of the pixels themselves {PIXELS:.2f}",
         "what clothes taught serves for digits: half the error of the same layer untrained, in the middle. At fc4, the "
-        "layer before the classifier, nothing of it is left: ten classes of small pictures do not make features as "
-        "1,000 classes of ILSVRC do, of which the lecture speaks",
+        "layer before the classifier, no difference can be seen within the intervals: ten classes of small pictures do "
+        "not make features as 1,000 classes of ILSVRC do, of which the lecture speaks",
         "docs/transfer.md has the commands, all values, and the form for ILSVRC's networks, which was not run",
     ]
     return [Table("Features that generalise: from clothes to digits", columns, rows, notes)]
@@ -55,7 +55,7 @@ def by_depth() -> list[Table]:
     notes = [
         "lecture: features matter, deeper features are well transferrable (the slide of ResNet)",
         "public CIFAR-10 weights, read for ten classes of clothes by a linear classifier, top-1 error (%); one network "
-        f"of each depth, interval some 1.5 either way; of the pixels themselves {CLOTHES_PIXELS}",
+        f"of each depth, interval some 1.5 either way; of the pixels themselves {CLOTHES_PIXELS:.2f}",
         "deeper layers are not better here, nor deeper networks: the last layers tell the ten classes apart that they "
         "were trained for. docs/transfer.md has the commands, and the form for ILSVRC's networks, which was not run",
     ]
